@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Time: CLOCK_MONOTONIC in nanoseconds, from a source that a test can replace.
+ */
+#pragma once
+
+#include <stdint.h>
+
+typedef uint64_t nsec_t;
+
+#define NSEC_PER_MSEC ((nsec_t)1000000)
+#define NSEC_PER_SEC  ((nsec_t)1000000000)
+#define NSEC_NEVER    UINT64_MAX
+
+extern nsec_t (*clock_source)(void); /* tests set it before the first use */
+
+static inline nsec_t clock_now(void) {
+	return clock_source();
+}
+
+/* Milliseconds from now (negative: never), saturating. */
+nsec_t clock_after_ms(nsec_t now, int ms);
+/* For poll(2): milliseconds until `at`, rounded up; -1 for NSEC_NEVER; 0 if past. */
+int clock_until_ms(nsec_t now, nsec_t at);

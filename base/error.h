@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * How internal functions fail.
+ *
+ *   0          success (or a positive count, where the contract says so)
+ *   -errno     unexpected: nobody matches on it, it is handed up unchanged
+ *   positive   <MODULE>_E_...: an expected event that the direct caller must handle
+ *
+ * error_origin() marks where a negative error was born and error_trace() where it passed, so that a
+ * log line can say where it came from at no cost to the path without errors. error_fold() turns a
+ * positive code that should not have got this far into -ENOTRECOVERABLE: a bug of ours.
+ */
+#pragma once
+
+#include <stdio.h>
+
+#define error_origin(r) error_note((r), __FILE__, __LINE__, __func__, true)
+#define error_trace(r)  error_note((r), __FILE__, __LINE__, __func__, false)
+#define error_fold(r)   error_fold_at((r), __FILE__, __LINE__, __func__)
+
+#include <stdbool.h>
+
+int error_note(int r, const char *file, int line, const char *function, bool origin);
+int error_fold_at(int r, const char *file, int line, const char *function);
+
+/* "executor/launch.c:88 in launch_start < api.c:40 in ..." of this thread's last error; never NULL.
+ */
+const char *error_trail(void);
+
+/* For our own bugs only, in every build: prints and aborts. Never for what a peer, a user or the
+ * kernel may cause. */
+#define must(condition)                                                                            \
+	do {                                                                                       \
+		if (__builtin_expect(!(condition), 0))                                             \
+			error_bug(#condition, __FILE__, __LINE__);                                 \
+	} while (0)
+_Noreturn void error_bug(const char *what, const char *file, int line);

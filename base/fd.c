@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * File descriptors that no exec inherits by accident: every way to get one here sets close-on-exec
+ * in the call that makes it, because another thread of the host may fork and exec in between.
+ */
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/feature.h"
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3 */
+#endif
+
+#define FD_FIRST 3 /* below are the standard streams, whoever they belong to */
+#define FD_KEEP  ((size_t)256)
+
+int fd_close(int fd) {
+	int saved = errno;
+
+	/* EINTR included: Linux has closed it, and a second close could hit somebody else's. */
+	if (fd >= 0)
+		(void)close(fd);
+	errno = saved;
+	return -1;
+}
+
+void fd_close_all(const int *fds, size_t n) {
+	for (size_t i = 0; i < n; i++)
+		fd_close(fds[i]);
+}
+
+void fd_closep(int *fd) {
+	*fd = fd_close(*fd);
+}
+
+int fd_duplicate(int fd) {
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, FD_FIRST);
+
+	return copy < 0 ? error_origin(-errno) : copy;
+}
+
+int fd_set_nonblocking(int fd, bool nonblocking) {
+	int flags = fcntl(fd, F_GETFL), wanted;
+
+	if (flags < 0)
+		return error_origin(-errno);
+	wanted = nonblocking ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+	if (wanted != flags && fcntl(fd, F_SETFL, wanted))
+		return error_origin(-errno);
+	return 0;
+}
+
+int fd_seqpacket_pair(int ret_fds[2]) {
+	int fds[2];
+
+	ret_fds[0] = ret_fds[1] = -1;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
+		return error_origin(-errno);
+	ret_fds[0] = fds[0];
+	ret_fds[1] = fds[1];
+	return 0;
+}
+
+/* MFD_NOEXEC_SEAL implies that sealing is allowed and adds F_SEAL_EXEC. Kernels before 6.3 refuse
+ * the unknown flag with EINVAL; drop the fallback when the floor is 6.3. */
+static int memfd_open(const char *name) {
+	const unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+
+	if (!feature_hidden(FEATURE_MEMFD_NOEXEC)) {
+		int fd = memfd_create(name, flags | MFD_NOEXEC_SEAL);
+
+		if (fd >= 0 || errno != EINVAL)
+			return fd;
+	}
+	return memfd_create(name, flags);
+}
+
+int fd_memfd(const char *name, size_t size) {
+	cleanup_close int fd = memfd_open(name);
+
+	if (fd < 0)
+		return error_origin(-errno);
+	if (size > (size_t)INT64_MAX)
+		return error_origin(-EFBIG);
+	if (size && ftruncate(fd, (off_t)size))
+		return error_origin(-errno);
+	return fd_steal(&fd);
+}
+
+/* Insertion sort: qsort(3) may call malloc, and this runs in children that must not. */
+static size_t keep_sorted(int *sorted, const int *keep, size_t n) {
+	size_t n_sorted = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t at = n_sorted;
+
+		if (keep[i] < FD_FIRST)
+			continue;
+		for (; at > 0 && sorted[at - 1] > keep[i]; at--)
+			sorted[at] = sorted[at - 1];
+		sorted[at] = keep[i];
+		n_sorted++;
+	}
+	return n_sorted;
+}
+
+static int close_gap(int from, unsigned to) {
+	if ((unsigned)from > to)
+		return 0;
+	return close_range((unsigned)from, to, 0) ? error_origin(-errno) : 0;
+}
+
+int fd_close_others(const int *keep, size_t n) {
+	int sorted[FD_KEEP], next = FD_FIRST, r;
+	size_t n_sorted;
+
+	must(n <= FD_KEEP);
+	n_sorted = keep_sorted(sorted, keep, n);
+	for (size_t i = 0; i < n_sorted; i++) {
+		r = close_gap(next, (unsigned)sorted[i] - 1);
+		if (r)
+			return error_trace(r);
+		if (sorted[i] == INT_MAX)
+			return 0;
+		next = sorted[i] + 1;
+	}
+	return error_trace(close_gap(next, UINT_MAX));
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Kernel features newer than our floor (Linux 6.1), probed at run time, and the switch that hides
+ * them: WF_ABSENT=memfd_noexec,pidfd_info,... or WF_ABSENT=linux-6.1 for all of them.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+enum feature {
+	FEATURE_MEMFD_NOEXEC, /* 6.3: MFD_NOEXEC_SEAL */
+	FEATURE_DUPFD_QUERY,  /* 6.10: fcntl(F_DUPFD_QUERY), are two descriptors one description? */
+	FEATURE_PIDFD_INFO,   /* 6.15: PIDFD_GET_INFO with PIDFD_INFO_EXIT */
+	FEATURE_PROC_CHILDREN, /* CONFIG_PROC_CHILDREN: /proc/PID/task/TID/children */
+	FEATURE_COUNT,
+};
+
+/* Hidden by WF_ABSENT? (Whether the kernel has it, the caller finds out by trying.) */
+bool feature_hidden(enum feature feature);
+const char *feature_name(enum feature feature);

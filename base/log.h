@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Log lines: to a handler, or to stderr when WF_LOG asks for it; by default nowhere.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
+
+struct log {
+	void (*handler)(void *context, enum log_level level, const char *line);
+	void *context;
+	enum log_level level; /* the least important that is still written */
+	bool on;
+};
+
+/* handler NULL: stderr, at the level that the environment variable WF_LOG names (error, warning,
+ * info, debug), off if it names none. A handler gets everything up to info, or WF_LOG's level. */
+void log_init(struct log *log, void (*handler)(void *, enum log_level, const char *),
+	      void *context);
+
+/* Keeps errno. One write(2) a line, no stdio: safe in a forked child. Lines over 1,023 bytes are
+ * cut. */
+void log_write(const struct log *log, enum log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));

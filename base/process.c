@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Processes by descriptor. Signals and waiting for an end go through pidfds, since a number may
+ * have been given to somebody else by the time it is used; reaping goes by number, which stays ours
+ * until we reap.
+ *
+ * The zygote runs process_children() and process_title() after its image is frozen: they use the
+ * stack and system calls, no heap and no stdio streams.
+ */
+#include "base/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/feature.h"
+
+/* --- by pidfd --- */
+
+int process_open(pid_t pid) {
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0); /* close-on-exec by definition */
+
+	return fd < 0 ? error_origin(-errno) : fd;
+}
+
+int process_signal(int pidfd, int signal) {
+	if (syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0))
+		return error_origin(-errno);
+	return 0;
+}
+
+bool process_has_ended(int pidfd) {
+	struct pollfd poller = { .fd = pidfd, .events = POLLIN };
+	int r;
+
+	do {
+		r = poll(&poller, 1, 0);
+	} while (r < 0 && errno == EINTR);
+	return r > 0 && poller.revents & POLLIN;
+}
+
+/* For ever is asked for by -1 and gives NSEC_NEVER, which clock_until_ms() turns into -1 again. */
+int process_await_end(int pidfd, int timeout_ms) {
+	struct pollfd poller = { .fd = pidfd, .events = POLLIN };
+	nsec_t until = clock_after_ms(clock_now(), timeout_ms);
+
+	for (;;) {
+		int r = poll(&poller, 1, clock_until_ms(clock_now(), until));
+
+		if (r > 0)
+			return poller.revents & POLLIN ? 0 : error_origin(-EBADF);
+		if (r == 0)
+			return -ETIMEDOUT;
+		if (errno != EINTR)
+			return error_origin(-errno);
+	}
+}
+
+/* --- reaping --- */
+
+void exit_status_from_rusage(struct exit_status *status, const struct rusage *usage) {
+	uint64_t us = (uint64_t)usage->ru_utime.tv_usec + (uint64_t)usage->ru_stime.tv_usec;
+	uint64_t s = (uint64_t)usage->ru_utime.tv_sec + (uint64_t)usage->ru_stime.tv_sec;
+
+	status->cpu_ns = s * NSEC_PER_SEC + us * 1000;
+	status->peak_rss = (uint64_t)usage->ru_maxrss * 1024;
+}
+
+static void exit_status_from_info(struct exit_status *status, const siginfo_t *info) {
+	status->exited = info->si_code == CLD_EXITED;
+	status->code = status->exited ? info->si_status : 0;
+	status->signal = status->exited ? 0 : info->si_status;
+	status->core = info->si_code == CLD_DUMPED;
+}
+
+/* waitid(2) of the C library has no rusage; the system call does, and of this child alone. */
+int process_reap(pid_t pid, struct exit_status *ret) {
+	siginfo_t info = { 0 };
+	struct rusage usage;
+	long r;
+
+	do {
+		r = syscall(SYS_waitid, P_PID, pid, &info, WEXITED, &usage);
+	} while (r < 0 && errno == EINTR);
+	if (r < 0)
+		return error_origin(-errno);
+	if (ret) {
+		exit_status_from_info(ret, &info);
+		exit_status_from_rusage(ret, &usage);
+	}
+	return 0;
+}
+
+/* 1 if a child is in one of the states of `options`, 0 if none is, -ECHILD unmarked: to have no
+ * children is nothing unusual. */
+static int wait_any(int options, siginfo_t *info) {
+	int r;
+
+	info->si_pid = 0;
+	do {
+		r = waitid(P_ALL, 0, info, options | WNOHANG);
+	} while (r < 0 && errno == EINTR);
+	if (r < 0)
+		return errno == ECHILD ? -ECHILD : error_origin(-errno);
+	return info->si_pid != 0;
+}
+
+int process_peek_children(pid_t *ret_pid, enum child_event *ret_event) {
+	siginfo_t info = { 0 };
+	int r = wait_any(WEXITED | WNOWAIT, &info);
+
+	if (r == 0)
+		r = wait_any(WSTOPPED | WCONTINUED, &info);
+	if (r <= 0)
+		return error_trace(r);
+	*ret_pid = info.si_pid;
+	switch (info.si_code) {
+	case CLD_STOPPED:
+	case CLD_TRAPPED:
+		*ret_event = CHILD_STOPPED;
+		break;
+	case CLD_CONTINUED:
+		*ret_event = CHILD_CONTINUED;
+		break;
+	default: /* CLD_EXITED, CLD_KILLED, CLD_DUMPED */
+		*ret_event = CHILD_ENDED;
+		break;
+	}
+	return 1;
+}
+
+/* --- finding children --- */
+
+struct pid_list {
+	pid_t *pids;
+	size_t room;
+	int n;
+};
+
+static void pid_list_add(struct pid_list *list, pid_t pid) {
+	if ((size_t)list->n < list->room)
+		list->pids[list->n] = pid;
+	list->n++;
+}
+
+static ssize_t read_retry(int fd, char *buffer, size_t size) {
+	ssize_t n;
+
+	do {
+		n = read(fd, buffer, size);
+	} while (n < 0 && errno == EINTR);
+	return n < 0 ? error_origin(-errno) : n;
+}
+
+/* Numbers, a space after each; one may lie across two reads. */
+static int children_from_file(int fd, struct pid_list *list) {
+	char buffer[4096];
+	pid_t pid = 0;
+	ssize_t n;
+
+	while ((n = read_retry(fd, buffer, sizeof buffer)) > 0) {
+		for (ssize_t i = 0; i < n; i++) {
+			if (buffer[i] >= '0' && buffer[i] <= '9') {
+				pid = pid * 10 + (buffer[i] - '0');
+			} else if (pid) {
+				pid_list_add(list, pid);
+				pid = 0;
+			}
+		}
+	}
+	if (pid)
+		pid_list_add(list, pid);
+	return error_trace((int)n);
+}
+
+/* "PID (comm) S PPID ...", where comm may hold anything, parentheses too. 0 if there is none. */
+static pid_t parent_from_stat(int proc, const char *name) {
+	char path[32], stat[512];
+	const char *end;
+	cleanup_close int fd = -1;
+	ssize_t n;
+
+	(void)snprintf(path, sizeof path, "%.20s/stat", name);
+	fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	n = read_retry(fd, stat, sizeof stat - 1);
+	if (n <= 0)
+		return 0;
+	stat[n] = '\0';
+	end = strrchr(stat, ')');
+	if (!end || strlen(end) < 5)
+		return 0;
+	return (pid_t)strtol(end + 4, NULL, 10);
+}
+
+struct directory_entry { /* linux_dirent64 of getdents64(2) */
+	uint64_t inode;
+	int64_t offset;
+	uint16_t length;
+	uint8_t type;
+	char name[];
+};
+
+static void children_from_entries(int proc, const char *buffer, size_t size, pid_t self,
+				  struct pid_list *list) {
+	size_t at = 0;
+
+	while (at < size) {
+		const struct directory_entry *entry = (const void *)(buffer + at);
+
+		at += entry->length;
+		if (entry->name[0] >= '1' && entry->name[0] <= '9' &&
+		    parent_from_stat(proc, entry->name) == self)
+			pid_list_add(list, (pid_t)strtol(entry->name, NULL, 10));
+	}
+}
+
+static int children_from_scan(struct pid_list *list) {
+	_Alignas(struct directory_entry) char buffer[4096];
+	cleanup_close int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	pid_t self = getpid();
+	long n;
+
+	if (proc < 0)
+		return error_origin(-errno);
+	while ((n = syscall(SYS_getdents64, proc, buffer, sizeof buffer)) > 0)
+		children_from_entries(proc, buffer, (size_t)n, self, list);
+	return n < 0 ? error_origin(-errno) : 0;
+}
+
+/* The file is there with CONFIG_PROC_CHILDREN only; it lists the children of one thread, and we
+ * have one. */
+int process_children(pid_t *pids, size_t n) {
+	struct pid_list list = { .pids = pids, .room = n };
+	char path[64];
+	int r;
+
+	if (!feature_hidden(FEATURE_PROC_CHILDREN)) {
+		cleanup_close int fd = -1;
+
+		(void)snprintf(path, sizeof path, "/proc/self/task/%d/children", gettid());
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd >= 0) {
+			r = children_from_file(fd, &list);
+			return r < 0 ? error_trace(r) : list.n;
+		}
+		if (errno != ENOENT)
+			return error_origin(-errno);
+	}
+	r = children_from_scan(&list);
+	return r < 0 ? error_trace(r) : list.n;
+}
+
+/* --- titles --- */
+
+static struct {
+	char *area; /* where the kernel found argv: what /proc/PID/cmdline shows */
+	size_t size;
+} title;
+
+void process_title_init(int argc, char **argv) {
+	char *end;
+
+	title.area = NULL;
+	title.size = 0;
+	if (argc < 1 || !argv[0])
+		return;
+	/* As far as the strings lie one behind the other: a host may have replaced some. */
+	end = argv[0] + strlen(argv[0]) + 1;
+	for (int i = 1; i < argc && argv[i] == end; i++)
+		end += strlen(argv[i]) + 1;
+	title.area = argv[0];
+	title.size = (size_t)(end - argv[0]);
+}
+
+/* The thread name has 15 bytes: what comes before the first ": " is the same for all of us. */
+static void thread_name_set(const char *text) {
+	const char *colon = strstr(text, ": ");
+
+	(void)prctl(PR_SET_NAME, colon ? colon + 2 : text, 0, 0, 0);
+}
+
+void process_title(const char *format, ...) {
+	char text[256];
+	va_list arguments;
+	size_t length;
+
+	va_start(arguments, format);
+	if (vsnprintf(text, sizeof text, format, arguments) < 0)
+		text[0] = '\0';
+	va_end(arguments);
+	thread_name_set(text);
+	if (!title.size)
+		return;
+	/* The last byte stays NUL: else the kernel reads on into the environment. */
+	length = strnlen(text, title.size - 1);
+	memcpy(title.area, text, length);
+	memset(title.area + length, 0, title.size - length);
+}

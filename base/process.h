@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Processes, held by pidfd: a number can be somebody else by the time it is used.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+/* How a process ended or changed, as waitid(2) tells it. */
+struct exit_status {
+	bool exited; /* else a signal */
+	int code;
+	int signal;
+	bool core;
+	uint64_t cpu_ns;   /* user + system, with the children it waited for */
+	uint64_t peak_rss; /* bytes */
+};
+
+/* pidfd_open(2). -errno. */
+int process_open(pid_t pid);
+/* pidfd_send_signal(2). 0, or -errno (-ESRCH: it has been reaped). */
+int process_signal(int pidfd, int signal);
+/* Has it ended (reaped or not)? Does not block. */
+bool process_has_ended(int pidfd);
+/* Waits up to timeout_ms (-1: for ever) for its end, without reaping. 0, -ETIMEDOUT, -errno. */
+int process_await_end(int pidfd, int timeout_ms);
+
+/* waitid(P_PID, pid, WEXITED) on a child that is known to have ended or will: blocks, reaps, fills
+ * *ret (may be NULL). -ECHILD if it is not (or no longer) our child. */
+int process_reap(pid_t pid, struct exit_status *ret);
+
+/* Peeks at one child that has ended, stopped or continued, without reaping it (WNOWAIT for ends;
+ * stops and continues are consumed). Returns 1 and fills, 0 if there is none now, -ECHILD if there
+ * are no children at all. For processes that are the reaper of all their children: keeper, zygote,
+ * worker; never in a host. */
+enum child_event { CHILD_ENDED = 1, CHILD_STOPPED = 2, CHILD_CONTINUED = 3 };
+int process_peek_children(pid_t *ret_pid, enum child_event *ret_event);
+
+/* The children of this (single-threaded) process now, from /proc/self/task/TID/children, else by
+ * scanning /proc for our pid as parent. Fills at most `n`; returns how many there are (may exceed
+ * n), or -errno. Allocates nothing. */
+int process_children(pid_t *pids, size_t n);
+
+/* Sets what ps shows: the thread name (15 bytes) and, if process_title_init() saw argv, the command
+ * line. */
+void process_title_init(int argc, char **argv);
+void process_title(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+void exit_status_from_rusage(struct exit_status *status, const struct rusage *usage);

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A SIGKILL that nobody here sent may be the kernel's, for memory. Only a counter can tell:
+ * "oom_kill" of the control group in which we and our workers live. Without one the outcome says no
+ * more than that a signal came.
+ */
+#include "executor/evidence.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/feature.h"
+#include "base/process.h"
+
+static bool read_text(const char *path, char *text, size_t size) {
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, size - 1);
+
+	if (n < 0)
+		return false;
+	text[n] = '\0';
+	return true;
+}
+
+static bool read_kills(const char *path, uint64_t *ret) {
+	char text[2048], *line;
+
+	if (!read_text(path, text, sizeof(text)))
+		return false;
+	line = strstr(text, "oom_kill ");
+	if (!line)
+		return false;
+	errno = 0;
+	*ret = strtoull(line + strlen("oom_kill "), NULL, 10);
+	return errno == 0;
+}
+
+/* Lines of /proc/self/cgroup: "0::/path" is v2, "N:...memory...:/path" is v1. */
+static bool find_in(char *line, char *path, size_t size) {
+	char *controllers = strchr(line, ':'), *group;
+
+	if (!controllers)
+		return false;
+	group = strchr(controllers + 1, ':');
+	if (!group)
+		return false;
+	*group++ = '\0';
+	if (strcmp(controllers + 1, "memory") == 0)
+		(void)snprintf(path, size, "/sys/fs/cgroup/memory%s/memory.oom_control", group);
+	else if (controllers[1] == '\0')
+		(void)snprintf(path, size, "/sys/fs/cgroup%s/memory.events", group);
+	else
+		return false;
+	return true;
+}
+
+void evidence_init(struct evidence *evidence) {
+	char text[4096], *rest = NULL, path[sizeof(evidence->path)];
+
+	*evidence = (struct evidence){ .kills = 0 };
+	if (!read_text("/proc/self/cgroup", text, sizeof(text)))
+		return;
+	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+		if (find_in(line, path, sizeof(path)) && read_kills(path, &evidence->kills)) {
+			memcpy(evidence->path, path, sizeof(path));
+			return;
+		}
+}
+
+const char *evidence_look(struct evidence *evidence) {
+	uint64_t kills;
+
+	if (!evidence->path[0] || !read_kills(evidence->path, &kills) || kills <= evidence->kills)
+		return NULL;
+	(void)snprintf(evidence->sentence, sizeof(evidence->sentence),
+		       "SIGKILL, and oom_kill in %s went from %llu to %llu", evidence->path,
+		       (unsigned long long)evidence->kills, (unsigned long long)kills);
+	evidence->kills = kills;
+	return evidence->sentence;
+}
+
+/* struct pidfd_info of <linux/pidfd.h>; Debian 12's headers are older. */
+struct pidfd_info_6_15 {
+	uint64_t mask, cgroup_id;
+	uint32_t pid, tgid, ppid, ids[8];
+	int32_t exit_code; /* a wait status */
+};
+
+#define PIDFD_GET_INFO_6_13  _IOWR(0xff, 11, struct pidfd_info_6_15)
+#define PIDFD_INFO_EXIT_6_15 ((uint64_t)1 << 3)
+
+bool evidence_exit(int pidfd, struct exit_status *ret) {
+	struct pidfd_info_6_15 info = { .mask = PIDFD_INFO_EXIT_6_15 };
+
+	if (pidfd < 0 || feature_hidden(FEATURE_PIDFD_INFO) ||
+	    ioctl(pidfd, PIDFD_GET_INFO_6_13, &info) < 0 || !(info.mask & PIDFD_INFO_EXIT_6_15))
+		return false;
+	*ret = (struct exit_status){
+		.exited = WIFEXITED(info.exit_code),
+		.code = WIFEXITED(info.exit_code) ? WEXITSTATUS(info.exit_code) : 0,
+		.signal = WIFSIGNALED(info.exit_code) ? WTERMSIG(info.exit_code) : 0,
+		.core = WIFSIGNALED(info.exit_code) && WCOREDUMP(info.exit_code),
+	};
+	return true;
+}

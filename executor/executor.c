@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The executor: one lock, one loop, and the pump.
+ *
+ * Every event ends in executor_pump(), which looks at the whole and does what can be done: hand
+ * out, fork, start, end. So no handler needs to know what else its event makes possible.
+ */
+#include "executor/executor.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "executor/channel.h"
+#include "executor/keeper_link.h"
+#include "executor/lifetime.h"
+#include "executor/link.h"
+#include "executor/outcome.h"
+#include "executor/slot.h"
+#include "executor/supervise.h"
+
+/* How deep this thread is in callbacks; one that waits there would wait for itself. */
+static _Thread_local unsigned callback_depth;
+
+void executor_lock(struct wf_executor *executor) {
+	must(pthread_mutex_lock(&executor->lock) == 0);
+}
+
+void executor_unlock(struct wf_executor *executor) {
+	must(pthread_mutex_unlock(&executor->lock) == 0);
+}
+
+struct wf_executor *executor_ref(struct wf_executor *executor) {
+	atomic_fetch_add(&executor->references, 1);
+	return executor;
+}
+
+struct wf_executor *executor_unref(struct wf_executor *executor) {
+	if (executor && atomic_fetch_sub(&executor->references, 1) == 1)
+		lifetime_destroy(executor);
+	return NULL;
+}
+
+bool executor_in_callback(void) {
+	return callback_depth > 0;
+}
+
+void executor_ring(struct wf_executor *executor) {
+	(void)eventfd_write(executor->doorbell, 1);
+}
+
+/* --- the pump
+ * --------------------------------------------------------------------------------------- */
+
+static void cancel_queue(struct wf_executor *executor) {
+	struct link *link;
+
+	while ((link = queue_peek(&executor->queue)) != NULL) {
+		struct wf_future *future = container_of(link, struct wf_future, link);
+
+		queue_remove(&executor->queue, link, future->priority);
+		outcome_cancelled(future, "the executor was closed before it started");
+		future_resolve(future);
+	}
+}
+
+static void kill_running(struct wf_executor *executor) {
+	for (struct link *z = executor->zygotes.next; z != &executor->zygotes; z = z->next) {
+		struct zygote *zygote = container_of(z, struct zygote, link);
+
+		for (struct link *w = zygote->workers.next; w != &zygote->workers; w = w->next) {
+			struct worker *worker = container_of(w, struct worker, zygote_link);
+
+			for (uint64_t s = worker->first_sequence; s < worker->next_sequence; s++) {
+				struct wf_future *future = worker->assigned[s % CELL_CLAIMS];
+
+				if (future && future_has_started(future))
+					supervise_kill(future, WF_BY_CLOSE, WF_NO_GRACE);
+			}
+		}
+	}
+}
+
+static void retire_all(struct wf_executor *executor) {
+	for (unsigned i = 0; i < executor->n_slots; i++) {
+		struct slot *slot = &executor->slots[i];
+
+		if (slot->next)
+			slot_retire(slot->next);
+		if (slot->current && channel_outstanding(slot->current) == 0)
+			slot_retire(slot->current);
+	}
+}
+
+static bool has_workers(const struct wf_executor *executor) {
+	for (struct link *link = executor->zygotes.next; link != &executor->zygotes;
+	     link = link->next) {
+		const struct zygote *zygote = container_of(link, struct zygote, link);
+
+		for (struct link *w = zygote->workers.next; w != &zygote->workers; w = w->next)
+			if (!container_of(w, struct worker, zygote_link)->detained)
+				return true;
+	}
+	return false;
+}
+
+/* Once nothing is pending: workers leave, then the keeper ends whatever is left, then itself. */
+static void close_step(struct wf_executor *executor) {
+	if (executor->close_how != WF_CLOSE_FINISH)
+		cancel_queue(executor);
+	if (executor->close_how == WF_CLOSE_KILL)
+		kill_running(executor);
+	if (executor->n_pending)
+		return;
+	retire_all(executor);
+	if (executor->keeper.running && !executor->ending &&
+	    (executor->close_how == WF_CLOSE_KILL || !has_workers(executor))) {
+		executor->ending = true;
+		keeper_link_quit(executor);
+	}
+	if (executor->keeper.running)
+		return;
+	executor->ending = true;
+	while (!list_is_empty(&executor->zygotes))
+		link_free(container_of(executor->zygotes.next, struct zygote, link));
+	executor->state = EXECUTOR_CLOSED;
+	must(pthread_cond_broadcast(&executor->changed) == 0);
+}
+
+static void free_ended_zygotes(struct wf_executor *executor) {
+	list_foreach_safe (link, next, &executor->zygotes) {
+		struct zygote *zygote = container_of(link, struct zygote, link);
+
+		if (zygote->state == ZYGOTE_LOST && zygote->n_workers == 0)
+			link_free(zygote);
+	}
+}
+
+void executor_pump(struct wf_executor *executor) {
+	if (executor->state == EXECUTOR_CLOSED)
+		return;
+	slot_hand_out(executor);
+	keeper_link_plan(executor);
+	slot_plan(executor);
+	free_ended_zygotes(executor);
+	if (executor->state == EXECUTOR_CLOSING)
+		close_step(executor);
+	if (executor->n_sleepers)
+		must(pthread_cond_broadcast(&executor->changed) == 0);
+}
+
+/* --- dispatch
+ * ---------------------------------------------------------------------------------------- */
+
+void executor_run_due(struct wf_executor *executor) {
+	callback_depth++;
+	for (;;) {
+		struct wf_future *future = NULL;
+
+		executor_lock(executor);
+		if (!list_is_empty(&executor->due)) {
+			future = container_of(executor->due.next, struct wf_future, link);
+			list_remove(&future->link);
+		}
+		executor_unlock(executor);
+		if (!future)
+			break;
+		future_run_callbacks(future);
+	}
+	callback_depth--;
+}
+
+int executor_step(struct wf_executor *executor, int timeout_ms) {
+	struct loop_batch batch;
+	int r;
+
+	executor_lock(executor);
+	if (!list_is_empty(&executor->due))
+		timeout_ms = 0;
+	executor_unlock(executor);
+	r = loop_wait(executor->loop, timeout_ms, &batch);
+	if (r < 0)
+		return error_trace(r);
+	executor_lock(executor);
+	loop_dispatch(executor->loop, &batch);
+	executor_pump(executor);
+	executor_unlock(executor);
+	executor_run_due(executor);
+	return 0;
+}
+
+static int sleep_on_changed(struct wf_executor *executor, nsec_t until) {
+	struct timespec at = { .tv_sec = (time_t)(until / NSEC_PER_SEC),
+			       .tv_nsec = (long)(until % NSEC_PER_SEC) };
+	int r = 0;
+
+	executor->n_sleepers++;
+	if (until == NSEC_NEVER)
+		(void)pthread_cond_wait(&executor->changed, &executor->lock);
+	else
+		r = pthread_cond_timedwait(&executor->changed, &executor->lock, &at);
+	executor->n_sleepers--;
+	return r == ETIMEDOUT ? -ETIMEDOUT : 0;
+}
+
+/* The caller is the one who dispatches, unless another of his threads does so now. */
+static int drive(struct wf_executor *executor, nsec_t until) {
+	nsec_t now = clock_now();
+	int r;
+
+	if (executor->dispatching)
+		return sleep_on_changed(executor, until);
+	if (now >= until)
+		return -ETIMEDOUT;
+	executor->dispatching = true;
+	executor_unlock(executor);
+	r = executor_step(executor, clock_until_ms(now, until));
+	executor_lock(executor);
+	executor->dispatching = false;
+	if (executor->n_sleepers)
+		must(pthread_cond_broadcast(&executor->changed) == 0);
+	return r;
+}
+
+int executor_await(struct wf_executor *executor, bool (*done)(struct wf_executor *, const void *),
+		   const void *context, nsec_t until) {
+	while (!done(executor, context)) {
+		int r;
+
+		if (executor_in_callback())
+			return -EDEADLK;
+		if (executor->options.public.caller_driven)
+			r = drive(executor, until);
+		else
+			r = sleep_on_changed(executor, until);
+		if (r == -ETIMEDOUT)
+			return done(executor, context) ? 0 : -ETIMEDOUT;
+		if (r < 0)
+			return error_trace(r);
+	}
+	return 0;
+}

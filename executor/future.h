@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A future: one task from submit to outcome. It resolves exactly once, in future_resolve().
+ *
+ *             submit            hand out               claim word: STARTED
+ *     (new) ---------> QUEUED -----------> HANDED ......................... (still HANDED)
+ *                        ^  |                |  |
+ *                        |  | cancel,        |  | result, or its worker's exit report
+ *                        |  | deadline       |  v
+ *                        |  +-----------> RESOLVED <-- cancel, deadline (claim word: CANCELLED)
+ *                        |                   ^
+ *                        +-------------------+ its worker died: before it was claimed, or it may be
+ *                                              started again (idempotent)
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <warmfork/executor.h>
+
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/loop.h"
+#include "executor/capture.h"
+#include "executor/task.h"
+
+struct worker;
+
+enum future_state {
+	FUTURE_QUEUED,
+	FUTURE_HANDED, /* on a worker's channel; the claim word tells whether it runs */
+	FUTURE_RESOLVED,
+};
+
+/* Why the library is ending a task; decides the outcome when its worker's exit is reported. */
+enum future_verdict {
+	VERDICT_NONE,
+	VERDICT_TIMED_OUT,
+	VERDICT_KILLED,
+	VERDICT_OUTPUT_LIMIT,
+};
+
+struct future_callback {
+	struct future_callback *next;
+	wf_callback function;
+	void *context;
+};
+
+/* Somebody who sleeps until enough futures have resolved. */
+struct waiter {
+	_Atomic uint32_t fired; /* a futex */
+	_Atomic int32_t wanted; /* fires when it falls to 0 */
+	bool first_failure;     /* any failure fires it at once */
+	int doorbell;           /* an eventfd to ring as well; -1 */
+};
+
+/* One waiter's stake in one future. */
+struct waiter_stake {
+	struct link link; /* wf_future::waiters */
+	struct waiter *waiter;
+};
+
+struct wf_future {
+	_Atomic unsigned references;
+	struct wf_executor *executor; /* a reference */
+	struct link link;             /* in the queue; or among those whose callbacks are due */
+	enum future_state state;
+
+	/* the task; constant after submit */
+	uint64_t id;
+	uint32_t function;
+	int priority;
+	unsigned flags;
+	int timeout_ms; /* 0: none */
+	uint64_t batch; /* tasks of one wf_map() chunk; 0: none */
+	struct payload payload;
+	struct task_context *context;
+
+	/* where it is */
+	struct worker *worker; /* HANDED */
+	uint64_t sequence;
+	unsigned attempts; /* starts */
+	unsigned returns;  /* times that it came back unclaimed */
+	enum future_verdict verdict;
+	enum wf_clock verdict_clock;
+	enum wf_killer verdict_killer;
+	int verdict_stream;
+	bool result_here; /* outcome is filled, and waits for the exit (WF_TASK_WAIT_EXIT) */
+
+	nsec_t submitted, handed, started, ended;
+	nsec_t deadline; /* NSEC_NEVER: none */
+	struct timer timer;
+	struct capture captures[2]; /* standard output, standard error */
+
+	/* who is told */
+	struct link waiters; /* struct waiter_stake */
+	struct future_callback *callbacks, **callbacks_end;
+	bool called_back; /* all that were added before; one that comes now is called at once */
+
+	struct wf_outcome outcome;
+	struct outcome_memory *memory; /* what `outcome` points to */
+};
+
+/* A queued future with one reference for the caller and one for the executor, which keeps it until
+ * it has resolved and its callbacks have run. -ENOMEM. */
+int future_new(struct wf_executor *executor, struct wf_future **ret);
+struct wf_future *future_unref(struct wf_future *future);
+
+/* Under the executor's lock. The outcome has its kind and the members of that kind; this fills in
+ * the rest, wakes the waiters, and puts the future on the executor's list of due callbacks. */
+void future_resolve(struct wf_future *future);
+
+/* Without any lock: runs the callbacks of a resolved future and gives the executor's reference
+ * back. */
+void future_run_callbacks(struct wf_future *future);
+
+/* Has a worker taken it? */
+bool future_has_started(const struct wf_future *future);
+
+void waiter_init(struct waiter *waiter, int32_t wanted);
+/* Sleeps until it fired or `until` has passed. True: fired. */
+bool waiter_sleep(struct waiter *waiter, nsec_t until);

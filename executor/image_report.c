@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * An image that cannot be used is a user's first experience with us. The sentence names the step,
+ * the thing and the remedy, and quotes what the preload itself wrote.
+ */
+#include "executor/image_report.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+
+/* Appends to *text; without memory it stays as it is. */
+__attribute__((format(printf, 2, 3))) static void append(char **text, const char *format, ...) {
+	char *added = NULL, *joined = NULL;
+	va_list arguments;
+
+	va_start(arguments, format);
+	if (vasprintf(&added, format, arguments) < 0)
+		added = NULL;
+	va_end(arguments);
+	if (added && asprintf(&joined, "%s%s", *text ? *text : "", added) >= 0) {
+		free(*text);
+		*text = joined;
+	}
+	free(added);
+}
+
+static void append_findings(char **text, const struct message_finding *findings, size_t n) {
+	for (size_t i = 0; i < n; i++)
+		append(text, "%s%s", *text && **text ? "\n" : "", findings[i].text);
+}
+
+static int copy_functions(struct zygote *zygote, const struct message_image_ready *ready) {
+	zygote->functions = calloc(ready->n_functions + 1, sizeof(char *));
+	if (!zygote->functions)
+		return error_origin(-ENOMEM);
+	for (size_t i = 0; i < ready->n_functions; i++) {
+		zygote->functions[i] = strdup(ready->functions[i]);
+		if (!zygote->functions[i])
+			return error_origin(-ENOMEM);
+		zygote->n_functions = i + 1;
+	}
+	return 0;
+}
+
+int image_report_ready(struct zygote *zygote, const struct message_image_ready *ready) {
+	zygote->has_initializer = ready->has_initializer;
+	zygote->preload_ns = ready->preload_ns;
+	zygote->anonymous_bytes = ready->anonymous_bytes;
+	zygote->file_bytes = ready->file_bytes;
+	zygote->mappings = ready->mappings;
+	zygote->descriptors = ready->descriptors;
+	zygote->threads = ready->threads;
+	append_findings(&zygote->audit, ready->findings, ready->n_findings);
+	return copy_functions(zygote, ready);
+}
+
+void image_report_failed(struct zygote *zygote, const struct message_image_failed *failed) {
+	zygote->fail_phase = WF_PHASE_PRELOAD;
+	zygote->fail_error = failed->error;
+	free(zygote->fail_text);
+	zygote->fail_text = NULL;
+	append(&zygote->fail_text, "%s", failed->text);
+	append_findings(&zygote->fail_text, failed->findings, failed->n_findings);
+}
+
+static void describe_end(const struct zygote *zygote, char **text,
+			 const struct exit_status *status) {
+	const struct options *options = &zygote->executor->options;
+
+	if (zygote->preload_overdue)
+		append(text,
+		       "the preload of %s did not end within %d ms (options.preload_timeout_ms)",
+		       options->name, options->public.preload_timeout_ms);
+	else if (!status)
+		append(text, "the zygote of %s could not be started", options->name);
+	else if (status->exited)
+		append(text, "the preload of %s ended its process: exit code %d", options->name,
+		       status->code);
+	else
+		append(text, "the preload of %s crashed: SIG%s%s", options->name,
+		       sigabbrev_np(status->signal), status->core ? " (core dumped)" : "");
+}
+
+void image_report_lost(struct zygote *zygote, const struct exit_status *status) {
+	struct wf_executor *executor = zygote->executor;
+	struct wf_capture output;
+	char *text = NULL;
+
+	capture_drain(&zygote->output);
+	output = capture_result(&zygote->output);
+	if (zygote->fail_text)
+		append(&text, "%s", zygote->fail_text);
+	else
+		describe_end(zygote, &text, status);
+	if (output.size)
+		append(&text, "\nit wrote: %s", output.data);
+	free(executor->failed_text);
+	executor->failed_text = text;
+	executor->failed_generation = zygote->generation;
+	executor->failed_code = zygote->fail_phase == WF_PHASE_LAUNCH ? -EIO : -ENOEXEC;
+	executor_log(executor, LOG_ERROR, "image %llu: %s", (unsigned long long)zygote->generation,
+		     text ? text : "no memory");
+}
+
+int image_report_find(const struct zygote *zygote, const char *function) {
+	for (size_t i = 0; i < zygote->n_functions; i++)
+		if (strcmp(zygote->functions[i], function) == 0)
+			return (int)i;
+	return -ENOENT;
+}
+
+void image_report_clear(struct zygote *zygote) {
+	for (size_t i = 0; i < zygote->n_functions; i++)
+		free(zygote->functions[i]);
+	free(zygote->functions);
+	free(zygote->audit);
+	free(zygote->fail_text);
+	capture_reset(&zygote->output);
+}

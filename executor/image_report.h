@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a zygote says of its image: the facts, or why it cannot be used.
+ */
+#pragma once
+
+#include "base/process.h"
+#include "executor/executor.h"
+
+/* Keeps the facts. -ENOMEM. */
+int image_report_ready(struct zygote *zygote, const struct message_image_ready *ready);
+
+/* Keeps the reason; the zygote ends by itself. */
+void image_report_failed(struct zygote *zygote, const struct message_image_failed *failed);
+
+/* The zygote ended, or was never there, before its image was ready: writes the sentence into
+ * executor->failed_text. `status` NULL: it was never there. */
+void image_report_lost(struct zygote *zygote, const struct exit_status *status);
+
+/* Index of a function, or -ENOENT. */
+int image_report_find(const struct zygote *zygote, const char *function);
+
+void image_report_clear(struct zygote *zygote);

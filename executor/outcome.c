@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What became of a task. Every verdict carries the sentence that says how we know, and nothing is
+ * guessed: a SIGKILL is "killed for memory" only if a counter moved.
+ */
+#include "executor/outcome.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "executor/executor.h"
+#include "executor/report.h"
+
+void outcome_init(struct wf_outcome *outcome) {
+	*outcome = (struct wf_outcome){
+		.size = sizeof(*outcome),
+		.slot = -1,
+		.evidence = "",
+		.stack = "",
+		.layers = "none",
+		.standard_output = { .data = "" },
+		.standard_error = { .data = "" },
+	};
+}
+
+void outcome_memory_free(struct outcome_memory *memory) {
+	if (!memory)
+		return;
+	if (memory->mapping)
+		(void)munmap(memory->mapping, memory->mapping_size);
+	free(memory->data);
+	free(memory->evidence);
+	free(memory->stack);
+	free(memory);
+}
+
+void outcome_evidence(struct wf_future *future, const char *format, ...) {
+	char *text = NULL;
+	va_list arguments;
+
+	va_start(arguments, format);
+	if (vasprintf(&text, format, arguments) < 0)
+		text = NULL;
+	va_end(arguments);
+	free(future->memory->evidence);
+	future->memory->evidence = text;
+	future->outcome.evidence = text ? text : "no memory for the evidence";
+}
+
+/* --- results --------------------------------------------------------------------------------- */
+
+/* A memfd whose size may still shrink would kill its reader with SIGBUS: only sealed ones are
+ * mapped. */
+static int map_result(struct wf_future *future, const struct message_result *result, int memfd) {
+	struct outcome_memory *memory = future->memory;
+	struct stat st;
+	int seals = fcntl(memfd, F_GET_SEALS);
+
+	if (seals < 0 || !(seals & F_SEAL_SHRINK) || !(seals & F_SEAL_WRITE) ||
+	    fstat(memfd, &st) < 0 || (uint64_t)st.st_size < result->payload_size)
+		return OUTCOME_E_UNTRUSTED;
+	if (!result->payload_size)
+		return 0;
+	memory->mapping = mmap(NULL, result->payload_size, PROT_READ, MAP_PRIVATE, memfd, 0);
+	if (memory->mapping == MAP_FAILED) {
+		memory->mapping = NULL;
+		return error_origin(-errno);
+	}
+	memory->mapping_size = result->payload_size;
+	future->outcome.returned.data = memory->mapping;
+	future->outcome.returned.size = result->payload_size;
+	return 0;
+}
+
+static int fill_returned(struct wf_future *future, const struct message_result *result, int memfd) {
+	struct wf_outcome *outcome = &future->outcome;
+
+	outcome->kind = WF_RETURNED;
+	outcome->returned.data = "";
+	outcome->returned.size = 0;
+	outcome->evidence = "the function returned 0";
+	if (result->payload_in_memfd)
+		return map_result(future, result, memfd);
+	if (!result->payload.size)
+		return 0;
+	/* one byte more, so that text is also a string */
+	future->memory->data = malloc(result->payload.size + 1);
+	if (!future->memory->data)
+		return error_origin(-ENOMEM);
+	memcpy(future->memory->data, result->payload.data, result->payload.size);
+	((char *)future->memory->data)[result->payload.size] = '\0';
+	outcome->returned.data = future->memory->data;
+	outcome->returned.size = result->payload.size;
+	return 0;
+}
+
+static void fill_failed(struct wf_future *future, const struct message_result *result) {
+	future->outcome.kind = WF_FAILED;
+	future->outcome.failed.code = result->code;
+	future->memory->data = strdup(result->text);
+	future->outcome.failed.message = future->memory->data ? future->memory->data : "";
+	future->outcome.evidence = "the function returned a failure";
+}
+
+int outcome_from_result(struct wf_future *future, const struct message_result *result, int memfd) {
+	struct wf_outcome *outcome = &future->outcome;
+
+	outcome->cpu_ns = result->cpu_ns;
+	outcome->peak_rss = result->peak_rss;
+	outcome->usage_source = WF_SOURCE_WORKER;
+	outcome->run_ns = result->run_ns;
+	switch (result->kind) {
+	case RESULT_RETURNED:
+		return fill_returned(future, result, memfd);
+	case RESULT_FAILED:
+		fill_failed(future, result);
+		return 0;
+	case RESULT_NOT_SET_UP:
+		outcome_not_started(future, WF_PHASE_CONTEXT, result->code, result->text);
+		return 0;
+	case RESULT_SKIPPED:
+		break;
+	}
+	return error_origin(-EPROTO);
+}
+
+/* --- ends ------------------------------------------------------------------------------------- */
+
+static void fill_usage(struct wf_outcome *outcome, const struct exit_status *status) {
+	if (!status)
+		return;
+	outcome->cpu_ns = status->cpu_ns;
+	outcome->peak_rss = status->peak_rss;
+	outcome->usage_source = WF_SOURCE_KERNEL;
+}
+
+static void fill_fault(struct wf_future *future) {
+	struct cell *cell = future->worker ? future->worker->cell : NULL;
+
+	if (!cell || !atomic_load(&cell->crash.known) ||
+	    cell->crash.signal != future->outcome.signalled.signal)
+		return;
+	future->outcome.signalled.address_known = true;
+	future->outcome.signalled.address = cell->crash.address;
+	future->outcome.signalled.code = cell->crash.code;
+}
+
+static bool is_fault(int signal) {
+	return signal == SIGSEGV || signal == SIGBUS || signal == SIGFPE || signal == SIGILL ||
+	       signal == SIGABRT || signal == SIGTRAP || signal == SIGSYS;
+}
+
+static void fill_signalled(struct wf_future *future, const struct exit_status *status) {
+	struct wf_outcome *outcome = &future->outcome;
+
+	outcome->kind = WF_SIGNALLED;
+	outcome->signalled.signal = status->signal;
+	outcome->signalled.core = status->core;
+	fill_fault(future);
+	if (is_fault(status->signal))
+		outcome_evidence(
+		    future, "wait status: ended by SIG%s, raised by the process itself%s",
+		    sigabbrev_np(status->signal), status->core ? "; a core was dumped" : "");
+	else
+		outcome_evidence(future, "wait status: killed by a signal nobody here sent, SIG%s",
+				 sigabbrev_np(status->signal));
+}
+
+void outcome_from_exit(struct wf_future *future, const struct exit_status *status,
+		       const char *oom) {
+	struct wf_outcome *outcome = &future->outcome;
+
+	fill_usage(outcome, status);
+	if (status->exited) {
+		outcome->kind = WF_EXITED;
+		outcome->exited.code = status->code;
+		outcome_evidence(future,
+				 "wait status: exited with code %d before the function returned",
+				 status->code);
+	} else if (oom) {
+		outcome->kind = WF_MEMORY_LIMIT;
+		outcome_evidence(future, "wait status: %s", oom);
+	} else {
+		fill_signalled(future, status);
+	}
+}
+
+static const char *clock_name(enum wf_clock clock) {
+	switch (clock) {
+	case WF_CLOCK_RUN:
+		return "timeout_ms ran out, counted from its start";
+	case WF_CLOCK_DEADLINE:
+		return "deadline_ms ran out while it ran, counted from submit";
+	case WF_CLOCK_QUEUE:
+		return "deadline_ms ran out before it started, counted from submit";
+	}
+	return "";
+}
+
+static const char *killer_name(enum wf_killer killer) {
+	switch (killer) {
+	case WF_BY_CALLER:
+		return "wf_future_kill() was called";
+	case WF_BY_CLOSE:
+		return "the executor was closed with WF_CLOSE_KILL";
+	case WF_BY_PROTOCOL:
+		return "its worker closed, flooded or garbled its channel and was killed";
+	}
+	return "";
+}
+
+void outcome_from_verdict(struct wf_future *future, const struct exit_status *status) {
+	struct wf_outcome *outcome = &future->outcome;
+
+	fill_usage(outcome, status);
+	switch (future->verdict) {
+	case VERDICT_TIMED_OUT:
+		outcome->kind = WF_TIMED_OUT;
+		outcome->timed_out.clock = future->verdict_clock;
+		outcome->evidence = clock_name(future->verdict_clock);
+		return;
+	case VERDICT_OUTPUT_LIMIT:
+		outcome->kind = WF_OUTPUT_LIMIT;
+		outcome->output_limit.stream = future->verdict_stream;
+		outcome->output_limit.limit = future->captures[future->verdict_stream - 1].limit;
+		outcome->evidence = "it wrote more than its capture keeps";
+		return;
+	case VERDICT_KILLED:
+	case VERDICT_NONE:
+		outcome->kind = WF_KILLED;
+		outcome->killed.by = future->verdict_killer;
+		outcome->evidence = killer_name(future->verdict_killer);
+		return;
+	}
+}
+
+void outcome_cancelled(struct wf_future *future, const char *why) {
+	future->outcome.kind = WF_CANCELLED;
+	future->outcome.evidence = why;
+}
+
+void outcome_zygote_lost(struct wf_future *future) {
+	future->outcome.kind = WF_ZYGOTE_LOST;
+	future->outcome.evidence =
+	    "its worker ended without a result, and no process that could have "
+	    "reaped it is left";
+}
+
+void outcome_not_started(struct wf_future *future, enum wf_phase phase, int error,
+			 const char *text) {
+	future->outcome.kind = WF_NOT_STARTED;
+	future->outcome.not_started.phase = phase;
+	future->outcome.not_started.error = error;
+	outcome_evidence(future, "%s", text && *text ? text : "no reason was given");
+}
+
+/* --- for people --------------------------------------------------------------------------------
+ */
+
+const char *wf_outcome_kind_name(enum wf_outcome_kind kind) {
+	static const char *const names[] = {
+		[0] = "unknown",
+		[WF_RETURNED] = "returned",
+		[WF_FAILED] = "failed",
+		[WF_EXITED] = "exited",
+		[WF_SIGNALLED] = "signalled",
+		[WF_TIMED_OUT] = "timed out",
+		[WF_CANCELLED] = "cancelled",
+		[WF_KILLED] = "killed",
+		[WF_MEMORY_LIMIT] = "memory limit",
+		[WF_OUTPUT_LIMIT] = "output limit",
+		[WF_VIOLATION] = "violation",
+		[WF_ZYGOTE_LOST] = "zygote lost",
+		[WF_NOT_STARTED] = "not started",
+	};
+	unsigned n = (unsigned)kind;
+
+	return names[n < sizeof(names) / sizeof(names[0]) ? n : 0];
+}
+
+static void describe_signal(const struct wf_outcome *outcome, char *text, size_t size) {
+	const char *name = sigabbrev_np(outcome->signalled.signal);
+	char address[32] = "";
+
+	if (outcome->signalled.address_known)
+		(void)snprintf(address, sizeof(address), " at 0x%llx",
+			       (unsigned long long)outcome->signalled.address);
+	(void)snprintf(text, size, ": SIG%s%s%s", name ? name : "?", address,
+		       outcome->signalled.core ? ", core dumped" : "");
+}
+
+static void describe_kind(const struct wf_outcome *outcome, char *text, size_t size) {
+	*text = '\0';
+	switch (outcome->kind) {
+	case WF_RETURNED:
+		(void)snprintf(text, size, " %zu bytes", outcome->returned.size);
+		return;
+	case WF_FAILED:
+		(void)snprintf(text, size, " with %d: %s", outcome->failed.code,
+			       outcome->failed.message);
+		return;
+	case WF_EXITED:
+		(void)snprintf(text, size, " with code %d", outcome->exited.code);
+		return;
+	case WF_SIGNALLED:
+		describe_signal(outcome, text, size);
+		return;
+	case WF_NOT_STARTED:
+	case WF_TIMED_OUT:
+	case WF_CANCELLED:
+	case WF_KILLED:
+	case WF_MEMORY_LIMIT:
+	case WF_OUTPUT_LIMIT:
+	case WF_VIOLATION:
+	case WF_ZYGOTE_LOST:
+		(void)snprintf(text, size, ": %s", outcome->evidence);
+		return;
+	}
+}
+
+size_t wf_outcome_describe(const struct wf_outcome *outcome, char *text, size_t size) {
+	char detail[1024], where[96] = "";
+	int n;
+
+	if (!outcome || (!text && size)) {
+		(void)report_error(-EINVAL, "wf_outcome_describe: an argument is NULL");
+		return 0;
+	}
+	describe_kind(outcome, detail, sizeof(detail));
+	if (outcome->pid)
+		(void)snprintf(where, sizeof(where), " (pid %d, slot %d, attempt %u%s)",
+			       (int)outcome->pid, outcome->slot, outcome->attempts,
+			       outcome->quarantined ? ", quarantined" : "");
+	n = snprintf(text, size, "%s%s%s", wf_outcome_kind_name(outcome->kind), detail, where);
+	return n < 0 ? 0 : (size_t)n;
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What wf_last_error() says: one sentence per thread.
+ */
+#pragma once
+
+/* Keeps the sentence and returns `code` (a negative errno of the public list). */
+int report_error(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+const char *report_text(void);
+
+/* Maps an internal error onto the closed public list, with a sentence that names the step. */
+int report_internal(int r, const char *step);

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The executor that a process shares.
+ *
+ * loky's factory closes the old executor under whoever still holds it, and callers must retry. Here
+ * a handle is a reference: the replaced pool goes on serving those who have it, and closes
+ * (finishing its work) with the last of them. The process itself holds one reference to the newest.
+ */
+#include "executor/shared.h"
+
+#include <errno.h>
+#include <pthread.h>
+
+#include "executor/lifetime.h"
+#include "executor/report.h"
+#include "executor/slot.h"
+
+static struct {
+	pthread_mutex_t lock;
+	struct wf_executor *executor;
+} shared = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static bool is_open(struct wf_executor *executor) {
+	bool open;
+
+	executor_lock(executor);
+	open = executor->state == EXECUTOR_OPEN;
+	executor_unlock(executor);
+	return open;
+}
+
+/* 1: it is the one, adjusted; 0: another must be opened. */
+static int adopt(struct wf_executor *executor, const struct options *wanted) {
+	int r = 0;
+
+	if (!executor || !lifetime_same_process(executor) || !is_open(executor) ||
+	    !options_equal(&executor->options, wanted))
+		return 0;
+	executor_lock(executor);
+	if (executor->n_workers != (unsigned)wanted->public.workers)
+		r = slot_resize(executor, (unsigned)wanted->public.workers);
+	executor_pump(executor);
+	executor_unlock(executor);
+	if (r < 0)
+		return report_internal(r, "resizing the shared executor");
+	if (executor->options.file_inode != wanted->file_inode ||
+	    executor->options.file_mtime_ns != wanted->file_mtime_ns ||
+	    executor->options.file_size != wanted->file_size ||
+	    executor->options.file_device != wanted->file_device)
+		r = lifetime_reload(executor);
+	return r < 0 ? r : 1;
+}
+
+static void drop(struct wf_executor *executor) {
+	if (executor && lifetime_same_process(executor))
+		lifetime_release(executor);
+}
+
+static struct wf_executor *lend(struct wf_executor *executor) {
+	executor_lock(executor);
+	executor->handles++;
+	executor_unlock(executor);
+	return executor_ref(executor);
+}
+
+static int get(const struct wf_executor_options *options, const struct options *wanted,
+	       struct wf_executor **ret_old, struct wf_executor **ret, bool *ret_reused) {
+	struct wf_executor *fresh;
+	int r = adopt(shared.executor, wanted);
+
+	*ret_reused = r == 1;
+	if (r < 0)
+		return r;
+	if (r == 0) {
+		r = lifetime_open(options, &fresh);
+		if (r < 0)
+			return r;
+		fresh->shared = true;
+		*ret_old = shared.executor;
+		shared.executor = fresh;
+	}
+	*ret = lend(shared.executor);
+	return 0;
+}
+
+int shared_get(const struct wf_executor_options *options, struct wf_executor **ret,
+	       bool *ret_reused) {
+	struct wf_executor *old = NULL;
+	struct options wanted;
+	bool reused = false;
+	int r = options_init(&wanted, options);
+
+	if (r < 0)
+		return r;
+	(void)pthread_mutex_lock(&shared.lock);
+	r = get(options, &wanted, &old, ret, &reused);
+	(void)pthread_mutex_unlock(&shared.lock);
+	options_deinit(&wanted);
+	/* without the lock: closing may take as long as its tasks */
+	drop(old);
+	if (r >= 0 && ret_reused)
+		*ret_reused = reused;
+	return r;
+}

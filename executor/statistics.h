@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Counters and latency histograms.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include <warmfork/executor.h>
+
+/* Log-linear buckets: 8 for each power of two, so that a quantile is right within 7 %. */
+#define HISTOGRAM_BUCKETS 512
+
+struct histogram {
+	uint64_t count, max;
+	uint32_t buckets[HISTOGRAM_BUCKETS];
+};
+
+struct statistics {
+	uint64_t submitted, resolved, retried, quarantined;
+	uint64_t outcomes[16];
+	uint64_t forks, fork_failures;
+	uint64_t deaths_idle, deaths_exit, deaths_signal;
+	uint64_t recycled, idle_timeouts, swept;
+	uint64_t keeper_starts, zygote_starts, zygote_losses;
+	struct histogram queued, handed, run, resolve;
+};
+
+void histogram_add(struct histogram *histogram, uint64_t ns);
+struct wf_quantiles histogram_quantiles(const struct histogram *histogram);
+
+void statistics_outcome(struct statistics *statistics, const struct wf_outcome *outcome,
+			uint64_t resolve_ns);

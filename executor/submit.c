@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Submitting: check, copy, wait for room if the queue is bounded, queue. The thread that submits
+ * hands the task to an idle worker itself (executor_pump), so that no other thread need be woken.
+ */
+#include "executor/submit.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "executor/image_report.h"
+#include "executor/lifetime.h"
+#include "executor/report.h"
+#include "executor/supervise.h"
+
+static int check_task(const struct wf_task *task) {
+	if (!task)
+		return report_error(-EINVAL, "wf_submit: task is NULL");
+	if (task->size != sizeof(*task))
+		return report_error(-EINVAL, "task.size is %zu; initialise with WF_TASK()",
+				    task->size);
+	if (!task->function)
+		return report_error(-EINVAL, "task.function is NULL");
+	if (task->priority < WF_PRIORITY_MIN || task->priority > WF_PRIORITY_MAX)
+		return report_error(-EINVAL, "task.priority is %d; it must be from %d to %d",
+				    task->priority, WF_PRIORITY_MIN, WF_PRIORITY_MAX);
+	if (task->timeout_ms < WF_FOREVER || task->deadline_ms < WF_FOREVER)
+		return report_error(-EINVAL, "task.timeout_ms or task.deadline_ms is negative");
+	if (task->flags & ~(unsigned)(WF_TASK_IDEMPOTENT | WF_TASK_WAIT_EXIT))
+		return report_error(-EINVAL, "task.flags is 0x%x, with unknown bits", task->flags);
+	return 0;
+}
+
+/* While a zygote is being replaced the newest of the others knows the functions; all generations of
+ * an image that has the function are as good. */
+static int find_function(struct wf_executor *executor, const char *name) {
+	int found = -ENOENT;
+
+	if (executor->newest)
+		return image_report_find(executor->newest, name);
+	for (struct link *link = executor->zygotes.next; link != &executor->zygotes && found < 0;
+	     link = link->next)
+		found = image_report_find(container_of(link, struct zygote, link), name);
+	return found;
+}
+
+static bool has_room(struct wf_executor *executor, const void *context) {
+	(void)context;
+	return executor->state != EXECUTOR_OPEN ||
+	       executor->queue.size < executor->options.public.queue_limit;
+}
+
+static int await_room(struct wf_executor *executor) {
+	const struct wf_executor_options *options = &executor->options.public;
+	nsec_t until = NSEC_NEVER;
+	int r;
+
+	if (!options->queue_limit || has_room(executor, NULL))
+		return 0;
+	if (options->queue_full == WF_QUEUE_FAIL)
+		return report_error(-EAGAIN,
+				    "the queue is full: %zu tasks wait (options.queue_limit)",
+				    executor->queue.size);
+	if (options->queue_full == WF_QUEUE_WAIT)
+		until = clock_after_ms(clock_now(), options->queue_wait_ms);
+	r = executor_await(executor, has_room, NULL, until);
+	if (r == -EDEADLK)
+		return report_error(r, "the queue is full, and a callback must not wait for room");
+	if (r == -ETIMEDOUT)
+		return report_error(r, "the queue has been full for %d ms (options.queue_wait_ms)",
+				    options->queue_wait_ms);
+	return r < 0 ? report_internal(r, "waiting for room in the queue") : 0;
+}
+
+static void fill(struct wf_future *future, const struct wf_task *task) {
+	struct wf_executor *executor = future->executor;
+	int timeout_ms = task->timeout_ms ? task->timeout_ms : executor->options.public.timeout_ms;
+
+	future->priority = task->priority;
+	future->flags = task->flags;
+	future->timeout_ms = timeout_ms == WF_FOREVER ? 0 : timeout_ms;
+	future->submitted = clock_now();
+	if (task->deadline_ms > 0)
+		future->deadline = clock_after_ms(future->submitted, task->deadline_ms);
+}
+
+/* Everything but the queue: without the lock, for it copies and may be slow. */
+static int prepare(struct wf_executor *executor, const struct wf_task *task,
+		   struct wf_future **ret) {
+	struct wf_future *future;
+	int r = future_new(executor, &future);
+
+	if (r < 0)
+		return report_internal(r, "submitting a task");
+	r = task_context_new(task->context, &future->context);
+	if (r >= 0)
+		r = payload_init(&future->payload, task->input, task->input_size, task->buffer);
+	if (r < 0) {
+		(void)future_unref(future);
+		(void)future_unref(future);
+		return r;
+	}
+	fill(future, task);
+	*ret = future;
+	return 0;
+}
+
+static int admit(struct wf_executor *executor, const struct wf_task *task, int *ret_function) {
+	int r = 0;
+
+	if (executor->state == EXECUTOR_OPEN)
+		r = await_room(executor);
+	if (r >= 0 && executor->state != EXECUTOR_OPEN)
+		r = report_error(-ESHUTDOWN, "the executor is closed");
+	if (r < 0)
+		return r;
+	*ret_function = find_function(executor, task->function);
+	if (*ret_function >= 0)
+		return 0;
+	if (!executor->newest && list_is_empty(&executor->zygotes))
+		return 0; /* decided when the next zygote is there */
+	return report_error(-ENOENT, "the image %s has no function \"%.*s\"",
+			    executor->options.name, LIMIT_NAME, task->function);
+}
+
+uint64_t submit_batch(struct wf_executor *executor) {
+	uint64_t batch;
+
+	executor_lock(executor);
+	batch = ++executor->next_batch;
+	executor_unlock(executor);
+	return batch;
+}
+
+int submit_task(struct wf_executor *executor, const struct wf_task *task, uint64_t batch,
+		struct wf_future **ret) {
+	struct wf_future *future = NULL;
+	int r = check_task(task), function = -1;
+
+	if (r < 0)
+		return r;
+	/* refused before anything is copied, and before a buffer is consumed */
+	executor_lock(executor);
+	r = admit(executor, task, &function);
+	executor_unlock(executor);
+	if (r >= 0)
+		r = prepare(executor, task, &future);
+	if (r < 0)
+		return r;
+	executor_lock(executor);
+	if (executor->state != EXECUTOR_OPEN) {
+		executor_unlock(executor);
+		(void)future_unref(future);
+		(void)future_unref(future);
+		return report_error(-ESHUTDOWN, "the executor is closed");
+	}
+	if (!future->context)
+		future->context = task_context_ref(executor->options.context);
+	future->id = ++executor->next_task;
+	future->function = (uint32_t)function;
+	future->batch = batch;
+	executor->n_pending++;
+	executor->parking = true;
+	executor->statistics.submitted++;
+	queue_push(&executor->queue, &future->link, future->priority);
+	supervise_watch(future);
+	executor_unlock(executor);
+	*ret = future;
+	return 0;
+}
+
+void submit_done(struct wf_executor *executor) {
+	bool due;
+
+	executor_lock(executor);
+	executor_pump(executor);
+	due = !list_is_empty(&executor->due);
+	executor_unlock(executor);
+	if (due)
+		executor_ring(executor);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * From a wf_task to a queued future.
+ */
+#pragma once
+
+#include "executor/executor.h"
+
+/* A chunk number for tasks that should travel together. */
+uint64_t submit_batch(struct wf_executor *executor);
+
+/* Queues a task; the pump is not run. 0 or a public error, reported. `batch` 0: none. */
+int submit_task(struct wf_executor *executor, const struct wf_task *task, uint64_t batch,
+		struct wf_future **ret);
+/* Hands out what was queued. */
+void submit_done(struct wf_executor *executor);

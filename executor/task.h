@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A task as it was submitted: our own copy of everything it needs, until it is resolved.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <warmfork/executor.h>
+
+#include "proto/message.h"
+
+struct task_stream {
+	enum wf_stdio_mode mode;
+	int descriptor; /* ours; -1 */
+	size_t limit;
+	enum wf_on_overflow overflow;
+};
+
+/* A deep copy of a wf_context; immutable. Shared by reference: the executor's default context is
+ * used by many tasks. Counted under the executor's lock or before anybody else knows it. */
+struct task_context {
+	_Atomic unsigned references;
+	char **environment;
+	size_t n_environment;
+	bool clear_environment;
+	char *directory;
+	bool set_umask;
+	mode_t umask;
+	struct task_stream streams[3];
+	int descriptors[LIMIT_TASK_DESCRIPTORS];
+	size_t n_descriptors;
+	struct message_rlimit rlimits[LIMIT_RLIMITS];
+	size_t n_rlimits;
+	int nice;
+	uint32_t *cpus;
+	size_t n_cpus;
+	bool plain; /* nothing to set up: no message_context is sent */
+};
+
+/* `given` NULL gives *ret NULL. Duplicates the descriptors. 0 or a public error, reported. */
+int task_context_new(const struct wf_context *given, struct task_context **ret);
+struct task_context *task_context_ref(struct task_context *context);
+struct task_context *task_context_free(struct task_context *context); /* gives a reference back */
+bool task_context_equal(const struct task_context *a, const struct task_context *b);
+bool task_context_captures(const struct task_context *context);
+/* Points into `context`. */
+void task_context_message(const struct task_context *context, struct message_context *ret);
+
+/* Library-owned memory for a large argument; the public wf_buffer. */
+struct wf_buffer {
+	int memfd;
+	void *data; /* NULL: size 0, or sealed */
+	size_t size;
+};
+
+/* The input: inline in the heap, or a sealed memfd. */
+struct payload {
+	void *data;
+	size_t size;
+	int memfd; /* -1: inline */
+};
+
+/* Copies (inline or into a memfd), or takes the buffer on success. 0 or a public error, reported.
+ */
+int payload_init(struct payload *payload, const void *data, size_t size, struct wf_buffer *buffer);
+void payload_deinit(struct payload *payload);

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A waiter has a stake in each future that it waits for, and counts down. With an executor that its
+ * caller drives, waiting is dispatching.
+ */
+#include "executor/wait.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "executor/lifetime.h"
+#include "executor/report.h"
+
+bool wait_is_resolved(struct wf_future *future) {
+	bool resolved;
+
+	executor_lock(future->executor);
+	resolved = future->state == FUTURE_RESOLVED;
+	executor_unlock(future->executor);
+	return resolved;
+}
+
+static bool is_resolved(struct wf_executor *executor, const void *context) {
+	const struct wf_future *future = context;
+
+	(void)executor;
+	return future->state == FUTURE_RESOLVED;
+}
+
+static bool has_fired(struct wf_executor *executor, const void *context) {
+	const struct waiter *waiter = context;
+
+	(void)executor;
+	return atomic_load(&waiter->fired);
+}
+
+static int sleep_threaded(struct wf_future *future, nsec_t until) {
+	struct wf_executor *executor = future->executor;
+	struct waiter waiter;
+	struct waiter_stake stake = { .waiter = &waiter };
+	bool fired;
+
+	if (executor_in_callback())
+		return -EDEADLK;
+	waiter_init(&waiter, 1);
+	list_append(&future->waiters, &stake.link);
+	executor_unlock(executor);
+	fired = waiter_sleep(&waiter, until);
+	executor_lock(executor);
+	list_remove(&stake.link);
+	return fired || future->state == FUTURE_RESOLVED ? 0 : -ETIMEDOUT;
+}
+
+int wait_for_one(struct wf_future *future, int timeout_ms) {
+	struct wf_executor *executor = future->executor;
+	nsec_t until = clock_after_ms(clock_now(), timeout_ms);
+	int r = 0;
+
+	executor_lock(executor);
+	if (future->state != FUTURE_RESOLVED) {
+		if (executor->options.public.caller_driven)
+			r = executor_await(executor, is_resolved, future, until);
+		else
+			r = sleep_threaded(future, until);
+	}
+	executor_unlock(executor);
+	return r;
+}
+
+/* --- several
+ * ------------------------------------------------------------------------------------------- */
+
+struct crowd {
+	struct wf_future *const *futures;
+	size_t n;
+	struct waiter waiter;
+	struct waiter_stake *stakes;
+	struct wf_executor *driven; /* the one that this thread must drive */
+	size_t n_resolved;
+	bool failed;
+};
+
+static int check_futures(struct wf_future *const *futures, size_t n,
+			 struct wf_executor **ret_driven) {
+	for (size_t i = 0; i < n; i++) {
+		struct wf_executor *executor = futures[i] ? futures[i]->executor : NULL;
+
+		if (!executor)
+			return report_error(-EINVAL, "wf_wait: futures[%zu] is NULL", i);
+		if (!lifetime_same_process(executor))
+			return report_error(-ECHILD,
+					    "wf_wait: the executor belongs to another process");
+		if (!executor->options.public.caller_driven)
+			continue;
+		if (*ret_driven && *ret_driven != executor)
+			return report_error(-EINVAL,
+					    "wf_wait: futures of two caller-driven executors; "
+					    "wait for each");
+		*ret_driven = executor;
+	}
+	return 0;
+}
+
+/* Takes a stake in what has not resolved, and counts what has. */
+static void join(struct crowd *crowd) {
+	for (size_t i = 0; i < crowd->n; i++) {
+		struct wf_future *future = crowd->futures[i];
+
+		crowd->stakes[i].waiter = &crowd->waiter;
+		executor_lock(future->executor);
+		if (future->state != FUTURE_RESOLVED) {
+			list_append(&future->waiters, &crowd->stakes[i].link);
+		} else {
+			crowd->n_resolved++;
+			crowd->failed = crowd->failed || future->outcome.kind != WF_RETURNED;
+			if (atomic_fetch_sub(&crowd->waiter.wanted, 1) == 1 ||
+			    (crowd->failed && crowd->waiter.first_failure))
+				atomic_store(&crowd->waiter.fired, 1);
+		}
+		executor_unlock(future->executor);
+	}
+}
+
+static void leave(struct crowd *crowd) {
+	crowd->n_resolved = 0;
+	for (size_t i = 0; i < crowd->n; i++) {
+		struct wf_future *future = crowd->futures[i];
+
+		executor_lock(future->executor);
+		list_remove(&crowd->stakes[i].link);
+		crowd->n_resolved += future->state == FUTURE_RESOLVED;
+		executor_unlock(future->executor);
+	}
+}
+
+static int sleep_in(struct crowd *crowd, nsec_t until) {
+	int r;
+
+	if (atomic_load(&crowd->waiter.fired))
+		return 0;
+	if (executor_in_callback())
+		return -EDEADLK;
+	if (!crowd->driven)
+		return waiter_sleep(&crowd->waiter, until) ? 0 : -ETIMEDOUT;
+	executor_lock(crowd->driven);
+	r = executor_await(crowd->driven, has_fired, &crowd->waiter, until);
+	executor_unlock(crowd->driven);
+	return r;
+}
+
+static int32_t count_wanted(size_t n, enum wf_wait_for what) {
+	return what == WF_FIRST_COMPLETED ? 1 : (int32_t)n;
+}
+
+int wf_wait(struct wf_future *const *futures, size_t n, enum wf_wait_for what, int timeout_ms) {
+	struct crowd crowd = { .futures = futures, .n = n };
+	nsec_t until = clock_after_ms(clock_now(), timeout_ms);
+	int r;
+
+	if ((n && !futures) || n > INT32_MAX || what > WF_ALL_COMPLETED)
+		return report_error(-EINVAL,
+				    "wf_wait: futures is NULL, or n or what is out of range");
+	r = check_futures(futures, n, &crowd.driven);
+	if (r < 0 || n == 0)
+		return r;
+	crowd.stakes = calloc(n, sizeof(crowd.stakes[0]));
+	if (!crowd.stakes)
+		return report_internal(-ENOMEM, "waiting");
+	waiter_init(&crowd.waiter, count_wanted(n, what));
+	crowd.waiter.first_failure = what == WF_FIRST_FAILURE;
+	crowd.waiter.doorbell = crowd.driven ? crowd.driven->doorbell : -1;
+	join(&crowd);
+	r = sleep_in(&crowd, until);
+	leave(&crowd);
+	free(crowd.stakes);
+	if (r == -EDEADLK)
+		return report_error(r,
+				    "a callback must not wait for futures that have not resolved");
+	if (r == -ETIMEDOUT && !atomic_load(&crowd.waiter.fired))
+		return report_error(r, "%zu of %zu futures have resolved after %d ms",
+				    crowd.n_resolved, n, timeout_ms);
+	return r < 0 && r != -ETIMEDOUT ? report_internal(r, "waiting") : (int)crowd.n_resolved;
+}

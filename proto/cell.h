@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The cell: one page that the executor shares with one worker and with nobody else.
+ *
+ * It holds the claim words of the tasks that lie on the worker's channel. The worker swaps QUEUED
+ * -> STARTED, the executor swaps QUEUED -> CANCELLED; whoever wins the compare-and-swap has
+ * decided. So a cancel costs no message, a task that nobody has started can be given to another
+ * worker, and a crash can be blamed on the task that was running.
+ *
+ * The executor believes none of it for its own safety: a worker that scribbles here can only
+ * confuse what is said of its own tasks.
+ */
+#pragma once
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/limits.h"
+
+#define CELL_SIZE ((size_t)4096)
+#define CELL_CLAIMS                                                                                \
+	64u /* at least twice LIMIT_HAND_AHEAD: an index is not reused while in flight */
+
+/* Asks a worker to write its call stack into its cell. The last but one: the last is what people try
+ * first in programs of their own. */
+#define CELL_STACK_SIGNAL (SIGRTMAX - 1)
+
+enum claim_state {
+	CLAIM_EMPTY = 0,
+	CLAIM_QUEUED = 1,
+	CLAIM_STARTED = 2,
+	CLAIM_CANCELLED = 3,
+};
+
+struct cell_claim {
+	_Atomic uint64_t word;       /* sequence << 2 | enum claim_state */
+	_Atomic uint64_t started_ns; /* CLOCK_MONOTONIC; written before the swap to STARTED */
+};
+
+/* Written by the worker's handler of SIGSEGV and its kin, just before it lets the signal kill. */
+struct cell_crash {
+	_Atomic uint32_t known; /* 1 when the rest is valid */
+	int32_t signal;
+	int32_t code; /* si_code */
+	uint32_t reserved;
+	uint64_t address;
+};
+
+struct cell {
+	struct cell_claim claims[CELL_CLAIMS];
+	struct cell_crash crash;
+	_Atomic uint32_t stack_size; /* bytes of `stack` that are valid; written last */
+	uint32_t reserved;
+	char stack[LIMIT_STACK_TEXT];
+};
+
+_Static_assert(sizeof(struct cell) <= CELL_SIZE, "a cell is one page");
+_Static_assert(CELL_CLAIMS >= 2 * LIMIT_HAND_AHEAD, "claim words must outlast what is in flight");
+
+static inline uint64_t claim_word(uint64_t sequence, enum claim_state state) {
+	return sequence << 2 | (uint64_t)state;
+}
+
+static inline struct cell_claim *cell_claim(struct cell *cell, uint64_t sequence) {
+	return &cell->claims[sequence % CELL_CLAIMS];
+}
+
+/* QUEUED -> `to` for exactly this sequence number; false if the other side was first. */
+static inline bool claim_swap(struct cell_claim *claim, uint64_t sequence, enum claim_state to) {
+	uint64_t expected = claim_word(sequence, CLAIM_QUEUED);
+
+	return atomic_compare_exchange_strong(&claim->word, &expected, claim_word(sequence, to));
+}

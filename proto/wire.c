@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Frames on a SOCK_SEQPACKET socket. One sendmsg(2) is one frame with its descriptors, whole or not
+ * at all, so there is no state to keep between calls and nothing to resynchronise.
+ *
+ * On the way in, descriptors are collected before anything else is looked at: whatever is wrong
+ * with the frame, what the kernel has put in our table must be closed or a peer could fill it.
+ */
+#include "proto/wire.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+
+/* SCM_MAX_FD of the kernel. There is room for all a peer can send, so that too many are told from a
+ * full table of our own, and for credentials, should somebody have set SO_PASSCRED. */
+#define KERNEL_DESCRIPTORS 253
+#define CONTROL_ROOM       (CMSG_SPACE(KERNEL_DESCRIPTORS * sizeof(int)) + CMSG_SPACE(64))
+
+static void header_write(uint8_t *header, uint16_t type, size_t size) {
+	header[0] = (uint8_t)type;
+	header[1] = (uint8_t)(type >> 8);
+	header[2] = header[3] = 0;
+	for (unsigned i = 0; i < 4; i++)
+		header[4 + i] = (uint8_t)(size >> (8 * i));
+}
+
+static int header_read(const uint8_t *header, size_t received, struct wire_frame *ret) {
+	uint32_t size = 0;
+
+	if (received < WIRE_HEADER)
+		return WIRE_E_MALFORMED;
+	for (unsigned i = 0; i < 4; i++)
+		size |= (uint32_t)header[4 + i] << (8 * i);
+	if (header[2] || header[3] || size != received - WIRE_HEADER)
+		return WIRE_E_MALFORMED;
+	ret->type = (uint16_t)(header[0] | header[1] << 8);
+	ret->size = size;
+	ret->body = header + WIRE_HEADER;
+	return 0;
+}
+
+/* Which errors of the socket are waits and which are its end. ETOOMANYREFS: more descriptors are in
+ * flight than RLIMIT_NOFILE allows this user; they land when their receivers read. */
+static int socket_error(int error) {
+	switch (error) {
+	case EAGAIN:
+	case ETOOMANYREFS:
+	case ENOBUFS:
+		return WIRE_E_AGAIN;
+	case EPIPE:
+	case ECONNRESET:
+	case ENOTCONN:
+		return WIRE_E_EOF;
+	default:
+		return error_origin(-error);
+	}
+}
+
+int wire_send(int socket, uint16_t type, uint8_t *buffer, size_t body_size, const int *fds,
+	      size_t n_fds, int flags) {
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(LIMIT_FRAME_DESCRIPTORS * sizeof(int))];
+	} control;
+	struct iovec part = { .iov_base = buffer, .iov_len = WIRE_HEADER + body_size };
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+	ssize_t n;
+
+	if (body_size > WIRE_BODY || n_fds > LIMIT_FRAME_DESCRIPTORS)
+		return error_origin(-EMSGSIZE);
+	header_write(buffer, type, body_size);
+	if (n_fds) {
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		control.header.cmsg_len = CMSG_LEN(n_fds * sizeof(int));
+		memcpy(CMSG_DATA(&control.header), fds, n_fds * sizeof(int));
+		message.msg_control = &control;
+		message.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
+	}
+	do {
+		n = sendmsg(socket, &message, flags | MSG_NOSIGNAL);
+	} while (n < 0 && errno == EINTR);
+	return n < 0 ? socket_error(errno) : 0;
+}
+
+/* Takes over what fits and closes the rest. False if there were too many. */
+static bool take_rights(struct cmsghdr *header, struct wire_frame *frame) {
+	size_t n = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	bool fits = true;
+
+	for (size_t i = 0; i < n; i++) {
+		int fd;
+
+		memcpy(&fd, CMSG_DATA(header) + i * sizeof fd, sizeof fd);
+		if (frame->n_descriptors < LIMIT_FRAME_DESCRIPTORS) {
+			frame->descriptors[frame->n_descriptors++] = fd;
+		} else {
+			fd_close(fd);
+			fits = false;
+		}
+	}
+	return fits;
+}
+
+static bool take_descriptors(struct msghdr *message, struct wire_frame *frame) {
+	bool fits = true;
+
+	for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header;
+	     header = CMSG_NXTHDR(message, header))
+		if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
+			fits &= take_rights(header, frame);
+	return fits;
+}
+
+static int frame_check(const struct msghdr *message, const uint8_t *buffer, size_t received,
+		       bool descriptors_fit, struct wire_frame *frame) {
+	int r;
+
+	if (received == 0)
+		return WIRE_E_EOF;
+	if (message->msg_flags & MSG_TRUNC || !descriptors_fit)
+		return WIRE_E_MALFORMED;
+	r = header_read(buffer, received, frame);
+	if (r)
+		return r;
+	return message->msg_flags & MSG_CTRUNC ? WIRE_E_TRUNCATED : 0;
+}
+
+int wire_receive(int socket, uint8_t *buffer, int flags, struct wire_frame *ret) {
+	union {
+		struct cmsghdr header;
+		char room[CONTROL_ROOM];
+	} control;
+	struct iovec part = { .iov_base = buffer, .iov_len = LIMIT_FRAME };
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control };
+	bool fit;
+	ssize_t n;
+	int r;
+
+	ret->n_descriptors = 0;
+	do {
+		message.msg_controllen = sizeof control;
+		n = recvmsg(socket, &message, flags | MSG_CMSG_CLOEXEC);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return socket_error(errno);
+	fit = take_descriptors(&message, ret);
+	r = frame_check(&message, buffer, (size_t)n, fit, ret);
+	if (r)
+		wire_frame_close(ret);
+	return r;
+}
+
+void wire_frame_close(struct wire_frame *frame) {
+	fd_close_all(frame->descriptors, frame->n_descriptors);
+	frame->n_descriptors = 0;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * One frame out, one frame in, on a SOCK_SEQPACKET socket; descriptors travel with it (SCM_RIGHTS).
+ * Knows nothing of messages.
+ *
+ * A frame is an 8-byte header (type, reserved 0, body length, little endian) and a body of at most
+ * LIMIT_FRAME - 8 bytes. The header is there because a zero-length frame reads as the end of the
+ * stream, and a protobuf message with all defaults is packed into zero bytes.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/limits.h"
+
+#define WIRE_HEADER ((size_t)8)
+#define WIRE_BODY   (LIMIT_FRAME - WIRE_HEADER)
+
+enum wire_result {
+	WIRE_E_AGAIN = 1, /* nothing to read, no room to write, or too many descriptors in flight
+			   * (ETOOMANYREFS): wait and repeat */
+	WIRE_E_EOF = 2,   /* the peer has closed, or is gone (EPIPE, ECONNRESET) */
+	WIRE_E_MALFORMED =
+	    3, /* short, oversized, or a header that does not fit: drop the connection */
+	WIRE_E_TRUNCATED = 4, /* the frame came, its descriptors did not: our own table is full
+			       * (MSG_CTRUNC). What did arrive has been closed; the body is valid */
+};
+
+struct wire_frame {
+	uint16_t type;
+	size_t size;         /* of the body */
+	const uint8_t *body; /* in the buffer that was given to wire_receive() */
+	int descriptors[LIMIT_FRAME_DESCRIPTORS];
+	size_t n_descriptors; /* owned by the receiver */
+};
+
+/* Writes the header into `buffer` (whose body starts at WIRE_HEADER) and sends it all with `fds`
+ * (borrowed; the kernel duplicates them). `flags`: MSG_DONTWAIT or 0. SIGPIPE never. 0,
+ * WIRE_E_AGAIN, WIRE_E_EOF, or -errno. */
+int wire_send(int socket, uint16_t type, uint8_t *buffer, size_t body_size, const int *fds,
+	      size_t n_fds, int flags);
+
+/* Receives one frame into `buffer` (LIMIT_FRAME bytes). Descriptors arrive close-on-exec. On
+ * anything but 0 and WIRE_E_TRUNCATED there is no frame, and any descriptors that came have been
+ * closed. 0, a wire_result, or -errno. */
+int wire_receive(int socket, uint8_t *buffer, int flags, struct wire_frame *ret);
+
+void wire_frame_close(struct wire_frame *frame); /* closes the descriptors that nobody has taken */

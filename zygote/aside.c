@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Not higher than need be: the kernel's table grows with the highest number, and every fork of a
+ * task copies it.
+ */
+#include "zygote/aside.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+
+#define ASIDE_FROM 200
+
+int aside_duplicate(int fd) {
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, ASIDE_FROM);
+
+	/* EINVAL: RLIMIT_NOFILE is that low. */
+	if (copy < 0 && errno == EINVAL)
+		return fd_duplicate(fd);
+	return copy < 0 ? error_origin(-errno) : copy;
+}
+
+int aside_consume(int fd) {
+	int copy;
+
+	if (fd < 0)
+		return error_trace(fd);
+	copy = aside_duplicate(fd);
+	fd_close(fd);
+	return error_trace(copy);
+}

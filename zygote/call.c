@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The functions that a task may call. A small result lies in memory that its worker has anyway, a
+ * large one in a memfd that travels to the executor and is sealed on the way, so that the executor
+ * maps bytes that nobody can change.
+ */
+#include "zygote/call.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/sendfile.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+
+_Static_assert(WF_MAX_FUNCTIONS == LIMIT_FUNCTIONS, "the public limit is the protocol's");
+
+void call_init(struct wf_call *call, struct call_memory *memory) {
+	memset(call, 0, sizeof *call);
+	call->memory = memory;
+	call->memory->message[0] = '\0';
+	call->input = "";
+	call->result_fd = -1;
+}
+
+static void result_clear(struct wf_call *call) {
+	if (call->result_map)
+		(void)munmap(call->result_map, call->result_size);
+	call->result_map = NULL;
+	call->result_fd = fd_close(call->result_fd);
+	call->result = CALL_NOTHING;
+	call->result_size = 0;
+}
+
+void call_deinit(struct wf_call *call) {
+	result_clear(call);
+}
+
+/* --- results ------------------------------------------------------------------------------- */
+
+/* A memfd is a file to RLIMIT_FSIZE, and going beyond it raises SIGXFSZ: the limit is meant for the
+ * files of the task, so it is lifted for this call, as far as it can be. */
+static int result_memfd(size_t size) {
+	struct rlimit limit, lifted;
+	int fd;
+
+	if (getrlimit(RLIMIT_FSIZE, &limit) < 0)
+		return error_origin(-errno);
+	if (limit.rlim_max < size)
+		return error_origin(-E2BIG);
+	if (limit.rlim_cur >= size)
+		return fd_memfd("warmfork: result", size);
+	lifted = (struct rlimit){ limit.rlim_max, limit.rlim_max };
+	if (setrlimit(RLIMIT_FSIZE, &lifted) < 0)
+		return error_origin(-errno);
+	fd = fd_memfd("warmfork: result", size);
+	(void)setrlimit(RLIMIT_FSIZE, &limit);
+	return error_trace(fd);
+}
+
+/* Replaces the result by a new memfd, all zero, mapped writable. */
+static int result_in_memfd(struct wf_call *call, size_t size) {
+	cleanup_close int fd = result_memfd(size);
+	void *map;
+
+	if (fd < 0)
+		return error_trace(fd);
+	map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (map == MAP_FAILED)
+		return error_origin(-errno);
+	result_clear(call);
+	call->result = CALL_MEMFD;
+	call->result_fd = fd_steal(&fd);
+	call->result_map = map;
+	call->result_size = size;
+	return 0;
+}
+
+static void *result_inline(struct wf_call *call, size_t size) {
+	result_clear(call);
+	call->result = CALL_INLINE;
+	call->result_size = size;
+	return call->memory->result;
+}
+
+/* The data may lie in the result that it replaces. */
+static int return_large(struct wf_call *call, const void *data, size_t size) {
+	struct wf_call old = *call;
+	int r;
+
+	call->result = CALL_NOTHING;
+	call->result_map = NULL;
+	call->result_fd = -1;
+	r = result_in_memfd(call, size);
+	if (r < 0) {
+		*call = old;
+		return error_trace(r);
+	}
+	memcpy(call->result_map, data, size);
+	result_clear(&old);
+	return 0;
+}
+
+int wf_return(struct wf_call *call, const void *data, size_t size) {
+	int r;
+
+	if (size > LIMIT_PAYLOAD)
+		return -E2BIG;
+	if (size > LIMIT_INLINE_PAYLOAD) {
+		r = return_large(call, data, size);
+		return r < 0 && r != -E2BIG ? -ENOMEM : error_trace(r);
+	}
+	if (size > 0)
+		memmove(call->memory->result, data, size);
+	(void)result_inline(call, size);
+	return 0;
+}
+
+void *wf_return_buffer(struct wf_call *call, size_t size) {
+	int r;
+
+	if (size <= LIMIT_INLINE_PAYLOAD)
+		return memset(result_inline(call, size), 0, size);
+	r = size > LIMIT_PAYLOAD ? -E2BIG : result_in_memfd(call, size);
+	if (r == 0)
+		return call->result_map;
+	errno = r == -E2BIG || r == -EMFILE ? -r : ENOMEM;
+	return NULL;
+}
+
+/* A process that the task forked has it mapped: the seal is refused (EBUSY), so a copy is sealed.
+ */
+static int seal_copy(struct wf_call *call) {
+	cleanup_close int copy = result_memfd(call->result_size);
+	off_t at = 0;
+
+	if (copy < 0)
+		return error_trace(copy);
+	while ((size_t)at < call->result_size)
+		if (sendfile(copy, call->result_fd, &at, call->result_size - (size_t)at) <= 0)
+			return error_origin(errno ? -errno : -EIO);
+	fd_close(call->result_fd);
+	call->result_fd = fd_steal(&copy);
+	return 0;
+}
+
+int call_seal(struct wf_call *call) {
+	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
+	int r;
+
+	if (call->result != CALL_MEMFD)
+		return 0;
+	(void)munmap(call->result_map, call->result_size);
+	call->result_map = NULL;
+	if (fcntl(call->result_fd, F_ADD_SEALS, seals) == 0)
+		return 0;
+	if (errno != EBUSY)
+		return error_origin(-errno);
+	r = seal_copy(call);
+	if (r < 0)
+		return error_trace(r);
+	return fcntl(call->result_fd, F_ADD_SEALS, seals) < 0 ? error_origin(-errno) : 0;
+}
+
+/* --- the rest ------------------------------------------------------------------------------ */
+
+int wf_fail(struct wf_call *call, int code, const char *format, ...) {
+	va_list arguments;
+
+	va_start(arguments, format);
+	(void)vsnprintf(call->memory->message, sizeof call->memory->message, format, arguments);
+	va_end(arguments);
+	return code != 0 ? code : 1;
+}
+
+const void *wf_input(struct wf_call *call, size_t *ret_size) {
+	if (ret_size)
+		*ret_size = call->input_size;
+	return call->input;
+}
+
+int wf_slot(const struct wf_call *call) {
+	return call->slot;
+}
+
+uint64_t wf_task_number(const struct wf_call *call) {
+	return call->task_number;
+}
+
+uint64_t wf_task_id(const struct wf_call *call) {
+	return call->task_id;
+}
+
+int wf_descriptor(const struct wf_call *call, size_t index) {
+	return index < call->n_descriptors ? call->descriptors[index] : -1;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Read once, before the zygote serves: with stdio, and with malloc.
+ */
+#include "zygote/facts.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+
+static uint64_t rollup_bytes(FILE *file, const char *key) {
+	char line[256], name[64];
+	unsigned long long kib;
+
+	rewind(file);
+	while (fgets(line, sizeof line, file))
+		if (sscanf(line, "%63[^:]: %llu kB", name, &kib) == 2 && strcmp(name, key) == 0)
+			return (uint64_t)kib * 1024;
+	return 0;
+}
+
+static void fill_memory(struct message_image_ready *ret) {
+	FILE *file = fopen("/proc/self/smaps_rollup", "re");
+	uint64_t resident;
+
+	if (!file)
+		return;
+	resident = rollup_bytes(file, "Rss");
+	ret->anonymous_bytes = rollup_bytes(file, "Anonymous");
+	ret->file_bytes = resident > ret->anonymous_bytes ? resident - ret->anonymous_bytes : 0;
+	(void)fclose(file);
+}
+
+static uint32_t count_lines(const char *path) {
+	FILE *file = fopen(path, "re");
+	uint32_t n = 0;
+	int c;
+
+	if (!file)
+		return 0;
+	while ((c = getc(file)) != EOF)
+		n += c == '\n';
+	(void)fclose(file);
+	return n;
+}
+
+static uint32_t count_entries(const char *path) {
+	DIR *directory = opendir(path);
+	const struct dirent *entry;
+	uint32_t n = 0;
+
+	if (!directory)
+		return 0;
+	while ((entry = readdir(directory)))
+		n += entry->d_name[0] != '.';
+	(void)closedir(directory);
+	return n;
+}
+
+void facts_fill(struct message_image_ready *ret) {
+	uint32_t descriptors = count_entries("/proc/self/fd");
+
+	fill_memory(ret);
+	ret->mappings = count_lines("/proc/self/maps");
+	ret->descriptors = descriptors > 0 ? descriptors - 1 : 0; /* that of the directory */
+	ret->threads = count_entries("/proc/self/task");
+}

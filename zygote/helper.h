@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The main() of the helper program; exported for it alone.
+ */
+#pragma once
+
+#include <warmfork/task.h>
+
+WF_EXPORT int wf_private_helper_main(int argc, char **argv);

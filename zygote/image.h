@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The image: what has been preloaded, and what its workers must know of it.
+ */
+#pragma once
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <warmfork/task.h>
+
+#include "proto/message.h"
+
+/* Descriptors that a waived finding leaves open: workers keep them. */
+#define IMAGE_DESCRIPTORS 240
+/* Children that a waived finding leaves running. */
+#define IMAGE_CHILDREN 256
+
+struct image {
+	enum image_kind kind;
+	uint64_t generation;
+	char name[LIMIT_IMAGE_NAME];
+	bool measure_memory;
+	unsigned waived; /* enum wf_audit */
+
+	const struct wf_module *module;
+	const char *functions[LIMIT_FUNCTIONS]; /* borrowed from the module */
+	size_t n_functions;
+
+	/* What the preload left, waived */
+	int descriptors[IMAGE_DESCRIPTORS];
+	size_t n_descriptors;
+	pid_t children[IMAGE_CHILDREN];
+	size_t n_children;
+	sigset_t mask; /* of signals, for workers */
+	bool threads;  /* more than one in the zygote */
+};
+
+/* 0; else -EINVAL, and what is wrong with the table in `text`. */
+int image_set_module(struct image *image, const struct wf_module *module, char *text,
+		     size_t text_size);

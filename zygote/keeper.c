@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The keeper. Small, single-threaded, without code of any image: it outlives the zygote's crash or
+ * hang, and everything that a zygote and its workers leave behind comes to it, the nearest living
+ * subreaper.
+ *
+ *                  StartZygote        exec done             SIGCHLD             Keep
+ *     slot:  FREE ------------> STARTING ------> SERVING ------------> OWED ------------> FREE
+ *                                  |                         (ZygoteExited sent, reaped)
+ *                                  +--- fork or exec failed: ZygoteStarted{error} -------> FREE
+ *
+ * While a Keep is owed, children that are neither zygotes nor kept are left alone: some of them are
+ * workers with running tasks, and only the executor knows which. When none is owed, such children
+ * are what dead workers left, and are ended. Living zygotes are subreapers themselves, so nothing
+ * of theirs is ever among our children.
+ *
+ * An end is reported before it is reaped: when the socket is full, the zombies are the queue.
+ *
+ * The pool ends when the host's process ends, the control socket closes or garbles, or Quit comes.
+ * The pidfd of the host is watched because a forked child of the host may hold the socket open.
+ *
+ * The first process of the program forks at once and leaves its child to be the keeper, so that the
+ * host has no child that its own wait loops could stumble over.
+ */
+#include "zygote/keeper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/process.h"
+#include "proto/message.h"
+#include "proto/wire.h"
+#include "zygote/adopted.h"
+#include "zygote/launch.h"
+#include "zygote/leave.h"
+#include "zygote/sweep.h"
+
+/* ETOOMANYREFS is a wait that poll(2) cannot tell the end of. */
+#define KEEPER_RETRY_MS 2
+
+enum slot_state { SLOT_FREE, SLOT_STARTING, SLOT_SERVING, SLOT_OWED };
+
+struct slot {
+	enum slot_state state;
+	uint64_t generation;
+	struct launched process; /* descriptors are -1 when closed */
+};
+
+static struct keeper {
+	int signals;
+	bool ending;
+	bool blocked; /* the socket took no more */
+	struct log log;
+	struct slot slots[LIMIT_KEEPER_ZYGOTES];
+	struct adopted_list adopted;
+
+	/* The answer to a request. No other is read before it has been sent. */
+	bool answering;
+	struct message answer;
+	struct slot *answer_slot; /* whose pidfd goes with it; NULL: none */
+	char answer_step[16];
+	int32_t answer_pids[LIMIT_WORKERS];
+
+	struct arena in, out;
+	uint8_t frame[LIMIT_FRAME];
+	_Alignas(16) uint8_t in_memory[ARENA_MESSAGE], out_memory[ARENA_MESSAGE];
+} keeper;
+
+static void keeper_end_pool(enum log_level level, const char *why) {
+	if (!keeper.ending)
+		log_write(&keeper.log, level, "keeper: %s: the pool ends", why);
+	keeper.ending = true;
+}
+
+/* --- sending ------------------------------------------------------------------------------- */
+
+/* True if it is sent, or never can be; false if it has to wait. */
+static bool keeper_send(const struct message *message, const int *fds, size_t n_fds) {
+	int r = message_send(KEEPER_CONTROL, message, &keeper.out, keeper.frame, fds, n_fds,
+			     MSG_DONTWAIT);
+
+	if (r == WIRE_E_AGAIN) {
+		keeper.blocked = true;
+		return false;
+	}
+	if (r != 0)
+		keeper_end_pool(LOG_ERROR, r == WIRE_E_EOF ? "the executor has gone"
+							   : "cannot send to the executor");
+	return true;
+}
+
+static void keeper_answer_flush(void) {
+	struct slot *slot = keeper.answer_slot;
+
+	if (!keeper.answering)
+		return;
+	if (keeper_send(&keeper.answer, slot ? &slot->process.pidfd : NULL, slot ? 1 : 0))
+		keeper.answering = false;
+}
+
+static void keeper_answer(const struct message *answer, struct slot *slot) {
+	keeper.answer = *answer;
+	keeper.answer_slot = slot;
+	keeper.answering = true;
+	keeper_answer_flush();
+}
+
+/* --- zygotes ------------------------------------------------------------------------------- */
+
+static struct slot *slot_find(enum slot_state state) {
+	for (size_t i = 0; i < LIMIT_KEEPER_ZYGOTES; i++)
+		if (keeper.slots[i].state == state)
+			return &keeper.slots[i];
+	return NULL;
+}
+
+static bool slot_is_process(const struct slot *slot, pid_t pid) {
+	return (slot->state == SLOT_STARTING || slot->state == SLOT_SERVING) &&
+	       slot->process.pid == pid;
+}
+
+static void slot_close(struct slot *slot, enum slot_state state) {
+	slot->process.pidfd = fd_close(slot->process.pidfd);
+	slot->process.lifeline = fd_close(slot->process.lifeline);
+	slot->process.report = fd_close(slot->process.report);
+	slot->state = state;
+}
+
+static void answer_started(uint64_t generation, struct slot *slot,
+			   const struct launch_failure *failure) {
+	struct message answer = { .type = MESSAGE_ZYGOTE_STARTED };
+
+	(void)snprintf(keeper.answer_step, sizeof keeper.answer_step, "%s",
+		       failure ? failure->step : "");
+	answer.zygote_started = (struct message_zygote_started){
+		.generation = generation,
+		.pid = slot ? slot->process.pid : 0,
+		.error = failure ? failure->error : 0,
+		.step = keeper.answer_step,
+	};
+	keeper_answer(&answer, slot);
+}
+
+static void handle_start_zygote(const struct message *message, struct wire_frame *frame) {
+	const struct message_start_zygote *request = &message->start_zygote;
+	struct launch_failure failure = { EAGAIN, "slot" };
+	struct slot *slot = slot_find(SLOT_FREE);
+	struct launch launch = { .request = request, .program = -1 };
+	size_t n_expected = request->kind == IMAGE_SELF ? 3 : 2;
+
+	if (frame->n_descriptors != n_expected) {
+		keeper_end_pool(LOG_ERROR, "StartZygote with a wrong number of descriptors");
+		return;
+	}
+	launch.control = frame->descriptors[0];
+	launch.output = frame->descriptors[1];
+	if (n_expected > 2)
+		launch.program = frame->descriptors[2];
+	if (!slot || launch_start(&launch, &slot->process, &failure) < 0) {
+		answer_started(request->generation, NULL, &failure);
+		return;
+	}
+	slot->generation = request->generation;
+	slot->state = SLOT_STARTING;
+}
+
+/* The report pipe of a starting zygote has data or has ended. */
+static void keeper_started(struct slot *slot) {
+	struct launch_failure failure;
+	ssize_t n = read(slot->process.report, &failure, sizeof failure);
+
+	if (n < 0 && errno == EINTR)
+		return;
+	slot->process.report = fd_close(slot->process.report);
+	if (n != (ssize_t)sizeof failure) {
+		slot->state = SLOT_SERVING;
+		answer_started(slot->generation, slot, NULL);
+		return;
+	}
+	failure.step[sizeof failure.step - 1] = '\0';
+	(void)process_reap(slot->process.pid, NULL);
+	slot_close(slot, SLOT_FREE);
+	answer_started(slot->generation, NULL, &failure);
+}
+
+static void keeper_check_zygote(struct slot *slot) {
+	struct message report = { .type = MESSAGE_ZYGOTE_EXITED };
+
+	if (sweep_peek(slot->process.pid, &report.zygote_exited.status) != 1)
+		return;
+	report.zygote_exited.generation = slot->generation;
+	if (!keeper_send(&report, NULL, 0))
+		return;
+	(void)process_reap(slot->process.pid, NULL);
+	slot_close(slot, SLOT_OWED);
+	log_write(&keeper.log, LOG_INFO, "keeper: the zygote of generation %llu has ended",
+		  (unsigned long long)slot->generation);
+}
+
+/* --- what zygotes leave -------------------------------------------------------------------- */
+
+static bool keeper_is_zygote(pid_t pid) {
+	for (size_t i = 0; i < LIMIT_KEEPER_ZYGOTES; i++)
+		if (slot_is_process(&keeper.slots[i], pid))
+			return true;
+	return false;
+}
+
+/* A generation may be named that owes no Keep: its pids are kept all the same. */
+static void handle_keep(const struct message *message, struct wire_frame *frame) {
+	const struct message_pids *keep = &message->keep;
+	struct message answer = { .type = MESSAGE_KEPT };
+	size_t n = 0;
+
+	(void)frame;
+	for (size_t i = 0; i < keep->n_pids; i++) {
+		pid_t pid = keep->pids[i];
+
+		if (pid > 0 && !keeper_is_zygote(pid) && sweep_peek(pid, NULL) >= 0 &&
+		    adopted_add(&keeper.adopted, pid))
+			keeper.answer_pids[n++] = pid;
+	}
+	for (size_t i = 0; i < LIMIT_KEEPER_ZYGOTES; i++)
+		if (keeper.slots[i].state == SLOT_OWED &&
+		    keeper.slots[i].generation == keep->generation)
+			keeper.slots[i].state = SLOT_FREE;
+	answer.kept = (struct message_pids){ keep->generation, keeper.answer_pids, n };
+	keeper_answer(&answer, NULL);
+}
+
+static void handle_quit(const struct message *message, struct wire_frame *frame) {
+	(void)message;
+	(void)frame;
+	keeper_end_pool(LOG_DEBUG, "Quit");
+}
+
+static void adopted_send_stop(struct adopted *entry) {
+	struct message report = { .type = MESSAGE_ADOPTED_STOPPED };
+	int change = sweep_peek_stop(entry->pid);
+
+	if (change != 0)
+		entry->report = change == 1 ? ADOPTED_STOPPED : ADOPTED_WENT_ON;
+	if (entry->report == ADOPTED_NOTHING)
+		return;
+	report.adopted_stopped.pid = entry->pid;
+	report.adopted_stopped.stopped = entry->report == ADOPTED_STOPPED;
+	if (keeper_send(&report, NULL, 0))
+		entry->report = ADOPTED_NOTHING;
+}
+
+/* True if it has ended, and is reported, reaped and forgotten. */
+static bool adopted_send_exit(struct adopted *entry) {
+	struct message report = { .type = MESSAGE_ADOPTED_EXITED };
+
+	if (sweep_peek(entry->pid, &report.adopted_exited.status) != 1)
+		return false;
+	report.adopted_exited.pid = entry->pid;
+	if (!keeper_send(&report, NULL, 0))
+		return false;
+	(void)process_reap(entry->pid, NULL);
+	adopted_remove(&keeper.adopted, entry);
+	return true;
+}
+
+static void keeper_check_adopted(void) {
+	size_t i = 0;
+
+	while (i < keeper.adopted.n && !keeper.blocked) {
+		struct adopted *entry = &keeper.adopted.entries[i];
+
+		adopted_send_stop(entry);
+		if (keeper.blocked || !adopted_send_exit(entry))
+			i++;
+	}
+}
+
+/* Ends the children that nobody wants. Reaping one may bring us what it left, hence the rounds;
+ * those that were alive are waited for by SIGCHLD. */
+static void keeper_sweep(void) {
+	const pid_t *children;
+	bool again = true;
+
+	while (again) {
+		size_t n = sweep_children(&children);
+
+		again = false;
+		for (size_t i = 0; i < n; i++) {
+			if (keeper_is_zygote(children[i]) ||
+			    adopted_find(&keeper.adopted, children[i]))
+				continue;
+			if (sweep_peek(children[i], NULL) == 0) {
+				(void)sweep_kill(children[i]);
+				continue;
+			}
+			(void)process_reap(children[i], NULL);
+			again = true;
+		}
+	}
+}
+
+/* --- the loop ------------------------------------------------------------------------------ */
+
+static const struct {
+	uint16_t type;
+	void (*handle)(const struct message *message, struct wire_frame *frame);
+} dispatch[] = {
+	{ MESSAGE_START_ZYGOTE, handle_start_zygote },
+	{ MESSAGE_KEEP, handle_keep },
+	{ MESSAGE_QUIT, handle_quit },
+};
+
+static void keeper_dispatch(struct wire_frame *frame) {
+	struct message message;
+
+	arena_reset(&keeper.in);
+	if (message_unpack(frame->type, frame->body, frame->size, &keeper.in, &message) != 0) {
+		keeper_end_pool(LOG_ERROR, "malformed message");
+		return;
+	}
+	for (size_t i = 0; i < sizeof dispatch / sizeof dispatch[0]; i++)
+		if (dispatch[i].type == frame->type) {
+			dispatch[i].handle(&message, frame);
+			return;
+		}
+	keeper_end_pool(LOG_ERROR, "unexpected message");
+}
+
+static void keeper_receive(void) {
+	/* Not keeper.frame: an answer may be packed into it while the request is still in use. */
+	static uint8_t buffer[LIMIT_FRAME];
+	struct launch_failure no_room = { EMFILE, "descriptors" };
+	struct wire_frame frame;
+	int r = wire_receive(KEEPER_CONTROL, buffer, MSG_DONTWAIT, &frame);
+
+	if (r == WIRE_E_AGAIN)
+		return;
+	if (r == 0) {
+		keeper_dispatch(&frame);
+		wire_frame_close(&frame);
+	} else if (r == WIRE_E_TRUNCATED && frame.type == MESSAGE_START_ZYGOTE) {
+		struct message message;
+
+		arena_reset(&keeper.in);
+		if (message_unpack(frame.type, frame.body, frame.size, &keeper.in, &message) == 0)
+			answer_started(message.start_zygote.generation, NULL, &no_room);
+	} else {
+		keeper_end_pool(r == WIRE_E_EOF ? LOG_INFO : LOG_ERROR,
+				"the executor's connection has ended");
+	}
+}
+
+/* May there be workers among our children that the executor has not been asked about? Zygotes that
+ * have ended unreported count, and those that may have ended before we have seen their exec done.
+ */
+static bool keeper_owed(void) {
+	for (size_t i = 0; i < LIMIT_KEEPER_ZYGOTES; i++) {
+		const struct slot *slot = &keeper.slots[i];
+
+		if (slot->state == SLOT_OWED || slot->state == SLOT_STARTING ||
+		    (slot->state == SLOT_SERVING && sweep_peek(slot->process.pid, NULL) != 0))
+			return true;
+	}
+	return false;
+}
+
+/* Everything that children may have done, and everything that waits to be sent. */
+static void keeper_children(void) {
+	keeper.blocked = false;
+	keeper_answer_flush();
+	for (size_t i = 0; i < LIMIT_KEEPER_ZYGOTES && !keeper.blocked; i++)
+		if (keeper.slots[i].state == SLOT_SERVING)
+			keeper_check_zygote(&keeper.slots[i]);
+	keeper_check_adopted();
+	if (!keeper_owed())
+		keeper_sweep();
+}
+
+static void keeper_drain_signals(void) {
+	struct signalfd_siginfo info;
+
+	while (read(keeper.signals, &info, sizeof info) > 0)
+		;
+}
+
+enum { POLL_HOST, POLL_CONTROL, POLL_SIGNALS, POLL_REPORT, N_POLLS };
+
+static void keeper_turn(void) {
+	struct slot *starting = slot_find(SLOT_STARTING);
+	bool with_descriptor = keeper.answering && keeper.answer_slot;
+	struct pollfd polls[N_POLLS] = {
+		[POLL_HOST] = { .fd = KEEPER_HOST, .events = POLLIN },
+		[POLL_CONTROL] = { .fd = KEEPER_CONTROL },
+		[POLL_SIGNALS] = { .fd = keeper.signals, .events = POLLIN },
+		[POLL_REPORT] = { .fd = starting ? starting->process.report : -1,
+				  .events = POLLIN },
+	};
+
+	if (!keeper.answering && !starting)
+		polls[POLL_CONTROL].events |= POLLIN;
+	if (keeper.blocked && !with_descriptor)
+		polls[POLL_CONTROL].events |= POLLOUT;
+	if (poll(polls, N_POLLS, keeper.blocked && with_descriptor ? KEEPER_RETRY_MS : -1) < 0)
+		return;
+	if (polls[POLL_HOST].revents)
+		keeper_end_pool(LOG_INFO, "the host's process has ended");
+	if (polls[POLL_CONTROL].revents & (POLLHUP | POLLERR | POLLNVAL))
+		keeper_end_pool(LOG_INFO, "the executor has closed its connection");
+	if (keeper.ending)
+		return;
+	if (polls[POLL_SIGNALS].revents)
+		keeper_drain_signals();
+	if (polls[POLL_REPORT].revents)
+		keeper_started(starting);
+	if (polls[POLL_CONTROL].revents & POLLIN)
+		keeper_receive();
+	keeper_children();
+}
+
+/* --- start and end ------------------------------------------------------------------------- */
+
+/* All that can be blocked, and no disposition that the host had: a SIGCHLD that the host ignores
+ * would have the kernel reap our children before we have seen them. */
+static int keeper_signals(void) {
+	sigset_t all, child;
+
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_SETMASK, &all, NULL);
+	for (int number = 1; number <= SIGRTMAX; number++) {
+		struct sigaction action;
+
+		if (sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN) {
+			action.sa_handler = SIG_DFL;
+			(void)sigaction(number, &action, NULL);
+		}
+	}
+	(void)sigemptyset(&child);
+	(void)sigaddset(&child, SIGCHLD);
+	keeper.signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+	return keeper.signals < 0 ? error_origin(-errno) : 0;
+}
+
+static void keeper_say_ready(void) {
+	struct message ready = { .type = MESSAGE_KEEPER_READY };
+	cleanup_close int pidfd = process_open(getpid());
+
+	ready.keeper_ready.version = PROTOCOL_VERSION_MAX;
+	ready.keeper_ready.pid = getpid();
+	if (pidfd < 0 ||
+	    message_send(KEEPER_CONTROL, &ready, &keeper.out, keeper.frame, &pidfd, 1, 0) != 0)
+		keeper_end_pool(LOG_ERROR, "cannot say that it is ready");
+}
+
+static void keeper_start(void) {
+	log_init(&keeper.log, NULL, NULL);
+	arena_init(&keeper.in, keeper.in_memory, sizeof keeper.in_memory);
+	arena_init(&keeper.out, keeper.out_memory, sizeof keeper.out_memory);
+	for (size_t i = 0; i < LIMIT_KEEPER_ZYGOTES; i++)
+		keeper.slots[i].process = (struct launched){ 0, -1, -1, -1 };
+	if (fcntl(KEEPER_CONTROL, F_SETFD, FD_CLOEXEC) < 0 ||
+	    fcntl(KEEPER_HOST, F_SETFD, FD_CLOEXEC) < 0 || keeper_signals() < 0 ||
+	    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+		leave(2);
+}
+
+_Noreturn void keeper_run(int argc, char **argv) {
+	pid_t pid = fork();
+
+	if (pid != 0)
+		leave(pid < 0 ? 1 : 0);
+	process_title_init(argc, argv);
+	process_title("warmfork: keeper");
+	keeper_start();
+	keeper_say_ready();
+	while (!keeper.ending)
+		keeper_turn();
+	/* By pidfd first: a zygote is not to see its workers die and report them. */
+	for (size_t i = 0; i < LIMIT_KEEPER_ZYGOTES; i++)
+		if (keeper.slots[i].process.pidfd >= 0)
+			(void)process_signal(keeper.slots[i].process.pidfd, SIGKILL);
+	sweep_everything();
+	leave(0);
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The child of the keeper on its way to being a zygote. It runs with all signals blocked until the
+ * moment before exec, and under the armed lifeline, so that neither a signal nor the keeper's death
+ * finds it half made. How exec went is told by a close-on-exec pipe: data is a failure, its end is
+ * success (or a death, which SIGCHLD tells).
+ */
+#include "zygote/launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "zygote/leave.h"
+#include "zygote/lifeline.h"
+
+/* Above every number that dup2() below writes to. */
+#define ASIDE 16
+
+struct pipes {
+	int lifeline_read, lifeline_write, report_read, report_write;
+};
+
+static void pipes_close(struct pipes *pipes) {
+	fd_close(pipes->lifeline_read);
+	fd_close(pipes->lifeline_write);
+	fd_close(pipes->report_read);
+	fd_close(pipes->report_write);
+}
+
+static int pipes_open(struct pipes *ret) {
+	int ends[2], r;
+
+	*ret = (struct pipes){ -1, -1, -1, -1 };
+	r = lifeline_new(&ret->lifeline_read, &ret->lifeline_write);
+	if (r < 0)
+		return error_trace(r);
+	if (pipe2(ends, O_CLOEXEC) < 0) {
+		r = error_origin(-errno);
+		pipes_close(ret);
+		return r;
+	}
+	ret->report_read = ends[0];
+	ret->report_write = ends[1];
+	return 0;
+}
+
+static void failure_set(struct launch_failure *failure, int error, const char *step) {
+	failure->error = error;
+	(void)snprintf(failure->step, sizeof failure->step, "%s", step);
+}
+
+static _Noreturn void child_fail(int report, int error, const char *step) {
+	struct launch_failure failure = { 0 };
+	ssize_t written;
+
+	failure_set(&failure, error, step);
+	written = write(report, &failure, sizeof failure);
+	leave(written == (ssize_t)sizeof failure ? 0 : 1);
+}
+
+static int child_aside(int fd) {
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, ASIDE);
+
+	return copy < 0 ? error_origin(-errno) : copy;
+}
+
+/* 3, 4 and 5 are also numbers that the keeper uses: first everything aside, then into place. */
+static int child_descriptors(const struct launch *launch, int lifeline, int *ret_program,
+			     int *report) {
+	const int from[] = { launch->control, lifeline, launch->output };
+	int aside[3], keep[5] = { ZYGOTE_CONTROL, ZYGOTE_LIFELINE, ZYGOTE_OUTPUT, -1, -1 };
+
+	for (size_t i = 0; i < 3; i++)
+		if ((aside[i] = child_aside(from[i])) < 0)
+			return error_trace(aside[i]);
+	if ((keep[3] = child_aside(*report)) < 0)
+		return error_trace(keep[3]);
+	*report = keep[3];
+	if (launch->program >= 0 && (keep[4] = child_aside(launch->program)) < 0)
+		return error_trace(keep[4]);
+	*ret_program = keep[4];
+	for (int i = 0; i < 3; i++)
+		if (dup2(aside[i], ZYGOTE_CONTROL + i) < 0)
+			return error_origin(-errno);
+	return error_trace(fd_close_others(keep, 5));
+}
+
+static int child_environment(const char *nonce) {
+	char value[64];
+
+	(void)snprintf(value, sizeof value, "%d:%s", ZYGOTE_CONTROL, nonce);
+	return setenv(ZYGOTE_VARIABLE, value, 1) < 0 ? error_origin(-errno) : 0;
+}
+
+static int child_exec(const struct launch *launch, int program) {
+	static char helper[] = "warmfork-zygote", role[] = "zygote", padding[] = TITLE_PADDING;
+	char *module_arguments[] = { helper, role, padding, NULL };
+	char *self_arguments[] = { NULL, padding, NULL };
+	sigset_t none;
+
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	if (launch->request->kind == IMAGE_MODULE) {
+		(void)execve("/proc/self/exe", module_arguments, environ);
+		return error_origin(-errno);
+	}
+	self_arguments[0] = strdup(launch->request->program);
+	if (!self_arguments[0])
+		return error_origin(-ENOMEM);
+	(void)execveat(program, "", self_arguments, environ, AT_EMPTY_PATH);
+	return error_origin(-errno);
+}
+
+static _Noreturn void child_run(const struct launch *launch, const struct pipes *pipes) {
+	int program = -1, report = pipes->report_write, r;
+
+	if (setpgid(0, 0) < 0)
+		child_fail(report, errno, "setpgid");
+	r = child_descriptors(launch, pipes->lifeline_read, &program, &report);
+	if (r < 0)
+		child_fail(report, -r, "descriptors");
+	/* Only now: as long as this process held a write end, the pipe could not end. */
+	r = lifeline_arm(ZYGOTE_LIFELINE, -getpgrp());
+	if (r < 0)
+		child_fail(report, -r, "lifeline");
+	r = child_environment(launch->request->nonce);
+	if (r < 0)
+		child_fail(report, -r, "environment");
+	r = child_exec(launch, program);
+	child_fail(report, -r, "exec");
+}
+
+int launch_start(const struct launch *launch, struct launched *ret,
+		 struct launch_failure *ret_failure) {
+	struct pipes pipes;
+	pid_t pid;
+	int r;
+
+	r = pipes_open(&pipes);
+	if (r < 0) {
+		failure_set(ret_failure, -r, "pipe");
+		return error_trace(r);
+	}
+	pid = fork();
+	if (pid == 0)
+		child_run(launch, &pipes);
+	if (pid < 0) {
+		r = error_origin(-errno);
+		failure_set(ret_failure, -r, "fork");
+		pipes_close(&pipes);
+		return r;
+	}
+	pipes.report_write = fd_close(pipes.report_write);
+	pipes.lifeline_read = fd_close(pipes.lifeline_read);
+	ret->pidfd = process_open(pid);
+	if (ret->pidfd < 0) {
+		/* Closing the lifeline kills it; it is reaped as a child that nobody knows. */
+		r = ret->pidfd;
+		failure_set(ret_failure, -r, "pidfd");
+		pipes_close(&pipes);
+		return error_trace(r);
+	}
+	ret->pid = pid;
+	ret->lifeline = pipes.lifeline_write;
+	ret->report = pipes.report_read;
+	return 0;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * From keeper to zygote: fork, set up, exec.
+ */
+#pragma once
+
+#include <sys/types.h>
+
+#include "proto/message.h"
+
+/* Where a zygote finds its descriptors. */
+#define ZYGOTE_CONTROL  3
+#define ZYGOTE_LIFELINE 4
+#define ZYGOTE_OUTPUT   5 /* of the preload */
+
+/* "3:NONCE"; removed by the zygote before any code of the image runs. */
+#define ZYGOTE_VARIABLE "WARMFORK_ZYGOTE"
+
+/* Spaces in argv, which process_title() writes over. */
+#define TITLE_PADDING                                                                              \
+	"                                                                                "         \
+	"                    "
+
+struct launch {
+	const struct message_start_zygote *request;
+	int control, output, program; /* borrowed; program -1 for kind module */
+};
+
+struct launched {
+	pid_t pid;
+	int pidfd;
+	int lifeline; /* the write end */
+	int report;   /* read end: a struct launch_failure, or the end of the stream when exec is
+		       * done */
+};
+
+struct launch_failure {
+	int error;
+	char step[16];
+};
+
+/* 0 and *ret, all owned by the caller; or an errno in *ret_failure and a negative result. */
+int launch_start(const struct launch *launch, struct launched *ret,
+		 struct launch_failure *ret_failure);

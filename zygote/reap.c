@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A worker's end is reported before it is reaped: when the socket is full, the zombie is the queue.
+ *
+ * What a worker daemonised stayed with it, since it is a subreaper, and became ours in the moment
+ * it died. So a child of ours that is neither a worker nor left by the preload was left by a dead
+ * worker: a stranger. Strangers are killed at once, and reaped when SIGCHLD says so; nothing here
+ * waits. Whose a stranger was cannot be told, so all workers that died since the last time there
+ * were none are reported as swept together.
+ */
+#include "zygote/reap.h"
+
+#include <signal.h>
+
+#include "base/process.h"
+#include "zygote/sweep.h"
+
+/* Swept in pieces that fit a frame. */
+#define SWEPT_BATCH ((size_t)1024)
+
+static bool image_has_child(const struct image *image, pid_t pid) {
+	for (size_t i = 0; i < image->n_children; i++)
+		if (image->children[i] == pid)
+			return true;
+	return false;
+}
+
+static void image_remove_child(struct image *image, pid_t pid) {
+	for (size_t i = 0; i < image->n_children; i++)
+		if (image->children[i] == pid) {
+			image->children[i] = image->children[--image->n_children];
+			return;
+		}
+}
+
+static bool is_stranger(struct zygote *zygote, pid_t pid) {
+	return !table_find(&zygote->memory->table, pid) && !image_has_child(&zygote->image, pid);
+}
+
+static void stranger_reap(struct zygote *zygote, pid_t pid) {
+	struct exit_status status = { 0 };
+
+	if (process_reap(pid, &status) == 0 && !status.exited && status.signal == SIGKILL)
+		zygote->n_ended++;
+	image_remove_child(&zygote->image, pid);
+	zygote->suspicious = true;
+}
+
+/* Kills the strangers and returns how many are alive. Reaping one brings its children to us, at the
+ * end of the list: hence the rounds. */
+static size_t sweep_strangers(struct zygote *zygote) {
+	const pid_t *children;
+	size_t n_alive;
+
+	do {
+		size_t n = sweep_children(&children);
+
+		zygote->suspicious = false;
+		n_alive = 0;
+		for (size_t i = 0; i < n; i++) {
+			if (!is_stranger(zygote, children[i]))
+				continue;
+			if (sweep_peek(children[i], NULL) == 0) {
+				(void)sweep_kill(children[i]);
+				n_alive++;
+				continue;
+			}
+			stranger_reap(zygote, children[i]);
+		}
+	} while (zygote->suspicious);
+	return n_alive;
+}
+
+/* False if the report has to wait. */
+static bool worker_reap(struct zygote *zygote, struct table_entry *entry) {
+	struct message report = { .type = MESSAGE_WORKER_EXITED };
+	bool swept;
+
+	if (zygote->n_unswept == LIMIT_WORKERS ||
+	    sweep_peek(entry->pid, &report.worker_exited.status) != 1)
+		return false;
+	swept = sweep_strangers(zygote) == 0;
+	report.worker_exited.worker_id = entry->worker_id;
+	report.worker_exited.pid = entry->pid;
+	report.worker_exited.swept = swept;
+	if (!zygote_send(zygote, &report, NULL, 0))
+		return false;
+	(void)process_reap(entry->pid, NULL);
+	if (!swept)
+		zygote->memory->unswept[zygote->n_unswept++] = entry->worker_id;
+	if (entry->report != TABLE_NOTHING)
+		zygote->n_stop_reports--;
+	table_remove(&zygote->memory->table, entry);
+	return true;
+}
+
+static void note_stop(struct zygote *zygote, pid_t pid, enum table_report report) {
+	struct table_entry *entry = table_find(&zygote->memory->table, pid);
+
+	if (!entry)
+		return;
+	if (entry->report == TABLE_NOTHING)
+		zygote->n_stop_reports++;
+	entry->report = report;
+}
+
+static void send_stops(struct zygote *zygote) {
+	for (size_t i = 0; i < LIMIT_WORKERS && zygote->n_stop_reports > 0; i++) {
+		struct table_entry *entry = &zygote->memory->table.entries[i];
+		struct message report = { .type = MESSAGE_WORKER_STOPPED };
+
+		if (entry->pid == 0 || entry->report == TABLE_NOTHING)
+			continue;
+		report.worker_stopped.worker_id = entry->worker_id;
+		report.worker_stopped.stopped = entry->report == TABLE_STOPPED;
+		if (!zygote_send(zygote, &report, NULL, 0))
+			return;
+		entry->report = TABLE_NOTHING;
+		zygote->n_stop_reports--;
+	}
+}
+
+static void send_swept(struct zygote *zygote) {
+	while (zygote->n_unswept > 0) {
+		size_t n = zygote->n_unswept < SWEPT_BATCH ? zygote->n_unswept : SWEPT_BATCH;
+		struct message report = { .type = MESSAGE_SWEPT };
+
+		report.swept.worker_ids = zygote->memory->unswept + zygote->n_unswept - n;
+		report.swept.n_worker_ids = n;
+		report.swept.processes = zygote->n_ended;
+		if (!zygote_send(zygote, &report, NULL, 0))
+			return;
+		zygote->n_unswept -= n;
+		zygote->n_ended = 0;
+	}
+}
+
+/* False if nothing further can be handled now. */
+static bool handle_child(struct zygote *zygote, pid_t pid, enum child_event event) {
+	struct table_entry *entry;
+
+	switch (event) {
+	case CHILD_STOPPED:
+		note_stop(zygote, pid, TABLE_STOPPED);
+		return true;
+	case CHILD_CONTINUED:
+		note_stop(zygote, pid, TABLE_WENT_ON);
+		return true;
+	case CHILD_ENDED:
+		entry = table_find(&zygote->memory->table, pid);
+		if (entry)
+			return worker_reap(zygote, entry);
+		stranger_reap(zygote, pid);
+		return true;
+	}
+	return false;
+}
+
+void reap_children(struct zygote *zygote) {
+	enum child_event event;
+	pid_t pid;
+
+	while (!zygote->blocked && process_peek_children(&pid, &event) == 1 &&
+	       handle_child(zygote, pid, event))
+		;
+	if (!zygote->blocked)
+		send_stops(zygote);
+	if ((zygote->suspicious || zygote->n_unswept > 0) && sweep_strangers(zygote) == 0 &&
+	    !zygote->blocked)
+		send_swept(zygote);
+}
+
+bool reap_is_done(const struct zygote *zygote) {
+	return zygote->memory->table.n == 0 && zygote->n_unswept == 0;
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The zygote's children: who has ended, stopped, gone on, and what they left.
+ */
+#pragma once
+
+#include "zygote/zygote.h"
+
+/* Handles all that has happened, as far as the socket has room; to be called again after SIGCHLD,
+ * and when there is room. */
+void reap_children(struct zygote *zygote);
+/* No worker is left, nor anything of one, nor a report. */
+bool reap_is_done(const struct zygote *zygote);

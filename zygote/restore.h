@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Putting back what a task changed, in a worker that is to run another one.
+ */
+#pragma once
+
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+/* The kernel's; 32 and 33 belong to the C library. */
+#define RESTORE_SIGNALS  64
+#define RESTORE_CHILDREN 256
+
+/* What /proc/self/stat says in one read. */
+struct restore_stat {
+	unsigned long threads;
+	uint64_t ignored, caught; /* bit n-1 for signal n */
+};
+
+struct restore_children {
+	pid_t pids[RESTORE_CHILDREN];
+	size_t n;
+};
+
+/* The environment as one block: the vector, then its strings. Two of them, `live` and `pristine`;
+ * the pointers of both vectors point into the live one. */
+struct restore_environment {
+	char **live;
+	void *pristine;
+	size_t size;
+};
+
+struct restore {
+	int streams[3]; /* -1: it was closed */
+	int directory;
+	int stat, timers; /* open files of /proc/self; timers -1: the kernel has none */
+	mode_t umask;
+	int nice;
+	size_t n_timers; /* bytes in that file */
+	cpu_set_t cpus;
+	sigset_t mask;
+	bool interval[3]; /* of setitimer(2), running */
+	struct rlimit limits[RLIM_NLIMITS];
+	struct restore_stat before;
+	struct sigaction actions[RESTORE_SIGNALS + 1];
+	struct restore_children children; /* of the initializer: they stay */
+	struct restore_environment environment;
+};
+
+/* What the next tasks are to find: the present state. 0, or -errno. */
+int restore_snapshot(struct restore *restore);
+
+/* Ends what the task left running and puts the rest back. NULL; or why it cannot be: a sentence. */
+const char *restore_apply(struct restore *restore);

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * fork(2) of the C library, not a raw clone3(2): the atfork handlers of preloaded libraries must
+ * run.
+ *
+ * A failing fork is an answer, and the zygote lives on. The channel and the worker's lifeline are
+ * closed before the pidfd is opened, so that a full descriptor table cannot make that fail; if it
+ * fails for another reason, the worker is in no table, and the sweep ends it as a stranger.
+ */
+#include "zygote/spawn.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/process.h"
+#include "zygote/launch.h"
+#include "zygote/lifeline.h"
+#include "zygote/reap.h"
+#include "zygote/worker.h"
+
+static void spawned_fail(struct message_spawned_worker *ret, int r, const char *step) {
+	ret->error = -r;
+	ret->step = step;
+}
+
+/* 0 and *ret_lifeline, or a failed `ret`. */
+static int spawn_check(struct zygote *zygote, struct message_spawned_worker *ret,
+		       int *ret_lifeline) {
+	if (zygote->state == ZYGOTE_DRAINING) {
+		spawned_fail(ret, -ESHUTDOWN, "drain");
+		return -ESHUTDOWN;
+	}
+	if (table_is_full(&zygote->memory->table)) {
+		spawned_fail(ret, -EAGAIN, "fork");
+		return -EAGAIN;
+	}
+	/* Here and not in the worker: there it would have to build its own /proc/self first. */
+	*ret_lifeline = lifeline_reopen(ZYGOTE_LIFELINE);
+	if (*ret_lifeline < 0) {
+		spawned_fail(ret, *ret_lifeline, "descriptors");
+		return error_trace(*ret_lifeline);
+	}
+	return 0;
+}
+
+/* Returns the pidfd, or a negative errno that `ret` tells too. Closes *channel. */
+static int spawn_one(struct zygote *zygote, const struct message_spawn_worker *entry, int *channel,
+		     struct message_spawned_worker *ret) {
+	/* On the stack: the child does not have zygote->memory. */
+	struct worker_start start = {
+		.worker_id = entry->worker_id,
+		.slot = entry->slot,
+		.cell = entry->cell,
+		.max_tasks = entry->max_tasks,
+		.channel = *channel,
+		.cells = zygote->cells,
+		.image = &zygote->image,
+	};
+	pid_t pid;
+	int r;
+
+	r = spawn_check(zygote, ret, &start.lifeline);
+	if (r < 0)
+		return error_trace(r);
+	pid = fork();
+	if (pid == 0)
+		worker_run(&start);
+	r = pid < 0 ? error_origin(-errno) : 0;
+	fd_close(start.lifeline);
+	*channel = fd_close(*channel);
+	if (r < 0) {
+		spawned_fail(ret, r, "fork");
+		return r;
+	}
+	r = process_open(pid);
+	if (r < 0) {
+		spawned_fail(ret, r, "pidfd");
+		zygote->suspicious = true;
+		return error_trace(r);
+	}
+	table_add(&zygote->memory->table, pid, entry->worker_id);
+	ret->pid = pid;
+	return r;
+}
+
+static void spawned_answer(struct zygote *zygote, const struct message_spawn *request) {
+	zygote->answer = (struct message){
+		.type = MESSAGE_SPAWNED,
+		.spawned = { request->request, zygote->memory->spawned, request->n_workers },
+	};
+	zygote_answer(zygote);
+}
+
+void spawn_workers(struct zygote *zygote, const struct message_spawn *request,
+		   struct wire_frame *frame) {
+	zygote->n_answer_fds = 0;
+	for (size_t i = 0; i < request->n_workers; i++) {
+		struct message_spawned_worker *spawned = &zygote->memory->spawned[i];
+		int pidfd;
+
+		*spawned = (struct message_spawned_worker){
+			.worker_id = request->workers[i].worker_id,
+			.step = "",
+		};
+		pidfd = spawn_one(zygote, &request->workers[i], &frame->descriptors[i], spawned);
+		if (pidfd >= 0)
+			zygote->answer_fds[zygote->n_answer_fds++] = pidfd;
+	}
+	spawned_answer(zygote, request);
+}
+
+void spawn_refuse(struct zygote *zygote, const struct message_spawn *request, int error,
+		  const char *step) {
+	for (size_t i = 0; i < request->n_workers; i++)
+		zygote->memory->spawned[i] = (struct message_spawned_worker){
+			.worker_id = request->workers[i].worker_id,
+			.error = error,
+			.step = step,
+		};
+	spawned_answer(zygote, request);
+}

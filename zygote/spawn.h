@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Answering Spawn: forks.
+ */
+#pragma once
+
+#include "zygote/zygote.h"
+
+/* One channel for each entry in the frame; takes all of them. */
+void spawn_workers(struct zygote *zygote, const struct message_spawn *request,
+		   struct wire_frame *frame);
+/* Every entry fails in the same way. */
+void spawn_refuse(struct zygote *zygote, const struct message_spawn *request, int error,
+		  const char *step);

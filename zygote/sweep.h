@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Ending children, for processes that reap all their children themselves: keeper, zygote, worker.
+ */
+#pragma once
+
+#include <sys/types.h>
+
+#include "base/process.h"
+
+/* More children than that are seen in the next round. */
+#define SWEEP_BATCH 32768
+
+/* How a child ended, without reaping it. 1 and *ret (may be NULL); 0: it has not; -ECHILD. */
+int sweep_peek(pid_t child, struct exit_status *ret);
+
+/* Has it stopped (1) or gone on (2) since the last call? 0: neither. Consumes the event. */
+int sweep_peek_stop(pid_t child);
+
+/* SIGKILL. 0, or -errno. */
+int sweep_kill(pid_t child);
+
+/* The children of this process now, in memory of this file: valid until the next call. */
+size_t sweep_children(const pid_t **ret);
+
+/* Kills and reaps until there is no child left. SIGCHLD must be blocked. */
+void sweep_everything(void);

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A hash of chains in memory of fixed size: the zygote calls no malloc once it serves. Entries are
+ * touched from the front, so that a small pool dirties little.
+ */
+#include "zygote/table.h"
+
+#include "base/error.h"
+
+#define CHAIN(pid) ((size_t)(pid) % TABLE_CHAINS)
+
+void table_init(struct table *table) {
+	table->n = 0;
+	table->free = -1;
+	for (size_t i = 0; i < TABLE_CHAINS; i++)
+		table->chains[i] = -1;
+}
+
+bool table_is_full(const struct table *table) {
+	return table->n == LIMIT_WORKERS;
+}
+
+/* Used and freed entries fill the array from the front without gaps: with none freed, the number of
+ * used ones is the first that was never used. */
+static int32_t entry_take(struct table *table) {
+	int32_t index = table->free;
+
+	if (index < 0)
+		return (int32_t)table->n;
+	table->free = table->entries[index].next;
+	return index;
+}
+
+void table_add(struct table *table, pid_t pid, uint64_t worker_id) {
+	int32_t index, *chain = &table->chains[CHAIN(pid)];
+
+	must(!table_is_full(table));
+	index = entry_take(table);
+	table->entries[index] = (struct table_entry){
+		.worker_id = worker_id,
+		.pid = pid,
+		.next = *chain,
+		.report = TABLE_NOTHING,
+	};
+	*chain = index;
+	table->n++;
+}
+
+struct table_entry *table_find(struct table *table, pid_t pid) {
+	for (int32_t i = table->chains[CHAIN(pid)]; i >= 0; i = table->entries[i].next)
+		if (table->entries[i].pid == pid)
+			return &table->entries[i];
+	return NULL;
+}
+
+void table_remove(struct table *table, struct table_entry *entry) {
+	int32_t index = (int32_t)(entry - table->entries);
+	int32_t *link = &table->chains[CHAIN(entry->pid)];
+
+	while (*link != index)
+		link = &table->entries[*link].next;
+	*link = entry->next;
+	entry->pid = 0;
+	entry->next = table->free;
+	table->free = index;
+	table->n--;
+}

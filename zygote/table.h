@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The zygote's living workers, found by pid.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "proto/limits.h"
+
+#define TABLE_CHAINS 1024
+
+enum table_report { TABLE_NOTHING, TABLE_STOPPED, TABLE_WENT_ON };
+
+struct table_entry {
+	uint64_t worker_id;
+	pid_t pid;                /* 0: free */
+	int32_t next;             /* in its chain, or of the free ones; -1: none */
+	enum table_report report; /* not sent yet */
+};
+
+struct table {
+	size_t n;
+	int32_t free;
+	int32_t chains[TABLE_CHAINS];
+	struct table_entry entries[LIMIT_WORKERS];
+};
+
+void table_init(struct table *table);
+bool table_is_full(const struct table *table);
+/* It must not be full. */
+void table_add(struct table *table, pid_t pid, uint64_t worker_id);
+/* NULL: no worker. */
+struct table_entry *table_find(struct table *table, pid_t pid);
+void table_remove(struct table *table, struct table_entry *entry);

@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The life of a worker.
+ *
+ *     fork -> enter -> after_fork -> initialize -> WorkerReady -> serve -> exit
+ *                                                             |       ^
+ *                                                             v       |
+ *                                     claim -> context -> function -> Result -> restore
+ *
+ * It leaves by itself when its channel ends, when it has run max_tasks tasks, and when a task left
+ * something that cannot be put back (Leaving). A result is sent before the restoring, so that
+ * nobody waits for that; the next task is claimed after it.
+ *
+ * A skipped task does not count: nothing of it was run.
+ */
+#include "zygote/worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/process.h"
+#include "proto/cell.h"
+#include "proto/message.h"
+#include "proto/wire.h"
+#include "zygote/aside.h"
+#include "zygote/call.h"
+#include "zygote/context.h"
+#include "zygote/crash.h"
+#include "zygote/leave.h"
+#include "zygote/lifeline.h"
+#include "zygote/restore.h"
+
+#define WORKER_ENTROPY 32
+/* More descriptors are in flight than the user may have; they land when their receivers read. */
+#define WORKER_RETRY_NS (NSEC_PER_MSEC)
+
+/* Mapped by the worker itself, so that the zygote has no page of it. */
+struct worker {
+	const struct image *image;
+	uint64_t worker_id;
+	uint32_t slot, max_tasks;
+	int channel, lifeline;
+	int statm; /* -1: memory is not measured */
+	pid_t pid;
+	uint64_t n_tasks;
+	uint64_t private_at_start;
+	struct cell *cell;
+	struct wf_worker_info info;
+	uint8_t entropy[WORKER_ENTROPY];
+	struct restore restore;
+	struct arena in, out;
+	struct call_memory call_memory;
+	uint8_t in_frame[LIMIT_FRAME], out_frame[LIMIT_FRAME];
+	_Alignas(16) uint8_t in_memory[ARENA_MESSAGE], out_memory[ARENA_MESSAGE];
+};
+
+/* The only way out, but for a task that calls exit(3) or is killed. */
+static _Noreturn void worker_exit(int code) {
+	(void)fflush(NULL);
+	leave(code);
+}
+
+static void worker_send(struct worker *worker, const struct message *message, int fd) {
+	const struct timespec retry = { .tv_nsec = (long)WORKER_RETRY_NS };
+	int r;
+
+	do {
+		r = message_send(worker->channel, message, &worker->out, worker->out_frame, &fd,
+				 fd >= 0 ? 1 : 0, 0);
+	} while (r == WIRE_E_AGAIN && nanosleep(&retry, NULL) == 0);
+	if (r != 0)
+		worker_exit(r == WIRE_E_EOF ? 0 : 1);
+}
+
+static void worker_say_ready(struct worker *worker, int error, const char *text) {
+	const struct message ready = {
+		.type = MESSAGE_WORKER_READY,
+		.worker_ready = { worker->worker_id, error, text },
+	};
+
+	worker_send(worker, &ready, -1);
+}
+
+static _Noreturn void worker_leave(struct worker *worker, const char *text) {
+	const struct message leaving = { .type = MESSAGE_LEAVING, .leaving = { text } };
+
+	worker_send(worker, &leaving, -1);
+	worker_exit(0);
+}
+
+/* --- entering ------------------------------------------------------------------------------ */
+
+static struct worker *worker_new(const struct worker_start *start) {
+	struct worker *worker =
+	    mmap(NULL, sizeof *worker, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (worker == MAP_FAILED)
+		leave(1);
+	worker->image = start->image;
+	worker->worker_id = start->worker_id;
+	worker->slot = start->slot;
+	worker->max_tasks = start->max_tasks;
+	worker->channel = start->channel;
+	worker->lifeline = start->lifeline;
+	worker->statm = -1;
+	worker->pid = getpid();
+	arena_init(&worker->in, worker->in_memory, sizeof worker->in_memory);
+	arena_init(&worker->out, worker->out_memory, sizeof worker->out_memory);
+	return worker;
+}
+
+/* Its own group: a task that signals its group must not hit the zygote and its siblings. The
+ * lifeline kills that group, so it reaches what the task forked as well. */
+static int enter_group(struct worker *worker) {
+	int r;
+
+	if (setpgid(0, 0) < 0)
+		return error_origin(-errno);
+	r = lifeline_arm(worker->lifeline, -worker->pid);
+	if (r == -EPIPE)
+		leave(1);
+	if (r < 0)
+		return error_trace(r);
+	return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0 ? error_origin(-errno) : 0;
+}
+
+static int enter_cell(struct worker *worker, const struct worker_start *start) {
+	void *cell = mmap(NULL, CELL_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, start->cells,
+			  (off_t)(start->cell * CELL_SIZE));
+
+	if (cell == MAP_FAILED)
+		return error_origin(-errno);
+	worker->cell = cell;
+	crash_enter(cell);
+	return 0;
+}
+
+static int enter_descriptors(struct worker *worker) {
+	const struct image *image = worker->image;
+	int keep[IMAGE_DESCRIPTORS + 2], channel, lifeline;
+
+	channel = aside_duplicate(worker->channel);
+	if (channel < 0)
+		return error_trace(channel);
+	worker->channel = channel;
+	lifeline = aside_duplicate(worker->lifeline);
+	if (lifeline < 0)
+		return error_trace(lifeline);
+	worker->lifeline = lifeline;
+	memcpy(keep, image->descriptors, image->n_descriptors * sizeof keep[0]);
+	keep[image->n_descriptors] = channel;
+	keep[image->n_descriptors + 1] = lifeline;
+	return error_trace(fd_close_others(keep, image->n_descriptors + 2));
+}
+
+static void enter_entropy(struct worker *worker) {
+	unsigned seed;
+	long seed48;
+
+	if (getrandom(worker->entropy, sizeof worker->entropy, 0) != WORKER_ENTROPY)
+		leave(1);
+	memcpy(&seed, worker->entropy, sizeof seed);
+	memcpy(&seed48, worker->entropy + sizeof seed, sizeof seed48);
+	srandom(seed);
+	srand48(seed48);
+	worker->info = (struct wf_worker_info){
+		.size = sizeof worker->info,
+		.slot = (int)worker->slot,
+		.worker_id = worker->worker_id,
+		.generation = worker->image->generation,
+		.entropy = worker->entropy,
+		.entropy_size = sizeof worker->entropy,
+	};
+}
+
+/* The signal mask is emptied last: until then nothing that was sent to this process can act. */
+static void worker_enter(struct worker *worker, const struct worker_start *start) {
+	const char *step = "process group";
+	int r = enter_group(worker);
+
+	if (r == 0) {
+		step = "cell";
+		r = enter_cell(worker, start);
+	}
+	if (r == 0) {
+		step = "descriptors";
+		r = enter_descriptors(worker);
+	}
+	if (r < 0) {
+		char text[128];
+
+		(void)snprintf(text, sizeof text, "the worker's %s cannot be set up: %s", step,
+			       strerrordesc_np(-r));
+		worker_say_ready(worker, -r, text);
+		worker_exit(0);
+	}
+	process_title("warmfork: worker %u of %s", worker->slot, worker->image->name);
+	enter_entropy(worker);
+	(void)sigprocmask(SIG_SETMASK, &worker->image->mask, NULL);
+}
+
+/* --- memory -------------------------------------------------------------------------------- */
+
+/* Resident and not shared with a file; pages of the image that are shared by fork count all the
+ * same, which is why the growth is reported and not the sum. */
+static uint64_t private_bytes(const struct worker *worker) {
+	unsigned long size, resident, shared;
+	char text[128];
+	ssize_t n = pread(worker->statm, text, sizeof text - 1, 0);
+
+	if (n <= 0)
+		return 0;
+	text[n] = '\0';
+	if (sscanf(text, "%lu %lu %lu", &size, &resident, &shared) != 3 || resident < shared)
+		return 0;
+	return (resident - shared) * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static uint64_t memory_growth(const struct worker *worker) {
+	uint64_t now = worker->statm < 0 ? 0 : private_bytes(worker);
+
+	return now > worker->private_at_start ? now - worker->private_at_start : 0;
+}
+
+/* --- one task ------------------------------------------------------------------------------ */
+
+struct input {
+	void *map; /* NULL: the input is in the frame */
+	size_t size;
+};
+
+static void input_unmap(struct input *input) {
+	if (input->map)
+		(void)munmap(input->map, input->size);
+}
+
+static int input_map(const struct message_task *task, int fd, struct input *ret) {
+	struct stat status;
+	void *map;
+
+	if (task->payload_size == 0)
+		return 0;
+	if (fstat(fd, &status) < 0)
+		return error_origin(-errno);
+	if ((uint64_t)status.st_size < task->payload_size)
+		return error_origin(-EINVAL);
+	map = mmap(NULL, task->payload_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (map == MAP_FAILED)
+		return error_origin(-errno);
+	ret->map = map;
+	ret->size = task->payload_size;
+	return 0;
+}
+
+static uint64_t cpu_now(void) {
+	struct timespec time = { 0 };
+
+	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+	return (uint64_t)time.tv_sec * NSEC_PER_SEC + (uint64_t)time.tv_nsec;
+}
+
+static uint64_t peak_rss(void) {
+	struct rusage usage = { 0 };
+
+	(void)getrusage(RUSAGE_SELF, &usage);
+	return (uint64_t)usage.ru_maxrss * 1024;
+}
+
+/* What a child of the task does that returns from its function instead of calling _exit(2): it is
+ * not the worker, and must not answer for it. */
+static void worker_still_me(const struct worker *worker, int code) {
+	if (getpid() != worker->pid)
+		worker_exit(code != 0);
+}
+
+static void task_run(struct worker *worker, const struct message_task *task, struct wf_call *call,
+		     struct message_result *result) {
+	wf_function function = worker->image->module->functions[task->function].function;
+	uint64_t cpu_before = cpu_now(), before = clock_now();
+	int code = function(call);
+
+	worker_still_me(worker, code);
+	(void)fflush(stdout);
+	(void)fflush(stderr);
+	result->run_ns = clock_now() - before;
+	result->cpu_ns = cpu_now() - cpu_before;
+	result->peak_rss = peak_rss();
+	result->memory_growth = memory_growth(worker);
+	result->code = code;
+	result->kind = code == 0 ? RESULT_RETURNED : RESULT_FAILED;
+	if (code != 0)
+		result->text = call->memory->message;
+}
+
+static void result_take(struct wf_call *call, struct message_result *result) {
+	int r;
+
+	if (result->kind != RESULT_RETURNED)
+		return;
+	r = call_seal(call);
+	if (r < 0) {
+		result->kind = RESULT_FAILED;
+		result->code = -r;
+		result->text = "its result could not be sealed: no memory or descriptors";
+		return;
+	}
+	result->payload_size = call->result_size;
+	result->payload_in_memfd = call->result == CALL_MEMFD;
+	if (call->result == CALL_INLINE)
+		result->payload = (struct bytes){ call->memory->result, call->result_size };
+}
+
+/* Where a task's descriptors lie in its frame. */
+struct task_descriptors {
+	int payload; /* -1: none */
+	int *streams, *extra;
+	size_t n_extra;
+};
+
+static bool task_descriptors(const struct message_task *task, struct wire_frame *frame,
+			     struct task_descriptors *ret) {
+	const struct message_context *context = task->context;
+	size_t n_payload = task->payload_in_memfd, n_streams = 0;
+
+	ret->n_extra = 0;
+	if (context) {
+		n_streams = context_streams(context);
+		ret->n_extra = context->n_descriptors;
+	}
+	ret->payload = n_payload > 0 && frame->n_descriptors > 0 ? frame->descriptors[0] : -1;
+	ret->streams = frame->descriptors + n_payload;
+	ret->extra = ret->streams + n_streams;
+	return n_payload + n_streams + ret->n_extra == frame->n_descriptors;
+}
+
+static void task_call_init(struct worker *worker, const struct message_task *task,
+			   const struct task_descriptors *descriptors, struct wf_call *ret) {
+	call_init(ret, &worker->call_memory);
+	ret->slot = (int)worker->slot;
+	ret->task_number = worker->n_tasks;
+	ret->task_id = task->task_id;
+	ret->descriptors = descriptors->extra;
+	ret->n_descriptors = descriptors->n_extra;
+	ret->input_size = task->payload_size;
+	if (task->payload.size > 0)
+		ret->input = task->payload.data;
+}
+
+static int task_set_up(struct worker *worker, const struct message_task *task,
+		       struct task_descriptors *descriptors, struct input *input,
+		       struct context_failure *failure) {
+	int r = task->payload_in_memfd ? input_map(task, descriptors->payload, input) : 0;
+
+	if (r < 0) {
+		failure->error = -r;
+		(void)snprintf(failure->text, sizeof failure->text,
+			       "its input cannot be mapped: %s", strerrordesc_np(-r));
+		return error_trace(r);
+	}
+	if (!task->context)
+		return 0;
+	return error_trace(
+	    context_apply(task->context, descriptors->streams, &worker->in, failure));
+}
+
+static void task_perform(struct worker *worker, const struct message_task *task,
+			 struct wire_frame *frame, struct task_descriptors *descriptors) {
+	struct message_result result = { .sequence = task->sequence, .text = "" };
+	struct context_failure failure;
+	struct input input = { NULL, 0 };
+	struct wf_call call;
+
+	task_call_init(worker, task, descriptors, &call);
+	if (task_set_up(worker, task, descriptors, &input, &failure) < 0) {
+		result.kind = RESULT_NOT_SET_UP;
+		result.code = failure.error;
+		result.text = failure.text;
+	} else {
+		if (input.map)
+			call.input = input.map;
+		task_run(worker, task, &call, &result);
+		result_take(&call, &result);
+	}
+	wire_frame_close(frame);
+	worker_send(worker, &(struct message){ .type = MESSAGE_RESULT, .result = result },
+		    result.payload_in_memfd ? call.result_fd : -1);
+	input_unmap(&input);
+	call_deinit(&call);
+}
+
+/* Swapping QUEUED to STARTED decides: before it the task is anybody's, after it ours. */
+static bool task_claim(const struct worker *worker, const struct message_task *task) {
+	struct cell_claim *claim = cell_claim(worker->cell, task->sequence);
+
+	atomic_store(&claim->started_ns, clock_now());
+	return claim_swap(claim, task->sequence, CLAIM_STARTED);
+}
+
+static void worker_after_task(struct worker *worker) {
+	const char *reason;
+
+	if (worker->max_tasks != 0 && worker->n_tasks >= worker->max_tasks)
+		worker_exit(0);
+	reason = restore_apply(&worker->restore);
+	if (reason)
+		worker_leave(worker, reason);
+}
+
+static void worker_do_task(struct worker *worker, const struct message_task *task,
+			   struct wire_frame *frame) {
+	struct task_descriptors descriptors;
+
+	if (task->function >= worker->image->n_functions ||
+	    !task_descriptors(task, frame, &descriptors))
+		worker_exit(1);
+	if (!task_claim(worker, task)) {
+		const struct message_result skipped = { .sequence = task->sequence,
+							.kind = RESULT_SKIPPED };
+
+		wire_frame_close(frame);
+		worker_send(worker, &(struct message){ .type = MESSAGE_RESULT, .result = skipped },
+			    -1);
+		return;
+	}
+	worker->n_tasks++;
+	task_perform(worker, task, frame, &descriptors);
+	worker_after_task(worker);
+}
+
+/* --- serving ------------------------------------------------------------------------------- */
+
+static void worker_dispatch(struct worker *worker, struct wire_frame *frame) {
+	struct message message;
+
+	arena_reset(&worker->in);
+	if (frame->type != MESSAGE_TASKS ||
+	    message_unpack(frame->type, frame->body, frame->size, &worker->in, &message) != 0)
+		worker_exit(1);
+	for (size_t i = 0; i < message.tasks.n_tasks; i++)
+		worker_do_task(worker, &message.tasks.tasks[i], frame);
+}
+
+static _Noreturn void worker_serve(struct worker *worker) {
+	struct wire_frame frame;
+
+	for (;;) {
+		int r = wire_receive(worker->channel, worker->in_frame, 0, &frame);
+
+		/* Nobody has claimed what was in the frame: another worker can have it. */
+		if (r == WIRE_E_TRUNCATED)
+			worker_leave(worker, "it has no room for the descriptors of a task");
+		if (r != 0)
+			worker_exit(r == WIRE_E_EOF ? 0 : 1);
+		worker_dispatch(worker, &frame);
+	}
+}
+
+static int worker_initialize(struct worker *worker, char *text, size_t size) {
+	const struct wf_module *module = worker->image->module;
+	int code = 0;
+
+	if (module->after_fork)
+		module->after_fork(&worker->info);
+	if (module->initialize)
+		code = module->initialize(&worker->info);
+	worker_still_me(worker, code);
+	if (code != 0) {
+		(void)snprintf(text, size, "initialize returned %d", code);
+		return code;
+	}
+	/* A fresh worker exits after its task: nothing has to be put back. */
+	if (worker->max_tasks != 1)
+		code = -restore_snapshot(&worker->restore);
+	if (code != 0)
+		(void)snprintf(text, size, "the state after initialize cannot be kept: %s",
+			       strerrordesc_np(code));
+	return code;
+}
+
+_Noreturn void worker_run(const struct worker_start *start) {
+	struct worker *worker = worker_new(start);
+	char text[128] = "";
+	int code;
+
+	worker_enter(worker, start);
+	code = worker_initialize(worker, text, sizeof text);
+	(void)fflush(stdout);
+	(void)fflush(stderr);
+	if (worker->image->measure_memory) {
+		worker->statm = aside_consume(open("/proc/self/statm", O_RDONLY | O_CLOEXEC));
+		worker->private_at_start = worker->statm < 0 ? 0 : private_bytes(worker);
+	}
+	worker_say_ready(worker, code, text);
+	if (code != 0)
+		worker_exit(0);
+	worker_serve(worker);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The zygote: loads an image once, and forks workers from it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/log.h"
+#include "proto/message.h"
+#include "proto/wire.h"
+#include "zygote/image.h"
+#include "zygote/table.h"
+
+enum zygote_state {
+	ZYGOTE_EXPECTS_HELLO = 1 << 0,
+	ZYGOTE_EXPECTS_LOAD = 1 << 1,
+	ZYGOTE_SERVING = 1 << 2,
+	ZYGOTE_DRAINING = 1 << 3,
+};
+
+/* What only the zygote itself may read: not in its workers (MADV_DONTFORK), where touching it is a
+ * SIGSEGV, and never part of what is frozen. */
+struct zygote_memory {
+	struct table table;
+	/* Workers that have been reaped, and something that may be theirs is still alive. */
+	uint64_t unswept[LIMIT_WORKERS];
+	struct message_spawned_worker spawned[LIMIT_SPAWN_BATCH];
+	uint8_t in_frame[LIMIT_FRAME], out_frame[LIMIT_FRAME];
+	_Alignas(16) uint8_t in_memory[ARENA_MESSAGE], out_memory[ARENA_MESSAGE];
+};
+
+struct zygote {
+	enum zygote_state state;
+	bool ending;
+	bool blocked; /* the socket took no more */
+	int cells;    /* the memfd; -1 until Load */
+	int signals;  /* signalfd of SIGCHLD; -1 until it serves */
+	const char *nonce;
+	const struct wf_module *self; /* NULL: a module is to be loaded */
+	struct log log;
+	struct image image;
+	struct zygote_memory *memory;
+	struct arena in, out;
+
+	bool suspicious; /* there may be children that nobody has looked at */
+	size_t n_unswept;
+	uint32_t n_ended; /* processes that the sweep has ended since the last Swept */
+	size_t n_stop_reports;
+
+	/* The answer to a request. No other is read before it has been sent. */
+	bool answering;
+	struct message answer;
+	int answer_fds[LIMIT_SPAWN_BATCH];
+	size_t n_answer_fds;
+};
+
+_Noreturn void zygote_run_module(int argc, char **argv);
+/* For a program that wf_init() has found to be a zygote. `nonce` is copied. */
+_Noreturn void zygote_run_self(int argc, char **argv, const struct wf_module *module,
+			       const char *nonce);
+
+/* True if it is sent, or never can be; false if it has to wait for room. Borrows fds. */
+bool zygote_send(struct zygote *zygote, const struct message *message, const int *fds,
+		 size_t n_fds);
+/* Sends zygote->answer now, or when there is room; closes answer_fds afterwards. */
+void zygote_answer(struct zygote *zygote);
+/* Everything below it is ended, then it exits. */
+void zygote_end(struct zygote *zygote, enum log_level level, const char *why);
