@@ -114,14 +114,15 @@ static size_t keep_sorted(int *sorted, const int *keep, size_t n) {
 	return n_sorted;
 }
 
-static int close_gap(int from, unsigned to) {
-	if ((unsigned)from > to)
+static int close_gap(unsigned from, unsigned to) {
+	if (from > to)
 		return 0;
-	return close_range((unsigned)from, to, 0) ? error_origin(-errno) : 0;
+	return close_range(from, to, 0) ? error_origin(-errno) : 0;
 }
 
 int fd_close_others(const int *keep, size_t n) {
-	int sorted[FD_KEEP], next = FD_FIRST, r;
+	unsigned next = FD_FIRST;
+	int sorted[FD_KEEP], r;
 	size_t n_sorted;
 
 	must(n <= FD_KEEP);
@@ -130,9 +131,7 @@ int fd_close_others(const int *keep, size_t n) {
 		r = close_gap(next, (unsigned)sorted[i] - 1);
 		if (r)
 			return error_trace(r);
-		if (sorted[i] == INT_MAX)
-			return 0;
-		next = sorted[i] + 1;
+		next = (unsigned)sorted[i] + 1;
 	}
 	return error_trace(close_gap(next, UINT_MAX));
 }

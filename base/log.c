@@ -84,7 +84,6 @@ void log_write(const struct log *log, enum log_level level, const char *format, 
 		used = length > 0 ? (size_t)length : 0;
 	}
 	va_start(arguments, format);
-	errno = saved; /* for %m */
 	used = line_add(line, used, format, arguments);
 	va_end(arguments);
 	if (log->handler)

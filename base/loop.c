@@ -40,7 +40,6 @@ struct loop {
 	struct timer **heap;
 	size_t n_timers, heap_room;
 	nsec_t armed; /* what the timerfd is set to; NSEC_NEVER: off */
-	bool fired;   /* the timerfd is readable: set it again whatever `armed` says */
 };
 
 /* --- the loop --- */
@@ -276,13 +275,14 @@ static void heap_remove(struct loop *loop, struct timer *timer) {
 	heap_shrink(loop);
 }
 
-/* timerfd_settime() also takes back an expiration that nobody has read: that is why the timerfd is
- * never read. It fails only if a host has closed our descriptor, and then loop_wait() says so. */
+/* timerfd_settime() also takes back an expiration that nobody has read, so the timerfd is never
+ * read: it stays readable until the earliest timer is another one. It fails only if a host has
+ * closed our descriptor, and then loop_wait() says so. */
 static void timerfd_update(struct loop *loop) {
 	nsec_t at = loop->n_timers ? loop->heap[0]->at : NSEC_NEVER;
 	struct itimerspec spec = { 0 };
 
-	if (at == loop->armed && !loop->fired)
+	if (at == loop->armed)
 		return;
 	if (at != NSEC_NEVER) {
 		nsec_t set = at ? at : 1; /* 0 would switch it off */
@@ -292,7 +292,6 @@ static void timerfd_update(struct loop *loop) {
 	}
 	(void)timerfd_settime(loop->timerfd, TFD_TIMER_ABSTIME, &spec, NULL);
 	loop->armed = at;
-	loop->fired = false;
 }
 
 int timer_set(struct loop *loop, struct timer *timer, nsec_t at, timer_handler handler) {
@@ -349,13 +348,9 @@ static void timers_run(struct loop *loop) {
 
 void loop_dispatch(struct loop *loop, struct loop_batch *batch) {
 	for (int i = 0; i < batch->n; i++) {
-		struct source *source;
+		/* TOKEN_TIMER is in no place either: the timers have their turn below. */
+		struct source *source = token_find(loop, batch->events[i].token);
 
-		if (batch->events[i].token == TOKEN_TIMER) {
-			loop->fired = true;
-			continue;
-		}
-		source = token_find(loop, batch->events[i].token);
 		batch->events[i].source = source;
 		if (source)
 			source->handler(source, batch->events[i].events); /* may free it */

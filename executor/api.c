@@ -111,7 +111,10 @@ int wf_executor_fd(struct wf_executor *executor) {
 	if (!executor->options.public.caller_driven)
 		return report_error(-EINVAL, "wf_executor_fd: the executor has a thread of its own "
 					     "(options.caller_driven)");
-	return loop_fd(executor->loop);
+	executor_lock(executor);
+	r = executor->loop ? loop_fd(executor->loop) : -ESHUTDOWN;
+	executor_unlock(executor);
+	return r < 0 ? report_error(r, "the executor is closed") : r;
 }
 
 int wf_executor_dispatch(struct wf_executor *executor, int timeout_ms) {
@@ -123,9 +126,13 @@ int wf_executor_dispatch(struct wf_executor *executor, int timeout_ms) {
 		return report_error(-EINVAL,
 				    "wf_executor_dispatch: the executor has a thread of its own "
 				    "(options.caller_driven)");
-	if (executor_in_callback())
-		return report_error(-EDEADLK, "wf_executor_dispatch: called from a callback");
-	r = executor_step(executor, timeout_ms);
+	r = executor_dispatch(executor, timeout_ms);
+	if (r == -EDEADLK)
+		return report_error(
+		    r, "wf_executor_dispatch: called from a callback, or while another "
+		       "thread dispatches");
+	if (r == -ESHUTDOWN)
+		return report_error(r, "the executor is closed");
 	return r < 0 ? report_internal(r, "dispatching") : 0;
 }
 
@@ -135,10 +142,13 @@ int wf_executor_dispatch(struct wf_executor *executor, int timeout_ms) {
 
 int wf_submit(struct wf_executor *executor, const struct wf_task *task, struct wf_future **ret) {
 	struct wf_future *future;
+	struct wf_task known;
 	int r = check_executor(executor, "wf_submit");
 
 	if (r >= 0)
-		r = submit_task(executor, task, 0, &future);
+		r = submit_check(task, &known);
+	if (r >= 0)
+		r = submit_task(executor, &known, 0, &future);
 	if (r < 0)
 		return r;
 	submit_done(executor);

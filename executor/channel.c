@@ -17,6 +17,8 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "executor/image_report.h"
+#include "executor/keeper_link.h"
 #include "executor/link.h"
 #include "executor/outcome.h"
 #include "executor/slot.h"
@@ -94,6 +96,13 @@ unsigned channel_outstanding(const struct worker *worker) {
 	return (unsigned)(worker->next_sequence - worker->first_sequence);
 }
 
+bool channel_has_tasks(const struct worker *worker) {
+	for (uint64_t s = worker->first_sequence; s < worker->next_sequence; s++)
+		if (worker->assigned[s % CELL_CLAIMS])
+			return true;
+	return false;
+}
+
 unsigned channel_room(const struct worker *worker, unsigned depth) {
 	unsigned outstanding = channel_outstanding(worker);
 	int limit = worker->executor->options.public.max_tasks_per_worker;
@@ -139,7 +148,7 @@ static void fill_task(const struct wf_future *future, struct message_task *task)
 	*task = (struct message_task){
 		.sequence = future->sequence,
 		.task_id = future->id,
-		.function = future->function,
+		.function = (uint32_t)image_report_find(future->worker->zygote, future->function),
 		.payload = { future->payload.data,
 			     future->payload.memfd < 0 ? future->payload.size : 0 },
 		.payload_in_memfd = future->payload.memfd >= 0,
@@ -272,7 +281,8 @@ static unsigned hand_out_plain(struct worker *worker, unsigned n, nsec_t now) {
 	while (count < n && count < LIMIT_TASKS_PER_FRAME) {
 		struct wf_future *future = queue_front(worker->executor);
 
-		if (!future || !is_plain(future))
+		if (!future || !is_plain(future) ||
+		    image_report_find(worker->zygote, future->function) < 0)
 			break;
 		size += future->payload.size + 64;
 		if (count && size > WIRE_BODY)
@@ -293,6 +303,13 @@ unsigned channel_hand_out(struct worker *worker, unsigned n) {
 
 	if (!future || !n)
 		return 0;
+	if (image_report_find(worker->zygote, future->function) < 0) {
+		queue_remove(&worker->executor->queue, &future->link, future->priority);
+		outcome_not_started(future, WF_PHASE_HAND_OUT, ENOENT,
+				    "the image was loaded again and has no such function now");
+		future_resolve(future);
+		return 1;
+	}
 	return is_plain(future) ? hand_out_plain(worker, n, now)
 				: hand_out_one(worker, future, now);
 }
@@ -555,6 +572,10 @@ static void victim(struct worker *worker, struct wf_future *future,
 		   const struct exit_status *status, const char *oom) {
 	future->attempts++;
 	note_started(future, clock_now());
+	if (future->verdict == VERDICT_NONE && atomic_load(&worker->cell->lost_channel)) {
+		future->verdict = VERDICT_KILLED;
+		future->verdict_killer = WF_BY_PROTOCOL;
+	}
 	if (future->verdict == VERDICT_NONE)
 		record_death(future, worker, status);
 	if (try_again(future)) {
@@ -615,7 +636,12 @@ void channel_ended(struct worker *worker, const struct exit_status *status) {
 		if (before == worker->first_sequence)
 			break;
 	}
-	if (status && !status->exited && status->signal == SIGKILL && !worker->asked)
+	if (status && !status->exited && status->signal == SIGKILL && worker->stop == STOP_NONE &&
+	    keeper_link_is_dead(executor)) {
+		status = NULL; /* it was ended because its keeper is gone */
+		worker->asked = true;
+	}
+	if (status && !status->exited && status->signal == SIGKILL && worker->stop == STOP_NONE)
 		oom = evidence_look(&executor->evidence);
 	/* newest first, so that the queue gets them back in their order */
 	for (uint64_t s = worker->next_sequence; s > worker->first_sequence; s--) {

@@ -15,7 +15,10 @@ int channel_new(struct zygote *zygote, struct slot *slot, struct worker **ret, i
 int channel_listen(struct worker *worker);
 void channel_free(struct worker *worker);
 
+/* Tasks that it has not answered, also those that were taken back (it will answer: skipped). */
 unsigned channel_outstanding(const struct worker *worker);
+/* Is there one that is still its? */
+bool channel_has_tasks(const struct worker *worker);
 /* How many more tasks it may be given now. */
 unsigned channel_room(const struct worker *worker, unsigned depth);
 

@@ -50,7 +50,8 @@ bool executor_in_callback(void) {
 }
 
 void executor_ring(struct wf_executor *executor) {
-	(void)eventfd_write(executor->doorbell, 1);
+	if (executor->doorbell >= 0)
+		(void)eventfd_write(executor->doorbell, 1);
 }
 
 /* --- the pump
@@ -91,7 +92,7 @@ static void retire_all(struct wf_executor *executor) {
 
 		if (slot->next)
 			slot_retire(slot->next);
-		if (slot->current && channel_outstanding(slot->current) == 0)
+		if (slot->current && !channel_has_tasks(slot->current))
 			slot_retire(slot->current);
 	}
 }
@@ -221,7 +222,7 @@ static int drive(struct wf_executor *executor, nsec_t until) {
 	r = executor_step(executor, clock_until_ms(now, until));
 	executor_lock(executor);
 	executor->dispatching = false;
-	if (executor->n_sleepers)
+	if (executor->n_sleepers || executor->releasing)
 		must(pthread_cond_broadcast(&executor->changed) == 0);
 	return r;
 }
@@ -243,4 +244,25 @@ int executor_await(struct wf_executor *executor, bool (*done)(struct wf_executor
 			return error_trace(r);
 	}
 	return 0;
+}
+
+int executor_dispatch(struct wf_executor *executor, int timeout_ms) {
+	int r;
+
+	if (executor_in_callback())
+		return -EDEADLK;
+	executor_lock(executor);
+	r = executor->dispatching ? -EDEADLK : executor->loop ? 0 : -ESHUTDOWN;
+	if (r == 0)
+		executor->dispatching = true;
+	executor_unlock(executor);
+	if (r < 0)
+		return r;
+	r = executor_step(executor, timeout_ms);
+	executor_lock(executor);
+	executor->dispatching = false;
+	if (executor->n_sleepers || executor->releasing)
+		must(pthread_cond_broadcast(&executor->changed) == 0);
+	executor_unlock(executor);
+	return r;
 }

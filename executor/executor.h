@@ -114,7 +114,7 @@ struct zygote {
 	uint64_t cells_used[LIMIT_WORKERS / 64];
 	unsigned cell_hint;
 
-	char **functions;
+	const char **functions; /* interned */
 	size_t n_functions;
 	bool has_initializer;
 	uint64_t preload_ns, anonymous_bytes, file_bytes;
@@ -176,7 +176,8 @@ struct wf_executor {
 
 	enum executor_state state;
 	enum wf_close close_how;
-	bool ending; /* Quit was sent */
+	bool ending;              /* Quit was sent */
+	bool releasing, released; /* the thread and the loop */
 	struct options options;
 	struct log log;
 
@@ -205,6 +206,9 @@ struct wf_executor {
 	struct backoff start;  /* of workers */
 	struct backoff launch; /* of keeper and zygotes */
 
+	char **functions; /* every name that an image of ours has had */
+	size_t n_functions;
+
 	struct evidence evidence;
 	struct statistics statistics;
 
@@ -224,7 +228,7 @@ struct wf_executor *executor_unref(struct wf_executor *executor);
  * the lock after anything has changed. */
 void executor_pump(struct wf_executor *executor);
 
-/* Makes the dispatching thread run executor_pump() and the due callbacks. */
+/* Under the lock: makes the dispatching thread run executor_pump() and the due callbacks. */
 void executor_ring(struct wf_executor *executor);
 
 /* Takes the lock, waits at most timeout_ms for events, handles them, runs callbacks. */
@@ -237,6 +241,9 @@ void executor_run_due(struct wf_executor *executor);
  * -ETIMEDOUT, -EDEADLK (in a callback). */
 int executor_await(struct wf_executor *executor, bool (*done)(struct wf_executor *, const void *),
 		   const void *context, nsec_t until);
+
+/* What a caller-driven executor's owner does: one step. 0, -EDEADLK, -ESHUTDOWN, -errno. */
+int executor_dispatch(struct wf_executor *executor, int timeout_ms);
 
 /* Is this thread inside a callback, or the executor's own? Then it must not wait. */
 bool executor_in_callback(void);

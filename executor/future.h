@@ -70,7 +70,7 @@ struct wf_future {
 
 	/* the task; constant after submit */
 	uint64_t id;
-	uint32_t function;
+	const char *function; /* interned: image_report_known() */
 	int priority;
 	unsigned flags;
 	int timeout_ms; /* 0: none */

@@ -35,12 +35,35 @@ static void append_findings(char **text, const struct message_finding *findings,
 		append(text, "%s%s", *text && **text ? "\n" : "", findings[i].text);
 }
 
+const char *image_report_known(const struct wf_executor *executor, const char *function) {
+	for (size_t i = 0; i < executor->n_functions; i++)
+		if (strcmp(executor->functions[i], function) == 0)
+			return executor->functions[i];
+	return NULL;
+}
+
+static const char *intern(struct wf_executor *executor, const char *function) {
+	const char *known = image_report_known(executor, function);
+	char **functions, *copy;
+
+	if (known)
+		return known;
+	functions = reallocarray(executor->functions, executor->n_functions + 1, sizeof(char *));
+	if (!functions)
+		return NULL;
+	executor->functions = functions;
+	copy = strdup(function);
+	if (copy)
+		functions[executor->n_functions++] = copy;
+	return copy;
+}
+
 static int copy_functions(struct zygote *zygote, const struct message_image_ready *ready) {
 	zygote->functions = calloc(ready->n_functions + 1, sizeof(char *));
 	if (!zygote->functions)
 		return error_origin(-ENOMEM);
 	for (size_t i = 0; i < ready->n_functions; i++) {
-		zygote->functions[i] = strdup(ready->functions[i]);
+		zygote->functions[i] = intern(zygote->executor, ready->functions[i]);
 		if (!zygote->functions[i])
 			return error_origin(-ENOMEM);
 		zygote->n_functions = i + 1;
@@ -95,7 +118,7 @@ void image_report_lost(struct zygote *zygote, const struct exit_status *status) 
 	capture_drain(&zygote->output);
 	output = capture_result(&zygote->output);
 	if (zygote->fail_text)
-		append(&text, "%s", zygote->fail_text);
+		append(&text, "image %s: %s", executor->options.name, zygote->fail_text);
 	else
 		describe_end(zygote, &text, status);
 	if (output.size)
@@ -110,14 +133,12 @@ void image_report_lost(struct zygote *zygote, const struct exit_status *status) 
 
 int image_report_find(const struct zygote *zygote, const char *function) {
 	for (size_t i = 0; i < zygote->n_functions; i++)
-		if (strcmp(zygote->functions[i], function) == 0)
+		if (zygote->functions[i] == function)
 			return (int)i;
 	return -ENOENT;
 }
 
 void image_report_clear(struct zygote *zygote) {
-	for (size_t i = 0; i < zygote->n_functions; i++)
-		free(zygote->functions[i]);
 	free(zygote->functions);
 	free(zygote->audit);
 	free(zygote->fail_text);

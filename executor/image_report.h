@@ -17,7 +17,10 @@ void image_report_failed(struct zygote *zygote, const struct message_image_faile
  * executor->failed_text. `status` NULL: it was never there. */
 void image_report_lost(struct zygote *zygote, const struct exit_status *status);
 
-/* Index of a function, or -ENOENT. */
+/* The interned name of a function that some generation has had; NULL: none. Lives as long as the
+ * executor, so that a queued task names its function over a reload. */
+const char *image_report_known(const struct wf_executor *executor, const char *function);
+/* Index of an interned function in this generation, or -ENOENT. */
 int image_report_find(const struct zygote *zygote, const char *function);
 
 void image_report_clear(struct zygote *zygote);

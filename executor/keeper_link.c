@@ -348,6 +348,12 @@ static void end_zygote(struct zygote *zygote) {
 	link_free(zygote);
 }
 
+bool keeper_link_is_dead(const struct wf_executor *executor) {
+	const struct keeper *keeper = &executor->keeper;
+
+	return !keeper->running || (keeper->pidfd >= 0 && process_has_ended(keeper->pidfd));
+}
+
 void keeper_link_clear(struct wf_executor *executor) {
 	struct keeper *keeper = &executor->keeper;
 

@@ -23,6 +23,9 @@ void keeper_link_plan(struct wf_executor *executor);
 void keeper_link_failed(struct wf_executor *executor, enum wf_phase phase, int error,
 			const char *text);
 
+/* Has it ended, though we have not been told yet? Then so does everything below it. */
+bool keeper_link_is_dead(const struct wf_executor *executor);
+
 /* Closes our end. */
 void keeper_link_clear(struct wf_executor *executor);
 

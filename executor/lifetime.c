@@ -360,19 +360,39 @@ static void begin_close(struct wf_executor *executor, enum wf_close how) {
 	must(pthread_cond_broadcast(&executor->changed) == 0);
 }
 
-/* The thread is joined by the first closer; nobody else touches the loop after that. */
-static void join_thread(struct wf_executor *executor) {
-	bool join;
-
+/* A closed executor that somebody still holds must not hold descriptors. */
+static void release_loop(struct wf_executor *executor) {
 	executor_lock(executor);
-	join = executor->has_thread && !executor->thread_detached;
-	if (join)
-		executor->has_thread = false;
-	executor_unlock(executor);
-	if (join) {
-		executor_ring(executor);
-		(void)pthread_join(executor->thread, NULL);
+	if (executor->loop) {
+		timer_clear(&executor->idle_timer);
+		timer_clear(&executor->leaving_timer);
+		timer_clear(&executor->start.timer);
+		timer_clear(&executor->launch.timer);
+		source_remove(&executor->doorbell_source);
+		executor->doorbell = fd_close(executor->doorbell);
+		executor->loop = loop_free(executor->loop);
 	}
+	executor_unlock(executor);
+}
+
+/* By the first closer alone; the others wait until it is done, because the loop goes with it. */
+static void release(struct wf_executor *executor) {
+	bool join = executor->has_thread && !executor->thread_detached;
+
+	executor->releasing = true;
+	executor->has_thread = false;
+	executor_ring(executor);
+	while (executor->dispatching)
+		(void)pthread_cond_wait(&executor->changed, &executor->lock);
+	executor_unlock(executor);
+	if (join)
+		(void)pthread_join(executor->thread, NULL);
+	executor_run_due(executor);
+	registry_remove(executor);
+	release_loop(executor);
+	executor_lock(executor);
+	executor->released = true;
+	must(pthread_cond_broadcast(&executor->changed) == 0);
 }
 
 int lifetime_close(struct wf_executor *executor, enum wf_close how) {
@@ -395,13 +415,12 @@ int lifetime_close(struct wf_executor *executor, enum wf_close how) {
 			executor_lock(executor);
 		}
 	}
+	if (r >= 0 && !executor->releasing)
+		release(executor);
+	while (r >= 0 && !executor->released)
+		(void)pthread_cond_wait(&executor->changed, &executor->lock);
 	executor_unlock(executor);
-	if (r < 0)
-		return report_internal(r, "closing");
-	join_thread(executor);
-	executor_run_due(executor);
-	registry_remove(executor);
-	return 0;
+	return r < 0 ? report_internal(r, "closing") : 0;
 }
 
 /* From a callback: nobody may wait. The thread goes on until all is closed and then drops the last
@@ -440,17 +459,12 @@ void lifetime_release(struct wf_executor *executor) {
 void lifetime_destroy(struct wf_executor *executor) {
 	while (!list_is_empty(&executor->zygotes))
 		link_free(container_of(executor->zygotes.next, struct zygote, link));
-	if (executor->loop) {
-		timer_clear(&executor->idle_timer);
-		timer_clear(&executor->leaving_timer);
-		timer_clear(&executor->start.timer);
-		timer_clear(&executor->launch.timer);
-		source_remove(&executor->doorbell_source);
-	}
 	keeper_link_clear(executor);
-	(void)loop_free(executor->loop);
-	(void)fd_close(executor->doorbell);
+	release_loop(executor);
 	options_deinit(&executor->options);
+	for (size_t i = 0; i < executor->n_functions; i++)
+		free(executor->functions[i]);
+	free(executor->functions);
 	free(executor->slots);
 	free(executor->start.text);
 	free(executor->launch.text);

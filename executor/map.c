@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "executor/executor.h"
+#include "executor/known.h"
 #include "executor/lifetime.h"
 #include "executor/report.h"
 #include "executor/submit.h"
@@ -101,25 +102,33 @@ static int submit_more(struct wf_map *map) {
 }
 
 static int check(struct wf_executor *executor, const struct wf_task *task,
-		 const struct wf_input_bytes *inputs, size_t n,
-		 const struct wf_map_options *options) {
+		 const struct wf_input_bytes *inputs, size_t n) {
 	if (!executor || !task || (n && !inputs))
 		return report_error(-EINVAL, "wf_map: an argument is NULL");
 	if (!lifetime_same_process(executor))
 		return report_error(-ECHILD, "wf_map: the executor belongs to another process");
-	if (options && (options->size != sizeof(*options) || options->chunk < 0))
-		return report_error(-EINVAL,
-				    "wf_map: options.size or options.chunk; use WF_MAP_OPTIONS()");
-	if (task->buffer)
-		return report_error(-EINVAL, "wf_map: the template has a buffer");
 	return 0;
+}
+
+static int take_options(struct wf_map *map, const struct wf_task *task,
+			const struct wf_map_options *options) {
+	int r = submit_check(task, &map->task);
+
+	if (r >= 0 && map->task.buffer)
+		r = report_error(-EINVAL, "wf_map: the template has a buffer");
+	if (r >= 0 && options)
+		r = known_take(&map->options, sizeof(map->options), options, sizeof(*options),
+			       "map options");
+	if (r >= 0 && map->options.chunk < 0)
+		r = report_error(-EINVAL, "wf_map: options.chunk is %d", map->options.chunk);
+	return r;
 }
 
 int wf_map(struct wf_executor *executor, const struct wf_task *task,
 	   const struct wf_input_bytes *inputs, size_t n, const struct wf_map_options *options,
 	   struct wf_map **ret) {
 	struct wf_map *map;
-	int r = check(executor, task, inputs, n, options);
+	int r = check(executor, task, inputs, n);
 
 	if (r < 0)
 		return r;
@@ -130,13 +139,14 @@ int wf_map(struct wf_executor *executor, const struct wf_task *task,
 		return report_internal(-ENOMEM, "wf_map");
 	map->references = 1;
 	map->executor = executor_ref(executor);
-	map->options = options ? *options : WF_MAP_OPTIONS(.as_completed = false);
-	map->task = *task;
 	map->inputs = inputs;
 	map->n = n;
 	map->completed_end = &map->completed;
-	map->items = calloc(n ? n : 1, sizeof(map->items[0]));
-	r = map->items ? submit_more(map) : report_internal(-ENOMEM, "wf_map");
+	r = take_options(map, task, options);
+	if (r >= 0)
+		map->items = calloc(n ? n : 1, sizeof(map->items[0]));
+	if (r >= 0)
+		r = map->items ? submit_more(map) : report_internal(-ENOMEM, "wf_map");
 	if (r < 0) {
 		(void)wf_map_free(map);
 		return r;

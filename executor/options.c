@@ -16,11 +16,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "executor/known.h"
 #include "executor/report.h"
 #include "executor/task.h"
 #include "proto/limits.h"
 
-#define OPTIONS_SIZE_FIRST offsetof(struct wf_executor_options, log_context)
+#define OPTIONS_SIZE_FIRST sizeof(struct wf_executor_options) /* of 0.1 */
 
 int options_default_workers(void) {
 	cpu_set_t set;
@@ -92,25 +93,6 @@ static int check_image(const struct wf_executor_options *o) {
 				    o->preload_argument_size);
 	if (o->name && strlen(o->name) >= LIMIT_NAME)
 		return report_error(-E2BIG, "options.name is longer than %d bytes", LIMIT_NAME - 1);
-	return 0;
-}
-
-/* Takes what the caller's header knew; refuses what ours does not know. */
-static int take_known(struct wf_executor_options *ours, const struct wf_executor_options *given) {
-	const unsigned char *bytes = (const unsigned char *)given;
-	size_t known = given->size;
-
-	if (known < OPTIONS_SIZE_FIRST || known > 16384)
-		return report_error(
-		    -EINVAL, "options.size is %zu; initialise with WF_EXECUTOR_OPTIONS()", known);
-	for (; known > sizeof(*ours); known--)
-		if (bytes[known - 1])
-			return report_error(
-			    -EINVAL,
-			    "options has a member set that this library (%s) does not know",
-			    wf_version());
-	memcpy(ours, given, known);
-	ours->size = sizeof(*ours);
 	return 0;
 }
 
@@ -194,7 +176,7 @@ int options_init(struct options *options, const struct wf_executor_options *give
 	*options = (struct options){ .module = NULL };
 	if (!given)
 		return report_error(-EINVAL, "options is NULL");
-	r = take_known(&taken, given);
+	r = known_take(&taken, sizeof(taken), given, OPTIONS_SIZE_FIRST, "options");
 	r = r < 0 ? r : check_ranges(&taken);
 	r = r < 0 ? r : check_image(&taken);
 	if (r < 0)

@@ -212,7 +212,7 @@ static const char *killer_name(enum wf_killer killer) {
 	case WF_BY_CLOSE:
 		return "the executor was closed with WF_CLOSE_KILL";
 	case WF_BY_PROTOCOL:
-		return "its worker closed, flooded or garbled its channel and was killed";
+		return "it closed, flooded or garbled its worker's channel, and the worker was ended";
 	}
 	return "";
 }
@@ -330,6 +330,8 @@ size_t wf_outcome_describe(const struct wf_outcome *outcome, char *text, size_t 
 	char detail[1024], where[96] = "";
 	int n;
 
+	if (text && size)
+		*text = '\0';
 	if (!outcome || (!text && size)) {
 		(void)report_error(-EINVAL, "wf_outcome_describe: an argument is NULL");
 		return 0;

@@ -167,6 +167,8 @@ void slot_leaving(struct worker *worker) {
 		return;
 	if (worker->state != WORKER_LEAVING)
 		set_state(worker, WORKER_LEAVING);
+	if (worker->stopped)
+		supervise_now_kill(worker); /* it would never read that it is to leave */
 	if (link_is_linked(&worker->leaving_link))
 		return;
 	worker->leaving_since = clock_now();
@@ -184,7 +186,7 @@ void slot_retire(struct worker *worker) {
 	idle_remove(worker);
 	if (worker->state == WORKER_ASKED)
 		return; /* Spawned comes first; it will find the end of the stream by itself */
-	if (channel_outstanding(worker) == 0)
+	if (!channel_has_tasks(worker))
 		slot_leaving(worker);
 	else
 		set_state(worker, WORKER_LEAVING);
@@ -194,7 +196,7 @@ void slot_retire_zygote(struct zygote *zygote) {
 	list_foreach_safe (link, next, &zygote->workers) {
 		struct worker *worker = container_of(link, struct worker, zygote_link);
 
-		if (channel_outstanding(worker) == 0)
+		if (!channel_has_tasks(worker))
 			slot_retire(worker);
 		else
 			(void)channel_take_back(worker, UINT32_MAX);
@@ -207,7 +209,7 @@ void slot_stopped(struct worker *worker, bool stopped) {
 		/* it would sit on its tasks: others can have those that it has not begun */
 		idle_remove(worker);
 		(void)channel_take_back(worker, UINT32_MAX);
-		if (worker->stop == STOP_TERM)
+		if (worker->stop == STOP_TERM || worker->state == WORKER_LEAVING)
 			supervise_now_kill(worker);
 	} else if (channel_outstanding(worker) == 0) {
 		slot_idle(worker);

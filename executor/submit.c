@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "executor/image_report.h"
+#include "executor/known.h"
 #include "executor/lifetime.h"
 #include "executor/report.h"
 #include "executor/supervise.h"
@@ -30,19 +31,6 @@ static int check_task(const struct wf_task *task) {
 	if (task->flags & ~(unsigned)(WF_TASK_IDEMPOTENT | WF_TASK_WAIT_EXIT))
 		return report_error(-EINVAL, "task.flags is 0x%x, with unknown bits", task->flags);
 	return 0;
-}
-
-/* While a zygote is being replaced the newest of the others knows the functions; all generations of
- * an image that has the function are as good. */
-static int find_function(struct wf_executor *executor, const char *name) {
-	int found = -ENOENT;
-
-	if (executor->newest)
-		return image_report_find(executor->newest, name);
-	for (struct link *link = executor->zygotes.next; link != &executor->zygotes && found < 0;
-	     link = link->next)
-		found = image_report_find(container_of(link, struct zygote, link), name);
-	return found;
 }
 
 static bool has_room(struct wf_executor *executor, const void *context) {
@@ -106,7 +94,8 @@ static int prepare(struct wf_executor *executor, const struct wf_task *task,
 	return 0;
 }
 
-static int admit(struct wf_executor *executor, const struct wf_task *task, int *ret_function) {
+static int admit(struct wf_executor *executor, const struct wf_task *task,
+		 const char **ret_function) {
 	int r = 0;
 
 	if (executor->state == EXECUTOR_OPEN)
@@ -115,13 +104,20 @@ static int admit(struct wf_executor *executor, const struct wf_task *task, int *
 		r = report_error(-ESHUTDOWN, "the executor is closed");
 	if (r < 0)
 		return r;
-	*ret_function = find_function(executor, task->function);
-	if (*ret_function >= 0)
+	*ret_function = image_report_known(executor, task->function);
+	if (*ret_function)
 		return 0;
-	if (!executor->newest && list_is_empty(&executor->zygotes))
-		return 0; /* decided when the next zygote is there */
 	return report_error(-ENOENT, "the image %s has no function \"%.*s\"",
 			    executor->options.name, LIMIT_NAME, task->function);
+}
+
+int submit_check(const struct wf_task *given, struct wf_task *ret) {
+	int r;
+
+	if (!given)
+		return report_error(-EINVAL, "wf_submit: task is NULL");
+	r = known_take(ret, sizeof(*ret), given, sizeof(*ret), "task");
+	return r < 0 ? r : check_task(ret);
 }
 
 uint64_t submit_batch(struct wf_executor *executor) {
@@ -136,10 +132,9 @@ uint64_t submit_batch(struct wf_executor *executor) {
 int submit_task(struct wf_executor *executor, const struct wf_task *task, uint64_t batch,
 		struct wf_future **ret) {
 	struct wf_future *future = NULL;
-	int r = check_task(task), function = -1;
+	const char *function = NULL;
+	int r;
 
-	if (r < 0)
-		return r;
 	/* refused before anything is copied, and before a buffer is consumed */
 	executor_lock(executor);
 	r = admit(executor, task, &function);
@@ -158,7 +153,7 @@ int submit_task(struct wf_executor *executor, const struct wf_task *task, uint64
 	if (!future->context)
 		future->context = task_context_ref(executor->options.context);
 	future->id = ++executor->next_task;
-	future->function = (uint32_t)function;
+	future->function = function;
 	future->batch = batch;
 	executor->n_pending++;
 	executor->parking = true;
@@ -171,12 +166,9 @@ int submit_task(struct wf_executor *executor, const struct wf_task *task, uint64
 }
 
 void submit_done(struct wf_executor *executor) {
-	bool due;
-
 	executor_lock(executor);
 	executor_pump(executor);
-	due = !list_is_empty(&executor->due);
-	executor_unlock(executor);
-	if (due)
+	if (!list_is_empty(&executor->due))
 		executor_ring(executor);
+	executor_unlock(executor);
 }

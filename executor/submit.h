@@ -9,7 +9,10 @@
 /* A chunk number for tasks that should travel together. */
 uint64_t submit_batch(struct wf_executor *executor);
 
-/* Queues a task; the pump is not run. 0 or a public error, reported. `batch` 0: none. */
+/* Copies what the caller's header knew, and checks it. 0 or a public error, reported. */
+int submit_check(const struct wf_task *given, struct wf_task *ret);
+
+/* Queues a checked task; the pump is not run. 0 or a public error, reported. `batch` 0: none. */
 int submit_task(struct wf_executor *executor, const struct wf_task *task, uint64_t batch,
 		struct wf_future **ret);
 /* Hands out what was queued. */

@@ -17,6 +17,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "executor/known.h"
 #include "executor/report.h"
 
 #define TASK_CAPTURE_STANDARD ((size_t)65536)
@@ -33,7 +34,7 @@ static int copy_environment(struct task_context *context, const struct wf_contex
 			    -E2BIG,
 			    "context.environment is too large: at most %d strings, %zu bytes",
 			    LIMIT_ENVIRONMENT_STRINGS, LIMIT_CONTEXT);
-		if (!strchr(given->environment[n], '='))
+		if (!strchr(given->environment[n], '=') || given->environment[n][0] == '=')
 			return report_error(-EINVAL,
 					    "context.environment has \"%s\", not NAME=value",
 					    given->environment[n]);
@@ -182,21 +183,22 @@ static int context_fill(struct task_context *context, const struct wf_context *g
 
 int task_context_new(const struct wf_context *given, struct task_context **ret) {
 	struct task_context *context;
+	struct wf_context known;
 	int r;
 
 	*ret = NULL;
 	if (!given)
 		return 0;
-	if (given->size != sizeof(*given))
-		return report_error(-EINVAL, "context.size is %zu; initialise with WF_CONTEXT()",
-				    given->size);
+	r = known_take(&known, sizeof(known), given, sizeof(known), "context");
+	if (r < 0)
+		return r;
 	context = calloc(1, sizeof(*context));
 	if (!context)
 		return report_internal(-ENOMEM, "copying the context");
 	context->references = 1;
 	for (int i = 0; i < 3; i++)
 		context->streams[i].descriptor = -1;
-	r = context_fill(context, given);
+	r = context_fill(context, &known);
 	if (r < 0) {
 		(void)task_context_free(context);
 		return r;

@@ -53,7 +53,7 @@ struct cell {
 	struct cell_claim claims[CELL_CLAIMS];
 	struct cell_crash crash;
 	_Atomic uint32_t stack_size; /* bytes of `stack` that are valid; written last */
-	uint32_t reserved;
+	_Atomic uint32_t lost_channel; /* 1: a task closed the worker's channel, and so it ends */
 	char stack[LIMIT_STACK_TEXT];
 };
 

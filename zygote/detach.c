@@ -7,9 +7,12 @@
  *     segments that are not writable    the copy is mapped beside them, compared byte by byte (the
  *                                       file may have changed while it was loaded), and moved over
  *                                       them with mremap(2), which replaces a mapping in one step
- *     writable segments                 each page is written with what it holds, which makes it
- *                                       anonymous; what the loader made read-only after relocating
- *                                       it is made writable for that
+ *     writable segments                 what they hold now is copied into anonymous memory, moved
+ *                                       over them likewise; then what the loader had made read-only
+ *                                       after relocating it (GNU_RELRO) is read-only again
+ *
+ * Writing to each page, to have the kernel make it private, is not enough for those: when a file is
+ * truncated, which cp(1) does first, the kernel takes private copies of its pages away as well.
  *
  * Only the module itself, not the libraries it needs: those belong to the system, whose package
  * managers rename new files over old ones. Modules with relocations in their text are left alone,
@@ -124,12 +127,21 @@ static int protection(const ElfW(Phdr) * header) {
 	       (header->p_flags & PF_W ? PROT_WRITE : 0) | (header->p_flags & PF_X ? PROT_EXEC : 0);
 }
 
+static int move_over(void *fresh, size_t size, uintptr_t start) {
+	int r;
+
+	if (mremap(fresh, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)start) != MAP_FAILED)
+		return 0;
+	r = error_origin(-errno);
+	(void)munmap(fresh, size);
+	return r;
+}
+
 static int replace_segment(const struct object *object, const ElfW(Phdr) * header, int copy) {
 	uintptr_t start = page_floor(object->base + header->p_vaddr);
 	size_t size = page_ceiling(object->base + header->p_vaddr + header->p_filesz) - start;
 	off_t offset = (off_t)page_floor(header->p_offset);
 	void *fresh;
-	int r = 0;
 
 	if (header->p_filesz == 0)
 		return 0;
@@ -138,53 +150,56 @@ static int replace_segment(const struct object *object, const ElfW(Phdr) * heade
 	fresh = mmap(NULL, size, protection(header), MAP_PRIVATE, copy, offset);
 	if (fresh == MAP_FAILED)
 		return error_origin(-errno);
-	if (!equal_bytes((uintptr_t)fresh, start, size))
-		r = error_origin(-ESTALE);
-	else if (mremap(fresh, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)start) ==
-		 MAP_FAILED)
-		r = error_origin(-errno);
-	if (r < 0)
-		(void)munmap(fresh, size);
-	return r;
+	if (equal_bytes((uintptr_t)fresh, start, size))
+		return error_trace(move_over(fresh, size, start));
+	(void)munmap(fresh, size);
+	return error_origin(-ESTALE);
 }
 
 /* --- writable segments --------------------------------------------------------------------- */
 
-RAW_MEMORY static void touch(uintptr_t start, uintptr_t end) {
-	for (uintptr_t at = start; at < end; at += page_size())
-		(void)__atomic_fetch_or((uint8_t *)at, 0, __ATOMIC_RELAXED);
+/* Volatile, lest the compiler make a call of memcpy(3) of it, which ASan checks. */
+RAW_MEMORY static void copy_bytes(volatile uint64_t *to, const volatile uint64_t *from,
+				  size_t size) {
+	for (size_t i = 0; i < size / sizeof *to; i++)
+		to[i] = from[i];
 }
 
 /* The part of [start, end) that the loader has made read-only: GNU_RELRO, whole pages of it. */
-static void find_relro(const struct object *object, uintptr_t *start, uintptr_t *end) {
-	uintptr_t first = *end, last = *end;
-
+static void find_relro(const struct object *object, uintptr_t start, uintptr_t end,
+		       uintptr_t *ret_start, size_t *ret_size) {
+	*ret_size = 0;
 	for (size_t i = 0; i < object->n_headers; i++) {
 		const ElfW(Phdr) *header = &object->headers[i];
-		uintptr_t at = object->base + header->p_vaddr;
+		uintptr_t at = object->base + header->p_vaddr, last;
 
-		if (header->p_type != PT_GNU_RELRO || at < *start || at >= *end)
+		if (header->p_type != PT_GNU_RELRO || at < start || at >= end)
 			continue;
-		first = page_floor(at);
 		last = page_floor(at + header->p_memsz);
+		*ret_start = page_floor(at);
+		if (last > *ret_start)
+			*ret_size = (last < end ? last : end) - *ret_start;
 	}
-	*start = first;
-	*end = last < *end ? last : *end;
 }
 
-static int touch_segment(const struct object *object, const ElfW(Phdr) * header) {
-	uintptr_t start = page_floor(object->base + header->p_vaddr);
+static int copy_segment(const struct object *object, const ElfW(Phdr) * header) {
+	uintptr_t start = page_floor(object->base + header->p_vaddr), relro = 0;
 	uintptr_t end = page_ceiling(object->base + header->p_vaddr + header->p_filesz);
-	uintptr_t relro = start, relro_end = end;
+	size_t relro_size;
+	void *fresh;
+	int r;
 
 	if (header->p_filesz == 0)
 		return 0;
-	find_relro(object, &relro, &relro_end);
-	if (relro < relro_end &&
-	    mprotect((void *)relro, relro_end - relro, PROT_READ | PROT_WRITE) < 0)
+	find_relro(object, start, end, &relro, &relro_size);
+	fresh = mmap(NULL, end - start, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (fresh == MAP_FAILED)
 		return error_origin(-errno);
-	touch(start, end);
-	if (relro < relro_end && mprotect((void *)relro, relro_end - relro, PROT_READ) < 0)
+	copy_bytes(fresh, (const void *)start, end - start);
+	r = move_over(fresh, end - start, start);
+	if (r < 0)
+		return error_trace(r);
+	if (relro_size > 0 && mprotect((void *)relro, relro_size, PROT_READ) < 0)
 		return error_origin(-errno);
 	return 0;
 }
@@ -202,7 +217,7 @@ static int detach(const struct object *object, int file) {
 
 		if (header->p_type != PT_LOAD)
 			continue;
-		r = header->p_flags & PF_W ? touch_segment(object, header)
+		r = header->p_flags & PF_W ? copy_segment(object, header)
 					   : replace_segment(object, header, copy);
 		if (r < 0)
 			return error_trace(r);

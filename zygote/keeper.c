@@ -43,6 +43,7 @@
 #include "zygote/adopted.h"
 #include "zygote/launch.h"
 #include "zygote/leave.h"
+#include "zygote/lifeline.h"
 #include "zygote/sweep.h"
 
 /* ETOOMANYREFS is a wait that poll(2) cannot tell the end of. */
@@ -58,6 +59,8 @@ struct slot {
 
 static struct keeper {
 	int signals;
+	/* One for all zygotes: their workers may outlive them, and live as long as we do. */
+	int lifeline_read, lifeline_write;
 	bool ending;
 	bool blocked; /* the socket took no more */
 	struct log log;
@@ -131,7 +134,6 @@ static bool slot_is_process(const struct slot *slot, pid_t pid) {
 
 static void slot_close(struct slot *slot, enum slot_state state) {
 	slot->process.pidfd = fd_close(slot->process.pidfd);
-	slot->process.lifeline = fd_close(slot->process.lifeline);
 	slot->process.report = fd_close(slot->process.report);
 	slot->state = state;
 }
@@ -155,7 +157,9 @@ static void handle_start_zygote(const struct message *message, struct wire_frame
 	const struct message_start_zygote *request = &message->start_zygote;
 	struct launch_failure failure = { EAGAIN, "slot" };
 	struct slot *slot = slot_find(SLOT_FREE);
-	struct launch launch = { .request = request, .program = -1 };
+	struct launch launch = { .request = request,
+				 .program = -1,
+				 .lifeline = keeper.lifeline_read };
 	size_t n_expected = request->kind == IMAGE_SELF ? 3 : 2;
 
 	if (frame->n_descriptors != n_expected) {
@@ -465,10 +469,11 @@ static void keeper_start(void) {
 	arena_init(&keeper.in, keeper.in_memory, sizeof keeper.in_memory);
 	arena_init(&keeper.out, keeper.out_memory, sizeof keeper.out_memory);
 	for (size_t i = 0; i < LIMIT_KEEPER_ZYGOTES; i++)
-		keeper.slots[i].process = (struct launched){ 0, -1, -1, -1 };
+		keeper.slots[i].process = (struct launched){ 0, -1, -1 };
 	if (fcntl(KEEPER_CONTROL, F_SETFD, FD_CLOEXEC) < 0 ||
 	    fcntl(KEEPER_HOST, F_SETFD, FD_CLOEXEC) < 0 || keeper_signals() < 0 ||
-	    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+	    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0 ||
+	    lifeline_new(&keeper.lifeline_read, &keeper.lifeline_write) < 0)
 		leave(2);
 }
 

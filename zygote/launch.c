@@ -23,31 +23,29 @@
 /* Above every number that dup2() below writes to. */
 #define ASIDE 16
 
-struct pipes {
-	int lifeline_read, lifeline_write, report_read, report_write;
+struct ends {
+	int lifeline, report_read, report_write;
 };
 
-static void pipes_close(struct pipes *pipes) {
-	fd_close(pipes->lifeline_read);
-	fd_close(pipes->lifeline_write);
-	fd_close(pipes->report_read);
-	fd_close(pipes->report_write);
+static void ends_close(struct ends *ends) {
+	fd_close(ends->lifeline);
+	fd_close(ends->report_read);
+	fd_close(ends->report_write);
 }
 
-static int pipes_open(struct pipes *ret) {
-	int ends[2], r;
+static int ends_open(int lifeline, struct ends *ret) {
+	int report[2], r;
 
-	*ret = (struct pipes){ -1, -1, -1, -1 };
-	r = lifeline_new(&ret->lifeline_read, &ret->lifeline_write);
-	if (r < 0)
-		return error_trace(r);
-	if (pipe2(ends, O_CLOEXEC) < 0) {
+	ret->lifeline = lifeline_reopen(lifeline);
+	if (ret->lifeline < 0)
+		return error_trace(ret->lifeline);
+	if (pipe2(report, O_CLOEXEC) < 0) {
 		r = error_origin(-errno);
-		pipes_close(ret);
+		fd_close(ret->lifeline);
 		return r;
 	}
-	ret->report_read = ends[0];
-	ret->report_write = ends[1];
+	ret->report_read = report[0];
+	ret->report_write = report[1];
 	return 0;
 }
 
@@ -118,15 +116,15 @@ static int child_exec(const struct launch *launch, int program) {
 	return error_origin(-errno);
 }
 
-static _Noreturn void child_run(const struct launch *launch, const struct pipes *pipes) {
-	int program = -1, report = pipes->report_write, r;
+static _Noreturn void child_run(const struct launch *launch, const struct ends *ends) {
+	int program = -1, report = ends->report_write, r;
 
 	if (setpgid(0, 0) < 0)
 		child_fail(report, errno, "setpgid");
-	r = child_descriptors(launch, pipes->lifeline_read, &program, &report);
+	r = child_descriptors(launch, ends->lifeline, &program, &report);
 	if (r < 0)
 		child_fail(report, -r, "descriptors");
-	/* Only now: as long as this process held a write end, the pipe could not end. */
+	/* Only now: as long as this process held the write end, the pipe could not end. */
 	r = lifeline_arm(ZYGOTE_LIFELINE, -getpgrp());
 	if (r < 0)
 		child_fail(report, -r, "lifeline");
@@ -139,36 +137,35 @@ static _Noreturn void child_run(const struct launch *launch, const struct pipes 
 
 int launch_start(const struct launch *launch, struct launched *ret,
 		 struct launch_failure *ret_failure) {
-	struct pipes pipes;
+	struct ends ends = { -1, -1, -1 };
 	pid_t pid;
 	int r;
 
-	r = pipes_open(&pipes);
+	r = ends_open(launch->lifeline, &ends);
 	if (r < 0) {
 		failure_set(ret_failure, -r, "pipe");
 		return error_trace(r);
 	}
 	pid = fork();
 	if (pid == 0)
-		child_run(launch, &pipes);
+		child_run(launch, &ends);
 	if (pid < 0) {
 		r = error_origin(-errno);
 		failure_set(ret_failure, -r, "fork");
-		pipes_close(&pipes);
+		ends_close(&ends);
 		return r;
 	}
-	pipes.report_write = fd_close(pipes.report_write);
-	pipes.lifeline_read = fd_close(pipes.lifeline_read);
+	ends.report_write = fd_close(ends.report_write);
+	ends.lifeline = fd_close(ends.lifeline);
 	ret->pidfd = process_open(pid);
 	if (ret->pidfd < 0) {
-		/* Closing the lifeline kills it; it is reaped as a child that nobody knows. */
+		/* It is ended as a child that nobody knows. */
 		r = ret->pidfd;
 		failure_set(ret_failure, -r, "pidfd");
-		pipes_close(&pipes);
+		ends_close(&ends);
 		return error_trace(r);
 	}
 	ret->pid = pid;
-	ret->lifeline = pipes.lifeline_write;
-	ret->report = pipes.report_read;
+	ret->report = ends.report_read;
 	return 0;
 }

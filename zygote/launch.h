@@ -24,13 +24,13 @@
 struct launch {
 	const struct message_start_zygote *request;
 	int control, output, program; /* borrowed; program -1 for kind module */
+	int lifeline;                 /* a read end; it is opened anew */
 };
 
 struct launched {
 	pid_t pid;
 	int pidfd;
-	int lifeline; /* the write end */
-	int report;   /* read end: a struct launch_failure, or the end of the stream when exec is
+	int report; /* read end: a struct launch_failure, or the end of the stream when exec is
 		       * done */
 };
 

@@ -69,7 +69,8 @@ static void output_restore(struct output *output) {
 /* --- loading ------------------------------------------------------------------------------- */
 
 /* The argument is copied out of the zygote's own memory, which children of the hook do not have. */
-static bool hook_run(const struct wf_module *module, const struct message_load *load) {
+static bool hook_run(const struct image *image, const struct message_load *load) {
+	const struct wf_module *module = image->module;
 	size_t size = load->preload_argument.size;
 	struct wf_preload_info info = {
 		.size = sizeof info,
@@ -93,7 +94,8 @@ static bool hook_run(const struct wf_module *module, const struct message_load *
 	if (code == 0)
 		return true;
 	(void)snprintf(preload.text, sizeof preload.text,
-		       "the preload hook returned %d: its output says why, if anything does", code);
+		       "the preload hook of %s returned %d: what it wrote may say why", image->name,
+		       code);
 	return preload_fail(code, "preload");
 }
 
@@ -111,7 +113,7 @@ static bool image_load(struct zygote *zygote, const struct message_load *load) {
 				sizeof preload.text);
 	if (r < 0)
 		return preload_fail(-r, step);
-	done = hook_run(image->module, load);
+	done = hook_run(image, load);
 	preload.took_ns = clock_now() - before;
 	return done;
 }

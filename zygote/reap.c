@@ -79,7 +79,8 @@ static bool worker_reap(struct zygote *zygote, struct table_entry *entry) {
 	if (zygote->n_unswept == LIMIT_WORKERS ||
 	    sweep_peek(entry->pid, &report.worker_exited.status) != 1)
 		return false;
-	swept = sweep_strangers(zygote) == 0;
+	/* What is gone already is still to be counted, in a Swept. */
+	swept = sweep_strangers(zygote) == 0 && zygote->n_ended == 0;
 	report.worker_exited.worker_id = entry->worker_id;
 	report.worker_exited.pid = entry->pid;
 	report.worker_exited.swept = swept;

@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,7 @@
 #define WORKER_ENTROPY 32
 /* More descriptors are in flight than the user may have; they land when their receivers read. */
 #define WORKER_RETRY_NS (NSEC_PER_MSEC)
+#define WORKER_LOST_MS  1000
 
 /* Mapped by the worker itself, so that the zygote has no page of it. */
 struct worker {
@@ -73,6 +75,13 @@ static _Noreturn void worker_exit(int code) {
 	leave(code);
 }
 
+/* A task has closed our channel. To exit would look as if the task had; the executor has seen the end
+ * of the channel and is about to kill us, unless a child of the task still holds a copy. */
+static _Noreturn void worker_lost(void) {
+	(void)poll(NULL, 0, WORKER_LOST_MS);
+	worker_exit(1);
+}
+
 static void worker_send(struct worker *worker, const struct message *message, int fd) {
 	const struct timespec retry = { .tv_nsec = (long)WORKER_RETRY_NS };
 	int r;
@@ -81,8 +90,12 @@ static void worker_send(struct worker *worker, const struct message *message, in
 		r = message_send(worker->channel, message, &worker->out, worker->out_frame, &fd,
 				 fd >= 0 ? 1 : 0, 0);
 	} while (r == WIRE_E_AGAIN && nanosleep(&retry, NULL) == 0);
-	if (r != 0)
-		worker_exit(r == WIRE_E_EOF ? 0 : 1);
+	if (r == 0)
+		return;
+	/* a task has closed the channel, or put something else in its place */
+	if (r != WIRE_E_EOF && worker->cell)
+		atomic_store(&worker->cell->lost_channel, 1);
+	worker_exit(r == WIRE_E_EOF ? 0 : 1);
 }
 
 static void worker_say_ready(struct worker *worker, int error, const char *text) {
@@ -462,8 +475,10 @@ static _Noreturn void worker_serve(struct worker *worker) {
 		/* Nobody has claimed what was in the frame: another worker can have it. */
 		if (r == WIRE_E_TRUNCATED)
 			worker_leave(worker, "it has no room for the descriptors of a task");
+		if (r == WIRE_E_EOF)
+			worker_exit(0);
 		if (r != 0)
-			worker_exit(r == WIRE_E_EOF ? 0 : 1);
+			worker_lost();
 		worker_dispatch(worker, &frame);
 	}
 }

@@ -223,12 +223,14 @@ struct wf_executor_options {
  * 0.1. */
 int wf_executor_open(const struct wf_executor_options *options, struct wf_executor **ret);
 
-/* The executor that this process shares. Equal options (compared by content) give the same warm
- * pool back, whoever asks; `workers` may differ, which resizes it. Other options replace it: those
- * who still hold the old one can go on using it, and it closes, finishing its work, when the last
- * of them has called wf_executor_free(). A module file that has changed on disk is reloaded. The
- * caller owns one reference. `*ret_reused` (may be NULL) tells whether the pool existed. Since 0.1.
- */
+/* The executor that this process shares. Equal options (compared by content) give the same warm pool
+ * back, whoever asks; `workers` may differ, which resizes it. Other options replace it: those who
+ * still hold the old one can go on using it, and it closes, finishing its work, when the last of them
+ * has called wf_executor_free(). The process keeps a reference of its own to the newest, so that it
+ * stays warm when all have given theirs back; wf_executor_close() ends it, and the next call opens
+ * another. A module file that has changed on disk is reloaded. The caller owns one reference.
+ * `*ret_reused` (may be NULL) tells whether the pool existed. Blocks and fails as wf_executor_open().
+ * Since 0.1. */
 int wf_executor_shared(const struct wf_executor_options *options, struct wf_executor **ret,
 		       bool *ret_reused);
 
@@ -261,9 +263,9 @@ int wf_executor_reload(struct wf_executor *executor);
 
 /* For caller-driven executors: a descriptor that polls readable (POLLIN) when there is something to
  * do, and the call that does it, waiting at most `timeout_ms` for it. The descriptor stays the
- * library's. wf_executor_dispatch() returns 0, or -EDEADLK from a callback; callbacks run in it.
- * Only one thread at a time may dispatch. Both return -EINVAL if the executor has its own thread.
- * Since 0.1. */
+ * library's. wf_executor_dispatch() returns 0, or -EDEADLK from a callback or while another thread
+ * dispatches; callbacks run in it. Both return -EINVAL if the executor has its own thread, -ESHUTDOWN
+ * when it is closed. Since 0.1. */
 int wf_executor_fd(struct wf_executor *executor);
 int wf_executor_dispatch(struct wf_executor *executor, int timeout_ms);
 
