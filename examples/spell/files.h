@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The texts that the demo reads: what every Debian machine has.
+ */
+#pragma once
+
+#include <stddef.h>
+
+struct files {
+	char **paths;
+	size_t n;
+};
+
+/* Every regular file below /usr/share/common-licenses and every /usr/share/doc/PACKAGE/copyright;
+ * symbolic links are not followed, so that no text is counted twice. 0, or -errno. */
+int files_find(struct files *ret);
+void files_clear(struct files *files);
