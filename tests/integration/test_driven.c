@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Story: the caller drives the executor from a poll loop of its own; the library has no thread.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "tests/support/more.h"
+
+static int count_threads(void) {
+	DIR *directory = opendir("/proc/self/task");
+	int n = 0;
+
+	ck_assert_ptr_nonnull(directory);
+	for (const struct dirent *entry; (entry = readdir(directory));)
+		n += entry->d_name[0] != '.';
+	closedir(directory);
+	return n;
+}
+
+static struct wf_executor_options driven_options(int regime) {
+	struct wf_executor_options options = more_options(regime);
+
+	options.caller_driven = true;
+	return options;
+}
+
+static struct wf_executor *open_driven(int regime) {
+	const struct wf_executor_options options = driven_options(regime);
+
+	return pool_open(&options);
+}
+
+/* The caller's loop: one round of it. Also polls `other`, as a program that has its own events. */
+static bool poll_once(struct wf_executor *executor, int other) {
+	struct pollfd events[] = { { .fd = wf_executor_fd(executor), .events = POLLIN },
+				   { .fd = other, .events = POLLIN } };
+
+	ck_assert_int_ge(events[0].fd, 0);
+	ck_assert_int_gt(poll(events, 2, FIXTURE_CAP_MS), 0);
+	if (events[0].revents)
+		ck_assert_int_eq(wf_executor_dispatch(executor, 0), 0);
+	return events[1].revents != 0;
+}
+
+static void drive_until_heard(struct wf_executor *executor, const struct cord *cord) {
+	while (!poll_once(executor, cord->report))
+		;
+}
+
+static void drive_until_done(struct wf_executor *executor, struct wf_future *const *futures,
+			     size_t n) {
+	for (size_t i = 0; i < n; i++) {
+		while (wf_future_state(futures[i]) != WF_DONE)
+			poll_once(executor, -1);
+	}
+}
+
+/* --- the loop --- */
+
+START_TEST(test_driven_in_a_poll_loop) {
+	const int before = count_threads();
+	struct wf_executor *executor = open_driven(_i);
+	struct wf_future *futures[40];
+
+	for (size_t i = 0; i < N_OF(futures); i++)
+		futures[i] = pool_call(executor, "echo", "x");
+	drive_until_done(executor, futures, N_OF(futures));
+	ck_assert_int_eq(count_threads(), before);
+	for (size_t i = 0; i < N_OF(futures); i++) {
+		expect_text(wf_future_outcome(futures[i]), "x");
+		wf_future_free(futures[i]);
+	}
+	ck_assert_int_eq(wf_executor_close(executor, WF_CLOSE_FINISH), 0);
+	ck_assert_int_eq(count_threads(), before);
+	wf_executor_free(executor);
+}
+END_TEST
+
+/* A task speaks on a descriptor that the same loop polls: it starts although nobody waits. */
+START_TEST(test_driven_beside_other_descriptors) {
+	struct wf_executor *executor = open_driven(_i);
+	struct cord cord;
+
+	struct wf_future *gate = more_gate(&cord, executor);
+	drive_until_heard(executor, &cord);
+	ck_assert_int_gt(more_gate_started(&cord).pid, 0);
+	ck_assert_ptr_null(wf_future_outcome(gate));
+	cord_release(&cord);
+	drive_until_done(executor, &gate, 1);
+	more_finish(gate);
+	cord_close(&cord);
+	pool_close(executor);
+}
+END_TEST
+
+START_TEST(test_driven_dispatch_waits_itself) {
+	struct wf_executor *executor = open_driven(_i);
+	struct wf_future *future = pool_call(executor, "echo", "x");
+
+	while (wf_future_state(future) != WF_DONE)
+		ck_assert_int_eq(wf_executor_dispatch(executor, FIXTURE_CAP_MS), 0);
+	ck_assert_int_eq(wf_executor_dispatch(executor, 0), 0);
+	ck_assert_int_eq(wf_executor_dispatch(executor, 1), 0);
+	wf_future_free(future);
+	pool_close(executor);
+}
+END_TEST
+
+/* --- what goes wrong in tasks --- */
+
+START_TEST(test_driven_crash_and_timeouts) {
+	static const int killing = SIGKILL;
+	struct wf_executor *executor = open_driven(_i);
+	struct cord cords[3];
+	struct wf_future *futures[4];
+	const struct {
+		int timeout_ms, deadline_ms;
+	} clocks[] = { { 20, 0 }, { 0, 100 }, { 0, 100 } };
+
+	futures[3] = more_call(executor, "die", &killing, sizeof killing);
+	drive_until_done(executor, &futures[3], 1);
+	for (size_t i = 0; i < N_OF(cords); i++) {
+		struct wf_task task =
+		    WF_TASK(.function = "gate", .timeout_ms = clocks[i].timeout_ms,
+			    .deadline_ms = clocks[i].deadline_ms);
+
+		cord_open(&cords[i]);
+		futures[i] = cord_submit(&cords[i], executor, &task);
+	}
+	drive_until_done(executor, futures, N_OF(futures));
+	expect_timed_out(wf_future_outcome(futures[0]), WF_CLOCK_RUN);
+	for (size_t i = 1; i < 3; i++) {
+		expect_kind(wf_future_outcome(futures[i]), WF_TIMED_OUT);
+		ck_assert_int_ne(wf_future_outcome(futures[i])->timed_out.clock, WF_CLOCK_RUN);
+	}
+	expect_signalled(wf_future_outcome(futures[3]), SIGKILL);
+	for (size_t i = 0; i < N_OF(futures); i++)
+		wf_future_free(futures[i]);
+	for (size_t i = 0; i < N_OF(cords); i++)
+		cord_close(&cords[i]);
+	pool_close(executor);
+}
+END_TEST
+
+/* --- callbacks --- */
+
+struct listener {
+	struct wf_executor *executor;
+	struct wf_future *next;
+	int n, dispatch, close, submit;
+	pthread_t thread;
+};
+
+static void listen_once(struct wf_future *future, const struct wf_outcome *outcome, void *context) {
+	struct listener *listener = context;
+
+	(void)future;
+	(void)outcome;
+	listener->n++;
+	listener->thread = pthread_self();
+	listener->dispatch = wf_executor_dispatch(listener->executor, 0);
+	listener->close = wf_executor_close(listener->executor, WF_CLOSE_KILL);
+	listener->submit =
+	    wf_submit(listener->executor, &WF_TASK(.function = "where"), &listener->next);
+}
+
+START_TEST(test_driven_callbacks_run_in_dispatch) {
+	struct wf_executor *executor = open_driven(_i);
+	struct listener listener = { .executor = executor };
+	struct wf_future *future = pool_call(executor, "echo", "x");
+
+	ck_assert_int_eq(wf_future_on_done(future, listen_once, &listener), 0);
+	ck_assert_int_eq(listener.n, 0);
+	while (!listener.n)
+		poll_once(executor, -1);
+	ck_assert_int_ne(pthread_equal(listener.thread, pthread_self()), 0);
+	ck_assert_int_eq(listener.dispatch, -EDEADLK);
+	ck_assert_int_eq(listener.close, -EDEADLK);
+	ck_assert_int_eq(listener.submit, 0);
+	drive_until_done(executor, &listener.next, 1);
+	more_finish(listener.next);
+	wf_future_free(future);
+	pool_close(executor);
+}
+END_TEST
+
+/* --- calls that block drive it themselves --- */
+
+START_TEST(test_driven_waits_drive) {
+	struct wf_executor *executor = open_driven(_i);
+	struct wf_future *futures[10];
+	const struct wf_input_bytes inputs[] = { { "a", 1 }, { "b", 1 }, { "c", 1 } };
+	const struct wf_outcome *outcome = NULL;
+	struct wf_map *map = NULL;
+
+	pool_check_works(executor);
+	for (size_t i = 0; i < N_OF(futures); i++)
+		futures[i] = pool_call(executor, "where", "");
+	ck_assert_int_gt(wf_wait(futures, N_OF(futures), WF_FIRST_COMPLETED, WF_FOREVER), 0);
+	ck_assert_int_eq(wf_wait(futures, N_OF(futures), WF_ALL_COMPLETED, WF_FOREVER),
+			 (int)N_OF(futures));
+	ck_assert_int_eq(wf_map(executor, &WF_TASK(.function = "echo"), inputs, 3, NULL, &map), 0);
+	for (size_t i = 0; i < 3; i++) {
+		ck_assert_int_eq(wf_map_next(map, WF_FOREVER, NULL, &outcome), 0);
+		expect_kind(outcome, WF_RETURNED);
+	}
+	ck_assert_int_eq(wf_map_next(map, WF_FOREVER, NULL, &outcome), -ENODATA);
+	wf_map_free(map);
+	for (size_t i = 0; i < N_OF(futures); i++)
+		wf_future_free(futures[i]);
+	ck_assert_int_eq(wf_executor_reload(executor), 0);
+	pool_check_works(executor);
+	pool_close(executor);
+}
+END_TEST
+
+START_TEST(test_driven_wait_gives_up_in_time) {
+	struct wf_executor *executor = open_driven(_i);
+	struct cord cord;
+
+	struct wf_future *gate = more_gate(&cord, executor);
+	ck_assert_ptr_null(wf_future_wait(gate, 0));
+	ck_assert_ptr_null(wf_future_wait(gate, 1));
+	ck_assert_int_eq(wf_wait(&gate, 1, WF_ALL_COMPLETED, 1), -ETIMEDOUT);
+	cord_release(&cord);
+	more_finish(gate);
+	cord_close(&cord);
+	pool_close(executor);
+}
+END_TEST
+
+/* A full queue makes room only if the call that waits for it drives. */
+START_TEST(test_driven_submit_into_a_full_queue) {
+	struct wf_executor_options options = driven_options(_i);
+	struct wf_future *futures[20];
+
+	options.queue_limit = 2;
+	struct wf_executor *executor = pool_open(&options);
+	for (size_t i = 0; i < N_OF(futures); i++)
+		futures[i] = pool_call(executor, "echo", "x");
+	for (size_t i = 0; i < N_OF(futures); i++)
+		more_finish(futures[i]);
+	pool_close(executor);
+}
+END_TEST
+
+/* `_i` counts through the regimes and the ways to close, with a task that runs and some queued. */
+START_TEST(test_driven_close) {
+	const enum wf_close how = (enum wf_close)(_i / 2);
+	struct wf_executor *executor = open_driven(_i % 2);
+	struct wf_future *queued[5];
+	struct cord cord;
+
+	struct wf_future *gate = more_gate(&cord, executor);
+	drive_until_heard(executor, &cord);
+	for (size_t i = 0; i < N_OF(queued); i++)
+		queued[i] = pool_call(executor, "echo", "x");
+	cord_release(&cord);
+	ck_assert_int_eq(wf_executor_close(executor, how), 0);
+	ck_assert_int_eq(wf_future_state(gate), WF_DONE);
+	if (how != WF_CLOSE_KILL)
+		expect_kind(wf_future_outcome(gate), WF_RETURNED);
+	for (size_t i = 0; i < N_OF(queued); i++) {
+		ck_assert_int_eq(wf_future_state(queued[i]), WF_DONE);
+		if (how == WF_CLOSE_FINISH)
+			expect_text(wf_future_outcome(queued[i]), "x");
+		wf_future_free(queued[i]);
+	}
+	wf_future_free(gate);
+	cord_close(&cord);
+	wf_executor_free(executor);
+}
+END_TEST
+
+/* --- not driven --- */
+
+START_TEST(test_own_thread_is_not_to_be_driven) {
+	struct wf_executor *executor = more_open(_i);
+
+	ck_assert_int_eq(wf_executor_fd(executor), -EINVAL);
+	ck_assert_int_eq(wf_executor_dispatch(executor, 0), -EINVAL);
+	ck_assert_int_eq(wf_executor_fd(NULL), -EINVAL);
+	ck_assert_int_eq(wf_executor_dispatch(NULL, 0), -EINVAL);
+	pool_check_works(executor);
+	pool_close(executor);
+}
+END_TEST
+
+int main(void) {
+	TCase *test_case = fixture_case("driven");
+
+	add_for_both(test_case, test_driven_in_a_poll_loop);
+	add_for_both(test_case, test_driven_beside_other_descriptors);
+	add_for_both(test_case, test_driven_dispatch_waits_itself);
+	add_for_both(test_case, test_driven_crash_and_timeouts);
+	add_for_both(test_case, test_driven_callbacks_run_in_dispatch);
+	add_for_both(test_case, test_driven_waits_drive);
+	add_for_both(test_case, test_driven_wait_gives_up_in_time);
+	add_for_both(test_case, test_driven_submit_into_a_full_queue);
+	tcase_add_loop_test(test_case, test_driven_close, 0, 6);
+	add_for_both(test_case, test_own_thread_is_not_to_be_driven);
+	return fixture_run("driven", test_case);
+}

@@ -1,0 +1,563 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Story: wrong uses are documented error codes with a sentence, never a crash.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <unistd.h>
+
+#include "tests/support/more.h"
+
+/* The code, and a sentence that says something. */
+#define expect_refused(call, code)                                                                 \
+	do {                                                                                       \
+		ck_assert_int_eq(call, code);                                                      \
+		ck_assert_str_ne(wf_last_error(), "");                                             \
+	} while (0)
+
+static int open_with(const struct wf_executor_options *options) {
+	struct wf_executor *executor = NULL;
+	int r = wf_executor_open(options, &executor);
+
+	if (r < 0)
+		ck_assert_ptr_null(executor);
+	wf_executor_free(executor);
+	return r;
+}
+
+static int submit_as(struct wf_executor *executor, const struct wf_task *task) {
+	struct wf_future *future = NULL;
+	int r = wf_submit(executor, task, &future);
+
+	if (r < 0)
+		ck_assert_ptr_null(future);
+	else
+		pool_wait(future);
+	wf_future_free(future);
+	return r;
+}
+
+/* --- nothing at all --- */
+
+START_TEST(test_last_error_and_version_are_never_null) {
+	ck_assert_ptr_nonnull(wf_last_error());
+	ck_assert_ptr_nonnull(wf_version());
+	ck_assert_int_gt((int)strlen(wf_version()), 4);
+	ck_assert_ptr_nonnull(wf_outcome_kind_name(WF_RETURNED));
+	ck_assert_ptr_nonnull(wf_outcome_kind_name((enum wf_outcome_kind)0));
+	ck_assert_ptr_nonnull(wf_outcome_kind_name((enum wf_outcome_kind)4711));
+	ck_assert_ptr_nonnull(wf_outcome_kind_name((enum wf_outcome_kind) - 1));
+}
+END_TEST
+
+static void nobody_listens(struct wf_future *future, const struct wf_outcome *outcome,
+			   void *context) {
+	(void)future;
+	(void)outcome;
+	(void)context;
+}
+
+START_TEST(test_null_executor_and_future) {
+	struct wf_statistics statistics = { .size = sizeof statistics };
+	struct wf_image_facts facts = { .size = sizeof facts };
+	const struct wf_task task = WF_TASK(.function = "where");
+	const struct wf_input_bytes input = { "x", 1 };
+	const struct wf_executor_options options = more_options(_i);
+	struct wf_future *future = NULL;
+	struct wf_map *map = NULL;
+
+	expect_refused(wf_executor_open(NULL, NULL), -EINVAL);
+	expect_refused(wf_executor_open(&options, NULL), -EINVAL);
+	expect_refused(wf_executor_shared(NULL, NULL, NULL), -EINVAL);
+	expect_refused(wf_executor_shared(&options, NULL, NULL), -EINVAL);
+	expect_refused(wf_executor_close(NULL, WF_CLOSE_FINISH), -EINVAL);
+	expect_refused(wf_executor_reload(NULL), -EINVAL);
+	expect_refused(wf_executor_resize(NULL, 1), -EINVAL);
+	expect_refused(wf_submit(NULL, &task, &future), -EINVAL);
+	expect_refused(wf_map(NULL, &task, &input, 1, NULL, &map), -EINVAL);
+	expect_refused(wf_map_next(NULL, 0, NULL, NULL), -EINVAL);
+	expect_refused(wf_executor_statistics(NULL, &statistics), -EINVAL);
+	expect_refused(wf_executor_image(NULL, &facts), -EINVAL);
+	expect_refused(wf_future_cancel(NULL), -EINVAL);
+	expect_refused(wf_future_kill(NULL, 0), -EINVAL);
+	expect_refused(wf_future_on_done(NULL, nobody_listens, NULL), -EINVAL);
+	expect_refused(wf_buffer_new(1, NULL), -EINVAL);
+	ck_assert_ptr_null(wf_executor_free(NULL));
+	ck_assert_ptr_null(wf_future_free(NULL));
+	ck_assert_ptr_null(wf_map_free(NULL));
+	ck_assert_ptr_null(wf_buffer_free(NULL));
+	ck_assert_ptr_null(wf_future_ref(NULL));
+	ck_assert_ptr_null(wf_future_wait(NULL, 0));
+	ck_assert_ptr_null(wf_future_outcome(NULL));
+	ck_assert_int_eq(wf_future_state(NULL), 0);
+	ck_assert_ptr_null(wf_buffer_data(NULL));
+	ck_assert_uint_eq(wf_buffer_size(NULL), 0);
+	wf_image_facts_clear(NULL);
+}
+END_TEST
+
+START_TEST(test_null_arguments) {
+	struct wf_executor *executor = more_open(_i);
+	const struct wf_task task = WF_TASK(.function = "where");
+	struct wf_future *future = pool_call(executor, "where", "");
+	struct wf_map *map = NULL;
+
+	expect_refused(wf_submit(executor, NULL, NULL), -EINVAL);
+	expect_refused(submit_as(executor, &WF_TASK(.function = NULL)), -EINVAL);
+	expect_refused(submit_as(executor, &WF_TASK(.function = "where", .input_size = 1)),
+		       -EINVAL);
+	expect_refused(wf_map(executor, NULL, NULL, 0, NULL, &map), -EINVAL);
+	expect_refused(wf_map(executor, &task, NULL, 1, NULL, &map), -EINVAL);
+	expect_refused(wf_map(executor, &task, NULL, 0, NULL, NULL), -EINVAL);
+	expect_refused(wf_future_on_done(future, NULL, NULL), -EINVAL);
+	expect_refused(wf_executor_statistics(executor, NULL), -EINVAL);
+	expect_refused(wf_executor_image(executor, NULL), -EINVAL);
+	pool_wait(future);
+	wf_future_free(future);
+	pool_check_works(executor);
+	pool_close(executor);
+}
+END_TEST
+
+/* --- options --- */
+
+START_TEST(test_absurd_options) {
+	struct wf_executor_options bad[18];
+	size_t n = 0;
+
+	for (size_t i = 0; i < N_OF(bad); i++)
+		bad[i] = more_options(REUSED);
+	bad[n++].image = (enum wf_image_kind)7;
+	bad[n++].workers = -1;
+	bad[n++].workers = WF_MAX_WORKERS + 1;
+	bad[n++].min_workers = -1;
+	bad[n++].max_tasks_per_worker = -1;
+	bad[n++].spares = -2;
+	bad[n++].idle_timeout_ms = -2;
+	bad[n++].hand_ahead = -1;
+	bad[n++].hand_ahead = WF_MAX_HAND_AHEAD + 1;
+	bad[n++].queue_full = (enum wf_queue_full)3;
+	bad[n++].queue_wait_ms = -5;
+	bad[n++].on_timeout = (enum wf_on_timeout)2;
+	bad[n++].audit_waive = 1U << 20;
+	bad[n++].timeout_ms = INT_MIN;
+	bad[n++].kill_grace_ms = -7;
+	bad[n++].max_attempts = -1;
+	bad[n++].preload_argument_size = 3;
+	bad[n++].module = NULL;
+	ck_assert_uint_eq(n, N_OF(bad));
+	for (size_t i = 0; i < n; i++)
+		ck_assert_msg(open_with(&bad[i]) == -EINVAL, "options %zu are not refused", i);
+}
+END_TEST
+
+START_TEST(test_options_of_an_older_and_a_newer_header) {
+	union {
+		struct wf_executor_options known;
+		unsigned char bytes[sizeof(struct wf_executor_options) + 64];
+	} options = { .bytes = { 0 } };
+
+	options.known = more_options(REUSED);
+	options.known.size = sizeof options.bytes;
+	ck_assert_int_eq(open_with(&options.known), 0);
+	options.bytes[sizeof options.bytes - 1] = 1;
+	expect_refused(open_with(&options.known), -EINVAL);
+	options.bytes[sizeof options.bytes - 1] = 0;
+	options.bytes[sizeof(struct wf_executor_options)] = 1;
+	expect_refused(open_with(&options.known), -EINVAL);
+	options.bytes[sizeof(struct wf_executor_options)] = 0;
+	options.known.size = 0;
+	expect_refused(open_with(&options.known), -EINVAL);
+	options.known.size = 8;
+	expect_refused(open_with(&options.known), -EINVAL);
+	options.known.size = SIZE_MAX;
+	expect_refused(open_with(&options.known), -EINVAL);
+}
+END_TEST
+
+START_TEST(test_missing_helper) {
+	struct wf_executor_options options = more_options(REUSED);
+
+	options.helper = "/nonexistent/warmfork-zygote";
+	expect_refused(open_with(&options), -EIO);
+	ck_assert_ptr_nonnull(strstr(wf_last_error(), "/nonexistent/warmfork-zygote"));
+}
+END_TEST
+
+/* --- tasks --- */
+
+START_TEST(test_unknown_function_is_named) {
+	struct wf_executor *executor = more_open(_i);
+	char name[400];
+
+	expect_refused(submit_as(executor, &WF_TASK(.function = "nosuch")), -ENOENT);
+	ck_assert_ptr_nonnull(strstr(wf_last_error(), "nosuch"));
+	expect_refused(submit_as(executor, &WF_TASK(.function = "")), -ENOENT);
+	memset(name, 'x', sizeof name - 1);
+	name[sizeof name - 1] = '\0';
+	expect_refused(submit_as(executor, &WF_TASK(.function = name)), -ENOENT);
+	pool_check_works(executor);
+	pool_close(executor);
+}
+END_TEST
+
+START_TEST(test_absurd_tasks) {
+	struct wf_executor *executor = more_open(_i);
+	struct wf_buffer *buffer = NULL;
+
+	ck_assert_int_eq(wf_buffer_new(1, &buffer), 0);
+	const struct wf_task bad[] = {
+		WF_TASK(.function = "where", .priority = WF_PRIORITY_MAX + 1),
+		WF_TASK(.function = "where", .priority = WF_PRIORITY_MIN - 1),
+		WF_TASK(.function = "where", .timeout_ms = -2),
+		WF_TASK(.function = "where", .deadline_ms = -2),
+		WF_TASK(.function = "where", .flags = 1U << 30),
+		WF_TASK(.function = "where", .input = "x", .input_size = 1, .buffer = buffer),
+		{ .function = "where" },
+		{ .size = 8, .function = "where" },
+	};
+	for (size_t i = 0; i < N_OF(bad); i++)
+		ck_assert_msg(submit_as(executor, &bad[i]) == -EINVAL, "task %zu is not refused",
+			      i);
+	wf_buffer_free(buffer);
+	pool_check_works(executor);
+	pool_close(executor);
+}
+END_TEST
+
+START_TEST(test_task_of_a_newer_header) {
+	struct wf_executor *executor = more_open(_i);
+	union {
+		struct wf_task known;
+		unsigned char bytes[sizeof(struct wf_task) + 64];
+	} task = { .bytes = { 0 } };
+
+	task.known = WF_TASK(.function = "where");
+	task.known.size = sizeof task.bytes;
+	ck_assert_int_eq(submit_as(executor, &task.known), 0);
+	task.bytes[sizeof task.bytes - 1] = 1;
+	expect_refused(submit_as(executor, &task.known), -EINVAL);
+	pool_close(executor);
+}
+END_TEST
+
+START_TEST(test_absurd_waits_and_maps) {
+	struct wf_executor *executor = more_open(_i);
+	struct wf_future *future = pool_call(executor, "where", "");
+	const struct wf_task task = WF_TASK(.function = "where");
+	const struct wf_input_bytes input = { "x", 1 };
+	struct wf_map_options options = WF_MAP_OPTIONS(.chunk = -1);
+	struct wf_map *map = NULL;
+
+	pool_wait(future);
+	expect_refused(wf_wait(&future, 1, (enum wf_wait_for)9, 0), -EINVAL);
+	expect_refused(wf_map(executor, &task, &input, 1, &options, &map), -EINVAL);
+	options = (struct wf_map_options){ .size = 0 };
+	expect_refused(wf_map(executor, &task, &input, 1, &options, &map), -EINVAL);
+	expect_refused(wf_map(executor, &WF_TASK(.function = "nosuch"), &input, 1, NULL, &map),
+		       -ENOENT);
+	ck_assert_ptr_null(map);
+	expect_refused(wf_future_kill(future, -2), -EINVAL);
+	expect_refused(wf_executor_close(executor, (enum wf_close)9), -EINVAL);
+	wf_future_free(future);
+	pool_check_works(executor);
+	pool_close(executor);
+}
+END_TEST
+
+/* --- outcomes and statistics --- */
+
+START_TEST(test_description_is_cut_and_terminated) {
+	static const int code = 7;
+	struct wf_executor *executor = more_open(_i);
+	struct wf_future *future = more_call(executor, "fail", &code, sizeof code);
+	const struct wf_outcome *outcome = pool_wait(future);
+	char whole[4096], part[8] = "#######";
+	const size_t length = wf_outcome_describe(outcome, whole, sizeof whole);
+
+	ck_assert_uint_eq(length, strlen(whole));
+	ck_assert_uint_eq(wf_outcome_describe(outcome, part, sizeof part), length);
+	ck_assert_uint_eq(strlen(part), sizeof part - 1);
+	ck_assert_int_eq(strncmp(whole, part, sizeof part - 1), 0);
+	ck_assert_uint_eq(wf_outcome_describe(outcome, NULL, 0), length);
+	ck_assert_uint_eq(wf_outcome_describe(NULL, part, sizeof part), 0);
+	ck_assert_str_eq(part, "");
+	wf_future_free(future);
+	pool_close(executor);
+}
+END_TEST
+
+START_TEST(test_statistics_and_facts_of_other_headers) {
+	struct wf_executor *executor = more_open(_i);
+	union {
+		struct wf_statistics known;
+		unsigned char bytes[sizeof(struct wf_statistics) + 64];
+	} statistics;
+	struct wf_image_facts facts = { 0 };
+
+	memset(&statistics, 0xaa, sizeof statistics);
+	statistics.known.size = offsetof(struct wf_statistics, queued);
+	ck_assert_int_eq(wf_executor_statistics(executor, &statistics.known), 0);
+	ck_assert_uint_eq(statistics.known.workers, 2);
+	ck_assert_uint_eq(statistics.known.queued, 0xaaaaaaaa);
+	memset(&statistics, 0xaa, sizeof statistics);
+	statistics.known.size = sizeof statistics;
+	ck_assert_int_eq(wf_executor_statistics(executor, &statistics.known), 0);
+	ck_assert_uint_eq(statistics.known.workers, 2);
+	statistics.known.size = 0;
+	expect_refused(wf_executor_statistics(executor, &statistics.known), -EINVAL);
+	expect_refused(wf_executor_image(executor, &facts), -EINVAL);
+	pool_close(executor);
+}
+END_TEST
+
+/* --- closed --- */
+
+START_TEST(test_closed_executor) {
+	struct wf_executor *executor = more_open(_i);
+	const struct wf_task task = WF_TASK(.function = "where");
+	const struct wf_input_bytes input = { "x", 1 };
+	struct wf_map *map = NULL;
+
+	ck_assert_int_eq(wf_executor_close(executor, WF_CLOSE_FINISH), 0);
+	for (enum wf_close how = WF_CLOSE_FINISH; how <= WF_CLOSE_KILL; how++)
+		ck_assert_int_eq(wf_executor_close(executor, how), 0);
+	expect_refused(submit_as(executor, &task), -ESHUTDOWN);
+	expect_refused(wf_map(executor, &task, &input, 1, NULL, &map), -ESHUTDOWN);
+	expect_refused(wf_executor_resize(executor, 1), -ESHUTDOWN);
+	expect_refused(wf_executor_reload(executor), -ESHUTDOWN);
+	ck_assert_uint_eq(pool_statistics(executor).running, 0);
+	ck_assert_int_eq(pool_statistics(executor).keeper_pid, 0);
+	wf_executor_free(executor);
+}
+END_TEST
+
+/* --- a bounded queue --- */
+
+/* One worker, that is busy, and a queue with room for two. */
+struct jam {
+	struct wf_executor *executor;
+	struct cord cord;
+	struct wf_future *gate, *queued[2];
+};
+
+static void jam_open(struct jam *jam, int regime, enum wf_queue_full mode, int wait_ms) {
+	struct wf_executor_options options = more_options(regime);
+
+	options.workers = 1;
+	options.queue_limit = 2;
+	options.queue_full = mode;
+	options.queue_wait_ms = wait_ms;
+	jam->executor = pool_open(&options);
+	jam->gate = more_gate(&jam->cord, jam->executor);
+	more_gate_started(&jam->cord);
+	for (size_t i = 0; i < 2; i++)
+		jam->queued[i] = pool_call(jam->executor, "echo", "x");
+}
+
+static void jam_close(struct jam *jam) {
+	cord_release(&jam->cord);
+	more_finish(jam->gate);
+	for (size_t i = 0; i < 2; i++) {
+		pool_wait(jam->queued[i]);
+		wf_future_free(jam->queued[i]);
+	}
+	cord_close(&jam->cord);
+	pool_close(jam->executor);
+}
+
+START_TEST(test_full_queue_fails) {
+	const struct wf_task task = WF_TASK(.function = "where");
+	struct jam jam;
+
+	jam_open(&jam, _i, WF_QUEUE_FAIL, 0);
+	expect_refused(submit_as(jam.executor, &task), -EAGAIN);
+	ck_assert_int_eq(wf_future_cancel(jam.queued[0]), 0);
+	struct wf_future *future = pool_submit(jam.executor, &task);
+	expect_refused(submit_as(jam.executor, &task), -EAGAIN);
+	wf_future_free(future);
+	jam_close(&jam);
+}
+END_TEST
+
+START_TEST(test_full_queue_waits_so_long) {
+	struct jam jam;
+
+	jam_open(&jam, _i, WF_QUEUE_WAIT, 5);
+	expect_refused(submit_as(jam.executor, &WF_TASK(.function = "where")), -ETIMEDOUT);
+	jam_close(&jam);
+}
+END_TEST
+
+struct pusher {
+	pthread_t thread;
+	struct wf_executor *executor;
+	int r;
+	enum wf_outcome_kind kind;
+};
+
+static void *push(void *argument) {
+	struct pusher *pusher = argument;
+	struct wf_future *future = NULL;
+
+	pusher->r = wf_submit(pusher->executor, &WF_TASK(.function = "where"), &future);
+	if (!pusher->r) {
+		const struct wf_outcome *outcome = wf_future_wait(future, FIXTURE_CAP_MS);
+
+		pusher->kind = outcome ? outcome->kind : 0;
+	}
+	wf_future_free(future);
+	return NULL;
+}
+
+static void start_pushing(struct pusher *pushers, size_t n, struct wf_executor *executor) {
+	for (size_t i = 0; i < n; i++) {
+		pushers[i] = (struct pusher){ .executor = executor, .r = 1 };
+		ck_assert_int_eq(pthread_create(&pushers[i].thread, NULL, push, &pushers[i]), 0);
+	}
+}
+
+START_TEST(test_full_queue_blocks_until_there_is_room) {
+	struct pusher pushers[3];
+	struct jam jam;
+
+	jam_open(&jam, _i, WF_QUEUE_BLOCK, 0);
+	start_pushing(pushers, N_OF(pushers), jam.executor);
+	cord_release(&jam.cord);
+	for (size_t i = 0; i < N_OF(pushers); i++) {
+		ck_assert_int_eq(pthread_join(pushers[i].thread, NULL), 0);
+		ck_assert_int_eq(pushers[i].r, 0);
+		ck_assert_int_eq(pushers[i].kind, WF_RETURNED);
+	}
+	jam_close(&jam);
+}
+END_TEST
+
+/* Those who wait for room are told when the executor closes. */
+START_TEST(test_full_queue_lets_go_when_closed) {
+	struct pusher pushers[3];
+	struct jam jam;
+
+	jam_open(&jam, _i, WF_QUEUE_BLOCK, 0);
+	start_pushing(pushers, N_OF(pushers), jam.executor);
+	ck_assert_int_eq(wf_executor_close(jam.executor, WF_CLOSE_KILL), 0);
+	for (size_t i = 0; i < N_OF(pushers); i++) {
+		ck_assert_int_eq(pthread_join(pushers[i].thread, NULL), 0);
+		if (pushers[i].r == 0)
+			ck_assert_int_eq(pushers[i].kind, WF_CANCELLED);
+		else
+			ck_assert_int_eq(pushers[i].r, -ESHUTDOWN);
+	}
+	expect_killed(wf_future_outcome(jam.gate), WF_BY_CLOSE);
+	wf_future_free(jam.gate);
+	wf_future_free(jam.queued[0]);
+	wf_future_free(jam.queued[1]);
+	cord_close(&jam.cord);
+	wf_executor_free(jam.executor);
+}
+END_TEST
+
+struct called {
+	sem_t event;
+	struct wf_executor *executor;
+	int r;
+};
+
+static void submit_in_callback(struct wf_future *future, const struct wf_outcome *outcome,
+			       void *context) {
+	struct called *called = context;
+
+	(void)future;
+	(void)outcome;
+	do {
+		called->r = wf_submit(called->executor, &WF_TASK(.function = "where"), NULL);
+	} while (called->r == 0);
+	sem_post(&called->event);
+}
+
+START_TEST(test_full_queue_does_not_block_a_callback) {
+	struct called called = { .r = 0 };
+	struct jam jam;
+
+	jam_open(&jam, _i, WF_QUEUE_BLOCK, 0);
+	called.executor = jam.executor;
+	ck_assert_int_eq(sem_init(&called.event, 0, 0), 0);
+	struct wf_future *unwanted = jam.queued[1];
+	ck_assert_int_eq(wf_future_on_done(unwanted, submit_in_callback, &called), 0);
+	ck_assert_int_eq(wf_future_cancel(unwanted), 0);
+	more_await(&called.event);
+	ck_assert_int_eq(called.r, -EDEADLK);
+	jam_close(&jam);
+}
+END_TEST
+
+/* --- priorities --- */
+
+/* One worker, busy; what is queued meanwhile runs by priority, and first come first served. */
+START_TEST(test_priorities_order_the_queue) {
+	static const struct {
+		char name;
+		int priority;
+	} queue[] = { { 'e', 0 },
+		      { 'h', WF_PRIORITY_MIN },
+		      { 'b', 5 },
+		      { 'f', 0 },
+		      { 'a', WF_PRIORITY_MAX },
+		      { 'c', 5 },
+		      { 'g', -1 },
+		      { 'd', 1 } };
+	struct wf_executor_options options = more_options(_i);
+	struct wf_future *futures[N_OF(queue)];
+	struct cord cord;
+	char order[N_OF(queue) + 1] = "";
+	int ends[2];
+
+	options.workers = 1;
+	struct wf_executor *executor = pool_open(&options);
+	ck_assert_int_eq(pipe(ends), 0);
+	struct wf_future *gate = more_gate(&cord, executor);
+	more_gate_started(&cord);
+	const struct wf_context context = WF_CONTEXT(.descriptors = &ends[1], .n_descriptors = 1);
+	for (size_t i = 0; i < N_OF(queue); i++)
+		futures[i] = pool_submit(
+		    executor, &WF_TASK(.function = "note", .input = &queue[i].name, .input_size = 1,
+				       .priority = queue[i].priority, .context = &context));
+	cord_release(&cord);
+	for (size_t i = 0; i < N_OF(queue); i++)
+		more_finish(futures[i]);
+	ck_assert_int_eq(read(ends[0], order, sizeof order - 1), (int)N_OF(queue));
+	ck_assert_str_eq(order, "abcdefgh");
+	more_finish(gate);
+	cord_close(&cord);
+	close(ends[0]);
+	close(ends[1]);
+	pool_close(executor);
+}
+END_TEST
+
+int main(void) {
+	TCase *test_case = fixture_case("misuse");
+
+	tcase_add_test(test_case, test_last_error_and_version_are_never_null);
+	add_for_both(test_case, test_null_executor_and_future);
+	add_for_both(test_case, test_null_arguments);
+	tcase_add_test(test_case, test_absurd_options);
+	tcase_add_test(test_case, test_options_of_an_older_and_a_newer_header);
+	tcase_add_test(test_case, test_missing_helper);
+	add_for_both(test_case, test_unknown_function_is_named);
+	add_for_both(test_case, test_absurd_tasks);
+	add_for_both(test_case, test_task_of_a_newer_header);
+	add_for_both(test_case, test_absurd_waits_and_maps);
+	add_for_both(test_case, test_description_is_cut_and_terminated);
+	add_for_both(test_case, test_statistics_and_facts_of_other_headers);
+	add_for_both(test_case, test_closed_executor);
+	add_for_both(test_case, test_full_queue_fails);
+	add_for_both(test_case, test_full_queue_waits_so_long);
+	add_for_both(test_case, test_full_queue_blocks_until_there_is_room);
+	add_for_both(test_case, test_full_queue_lets_go_when_closed);
+	add_for_both(test_case, test_full_queue_does_not_block_a_callback);
+	add_for_both(test_case, test_priorities_order_the_queue);
+	return fixture_run("misuse", test_case);
+}

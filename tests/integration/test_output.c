@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Story: where the standard streams of a task come from and go to.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "tests/support/pool.h"
+#include "tests/support/toy.h"
+
+static struct wf_future *call_with(struct wf_executor *executor, const char *script,
+				   const struct wf_context *context) {
+	const struct wf_task task = WF_TASK(.function = "script", .input = script,
+					    .input_size = strlen(script), .context = context);
+
+	return pool_submit(executor, &task);
+}
+
+static struct wf_context capture(size_t limit, enum wf_on_overflow overflow) {
+	return WF_CONTEXT(.standard_output = { .mode = WF_STDIO_CAPTURE,
+					       .limit = limit,
+					       .overflow = overflow },
+			  .standard_error = {
+			      .mode = WF_STDIO_CAPTURE, .limit = limit, .overflow = overflow });
+}
+
+static void expect_captured(const struct wf_capture *stream, const char *text) {
+	ck_assert_str_eq(stream->data, text);
+	ck_assert_uint_eq(stream->size, strlen(text));
+	ck_assert_uint_eq(stream->dropped, 0);
+}
+
+/* Letters `from` .. `from + size` of what "spam" writes. */
+static void expect_letters(const struct wf_capture *stream, size_t from, size_t size) {
+	ck_assert_uint_eq(stream->size, size);
+	for (size_t i = 0; i < size; i++)
+		ck_assert_int_eq(stream->data[i], toy_letter(from + i));
+	ck_assert_int_eq(stream->data[size], '\0');
+}
+
+START_TEST(test_capture_keeps_the_streams_apart)
+{
+	struct wf_executor *executor = pool_open_regime(_i);
+	const struct wf_context context = capture(0, WF_OVERFLOW_TRUNCATE);
+	struct wf_future *future = call_with(executor, "out hello; err oops; echo x", &context);
+	const struct wf_outcome *outcome = pool_wait(future);
+
+	expect_text(outcome, "x");
+	expect_captured(&outcome->standard_output, "hello");
+	expect_captured(&outcome->standard_error, "oops");
+	wf_future_free(future);
+	pool_close(executor);
+}
+END_TEST
+
+START_TEST(test_capture_has_what_stdio_buffered_once)
+{
+	struct wf_executor *executor = pool_open_regime(_i);
+	const struct wf_context context = capture(0, WF_OVERFLOW_TRUNCATE);
+
+	for (int round = 0; round < 3; round++) {
+		struct wf_future *future = call_with(executor, "print buffered; echo x", &context);
+
+		expect_text(pool_wait(future), "x");
+		expect_captured(&wf_future_outcome(future)->standard_output, "buffered");
+		wf_future_free(future);
+	}
+	pool_close(executor);
+}
+END_TEST
+
+START_TEST(test_capture_is_empty_unless_asked_for)
+{
+	struct wf_executor *executor = pool_open_regime(_i);
+	const struct wf_context captured = capture(0, WF_OVERFLOW_TRUNCATE);
+	const struct wf_context null = WF_CONTEXT(.standard_output = { .mode = WF_STDIO_NULL });
+	struct wf_future *first = call_with(executor, "out first; echo x", &captured);
+	struct wf_future *second;
+
+	expect_captured(&pool_wait(first)->standard_output, "first");
+	second = call_with(executor, "out second; echo y", &null);
+	expect_text(pool_wait(second), "y");
+	expect_captured(&wf_future_outcome(second)->standard_output, "");
+	expect_captured(&wf_future_outcome(first)->standard_output, "first");
+	wf_future_free(first);
+	wf_future_free(second);
+	pool_close(executor);
+}
+END_TEST
+
+START_TEST(test_truncated_output_keeps_its_end)
+{
+	struct wf_executor *executor = pool_open_regime(_i);
+	const struct wf_context context = capture(1000, WF_OVERFLOW_TRUNCATE);
+	struct wf_future *future = call_with(executor, "spam 1 300000; spam 2 1000", &context);
+	const struct wf_outcome *outcome = pool_wait(future);
+
+	expect_text(outcome, "spammed");
+	expect_letters(&outcome->standard_output, 299000, 1000);
+	ck_assert_uint_eq(outcome->standard_output.dropped, 299000);
+	expect_letters(&outcome->standard_error, 0, 1000);
+	ck_assert_uint_eq(outcome->standard_error.dropped, 0);
+	wf_future_free(future);
+	pool_close(executor);
+}
+END_TEST
+
+START_TEST(test_output_limit_ends_the_task)
+{
+	struct wf_executor *executor = pool_open_regime(_i);
+	const struct wf_context context = capture(1000, WF_OVERFLOW_KILL);
+	struct wf_future *future = call_with(executor, "spam 2 10000000; hang", &context);
+	const struct wf_outcome *outcome = pool_wait(future);
+
+	expect_kind(outcome, WF_OUTPUT_LIMIT);
+	ck_assert_int_eq(outcome->output_limit.stream, 2);
+	ck_assert_uint_eq(outcome->output_limit.limit, 1000);
+	expect_letters(&outcome->standard_error, 0, 1000);
+	pool_check_works(executor);
+	wf_future_free(future);
+	pool_close(executor);
+}
+END_TEST
+
+START_TEST(test_grandchild_with_the_pipes_delays_nothing)
+{
+	struct wf_executor *executor = pool_open_regime(_i);
+	static struct watch watch;
+	struct wf_future *future;
+	struct cord cord;
+
+	cord_open(&cord);
+	cord.context.standard_output.mode = WF_STDIO_CAPTURE;
+	cord.context.standard_error.mode = WF_STDIO_CAPTURE;
+	future = cord_call(&cord, executor, "script", "out before; hold_pipes; echo resolved");
+	watch_add(&watch, cord_expect_pid(&cord, "hold_pipes"));
+	expect_text(pool_wait(future), "resolved");
+	expect_captured(&wf_future_outcome(future)->standard_output, "before");
+	pool_check_works(executor);
+	expect_ended(&watch);
+	watch_clear(&watch);
+	wf_future_free(future);
+	cord_close(&cord);
+	pool_close(executor);
+}
+END_TEST
+
+/* --- descriptors --- */
+
+/* A pipe that holds `text` and then ends. */
+static int filled_pipe(const char *text) {
+	int ends[2];
+
+	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+	ck_assert_int_eq(write(ends[1], text, strlen(text)), (ssize_t)strlen(text));
+	close(ends[1]);
+	return ends[0];
+}
+
+static void expect_read(int fd, const char *text) {
+	char buffer[256];
+	size_t used = 0;
+
+	while (used < strlen(text)) {
+		struct pollfd event = { .fd = fd, .events = POLLIN };
+		ssize_t n;
+
+		ck_assert_int_eq(poll(&event, 1, FIXTURE_CAP_MS), 1);
+		n = read(fd, buffer + used, sizeof buffer - 1 - used);
+		ck_assert_int_gt(n, 0);
+		used += (size_t)n;
+	}
+	buffer[used] = '\0';
+	ck_assert_str_eq(buffer, text);
+}
+
+START_TEST(test_stdin_from_a_descriptor)
+{
+	struct wf_executor *executor = pool_open_regime(_i);
+	const struct wf_context context = WF_CONTEXT(.standard_input = {
+							 .mode = WF_STDIO_DESCRIPTOR,
+							 .descriptor = filled_pipe("from a pipe"),
+						     });
+	struct wf_future *future = call_with(executor, "cat", &context);
+
+	close(context.standard_input.descriptor);
+	expect_text(pool_wait(future), "from a pipe");
+	wf_future_free(future);
+	pool_close(executor);
+}
+END_TEST
+
+START_TEST(test_stdin_is_empty_by_default)
+{
+	struct wf_executor *executor = pool_open_regime(_i);
+	const struct wf_context null = WF_CONTEXT(.standard_input = { .mode = WF_STDIO_NULL });
+	struct wf_future *future = call_with(executor, "cat", &null);
+	struct wf_future *by_default = call_with(executor, "cat", NULL);
+
+	expect_text(pool_wait(future), "");
+	expect_text(pool_wait(by_default), "");
+	wf_future_free(future);
+	wf_future_free(by_default);
+	pool_close(executor);
+}
+END_TEST
+
+START_TEST(test_output_to_a_descriptor)
+{
+	struct wf_executor *executor = pool_open_regime(_i);
+	struct wf_future *future;
+	int ends[2];
+
+	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+	future = call_with(
+	    executor, "out one; err two; echo x",
+	    &WF_CONTEXT(.standard_output = { .mode = WF_STDIO_DESCRIPTOR, .descriptor = ends[1] },
+			.standard_error = { .mode = WF_STDIO_DESCRIPTOR, .descriptor = ends[1] }));
+	close(ends[1]);
+	expect_read(ends[0], "onetwo");
+	expect_text(pool_wait(future), "x");
+	ck_assert_uint_eq(wf_future_outcome(future)->standard_output.size, 0);
+	close(ends[0]);
+	wf_future_free(future);
+	pool_close(executor);
+}
+END_TEST
+
+START_TEST(test_output_inherits_what_the_host_had_at_open)
+{
+	struct wf_executor *executor;
+	struct wf_future *future;
+	int ends[2], saved = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+
+	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+	ck_assert_int_eq(dup2(ends[1], STDOUT_FILENO), STDOUT_FILENO);
+	executor = pool_open_regime(_i);
+	ck_assert_int_eq(dup2(saved, STDOUT_FILENO), STDOUT_FILENO);
+	close(saved);
+	close(ends[1]);
+	future = call_with(executor, "out inherited", NULL);
+	expect_read(ends[0], "inherited");
+	expect_kind(pool_wait(future), WF_RETURNED);
+	close(ends[0]);
+	wf_future_free(future);
+	pool_close(executor);
+}
+END_TEST
+
+START_TEST(test_bad_descriptor_is_refused_at_submit)
+{
+	struct wf_executor *executor = pool_open_regime(_i);
+	const struct wf_context context =
+	    WF_CONTEXT(.standard_input = { .mode = WF_STDIO_DESCRIPTOR, .descriptor = -1 });
+	const struct wf_task task = WF_TASK(.function = "cat", .context = &context);
+	struct wf_future *future = NULL;
+
+	ck_assert_int_eq(wf_submit(executor, &task, &future), -EINVAL);
+	ck_assert_ptr_null(future);
+	pool_close(executor);
+}
+END_TEST
+
+int main(void) {
+	TCase *story = fixture_case("output");
+
+	add_for_both(story, test_capture_keeps_the_streams_apart);
+	add_for_both(story, test_capture_has_what_stdio_buffered_once);
+	add_for_both(story, test_capture_is_empty_unless_asked_for);
+	add_for_both(story, test_truncated_output_keeps_its_end);
+	add_for_both(story, test_output_limit_ends_the_task);
+	add_for_both(story, test_grandchild_with_the_pipes_delays_nothing);
+	add_for_both(story, test_stdin_from_a_descriptor);
+	add_for_both(story, test_stdin_is_empty_by_default);
+	add_for_both(story, test_output_to_a_descriptor);
+	add_for_both(story, test_output_inherits_what_the_host_had_at_open);
+	add_for_both(story, test_bad_descriptor_is_refused_at_submit);
+	return fixture_run("output", story);
+}

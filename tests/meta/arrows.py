@@ -1,0 +1,128 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Who may include whom: base <- proto <- {executor, zygote}, and users only the public headers.
+
+    arrows.py               checks the tree
+    arrows.py --self-test   checks that forbidden includes are found
+"""
+
+import os
+import re
+import sys
+
+sys.dont_write_bytecode = True
+
+import csource  # noqa: E402
+
+# folder -> project folders whose headers it may include (its own always)
+MAY = {
+    "include": (),
+    "base": (),
+    "proto": ("base",),
+    "executor": ("proto", "base", "warmfork"),
+    "zygote": ("proto", "base", "warmfork"),
+    "cli": ("warmfork",),
+    "examples": ("warmfork",),
+}
+# system headers for one folder alone
+ONLY = (
+    (re.compile(r"seccomp\.h|linux/seccomp\.h"), "zygote"),
+    (re.compile(r"protobuf-c/.*|.*\.pb-c\.h"), "proto"),
+)
+# a public header may rely on nothing else
+PUBLIC = {"stdbool.h", "stddef.h", "stdint.h", "sys/types.h"}
+ROOTS = {"base", "proto", "executor", "zygote"}
+
+INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)
+
+
+def target_folder(path, bracket, name, exists):
+    """Which of our folders an include names; None for the system's."""
+    first = name.split("/")[0]
+    if first == "warmfork":
+        return "warmfork"
+    if first in ROOTS and "/" in name:
+        return first
+    beside = os.path.normpath(os.path.join(os.path.dirname(path), name))
+    if bracket == '"' and exists(beside):
+        return beside.split("/")[0]
+    return None
+
+
+def findings(path, text, exists):
+    own = path.split("/")[0]
+    if own == "tests":
+        return
+    allowed = MAY[own]
+    code, _, _ = csource.split(text)
+    for match in INCLUDE.finditer(text):
+        if not code[match.start():match.end()].lstrip().startswith("#"):
+            continue  # in a comment
+        bracket, name = match.groups()
+        where = f"{path}:{csource.line_of(text, match.start())}"
+        for pattern, only in ONLY:
+            if pattern.fullmatch(name) and own != only:
+                yield f"{where}: <{name}> is for {only}/ alone"
+        if own == "include" and name not in PUBLIC:
+            yield f"{where}: a public header includes only {', '.join(sorted(PUBLIC))}"
+            continue
+        target = target_folder(path, bracket, name, exists)
+        if target is None:
+            if bracket == '"' and not name.endswith(".pb-c.h"):
+                yield f'{where}: "{name}" is no header of ours'
+        elif target not in (own, *allowed):
+            yield f"{where}: {own}/ may not include {target}/ ({name})"
+        elif target == "warmfork" and bracket == '"':
+            yield f"{where}: write <{name}>: users do"
+
+
+def check(top):
+    def exists(path):
+        return os.path.isfile(os.path.join(top, path))
+
+    paths = csource.files(top, ".c", ".h")
+    found = [line for path in paths for line in findings(path, csource.read(top, path), exists)]
+    for line in found:
+        print(line)
+    print(f"arrows: {len(paths)} files, {len(found)} findings")
+    return 1 if found or not paths else 0
+
+
+def self_test():
+    headers = {"executor/link.h", "examples/spell/spell.h", "zygote/spawn.h"}
+    bad = (
+        ("base/fd.c", '#include "proto/wire.h"'),
+        ("base/fd.c", "#include <warmfork/task.h>"),
+        ("proto/wire.c", '#include "executor/link.h"'),
+        ("proto/wire.c", "#include <warmfork/executor.h>"),
+        ("executor/link.c", '#include "zygote/spawn.h"'),
+        ("executor/link.c", "#include <seccomp.h>"),
+        ("executor/link.c", '#  include "warmfork.pb-c.h"'),
+        ("zygote/spawn.c", '#include "executor/link.h"'),
+        ("zygote/spawn.c", '#include "../executor/link.h"'),
+        ("examples/hello.c", '#include "base/fd.h"'),
+        ("cli/main.c", "#include <base/fd.h>"),
+        ("cli/main.c", '#include "warmfork/task.h"'),
+        ("include/warmfork/task.h", "#include <stdio.h>"),
+        ("proto/wire.c", '#include "nowhere.h"'),
+    )
+    good = (
+        ("executor/link.c", '#include "executor/link.h"\n#include "proto/wire.h"'),
+        ("executor/api.c", "#include <warmfork/executor.h>"),
+        ("proto/message.c", '#include <protobuf-c/protobuf-c.h>\n#include "warmfork.pb-c.h"'),
+        ("zygote/sandbox.c", "#include <seccomp.h>"),
+        ("examples/spell/demo.c", '#include "spell.h"\n#include <warmfork/executor.h>'),
+        ("base/fd.c", '/* for example\n#include "proto/wire.h"\n*/'),
+        ("tests/unit/test_wire.c", '#include "proto/wire.h"\n#include "executor/link.h"'),
+    )
+    exists = headers.__contains__
+    wrong = [case for case in bad if not list(findings(*case, exists))]
+    wrong += [case for case in good if list(findings(*case, exists))]
+    for case in wrong:
+        print(f"arrows: judged wrongly: {case}")
+    print(f"arrows: {len(bad) + len(good)} cases, {len(wrong)} judged wrongly")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(self_test() if "--self-test" in sys.argv[1:] else check(csource.root()))

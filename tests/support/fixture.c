@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The test process is made a child-subreaper, so that what a test daemonised comes back to it and
+ * is found here; Check's own killpg(2) would miss a process that called setsid(2).
+ */
+#include "tests/support/fixture.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/support/number.h"
+#include "tests/support/tree.h"
+
+#define CASE_TIMEOUT_S 60.0
+
+static char descriptors_before[16384];
+static char scratch[256];
+
+/* One line for each open descriptor: its number and what it is. Returns how many. */
+static int list_descriptors(char *text, size_t size) {
+	DIR *directory = opendir("/proc/self/fd");
+	struct dirent *entry;
+	size_t used = 0;
+	int n = 0;
+
+	text[0] = '\0';
+	ck_assert_ptr_nonnull(directory);
+	while ((entry = readdir(directory)) != NULL && used < size - 512) {
+		char target[256];
+		ssize_t length =
+		    readlinkat(dirfd(directory), entry->d_name, target, sizeof target - 1);
+
+		if (length < 0 || number_at(entry->d_name, NULL) == dirfd(directory))
+			continue;
+		target[length] = '\0';
+		used +=
+		    (size_t)snprintf(text + used, size - used, "%s %s\n", entry->d_name, target);
+		n++;
+	}
+	closedir(directory);
+	return n;
+}
+
+int fixture_count_descriptors(void) {
+	static char text[sizeof descriptors_before];
+
+	return list_descriptors(text, sizeof text);
+}
+
+void fixture_setup(void) {
+	ck_assert_int_eq(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
+	scratch[0] = '\0';
+	list_descriptors(descriptors_before, sizeof descriptors_before);
+}
+
+static void assert_no_child(void) {
+	static struct watch watch;
+	siginfo_t info = { 0 };
+	int result = waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT);
+	int error = errno;
+
+	watch_tree(&watch, getpid());
+	ck_assert_msg(watch_alive(&watch) == 1, "left alive: %s", watch_describe(&watch));
+	watch_clear(&watch);
+	ck_assert_msg(result == -1 && error == ECHILD, "left a zombie: %d", (int)info.si_pid);
+}
+
+void fixture_reap_adopted(void) {
+	siginfo_t info;
+
+	do {
+		info.si_pid = 0;
+	} while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) == 0 && info.si_pid != 0);
+}
+
+static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *level) {
+	(void)status;
+	(void)type;
+	(void)level;
+	return remove(path);
+}
+
+void fixture_teardown(void) {
+	static char after[sizeof descriptors_before];
+
+	if (scratch[0] != '\0')
+		ck_assert_int_eq(nftw(scratch, remove_entry, 8, FTW_DEPTH | FTW_PHYS), 0);
+	assert_no_child();
+	list_descriptors(after, sizeof after);
+	ck_assert_str_eq(after, descriptors_before);
+}
+
+TCase *fixture_case(const char *name) {
+	TCase *test_case = tcase_create(name);
+
+	tcase_add_checked_fixture(test_case, fixture_setup, fixture_teardown);
+	tcase_set_timeout(test_case, CASE_TIMEOUT_S);
+	return test_case;
+}
+
+int fixture_run(const char *suite_name, TCase *test_case) {
+	Suite *suite = suite_create(suite_name);
+	SRunner *runner;
+	int failed;
+
+	suite_add_tcase(suite, test_case);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+const char *fixture_scratch(void) {
+	const char *base = getenv("TMPDIR");
+
+	if (scratch[0] == '\0') {
+		snprintf(scratch, sizeof scratch, "%s/warmfork-test-XXXXXX",
+			 base != NULL ? base : "/tmp");
+		ck_assert_ptr_nonnull(mkdtemp(scratch));
+	}
+	return scratch;
+}

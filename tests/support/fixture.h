@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The checked fixture of every test case: a test leaves no descriptor and no process behind. A
+ * process that a test forks must not use ck_assert: Check cannot see it there. It reports by its
+ * exit code or through a pipe.
+ */
+#pragma once
+
+#include <check.h>
+
+/* A safety net for waits that end by an event, in milliseconds; reaching it is a failure. */
+#define FIXTURE_CAP_MS 30000
+
+/* Makes the process a child-subreaper, so that no orphan escapes, and records its descriptors. */
+void fixture_setup(void);
+
+/* Asserts: no child, no descendant, the same descriptors as before. Removes the scratch directory.
+ */
+void fixture_teardown(void);
+
+/* Reaps what has ended and was adopted, where a test killed what would have reaped it. Only when
+ * the library has no child of its own any more. */
+void fixture_reap_adopted(void);
+
+/* How many descriptors this process has open. */
+int fixture_count_descriptors(void);
+
+/* A test case that has this fixture. */
+TCase *fixture_case(const char *name);
+
+/* Runs one suite that has one case; the exit status of a test program. */
+int fixture_run(const char *suite_name, TCase *test_case);
+
+/* The path of an empty directory of this test, made at the first call. */
+const char *fixture_scratch(void);

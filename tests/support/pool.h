@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A pool of the toy module (toy.h), in the words of the integration stories.
+ *
+ * Every function that can fail asserts; `expect_` macros do so with what became of the task.
+ */
+#pragma once
+
+#include <check.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/types.h>
+#include <warmfork/executor.h>
+
+#include "tests/support/fixture.h"
+#include "tests/support/tree.h"
+
+/* The loop index of a test that runs in both regimes. */
+enum regime { FRESH = 0, REUSED = 1 };
+#define add_for_both(test_case, test) tcase_add_loop_test(test_case, test, 0, 2)
+
+/* Two workers of the toy, on demand; the caller may change any of it before pool_open(). */
+struct wf_executor_options pool_options(int regime);
+
+struct wf_executor *pool_open(const struct wf_executor_options *options);
+
+/* Both in one. */
+struct wf_executor *pool_open_regime(int regime);
+
+/* Finishes, closes, frees. */
+void pool_close(struct wf_executor *executor);
+
+struct wf_future *pool_submit(struct wf_executor *executor, const struct wf_task *task);
+
+/* A text as input: what a test says most often. */
+struct wf_future *pool_call(struct wf_executor *executor, const char *function, const char *input);
+
+/* The outcome, which comes within FIXTURE_CAP_MS or the test fails. */
+const struct wf_outcome *pool_wait(struct wf_future *future);
+
+/* Calls "echo", expects the answer and forgets it: the pool works. */
+void pool_check_works(struct wf_executor *executor);
+
+/* Calls `function`, expects it to return, and copies the answer, terminated. */
+void pool_ask(struct wf_executor *executor, const char *function, const char *input, char *answer,
+	      size_t size);
+
+/* The pid of the worker that runs "pid". */
+pid_t pool_ask_pid(struct wf_executor *executor);
+
+struct wf_statistics pool_statistics(struct wf_executor *executor);
+
+/* Waits until the statistics satisfy `wanted`: they have no event, so they are looked at once a
+ * millisecond, up to FIXTURE_CAP_MS. */
+typedef bool (*pool_wanted)(const struct wf_statistics *statistics);
+#define pool_await(executor, wanted)                                                               \
+	ck_assert_msg(pool_reaches(executor, wanted), "the statistics never showed " #wanted)
+bool pool_reaches(struct wf_executor *executor, pool_wanted wanted);
+
+/* The keeper, the zygote, workers, and what they started. */
+void pool_watch(struct wf_executor *executor, struct watch *watch);
+
+/* The workers alone: what the zygote forked and is alive. */
+void pool_watch_workers(struct wf_executor *executor, struct watch *watch);
+
+/* wf_outcome_describe() with the evidence; NULL is a task that has not ended. A static buffer. */
+const char *pool_describe(const struct wf_outcome *outcome);
+
+#define expect_kind(outcome, expected)                                                             \
+	ck_assert_msg((outcome)->kind == (expected), "expected %s, got: %s",                       \
+		      wf_outcome_kind_name(expected), pool_describe(outcome))
+
+#define expect_running(future)                                                                     \
+	ck_assert_msg(wf_future_state(future) == WF_RUNNING, "expected a running task, got: %s",   \
+		      pool_describe(wf_future_outcome(future)))
+
+#define expect_text(outcome, text)                                                                 \
+	do {                                                                                       \
+		expect_kind(outcome, WF_RETURNED);                                                 \
+		ck_assert_uint_eq((outcome)->returned.size, strlen(text));                         \
+		ck_assert_mem_eq((outcome)->returned.data, text, strlen(text));                    \
+	} while (0)
+
+#define expect_exited(outcome, expected)                                                           \
+	do {                                                                                       \
+		expect_kind(outcome, WF_EXITED);                                                   \
+		ck_assert_int_eq((outcome)->exited.code, expected);                                \
+	} while (0)
+
+#define expect_signalled(outcome, expected)                                                        \
+	do {                                                                                       \
+		expect_kind(outcome, WF_SIGNALLED);                                                \
+		ck_assert_int_eq((outcome)->signalled.signal, expected);                           \
+	} while (0)
+
+#define expect_killed(outcome, expected)                                                           \
+	do {                                                                                       \
+		expect_kind(outcome, WF_KILLED);                                                   \
+		ck_assert_int_eq((int)(outcome)->killed.by, (int)(expected));                      \
+	} while (0)
+
+#define expect_timed_out(outcome, expected)                                                        \
+	do {                                                                                       \
+		expect_kind(outcome, WF_TIMED_OUT);                                                \
+		ck_assert_int_eq((int)(outcome)->timed_out.clock, (int)(expected));                \
+	} while (0)
+
+#define expect_ended(watch)                                                                        \
+	ck_assert_msg(watch_await_end(watch, FIXTURE_CAP_MS) == 0, "still alive: %s",              \
+		      watch_describe(watch))
+
+/* A cord: two pipes to one task, so that events order what a test does. The task writes lines to
+ * its descriptor 0 and waits for a byte on its descriptor 1. */
+struct cord {
+	int report, release; /* our ends */
+	int task[2];         /* the task's ends */
+	struct wf_context context;
+	char line[256];
+};
+
+/* `cord->context` may be completed before the task is submitted. */
+void cord_open(struct cord *cord);
+
+/* Submits a call with the cord at its task's end, which is closed here. */
+struct wf_future *cord_submit(struct cord *cord, struct wf_executor *executor,
+			      struct wf_task *task);
+struct wf_future *cord_call(struct cord *cord, struct wf_executor *executor, const char *function,
+			    const char *input);
+
+/* Waits for the next line of the task, which must begin with `word`, and returns what follows. */
+const char *cord_expect(struct cord *cord, const char *word);
+pid_t cord_expect_pid(struct cord *cord, const char *word);
+
+/* Lets the task go on. */
+void cord_release(struct cord *cord);
+
+void cord_close(struct cord *cord);

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The toy's steps that end, stop or block a task, and those that abuse its channel.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/support/number.h"
+#include "tests/support/toy.h"
+
+#define DESCRIPTORS_MAX 1024
+#define FLOOD_MAX       100000
+
+static int fail(struct wf_call *call, const char *argument) {
+	const char *message;
+	long code = number_at(argument, &message);
+
+	return wf_fail(call, (int)code, "%s", message + strspn(message, " "));
+}
+
+static int leave(struct wf_call *call, const char *argument) {
+	(void)call;
+	exit((int)number_at(argument, NULL));
+}
+
+__attribute__((no_sanitize("address", "undefined", "thread"))) static void touch_null(void) {
+	int *volatile nowhere = NULL;
+
+	*(volatile int *)nowhere = 1;
+}
+
+static int crash(struct wf_call *call, const char *argument) {
+	int number = (int)number_at(argument, NULL);
+
+	(void)call;
+	if (number == SIGSEGV)
+		touch_null();
+	if (number == SIGABRT)
+		abort();
+	kill(getpid(), number);
+	return 0;
+}
+
+static int stop(struct wf_call *call, const char *argument) {
+	(void)argument;
+	toy_report(call, "stop\n");
+	raise(SIGSTOP);
+	return toy_answer(call, "continued");
+}
+
+static int started(struct wf_call *call, const char *argument) {
+	(void)argument;
+	toy_report(call, "started %d\n", (int)getpid());
+	return 0;
+}
+
+static int wait_for_release(struct wf_call *call, const char *argument) {
+	char byte;
+	ssize_t n;
+
+	(void)argument;
+	do {
+		n = read(wf_descriptor(call, 1), &byte, 1);
+	} while (n < 0 && errno == EINTR);
+	return n < 0 ? wf_fail(call, errno, "cannot wait") : 0;
+}
+
+static int deaf(struct wf_call *call, const char *argument) {
+	const struct sigaction ignore = { .sa_handler = SIG_IGN };
+
+	(void)call;
+	(void)argument;
+	return sigaction(SIGTERM, &ignore, NULL);
+}
+
+static int hang(struct wf_call *call, const char *argument) {
+	(void)call;
+	(void)argument;
+	toy_hang();
+}
+
+/* So many microseconds of CPU time. */
+static int burn(struct wf_call *call, const char *argument) {
+	int64_t left = (int64_t)number_at(argument, NULL) * 1000;
+	struct timespec now;
+
+	(void)call;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+	left += now.tv_sec * 1000000000 + now.tv_nsec;
+	while (now.tv_sec * 1000000000 + now.tv_nsec < left)
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+	return 0;
+}
+
+static int close_channel(struct wf_call *call, const char *argument) {
+	(void)argument;
+	close_range(3, ~0U, 0);
+	return toy_answer(call, "closed");
+}
+
+static void flood(int fd, size_t size) {
+	char garbage[1024];
+	int i = 0;
+
+	memset(garbage, 0xa5, sizeof garbage);
+	while (i < FLOOD_MAX && send(fd, garbage, size, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+		i++;
+}
+
+static int flood_channel(struct wf_call *call, const char *argument) {
+	size_t size = strcmp(argument, "empty") == 0 ? 0 : 1024;
+
+	for (int fd = 3; fd < DESCRIPTORS_MAX; fd++) {
+		struct stat status;
+
+		if (fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode))
+			flood(fd, size);
+	}
+	return toy_answer(call, "flooded");
+}
+
+const struct toy_entry toy_ends[] = {
+	{ "fail", fail },
+	{ "exit", leave },
+	{ "crash", crash },
+	{ "stop", stop },
+	{ "started", started },
+	{ "wait", wait_for_release },
+	{ "deaf", deaf },
+	{ "hang", hang },
+	{ "burn", burn },
+	{ "close_channel", close_channel },
+	{ "flood_channel", flood_channel },
+	{ NULL, NULL },
+};

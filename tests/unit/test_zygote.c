@@ -1,0 +1,682 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Keeper, zygote and workers, seen by a peer that speaks the protocol and nothing else. What a
+ * process did to the others is looked up in /proc.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <warmfork/executor.h>
+
+#include "base/fd.h"
+#include "base/process.h"
+#include "tests/support/fixture.h"
+#include "tests/support/tree.h"
+#include "tests/unit/zygote_fake.h"
+
+static struct fake fake;
+
+static void signal_and_close(int pidfd, int number) {
+	ck_assert_int_eq(process_signal(pidfd, number), 0);
+}
+
+static struct exit_status expect_exit(const struct fake_worker *worker, bool swept) {
+	const struct message_worker_exited *exited =
+	    &fake_expect(&fake, fake.zygote, MESSAGE_WORKER_EXITED)->worker_exited;
+
+	ck_assert_uint_eq(exited->worker_id, worker->id);
+	ck_assert_int_eq(exited->pid, worker->pid);
+	ck_assert_int_eq(exited->swept, swept);
+	return exited->status;
+}
+
+#define STATE 256
+
+static void remember_state(struct fake_worker *worker, char *state) {
+	(void)snprintf(state, STATE, "%s", fake_text(fake_run(&fake, worker, "state", "")));
+}
+
+/* --- tasks --------------------------------------------------------------------------------- */
+
+START_TEST(test_task_returns_its_input) {
+	struct fake_worker worker;
+	const struct message_result *result;
+
+	fake_open(&fake, -1);
+	fake_load(&fake, "");
+	worker = fake_spawn(&fake, 0);
+	for (int i = 0; i < 100; i++) {
+		result = fake_run(&fake, &worker, "echo", "hello");
+		ck_assert_int_eq(result->kind, RESULT_RETURNED);
+		ck_assert_str_eq(fake_text(result), "hello");
+		ck_assert_uint_eq(result->sequence, (unsigned)i);
+	}
+	result = fake_run(&fake, &worker, "facts", "");
+	ck_assert_str_eq(fake_text(result), "1 1 1 101 ");
+	result = fake_run(&fake, &worker, "fail", "");
+	ck_assert_int_eq(result->kind, RESULT_FAILED);
+	ck_assert_int_eq(result->code, 7);
+	ck_assert_str_eq(result->text, "no such word: xyzzy");
+	fake_forget(&worker);
+	ck_assert(expect_exit(&worker, true).exited);
+	fake_close(&fake);
+}
+END_TEST
+
+START_TEST(test_task_cancelled_is_skipped) {
+	struct fake_worker worker;
+	struct cell_claim *claim;
+
+	fake_open(&fake, -1);
+	fake_load(&fake, "");
+	worker = fake_spawn(&fake, 0);
+	/* Stopped, so that it cannot claim it first. */
+	signal_and_close(worker.pidfd, SIGSTOP);
+	ck_assert(fake_expect(&fake, fake.zygote, MESSAGE_WORKER_STOPPED)->worker_stopped.stopped);
+	fake_submit(&fake, &worker, "echo", "a", NULL, NULL, 0);
+	fake_submit(&fake, &worker, "echo", "b", NULL, NULL, 0);
+	claim = cell_claim(fake_cell(&fake, &worker), 0);
+	ck_assert(claim_swap(claim, 0, CLAIM_CANCELLED));
+	signal_and_close(worker.pidfd, SIGCONT);
+	ck_assert(!fake_expect(&fake, fake.zygote, MESSAGE_WORKER_STOPPED)->worker_stopped.stopped);
+	ck_assert_int_eq(fake_expect(&fake, worker.channel, MESSAGE_RESULT)->result.kind,
+			 RESULT_SKIPPED);
+	ck_assert_str_eq(fake_text(&fake_expect(&fake, worker.channel, MESSAGE_RESULT)->result),
+			 "b");
+	fake_forget(&worker);
+	ck_assert(expect_exit(&worker, true).exited);
+	fake_close(&fake);
+}
+END_TEST
+
+static void check_large(struct fake_worker *worker, const char *function) {
+	const struct message_result *result = fake_run(&fake, worker, function, "");
+	const int seals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+	char *map;
+
+	ck_assert_int_eq(result->kind, RESULT_RETURNED);
+	ck_assert(result->payload_in_memfd);
+	ck_assert_uint_eq(result->payload_size, 1 << 20);
+	ck_assert_uint_eq(fake.frame.n_descriptors, 1);
+	ck_assert_int_eq(fcntl(fake.frame.descriptors[0], F_GET_SEALS) & seals, seals);
+	map = mmap(NULL, 1 << 20, PROT_READ, MAP_SHARED, fake.frame.descriptors[0], 0);
+	ck_assert_ptr_ne(map, MAP_FAILED);
+	ck_assert_int_eq(map[0], 'x');
+	ck_assert_int_eq(map[(1 << 20) - 1], 'x');
+	ck_assert_int_eq(munmap(map, 1 << 20), 0);
+}
+
+START_TEST(test_task_returns_much_sealed) {
+	struct fake_worker worker;
+
+	fake_open(&fake, -1);
+	fake_load(&fake, "");
+	worker = fake_spawn(&fake, 0);
+	check_large(&worker, "large");
+	check_large(&worker, "large, shared");
+	check_large(&worker, "large");
+	fake_forget(&worker);
+	fake_close(&fake);
+}
+END_TEST
+
+START_TEST(test_task_context) {
+	const char *const strings[] = { "WF_TOY=1", "PATH=/nowhere", "WF_TOY=2" };
+	struct message_context context = {
+		.environment = strings,
+		.n_environment = 3,
+		.directory = "/proc",
+		.set_umask = true,
+		.umask = 077,
+		.streams = { STREAM_NULL, STREAM_DESCRIPTOR, STREAM_LEAVE },
+		.n_descriptors = 1,
+	};
+	struct fake_worker worker;
+	char text[64], before[STATE];
+	int out[2], in[2], fds[2];
+
+	fake_open(&fake, -1);
+	fake_load(&fake, "");
+	worker = fake_spawn(&fake, 0);
+	remember_state(&worker, before);
+	ck_assert_int_eq(pipe2(out, O_CLOEXEC), 0);
+	ck_assert_int_eq(pipe2(in, O_CLOEXEC), 0);
+	ck_assert_int_eq(write(in[1], "extra", 5), 5);
+	fds[0] = out[1];
+	fds[1] = in[0];
+	fake_submit(&fake, &worker, "state", "", &context, fds, 2);
+	ck_assert_str_eq(fake_text(&fake_expect(&fake, worker.channel, MESSAGE_RESULT)->result),
+			 "2 1 /proc 77 1 0 0 0 0 0");
+	fake_submit(&fake, &worker, "print", "captured", &context, fds, 2);
+	ck_assert_int_eq(fake_expect(&fake, worker.channel, MESSAGE_RESULT)->result.kind,
+			 RESULT_RETURNED);
+	ck_assert_int_eq(read(out[0], text, sizeof text), 8);
+	fake_submit(&fake, &worker, "read descriptor", "", &context, fds, 2);
+	ck_assert_str_eq(fake_text(&fake_expect(&fake, worker.channel, MESSAGE_RESULT)->result),
+			 "extra");
+	context.directory = "/does/not/exist";
+	fake_submit(&fake, &worker, "echo", "", &context, fds, 2);
+	(void)fake_expect(&fake, worker.channel, MESSAGE_RESULT);
+	ck_assert_int_eq(fake.message.result.kind, RESULT_NOT_SET_UP);
+	ck_assert_int_eq(fake.message.result.code, ENOENT);
+	ck_assert_ptr_nonnull(strstr(fake.message.result.text, "/does/not/exist"));
+	ck_assert_str_eq(fake_text(fake_run(&fake, &worker, "state", "")), before);
+	/* Nothing of the task holds the pipe any more. */
+	fd_close(out[1]);
+	ck_assert_int_eq(read(out[0], text, sizeof text), 0);
+	fd_close(out[0]);
+	fd_close_all(in, 2);
+	fake_forget(&worker);
+	fake_close(&fake);
+}
+END_TEST
+
+START_TEST(test_task_leaves_no_trace) {
+	struct fake_worker worker;
+	struct watch watch = { 0 };
+	char before[STATE];
+
+	fake_open(&fake, -1);
+	fake_load(&fake, "");
+	worker = fake_spawn(&fake, 0);
+	remember_state(&worker, before);
+	for (int i = 0; i < 3; i++) {
+		ck_assert_int_eq(fake_run(&fake, &worker, "mess", "")->kind, RESULT_RETURNED);
+		watch_add(&watch, fake_run_pid(&fake, &worker, "daemon"));
+		ck_assert_str_eq(fake_text(fake_run(&fake, &worker, "state", "")), before);
+		ck_assert_uint_eq(watch_alive(&watch), 0);
+	}
+	ck_assert_int_eq(fake_run(&fake, &worker, "thread", "")->kind, RESULT_RETURNED);
+	(void)fake_expect(&fake, worker.channel, MESSAGE_LEAVING);
+	fake_expect_end(&fake, worker.channel);
+	ck_assert_int_eq(expect_exit(&worker, true).code, 0);
+	watch_clear(&watch);
+	fake_forget(&worker);
+	fake_close(&fake);
+}
+END_TEST
+
+START_TEST(test_task_child_that_returns_is_not_the_worker) {
+	struct fake_worker worker;
+
+	fake_open(&fake, -1);
+	fake_load(&fake, "");
+	worker = fake_spawn(&fake, 0);
+	for (int i = 0; i < 5; i++)
+		ck_assert_str_eq(fake_text(fake_run(&fake, &worker, "return in child", "")),
+				 "once");
+	ck_assert_str_eq(fake_text(fake_run(&fake, &worker, "echo", "still")), "still");
+	fake_forget(&worker);
+	fake_close(&fake);
+}
+END_TEST
+
+/* --- ends ---------------------------------------------------------------------------------- */
+
+START_TEST(test_end_is_reported) {
+	struct fake_worker worker;
+	struct exit_status status;
+
+	fake_open(&fake, -1);
+	fake_load(&fake, "");
+	worker = fake_spawn(&fake, 0);
+	fake_submit(&fake, &worker, "crash", "", NULL, NULL, 0);
+	status = expect_exit(&worker, true);
+	ck_assert_int_eq(status.signal, SIGSEGV);
+	ck_assert_uint_eq(atomic_load(&fake_cell(&fake, &worker)->crash.known), 1);
+	ck_assert_uint_eq(fake_cell(&fake, &worker)->crash.address, 16);
+	ck_assert_int_eq(fake_cell(&fake, &worker)->crash.signal, SIGSEGV);
+	fake_forget(&worker);
+
+	worker = fake_spawn(&fake, 0);
+	fake_submit(&fake, &worker, "abort", "", NULL, NULL, 0);
+	ck_assert_int_eq(expect_exit(&worker, true).signal, SIGABRT);
+	ck_assert_uint_eq(atomic_load(&fake_cell(&fake, &worker)->crash.known), 0);
+	fake_forget(&worker);
+
+	worker = fake_spawn(&fake, 1);
+	fake_submit(&fake, &worker, "exit", "4", NULL, NULL, 0);
+	status = expect_exit(&worker, true);
+	ck_assert(status.exited);
+	ck_assert_int_eq(status.code, 4);
+	ck_assert_uint_gt(status.peak_rss, 0);
+	fake_forget(&worker);
+
+	worker = fake_spawn(&fake, 0);
+	signal_and_close(worker.pidfd, SIGSEGV);
+	ck_assert_int_eq(expect_exit(&worker, true).signal, SIGSEGV);
+	ck_assert_uint_eq(atomic_load(&fake_cell(&fake, &worker)->crash.known), 0);
+	fake_forget(&worker);
+	fake_close(&fake);
+}
+END_TEST
+
+START_TEST(test_end_sweeps_what_a_worker_left) {
+	struct fake_worker worker;
+	struct watch watch = { 0 };
+
+	fake_open(&fake, -1);
+	fake_load(&fake, "");
+	worker = fake_spawn(&fake, 1);
+	watch_add(&watch, fake_run_pid(&fake, &worker, "daemon"));
+	(void)expect_exit(&worker, false);
+	(void)fake_expect(&fake, fake.zygote, MESSAGE_SWEPT);
+	ck_assert_uint_eq(fake.message.swept.n_worker_ids, 1);
+	ck_assert_uint_eq(fake.message.swept.worker_ids[0], worker.id);
+	ck_assert_uint_eq(fake.message.swept.processes, 1);
+	ck_assert_uint_eq(watch_alive(&watch), 0);
+	watch_clear(&watch);
+	fake_forget(&worker);
+	fake_close(&fake);
+}
+END_TEST
+
+START_TEST(test_stack_is_written_on_request) {
+	struct fake_worker worker;
+	struct cell *cell;
+	char stack[LIMIT_STACK_TEXT + 1] = "";
+
+	fake_open(&fake, -1);
+	fake_load(&fake, "");
+	worker = fake_spawn(&fake, 0);
+	cell = fake_cell(&fake, &worker);
+	fake_run_until_started(&fake, &worker, "sleep");
+	signal_and_close(worker.pidfd, CELL_STACK_SIGNAL);
+	/* The handler interrupts sigsuspend(2). */
+	(void)fake_expect(&fake, worker.channel, MESSAGE_RESULT);
+	memcpy(stack, cell->stack, atomic_load(&cell->stack_size));
+	ck_assert_msg(strstr(stack, "zygote_toy.so"), "%s", stack);
+	ck_assert_int_eq(strncmp(stack, "#0 ", 3), 0);
+	fake_forget(&worker);
+	fake_close(&fake);
+}
+END_TEST
+
+START_TEST(test_drain_waits_for_the_last_worker) {
+	const struct message drain = { .type = MESSAGE_DRAIN };
+	struct fake_worker worker;
+
+	fake_open(&fake, -1);
+	fake_load(&fake, "");
+	worker = fake_spawn(&fake, 0);
+	fake_send(&fake, fake.zygote, &drain, NULL, 0);
+	ck_assert_str_eq(fake_text(fake_run(&fake, &worker, "echo", "on")), "on");
+	fake_forget(&worker);
+	(void)expect_exit(&worker, true);
+	(void)fake_expect(&fake, fake.keeper, MESSAGE_ZYGOTE_EXITED);
+	ck_assert(fake.message.zygote_exited.status.exited);
+	ck_assert_int_eq(fake.message.zygote_exited.status.code, 0);
+	fake_close(&fake);
+}
+END_TEST
+
+/* --- images -------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *argument;
+	unsigned kind;
+	const char *word;
+} findings[] = {
+	{ "thread", WF_AUDIT_THREADS, "thread" },
+	{ "descriptor", WF_AUDIT_DESCRIPTORS, "/dev/zero" },
+	{ "lock", WF_AUDIT_LOCKS, "FLOCK" },
+	{ "child", WF_AUDIT_CHILDREN, "child process" },
+	{ "signals", WF_AUDIT_SIGNALS, "SIGUSR1" },
+	{ "timer", WF_AUDIT_TIMERS, "ITIMER_REAL" },
+};
+
+START_TEST(test_image_finding_is_refused_or_waived) {
+	const struct message_finding *first;
+	struct fake_worker worker;
+	unsigned kinds = 0;
+
+	fake_open(&fake, -1);
+	fake_start(&fake, TOY, findings[_i].argument, 0);
+	(void)fake_expect(&fake, fake.zygote, MESSAGE_IMAGE_FAILED);
+	ck_assert_str_eq(fake.message.image_failed.step, "audit");
+	ck_assert_uint_ge(fake.message.image_failed.n_findings, 1);
+	for (size_t i = 0; i < fake.message.image_failed.n_findings; i++)
+		kinds |= fake.message.image_failed.findings[i].kind;
+	first = fake.message.image_failed.findings;
+	ck_assert_uint_ne(kinds & findings[_i].kind, 0);
+	ck_assert_ptr_nonnull(strstr(fake.message.image_failed.text, first->text));
+	if (first->kind == findings[_i].kind)
+		ck_assert_msg(strstr(first->text, findings[_i].word), "%s", first->text);
+	(void)fake_expect(&fake, fake.keeper, MESSAGE_ZYGOTE_EXITED);
+
+	fake_start(&fake, TOY, findings[_i].argument, findings[_i].kind | WF_AUDIT_DESCRIPTORS);
+	(void)fake_expect(&fake, fake.zygote, MESSAGE_IMAGE_READY);
+	ck_assert_uint_ge(fake.message.image_ready.n_findings, 1);
+	worker = fake_spawn(&fake, 0);
+	ck_assert_str_eq(fake_text(fake_run(&fake, &worker, "echo", "fine")), "fine");
+	fake_forget(&worker);
+	(void)expect_exit(&worker, true);
+	fake_close(&fake);
+}
+END_TEST
+
+START_TEST(test_image_failures) {
+	char text[128];
+
+	fake_open(&fake, -1);
+	fake_start(&fake, TOY, "fail", 0);
+	(void)fake_expect(&fake, fake.zygote, MESSAGE_IMAGE_FAILED);
+	ck_assert_str_eq(fake.message.image_failed.step, "preload");
+	ck_assert_int_eq(fake.message.image_failed.error, 3);
+	(void)fake_expect(&fake, fake.keeper, MESSAGE_ZYGOTE_EXITED);
+	ck_assert_int_eq(read(fake.output, text, sizeof text), 18);
+	ck_assert_mem_eq(text, "preload says fail\n", 18);
+	ck_assert_int_eq(read(fake.output, text, sizeof text), 0);
+
+	fake_start(&fake, "/does/not/exist.so", "", 0);
+	(void)fake_expect(&fake, fake.zygote, MESSAGE_IMAGE_FAILED);
+	ck_assert_str_eq(fake.message.image_failed.step, "open");
+	(void)fake_expect(&fake, fake.keeper, MESSAGE_ZYGOTE_EXITED);
+
+	fake_start(&fake, "libc.so.6", "", 0);
+	(void)fake_expect(&fake, fake.zygote, MESSAGE_IMAGE_FAILED);
+	ck_assert_str_eq(fake.message.image_failed.step, "module");
+	(void)fake_expect(&fake, fake.keeper, MESSAGE_ZYGOTE_EXITED);
+
+	fake_start(&fake, TOY, "crash", 0);
+	fake_expect_end(&fake, fake.zygote);
+	(void)fake_expect(&fake, fake.keeper, MESSAGE_ZYGOTE_EXITED);
+	ck_assert_int_eq(fake.message.zygote_exited.status.signal, SIGSEGV);
+
+	fake_load(&fake, "uninitializable");
+	ck_assert_int_eq(fake_spawn_error(&fake), 5);
+	fake_close(&fake);
+}
+END_TEST
+
+static void copy_toy(const char *path) {
+	static char bytes[1 << 20];
+	int from = open(TOY, O_RDONLY | O_CLOEXEC);
+	int to = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0700);
+	ssize_t n = read(from, bytes, sizeof bytes);
+
+	ck_assert_int_gt(n, 0);
+	ck_assert_int_lt(n, (ssize_t)sizeof bytes);
+	ck_assert_int_eq(write(to, bytes, (size_t)n), n);
+	fd_close(from);
+	fd_close(to);
+}
+
+/* As cp(1) does it: the same file, emptied, and other bytes. */
+static void overwrite(const char *path, size_t size) {
+	static char nonsense[1 << 20];
+	int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+
+	memset(nonsense, 0xcc, sizeof nonsense);
+	ck_assert_int_eq(write(fd, nonsense, size), (ssize_t)size);
+	fd_close(fd);
+}
+
+START_TEST(test_image_outlives_its_file) {
+	static const size_t sizes[] = { 4096, 0, 100000 };
+	struct fake_worker worker;
+	char path[300];
+
+	(void)snprintf(path, sizeof path, "%s/toy.so", fixture_scratch());
+	copy_toy(path);
+	fake_open(&fake, -1);
+	fake_start(&fake, path, "", 0);
+	(void)fake_expect(&fake, fake.zygote, MESSAGE_IMAGE_READY);
+	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+		overwrite(path, sizes[i]);
+		worker = fake_spawn(&fake, 0);
+		ck_assert_str_eq(fake_text(fake_run(&fake, &worker, "echo", "fine")), "fine");
+		ck_assert_int_eq(fake_run(&fake, &worker, "mess", "")->kind, RESULT_RETURNED);
+		fake_forget(&worker);
+		(void)expect_exit(&worker, true);
+	}
+	fake_close(&fake);
+}
+END_TEST
+
+/* --- deaths of keeper, zygote and host ------------------------------------------------------- */
+
+START_TEST(test_zygote_killed_workers_go_on) {
+	struct fake_worker kept, lost;
+	struct watch watch = { 0 };
+	int32_t pids[2];
+	struct message keep = { .type = MESSAGE_KEEP };
+
+	fake_open(&fake, -1);
+	fake_load(&fake, "");
+	kept = fake_spawn(&fake, 0);
+	lost = fake_spawn(&fake, 0);
+	fake_run_until_started(&fake, &lost, "daemon then sleep");
+	watch_tree(&watch, lost.pid);
+	ck_assert_uint_ge(watch.n, 2);
+	signal_and_close(fake.zygote_pidfd, SIGKILL);
+	(void)fake_expect(&fake, fake.keeper, MESSAGE_ZYGOTE_EXITED);
+	ck_assert_int_eq(fake.message.zygote_exited.status.signal, SIGKILL);
+	fake_expect_end(&fake, fake.zygote);
+	ck_assert_uint_eq(watch_alive(&watch), watch.n);
+
+	/* A new zygote beside what the old one left. */
+	fake_load(&fake, "again");
+	pids[0] = kept.pid;
+	pids[1] = getpid();
+	keep.keep = (struct message_pids){ fake.generation - 1, pids, 2 };
+	fake_send(&fake, fake.keeper, &keep, NULL, 0);
+	(void)fake_expect(&fake, fake.keeper, MESSAGE_KEPT);
+	ck_assert_uint_eq(fake.message.kept.n_pids, 1);
+	ck_assert_int_eq(fake.message.kept.pids[0], kept.pid);
+	ck_assert_uint_eq(watch_await_end(&watch, FIXTURE_CAP_MS), 0);
+	watch_clear(&watch);
+
+	ck_assert_str_eq(fake_text(fake_run(&fake, &kept, "echo", "on")), "on");
+	watch_add(&watch, fake_run_pid(&fake, &kept, "daemon"));
+	signal_and_close(kept.pidfd, SIGSTOP);
+	(void)fake_expect(&fake, fake.keeper, MESSAGE_ADOPTED_STOPPED);
+	ck_assert(fake.message.adopted_stopped.stopped);
+	signal_and_close(kept.pidfd, SIGKILL);
+	(void)fake_expect(&fake, fake.keeper, MESSAGE_ADOPTED_EXITED);
+	ck_assert_int_eq(fake.message.adopted_exited.status.signal, SIGKILL);
+	ck_assert_int_eq(fake.message.adopted_exited.pid, kept.pid);
+	ck_assert_uint_eq(watch_await_end(&watch, FIXTURE_CAP_MS), 0);
+	watch_clear(&watch);
+	fake_forget(&kept);
+	fake_forget(&lost);
+	fake_close(&fake);
+}
+END_TEST
+
+/* A tree below the keeper with a daemon that has left every group and session. */
+static void grow_tree(struct watch *watch, struct fake_worker *worker, const char *argument) {
+	fake_open(&fake, -1);
+	fake_load(&fake, argument);
+	*worker = fake_spawn(&fake, 0);
+	fake_run_until_started(&fake, worker, "daemon then sleep");
+	watch_tree(watch, fake.keeper_pid);
+	ck_assert_uint_ge(watch->n, 4);
+}
+
+static void expect_nobody(struct watch *watch, struct fake_worker *worker) {
+	size_t n = watch_await_end(watch, 5000);
+
+	ck_assert_msg(n == 0, "alive: %s", watch_describe(watch));
+	watch_clear(watch);
+	fixture_reap_adopted();
+	fake_forget(worker);
+	fake_close(&fake);
+}
+
+START_TEST(test_keeper_killed_nobody_survives) {
+	struct fake_worker worker;
+	struct watch watch = { 0 };
+
+	grow_tree(&watch, &worker, "");
+	signal_and_close(fake.keeper_pidfd, SIGKILL);
+	expect_nobody(&watch, &worker);
+}
+END_TEST
+
+START_TEST(test_control_closed_nobody_survives) {
+	struct fake_worker worker;
+	struct watch watch = { 0 };
+
+	grow_tree(&watch, &worker, "");
+	fake.keeper = fd_close(fake.keeper);
+	expect_nobody(&watch, &worker);
+}
+END_TEST
+
+START_TEST(test_control_garbled_nobody_survives) {
+	struct fake_worker worker;
+	struct watch watch = { 0 };
+
+	grow_tree(&watch, &worker, "");
+	ck_assert_int_eq(write(fake.keeper, "garbage", 7), 7);
+	expect_nobody(&watch, &worker);
+}
+END_TEST
+
+START_TEST(test_zygote_dropped_nobody_of_it_survives) {
+	struct fake_worker worker;
+	struct watch watch = { 0 };
+
+	grow_tree(&watch, &worker, "");
+	watch_clear(&watch);
+	watch_tree(&watch, fake.zygote_pid);
+	fake.zygote = fd_close(fake.zygote);
+	ck_assert_uint_eq(watch_await_end(&watch, 5000), 0);
+	(void)fake_expect(&fake, fake.keeper, MESSAGE_ZYGOTE_EXITED);
+	expect_nobody(&watch, &worker);
+}
+END_TEST
+
+START_TEST(test_keeper_and_zygote_killed_worker_dies) {
+	struct fake_worker worker;
+	struct watch watch = { 0 };
+
+	fake_open(&fake, -1);
+	fake_load(&fake, "");
+	worker = fake_spawn(&fake, 0);
+	watch_tree(&watch, fake.keeper_pid);
+	signal_and_close(fake.zygote_pidfd, SIGSTOP);
+	signal_and_close(fake.keeper_pidfd, SIGKILL);
+	signal_and_close(fake.zygote_pidfd, SIGKILL);
+	expect_nobody(&watch, &worker);
+}
+END_TEST
+
+START_TEST(test_keeper_killed_during_preload) {
+	struct watch watch = { 0 };
+	char text[64];
+
+	fake_open(&fake, -1);
+	fake_start(&fake, TOY, "hang", 0);
+	ck_assert_int_eq(read(fake.output, text, 1), 1);
+	watch_tree(&watch, fake.keeper_pid);
+	ck_assert_uint_eq(watch.n, 2);
+	signal_and_close(fake.keeper_pidfd, SIGKILL);
+	ck_assert_uint_eq(watch_await_end(&watch, 5000), 0);
+	watch_clear(&watch);
+	fixture_reap_adopted();
+	fake_close(&fake);
+}
+END_TEST
+
+START_TEST(test_host_ends_pool_ends) {
+	pid_t host = fork();
+	int pidfd;
+
+	if (host == 0)
+		for (;;)
+			(void)pause();
+	pidfd = process_open(host);
+	fake_open(&fake, pidfd);
+	fake_load(&fake, "");
+	signal_and_close(pidfd, SIGKILL);
+	ck_assert_int_eq(process_reap(host, NULL), 0);
+	fake_await_keeper(&fake);
+	fd_close(pidfd);
+	fake_close(&fake);
+}
+END_TEST
+
+START_TEST(test_keeper_reports_failing_exec) {
+	struct message start = {
+		.type = MESSAGE_START_ZYGOTE,
+		.start_zygote = { 9, IMAGE_SELF, "00000000000000000000000000000000", "x", 0 },
+	};
+	int fds[3] = { -1, -1, -1 };
+
+	fake_open(&fake, -1);
+	fds[0] = open("/dev/null", O_RDWR | O_CLOEXEC);
+	fds[1] = open("/dev/null", O_RDWR | O_CLOEXEC);
+	fds[2] = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+	fake_send(&fake, fake.keeper, &start, fds, 3);
+	(void)fake_expect(&fake, fake.keeper, MESSAGE_ZYGOTE_STARTED);
+	ck_assert_int_eq(fake.message.zygote_started.error, EACCES);
+	ck_assert_str_eq(fake.message.zygote_started.step, "exec");
+	ck_assert_uint_eq(fake.frame.n_descriptors, 0);
+	fake_load(&fake, "");
+	fd_close_all(fds, 3);
+	fake_close(&fake);
+}
+END_TEST
+
+/* The executor does not read for a while: nothing is lost, nobody waits for ever. */
+START_TEST(test_zygote_waits_for_a_slow_reader) {
+	enum { N = 400 };
+	static struct fake_worker workers[N];
+
+	fake_open(&fake, -1);
+	fake_load(&fake, "");
+	for (int i = 0; i < N; i++)
+		workers[i] = fake_spawn(&fake, 0);
+	for (int i = 0; i < N; i++)
+		fd_close(workers[i].channel);
+	for (int i = 0; i < N; i++)
+		ck_assert_int_eq(process_await_end(workers[i].pidfd, FIXTURE_CAP_MS), 0);
+	for (int i = 0; i < N; i++) {
+		(void)fake_expect(&fake, fake.zygote, MESSAGE_WORKER_EXITED);
+		fd_close(workers[i].pidfd);
+	}
+	workers[0] = fake_spawn(&fake, 0);
+	ck_assert_str_eq(fake_text(fake_run(&fake, &workers[0], "echo", "on")), "on");
+	fake_forget(&workers[0]);
+	fake_close(&fake);
+}
+END_TEST
+
+int main(void) {
+	TCase *test_case = fixture_case("zygote");
+
+	tcase_add_test(test_case, test_task_returns_its_input);
+	tcase_add_test(test_case, test_task_cancelled_is_skipped);
+	tcase_add_test(test_case, test_task_returns_much_sealed);
+	tcase_add_test(test_case, test_task_context);
+	tcase_add_test(test_case, test_task_leaves_no_trace);
+	tcase_add_test(test_case, test_task_child_that_returns_is_not_the_worker);
+	tcase_add_test(test_case, test_end_is_reported);
+	tcase_add_test(test_case, test_end_sweeps_what_a_worker_left);
+	tcase_add_test(test_case, test_stack_is_written_on_request);
+	tcase_add_test(test_case, test_drain_waits_for_the_last_worker);
+	tcase_add_loop_test(test_case, test_image_finding_is_refused_or_waived, 0,
+			    (int)(sizeof findings / sizeof findings[0]));
+	tcase_add_test(test_case, test_image_failures);
+	tcase_add_test(test_case, test_image_outlives_its_file);
+	tcase_add_test(test_case, test_zygote_killed_workers_go_on);
+	tcase_add_test(test_case, test_keeper_killed_nobody_survives);
+	tcase_add_test(test_case, test_control_closed_nobody_survives);
+	tcase_add_test(test_case, test_control_garbled_nobody_survives);
+	tcase_add_test(test_case, test_zygote_dropped_nobody_of_it_survives);
+	tcase_add_test(test_case, test_keeper_and_zygote_killed_worker_dies);
+	tcase_add_test(test_case, test_keeper_killed_during_preload);
+	tcase_add_test(test_case, test_host_ends_pool_ends);
+	tcase_add_test(test_case, test_keeper_reports_failing_exec);
+	tcase_add_test(test_case, test_zygote_waits_for_a_slow_reader);
+	return fixture_run("zygote", test_case);
+}

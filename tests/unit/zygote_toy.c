@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The image of test_zygote.c. What its preload does is told by the preload argument, a word.
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <warmfork/task.h>
+
+static char preloaded[64];
+static int after_forks, initialized;
+
+/* --- preload ------------------------------------------------------------------------------- */
+
+static void *idle_thread(void *context) {
+	for (;;)
+		(void)pause();
+	return context;
+}
+
+static int leave_thread(void) {
+	pthread_t thread;
+
+	return pthread_create(&thread, NULL, idle_thread, NULL);
+}
+
+static int leave_lock(void) {
+	char path[] = "/tmp/wf-toy-XXXXXX";
+	int fd = mkostemp(path, O_CLOEXEC);
+
+	(void)unlink(path);
+	return fd < 0 || flock(fd, LOCK_EX) < 0;
+}
+
+static int leave_child(void) {
+	pid_t pid = fork();
+
+	if (pid == 0)
+		for (;;)
+			(void)pause();
+	return pid < 0;
+}
+
+static int leave_signals(void) {
+	sigset_t set;
+
+	(void)signal(SIGUSR1, SIG_IGN);
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGUSR2);
+	return sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+static int leave_timer(void) {
+	const struct itimerval hour = { .it_value.tv_sec = 3600 };
+
+	return setitimer(ITIMER_REAL, &hour, NULL);
+}
+
+static int preload(const struct wf_preload_info *info) {
+	(void)snprintf(preloaded, sizeof preloaded, "%.*s", (int)info->argument_size,
+		       (const char *)info->argument);
+	(void)printf("preload says %s\n", preloaded);
+	(void)fflush(stdout);
+	if (strcmp(preloaded, "fail") == 0)
+		return 3;
+	if (strcmp(preloaded, "crash") == 0)
+		raise(SIGSEGV);
+	if (strcmp(preloaded, "hang") == 0)
+		for (;;)
+			(void)pause();
+	if (strcmp(preloaded, "thread") == 0)
+		return leave_thread();
+	if (strcmp(preloaded, "descriptor") == 0)
+		return open("/dev/zero", O_RDONLY) < 0;
+	if (strcmp(preloaded, "lock") == 0)
+		return leave_lock();
+	if (strcmp(preloaded, "child") == 0)
+		return leave_child();
+	if (strcmp(preloaded, "signals") == 0)
+		return leave_signals();
+	if (strcmp(preloaded, "timer") == 0)
+		return leave_timer();
+	return 0;
+}
+
+static void after_fork(const struct wf_worker_info *info) {
+	(void)info;
+	after_forks++;
+}
+
+static int initialize(const struct wf_worker_info *info) {
+	(void)info;
+	initialized++;
+	return strcmp(preloaded, "uninitializable") == 0 ? 5 : 0;
+}
+
+/* --- tasks --------------------------------------------------------------------------------- */
+
+static int do_echo(struct wf_call *call) {
+	size_t size;
+	const void *input = wf_input(call, &size);
+
+	return wf_return(call, input, size) < 0;
+}
+
+static int do_crash(struct wf_call *call) {
+	volatile int *nowhere = (volatile int *)(uintptr_t)(16 * wf_task_number(call));
+
+	*nowhere = 1;
+	return 0;
+}
+
+static int do_abort(struct wf_call *call) {
+	(void)call;
+	abort();
+}
+
+static int do_exit(struct wf_call *call) {
+	size_t size;
+	const char *input = wf_input(call, &size);
+
+	exit(size > 0 ? input[0] - '0' : 0);
+}
+
+static int do_fail(struct wf_call *call) {
+	return wf_fail(call, 7, "no such word: %s", "xyzzy");
+}
+
+/* Tells a test that waits for it, if the task came with a descriptor. */
+static void tell_started(struct wf_call *call) {
+	if (wf_descriptor(call, 0) >= 0 && write(wf_descriptor(call, 0), "s", 1) != 1)
+		abort();
+}
+
+/* Until the first signal that is handled; one that comes at once counts too. */
+static int do_sleep(struct wf_call *call) {
+	sigset_t all, old;
+
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_BLOCK, &all, &old);
+	tell_started(call);
+	(void)sigsuspend(&old);
+	return sigprocmask(SIG_SETMASK, &old, NULL);
+}
+
+/* A process that has left every group and session, and whose parent is gone. Returns its pid. */
+static int do_daemon(struct wf_call *call) {
+	int ends[2];
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return 1;
+	if (fork() == 0) {
+		(void)setsid();
+		if (fork() == 0) {
+			(void)setsid();
+			pid = getpid();
+			if (write(ends[1], &pid, sizeof pid) != sizeof pid)
+				_exit(1);
+			for (;;)
+				(void)pause();
+		}
+		_exit(0);
+	}
+	if (read(ends[0], &pid, sizeof pid) != sizeof pid)
+		return 1;
+	(void)close(ends[0]);
+	(void)close(ends[1]);
+	return wf_return(call, &pid, sizeof pid) < 0;
+}
+
+static int do_daemon_then_sleep(struct wf_call *call) {
+	(void)do_daemon(call);
+	tell_started(call);
+	for (;;)
+		(void)pause();
+	return 0;
+}
+
+static int do_large(struct wf_call *call) {
+	const size_t size = 1 << 20;
+	char *buffer = wf_return_buffer(call, size);
+
+	if (!buffer)
+		return 1;
+	memset(buffer, 'x', size);
+	return 0;
+}
+
+/* The same, and a child holds the mapping. */
+static int do_large_shared(struct wf_call *call) {
+	int r = do_large(call);
+
+	if (fork() == 0)
+		for (;;)
+			(void)pause();
+	return r;
+}
+
+/* Changes all that a worker can put back. */
+static int do_mess(struct wf_call *call) {
+	struct rlimit limit;
+	const struct itimerval soon = { .it_value.tv_sec = 1000 };
+	sigset_t set;
+
+	(void)call;
+	(void)setenv("WF_TOY", "changed", 1);
+	(void)unsetenv("PATH");
+	(void)chdir("/");
+	(void)umask(0777);
+	(void)signal(SIGTERM, SIG_IGN);
+	(void)signal(SIGUSR1, SIG_IGN);
+	(void)signal(SIGSEGV, SIG_DFL);
+	(void)sigfillset(&set);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	(void)setitimer(ITIMER_REAL, &soon, NULL);
+	(void)getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = 3;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	(void)close(0);
+	(void)close(1);
+	if (fork() == 0)
+		for (;;)
+			(void)pause();
+	return 0;
+}
+
+/* One line of all that do_mess() changes. */
+static int do_state(struct wf_call *call) {
+	char text[1024], directory[256] = "";
+	struct sigaction term, segv;
+	struct rlimit limit;
+	struct itimerval timer;
+	struct stat in, out;
+	sigset_t mask;
+	mode_t mode = umask(0);
+	int n;
+
+	(void)umask(mode);
+	(void)getcwd(directory, sizeof directory);
+	(void)sigaction(SIGTERM, NULL, &term);
+	(void)sigaction(SIGSEGV, NULL, &segv);
+	(void)sigprocmask(SIG_SETMASK, NULL, &mask);
+	(void)getrlimit(RLIMIT_NOFILE, &limit);
+	(void)getitimer(ITIMER_REAL, &timer);
+	n = snprintf(text, sizeof text, "%s %d %s %o %d %d %d %ld %d %d",
+		     getenv("WF_TOY") ? getenv("WF_TOY") : "unset", getenv("PATH") != NULL,
+		     directory, (unsigned)mode, term.sa_handler == SIG_DFL,
+		     segv.sa_handler == SIG_DFL, sigismember(&mask, SIGHUP), timer.it_value.tv_sec,
+		     fstat(0, &in), fstat(1, &out));
+	return wf_return(call, text, (size_t)n) < 0;
+}
+
+static int do_thread(struct wf_call *call) {
+	(void)call;
+	return leave_thread();
+}
+
+static int do_facts(struct wf_call *call) {
+	char text[128];
+	int n = snprintf(text, sizeof text, "%d %d %d %llu %s", after_forks, initialized,
+			 wf_slot(call), (unsigned long long)wf_task_number(call), preloaded);
+
+	return wf_return(call, text, (size_t)n) < 0;
+}
+
+static int do_print(struct wf_call *call) {
+	size_t size;
+	const char *input = wf_input(call, &size);
+
+	return printf("%.*s", (int)size, input) < 0;
+}
+
+static int do_read_descriptor(struct wf_call *call) {
+	char text[64];
+	ssize_t n = read(wf_descriptor(call, 0), text, sizeof text);
+
+	return n < 0 ? 1 : wf_return(call, text, (size_t)n) < 0;
+}
+
+static int do_return_in_child(struct wf_call *call) {
+	(void)fork();
+	return wf_return(call, "once", 4) < 0;
+}
+
+WF_MODULE(.preload = preload, .after_fork = after_fork, .initialize = initialize,
+	  .functions = WF_FUNCTIONS(
+	      { "echo", do_echo }, { "crash", do_crash }, { "abort", do_abort },
+	      { "exit", do_exit }, { "fail", do_fail }, { "sleep", do_sleep },
+	      { "daemon", do_daemon }, { "daemon then sleep", do_daemon_then_sleep },
+	      { "large", do_large }, { "large, shared", do_large_shared }, { "mess", do_mess },
+	      { "state", do_state }, { "thread", do_thread }, { "facts", do_facts },
+	      { "print", do_print }, { "read descriptor", do_read_descriptor },
+	      { "return in child", do_return_in_child }));
