@@ -12,13 +12,22 @@
  */
 #pragma once
 
-#include <stdio.h>
+#include <stdbool.h>
 
+#ifdef __clang_analyzer__
+/* The analyzer cannot see that an errno is not 0 where an error is born, nor through error_note(). */
+static inline int error_negative(int r) {
+	if (r >= 0)
+		__builtin_unreachable();
+	return r;
+}
+#define error_origin(r) error_negative(r)
+#define error_trace(r)  (r)
+#else
 #define error_origin(r) error_note((r), __FILE__, __LINE__, __func__, true)
 #define error_trace(r)  error_note((r), __FILE__, __LINE__, __func__, false)
-#define error_fold(r)   error_fold_at((r), __FILE__, __LINE__, __func__)
-
-#include <stdbool.h>
+#endif
+#define error_fold(r) error_fold_at((r), __FILE__, __LINE__, __func__)
 
 int error_note(int r, const char *file, int line, const char *function, bool origin);
 int error_fold_at(int r, const char *file, int line, const char *function);

@@ -464,6 +464,8 @@ static void handle_result(struct worker *worker, const struct message_result *re
 }
 
 static void handle_ready(struct worker *worker, const struct message_worker_ready *ready) {
+	if (worker->state == WORKER_LEAVING && worker->tasks_done == 0 && worker->asked)
+		return; /* it was told to leave before it was ready */
 	if (worker->state != WORKER_STARTED) {
 		distrust(worker, "said twice that it is ready");
 		return;

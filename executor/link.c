@@ -566,6 +566,8 @@ static void load_failed(struct zygote *zygote, const struct exit_status *status)
 	(void)link_receive(zygote); /* ImageFailed may be waiting */
 	image_report_lost(zygote, status);
 	executor->loading = NULL;
+	if (status) /* the keeper waits for it before it sweeps */
+		keeper_link_keep(executor, zygote->generation, NULL, 0);
 	keeper_link_failed(executor, zygote->fail_phase, zygote->fail_error, executor->failed_text);
 	link_free(zygote);
 }

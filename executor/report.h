@@ -10,3 +10,9 @@ const char *report_text(void);
 
 /* Maps an internal error onto the closed public list, with a sentence that names the step. */
 int report_internal(int r, const char *step);
+
+#ifdef __clang_analyzer__
+/* See base/error.h. */
+#define report_error(code, ...)  (report_error((code), __VA_ARGS__), -1)
+#define report_internal(r, step) (report_internal((r), (step)), -1)
+#endif

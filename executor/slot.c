@@ -513,21 +513,27 @@ static int batch_add(struct batch *batch, struct wf_executor *executor, struct s
 	return 0;
 }
 
-static bool slot_wants(const struct wf_executor *executor, const struct slot *slot, bool spare) {
-	if (!spare)
+/* Where another worker may go: first to slots that have none, then behind those that are busy, then
+ * behind those that are parked themselves. */
+enum place { PLACE_EMPTY, PLACE_BEHIND_BUSY, PLACE_BEHIND_PARKED, PLACE_COUNT };
+
+static bool slot_wants(const struct wf_executor *executor, const struct slot *slot,
+		       enum place place) {
+	if (place == PLACE_EMPTY)
 		return !slot->current;
 	return is_fresh(executor) && slot->current && !slot->next &&
-	       slot->current->zygote == executor->newest && !is_parked(slot->current);
+	       slot->current->zygote == executor->newest &&
+	       is_parked(slot->current) == (place == PLACE_BEHIND_PARKED);
 }
 
 static int batch_fill(struct batch *batch, struct wf_executor *executor, unsigned wanted) {
 	int r = 0;
 
-	for (int spare = 0; spare < 2; spare++)
+	for (enum place place = PLACE_EMPTY; place < PLACE_COUNT; place++)
 		for (unsigned i = 0; i < executor->n_workers && r >= 0; i++) {
 			if (batch->n == wanted || batch->n == LIMIT_SPAWN_BATCH)
 				return 0;
-			if (slot_wants(executor, &executor->slots[i], spare))
+			if (slot_wants(executor, &executor->slots[i], place))
 				r = batch_add(batch, executor, &executor->slots[i]);
 		}
 	return r;

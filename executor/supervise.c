@@ -239,11 +239,12 @@ void supervise_channel_closed(struct worker *worker) {
 /* --- idle, and leaving
  * ---------------------------------------------------------------------------------- */
 
-static unsigned count_current(const struct wf_executor *executor) {
+/* Workers that are there to stay. */
+static unsigned count_staying(const struct wf_executor *executor) {
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < executor->n_workers; i++)
-		n += executor->slots[i].current != NULL;
+		n += executor->slots[i].current && !executor->slots[i].current->asked;
 	return n;
 }
 
@@ -256,7 +257,7 @@ static void retire_parked(struct wf_executor *executor) {
 
 static void on_idle_timer(struct timer *timer, nsec_t now) {
 	struct wf_executor *executor = container_of(timer, struct wf_executor, idle_timer);
-	unsigned left = count_current(executor), minimum;
+	unsigned left = count_staying(executor), minimum;
 	int timeout_ms = executor->options.public.idle_timeout_ms;
 
 	minimum = (unsigned)executor->options.public.min_workers;

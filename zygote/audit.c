@@ -14,12 +14,14 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,6 +30,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/process.h"
 #include "zygote/leave.h"
 #include "zygote/sweep.h"
@@ -35,21 +38,35 @@
 /* A thread that has been joined is still listed until the kernel has buried it. */
 #define THREADS_PATIENCE_MS 20
 /* What the C library's fork dirties at first, such as pages of its locks, is dirtied now. */
-#define TRIAL_FORKS 2
+#define TRIAL_FORKS  2
+#define CENSUS_NAMES 8
+#define CENSUS_NAME  32
+
+/* When there is no room, what refuses the image displaces what is waived. LIMIT_FINDINGS: it is one
+ * too many of its sort. */
+static size_t finding_place(struct audit *audit, enum wf_audit kind) {
+	if (audit->n_findings < LIMIT_FINDINGS)
+		return audit->n_findings++;
+	for (size_t i = 0; i < LIMIT_FINDINGS && !(kind & audit->waived); i++)
+		if (audit->findings[i].kind & audit->waived)
+			return i;
+	return LIMIT_FINDINGS;
+}
 
 __attribute__((format(printf, 3, 4))) static void find(struct audit *audit, enum wf_audit kind,
 						       const char *format, ...) {
 	va_list arguments;
+	size_t index;
 	char *text;
 
-	/* The first ones will do to begin with. */
-	if (audit->n_findings == LIMIT_FINDINGS)
+	index = finding_place(audit, kind);
+	if (index == LIMIT_FINDINGS)
 		return;
-	text = audit->texts[audit->n_findings];
+	text = audit->texts[index];
 	va_start(arguments, format);
 	(void)vsnprintf(text, AUDIT_TEXT, format, arguments);
 	va_end(arguments);
-	audit->findings[audit->n_findings++] = (struct message_finding){ (uint32_t)kind, text };
+	audit->findings[index] = (struct message_finding){ (uint32_t)kind, text };
 }
 
 static void read_line(const char *path, char *line, int size) {
@@ -66,47 +83,67 @@ static void read_line(const char *path, char *line, int size) {
 /* --- threads ------------------------------------------------------------------------------- */
 
 static struct census {
-	struct audit *audit; /* NULL: nobody asks */
-	unsigned n_threads;
+	bool wanted;
+	size_t n_threads;
+	char names[CENSUS_NAMES][CENSUS_NAME]; /* of the first ones besides the main thread */
 } census;
 
-static unsigned census_list(struct audit *audit) {
-	DIR *tasks = opendir("/proc/self/task");
-	const struct dirent *entry;
-	unsigned n = 0;
+struct directory_entry { /* linux_dirent64 of getdents64(2) */
+	uint64_t inode;
+	int64_t offset;
+	uint16_t length;
+	uint8_t type;
+	char name[];
+};
 
-	if (!tasks)
-		return 0;
-	while ((entry = readdir(tasks))) {
-		char path[300], name[32];
+static void census_name(int tasks, const char *tid, char *name) {
+	cleanup_close int fd = -1;
+	char path[64];
+	ssize_t n = 0;
 
-		if (!isdigit((unsigned char)entry->d_name[0]))
-			continue;
-		n++;
-		if (!audit || (pid_t)strtol(entry->d_name, NULL, 10) == getpid())
-			continue;
-		(void)snprintf(path, sizeof path, "/proc/self/task/%s/comm", entry->d_name);
-		read_line(path, name, sizeof name);
-		find(audit, WF_AUDIT_THREADS,
-		     "a thread named \"%s\" runs: no worker would have it, and locks that it holds "
-		     "would stay locked; start it in initialize, or stop it in a pthread_atfork() "
-		     "handler",
-		     name);
-	}
-	(void)closedir(tasks);
-	return n;
+	(void)snprintf(path, sizeof path, "%.20s/comm", tid);
+	fd = openat(tasks, path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		n = read(fd, name, CENSUS_NAME - 1);
+	name[n > 0 ? n - 1 : 0] = '\0'; /* the newline */
 }
 
-static void census_take(void) {
+static void census_entries(int tasks, const char *buffer, size_t size) {
+	const struct directory_entry *entry;
+
+	for (size_t at = 0; at < size; at += entry->length) {
+		entry = (const void *)(buffer + at);
+		if (!isdigit((unsigned char)entry->name[0]))
+			continue;
+		/* The main thread is listed first. */
+		if (census.n_threads > 0 && census.n_threads <= CENSUS_NAMES)
+			census_name(tasks, entry->name, census.names[census.n_threads - 1]);
+		census.n_threads++;
+	}
+}
+
+/* Without malloc and stdio: handlers of libraries have run before ours, and may hold locks. */
+static void census_count(void) {
+	_Alignas(struct directory_entry) char buffer[4096];
+	cleanup_close int tasks = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	long n;
+
+	census.n_threads = 0;
+	while (tasks >= 0 && (n = syscall(SYS_getdents64, tasks, buffer, sizeof buffer)) > 0)
+		census_entries(tasks, buffer, (size_t)n);
+}
+
+static void handle_prepare(void) {
 	const struct timespec moment = { .tv_nsec = (long)NSEC_PER_MSEC };
 
-	if (!census.audit)
+	if (!census.wanted)
 		return;
-	for (int i = 0; i < THREADS_PATIENCE_MS && (census.n_threads = census_list(NULL)) > 1; i++)
+	census.wanted = false;
+	census_count();
+	for (int i = 0; i < THREADS_PATIENCE_MS && census.n_threads > 1; i++) {
 		(void)nanosleep(&moment, NULL);
-	if (census.n_threads > 1)
-		(void)census_list(census.audit);
-	census.audit = NULL;
+		census_count();
+	}
 }
 
 static int trial_fork(void) {
@@ -122,10 +159,18 @@ static int trial_fork(void) {
 static int audit_threads(struct audit *audit, struct image *image) {
 	int r;
 
-	census = (struct census){ .audit = audit };
+	census.wanted = true;
 	r = trial_fork();
+	if (r < 0)
+		return error_trace(r);
 	image->threads = census.n_threads > 1;
-	return error_trace(r);
+	for (size_t i = 0; i + 1 < census.n_threads && i < CENSUS_NAMES; i++)
+		find(audit, WF_AUDIT_THREADS,
+		     "a thread named \"%s\" runs: no worker would have it, and locks that it holds "
+		     "would stay locked; start it in initialize, or stop it in a pthread_atfork() "
+		     "handler",
+		     census.names[i]);
+	return 0;
 }
 
 /* --- descriptors and locks ----------------------------------------------------------------- */
@@ -303,17 +348,18 @@ static void audit_children(struct audit *audit, struct image *image) {
 
 /* ------------------------------------------------------------------------------------------- */
 
-void audit_begin(struct audit *audit, const int *own, size_t n_own) {
+void audit_begin(struct audit *audit, unsigned waived, const int *own, size_t n_own) {
 	must(n_own <= AUDIT_OWN);
 	memcpy(audit->own, own, n_own * sizeof own[0]);
 	audit->n_own = n_own;
+	audit->waived = waived;
 	audit->n_findings = 0;
 	(void)sigprocmask(SIG_SETMASK, NULL, &audit->mask);
 	for (int number = 1; number <= AUDIT_SIGNALS; number++)
 		if (sigaction(number, NULL, &audit->actions[number]) < 0)
 			audit->actions[number].sa_handler = SIG_DFL;
 	/* ENOMEM: then threads go uncounted; a process that short of memory fails soon enough. */
-	(void)pthread_atfork(census_take, NULL, NULL);
+	(void)pthread_atfork(handle_prepare, NULL, NULL);
 }
 
 int audit_run(struct audit *audit, struct image *image) {
@@ -331,13 +377,13 @@ int audit_run(struct audit *audit, struct image *image) {
 	return error_trace(r);
 }
 
-size_t audit_split(struct audit *audit, unsigned waived) {
+size_t audit_split(struct audit *audit) {
 	size_t n = 0;
 
 	for (size_t i = 0; i < audit->n_findings; i++) {
 		struct message_finding finding = audit->findings[i];
 
-		if (!(finding.kind & waived))
+		if (!(finding.kind & audit->waived))
 			continue;
 		audit->findings[i] = audit->findings[n];
 		audit->findings[n++] = finding;

@@ -19,6 +19,7 @@ struct audit {
 	sigset_t mask;
 	int own[AUDIT_OWN]; /* descriptors of the zygote itself */
 	size_t n_own;
+	unsigned waived; /* enum wf_audit */
 
 	struct message_finding findings[LIMIT_FINDINGS];
 	char texts[LIMIT_FINDINGS][AUDIT_TEXT];
@@ -27,11 +28,11 @@ struct audit {
 
 /* Before any code of the image runs: registers the atfork handler that has to run last, and notes
  * what is the case now. `own` are the zygote's descriptors above 2. */
-void audit_begin(struct audit *audit, const int *own, size_t n_own);
+void audit_begin(struct audit *audit, unsigned waived, const int *own, size_t n_own);
 
 /* After the preload. Fills the findings, and in `image` what workers inherit of them. 0, or -errno
  * (a trial fork failed). */
 int audit_run(struct audit *audit, struct image *image);
 
-/* The findings that `waived` lists move to the front; returns how many there are. */
-size_t audit_split(struct audit *audit, unsigned waived);
+/* The findings that are waived move to the front; returns how many there are. */
+size_t audit_split(struct audit *audit);

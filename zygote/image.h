@@ -13,7 +13,7 @@
 
 #include "proto/message.h"
 
-/* Descriptors that a waived finding leaves open: workers keep them. */
+/* Descriptors that a waived finding leaves open: workers keep them, up to so many. */
 #define IMAGE_DESCRIPTORS 240
 /* Children that a waived finding leaves running. */
 #define IMAGE_CHILDREN 256
@@ -23,7 +23,6 @@ struct image {
 	uint64_t generation;
 	char name[LIMIT_IMAGE_NAME];
 	bool measure_memory;
-	unsigned waived; /* enum wf_audit */
 
 	const struct wf_module *module;
 	const char *functions[LIMIT_FUNCTIONS]; /* borrowed from the module */

@@ -2,10 +2,11 @@
  *
  * Who dies with the keeper, and how.
  *
- *     zygote, until it serves    the kernel kills its process group: a preload may hang, block
- * every signal, and fork zygote, serving            it polls the pipe, sweeps everything below it,
- * and exits: that reaches what has left every group and session worker                     the
- * kernel kills its process group: the zygote may be dead too
+ *     zygote, until it serves   the kernel kills its process group: a preload may hang, block every
+ *                               signal, and fork
+ *     zygote, serving           it polls the pipe, sweeps everything below it, and exits: that reaches
+ *                               what has left every group and session
+ *     worker                    the kernel kills its process group: the zygote may be dead too
  *
  * PR_SET_PDEATHSIG is no substitute: it fires when the creating thread exits, it would kill running
  * tasks with their zygote, and it does not reach what a worker forked.

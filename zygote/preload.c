@@ -129,7 +129,7 @@ static bool image_audit(struct zygote *zygote) {
 			       strerrordesc_np(-r));
 		return preload_fail(-r, "audit");
 	}
-	n_waived = audit_split(audit, image->waived);
+	n_waived = audit_split(audit);
 	if (n_waived == audit->n_findings)
 		return true;
 	/* What is waived has been moved to the front; the refusal is about the others. */
@@ -182,13 +182,12 @@ static void preload_prepare(struct zygote *zygote, const struct message_load *lo
 	zygote->image.kind = load->kind;
 	zygote->image.generation = load->generation;
 	zygote->image.measure_memory = load->measure_memory;
-	zygote->image.waived = load->audit_waive;
 	(void)snprintf(zygote->image.name, sizeof zygote->image.name, "%s", load->name);
 	(void)snprintf(depth, sizeof depth, "%u", load->depth);
 	(void)setenv(DEPTH_VARIABLE, depth, 1);
 	process_title("warmfork: zygote of %s", zygote->image.name);
 	crash_prepare();
-	audit_begin(&preload.audit, own, sizeof own / sizeof own[0]);
+	audit_begin(&preload.audit, load->audit_waive, own, sizeof own / sizeof own[0]);
 }
 
 bool preload_run(struct zygote *zygote, const struct message_load *load) {

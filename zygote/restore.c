@@ -7,7 +7,7 @@
  *                 handlers, interval timers, soft limits
  *     ended       child processes, and all below them
  *     a reason to leave    threads that were not there before, POSIX timers, hard limits that were
- *                 lowered, another nice value, anything of the above that fails
+ *                 lowered, another nice value or user, anything of the above that fails
  *
  * Descriptors that a task leaves open stay open: libraries open some once, at their first use.
  */
@@ -312,6 +312,8 @@ int restore_snapshot(struct restore *restore) {
 		return error_trace(r);
 	restore->umask = umask(0);
 	(void)umask(restore->umask);
+	restore->user = geteuid();
+	restore->group = getegid();
 	restore->nice = getpriority(PRIO_PROCESS, 0);
 	restore->n_timers = timers_size(restore->timers);
 	for (unsigned i = 0; i < RLIM_NLIMITS; i++)
@@ -336,11 +338,15 @@ static const char *signals_restore(struct restore *restore) {
 	return reason;
 }
 
+static bool same_user(const struct restore *restore) {
+	return geteuid() == restore->user && getegid() == restore->group;
+}
+
 const char *restore_apply(struct restore *restore) {
 	const char *reason;
 
-	/* Limits first: what comes then may need descriptors, and children no more. */
-	reason = limits_restore(restore);
+	/* Limits first: what comes then may need descriptors. */
+	reason = same_user(restore) ? limits_restore(restore) : "its user or group was changed";
 	if (!reason)
 		reason = children_restore(&restore->children);
 	if (!reason)

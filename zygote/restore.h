@@ -40,6 +40,8 @@ struct restore {
 	int directory;
 	int stat, timers; /* open files of /proc/self; timers -1: the kernel has none */
 	mode_t umask;
+	uid_t user;
+	gid_t group;
 	int nice;
 	size_t n_timers; /* bytes in that file */
 	cpu_set_t cpus;

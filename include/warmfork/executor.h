@@ -9,8 +9,8 @@
  *     struct wf_executor *executor;
  *     struct wf_future *future;
  *     wf_executor_open(&WF_EXECUTOR_OPTIONS(.module = "./upper.so"), &executor);
- *     wf_submit(executor, &WF_TASK(.function = "upper", .input = "hello", .input_size = 5),
- * &future); const struct wf_outcome *outcome = wf_future_wait(future, WF_FOREVER);
+ *     wf_submit(executor, &WF_TASK(.function = "upper", .input = "hi", .input_size = 2), &future);
+ *     const struct wf_outcome *outcome = wf_future_wait(future, WF_FOREVER);
  *     ...
  *     wf_future_free(future);
  *     wf_executor_free(executor);
@@ -19,18 +19,24 @@
  * of the list below on failure; wf_last_error() has the sentence. The failure of a task is never
  * such an error: it is an outcome.
  *
- *     -EINVAL       a NULL, an unknown enum value, a negative or absurd count, a contradiction
- *     -ENOENT       no function of that name in the image
- *     -ENOEXEC      the image cannot be used: its preload failed, crashed or hung, or the audit
- * found something that no worker may inherit; the sentence names it -ESHUTDOWN    the executor is
- * closed -EAGAIN       the queue is full (WF_QUEUE_FAIL) -ETIMEDOUT    the time given to this call
- * is over -EBUSY        wf_future_cancel(): it has started -EALREADY     wf_future_cancel(),
- * wf_future_kill(): it has ended -ENODATA      wf_map_next(): there are no more -EDEADLK      this
- * call would wait for something that only the calling thread can do -E2BIG        larger than a
- * documented maximum -EMFILE       the process has no free descriptors (RLIMIT_NOFILE) -ENOMEM no
- * memory -ELOOP        pools nested deeper than WF_MAX_DEPTH -EPERM        the program is set-uid
- * or set-gid -ECHILD       the executor belongs to another process: this one is a fork of its owner
- *     -EIO          the pool could not be started; the sentence names the step and the errno
+ *     -EINVAL     a NULL, an unknown enum value, a negative or absurd count, a contradiction
+ *     -ENOENT     no function of that name in the image
+ *     -ENOEXEC    the image cannot be used: its preload failed, crashed or hung, or the audit found
+ *                 something that no worker may inherit; the sentence names it
+ *     -ESHUTDOWN  the executor is closed
+ *     -EAGAIN     the queue is full (WF_QUEUE_FAIL), or no image is ready now
+ *     -ETIMEDOUT  the time given to this call is over
+ *     -EBUSY      wf_future_cancel(): it has started
+ *     -EALREADY   wf_future_cancel(), wf_future_kill(): it has ended
+ *     -ENODATA    wf_map_next(): there are no more
+ *     -EDEADLK    this call would wait for something that only the calling thread can do
+ *     -E2BIG      larger than a documented maximum
+ *     -EMFILE     the process has no free descriptors (RLIMIT_NOFILE)
+ *     -ENOMEM     no memory
+ *     -ELOOP      pools nested deeper than WF_MAX_DEPTH
+ *     -EPERM      the program is set-uid or set-gid
+ *     -ECHILD     the executor belongs to another process: this one is a fork of its owner
+ *     -EIO        the pool could not be started; the sentence names the step and the errno
  *
  * Threads: every function may be called from any thread unless it says otherwise. None is
  * async-signal-safe. After a fork of the host without exec, every call in the child returns -ECHILD
@@ -136,8 +142,8 @@ struct wf_context {
 	const int *descriptors; /* extra ones, see wf_descriptor(); duplicated at submit */
 	size_t n_descriptors;   /* at most WF_MAX_DESCRIPTORS */
 	const struct wf_rlimit *rlimits;
-	size_t n_rlimits;     /* at most 16 */
-	int nice;             /* added to the worker's; a reused worker is recycled afterwards */
+	size_t n_rlimits; /* at most 16 */
+	int nice; /* added to the worker's; a reused worker that may not take it back is recycled */
 	const unsigned *cpus; /* CPU numbers; none: the worker's own affinity */
 	size_t n_cpus;        /* at most WF_MAX_CPUS */
 };
@@ -476,7 +482,7 @@ int wf_future_cancel(struct wf_future *future);
  * -EALREADY, -EINVAL, -ECHILD. Since 0.1. */
 int wf_future_kill(struct wf_future *future, int grace_ms);
 
-/* Calls `callback` once, when the future has resolved: in the executor's thread (in
+/* Calls `function` once, when the future has resolved: in the executor's thread (in
  * wf_executor_dispatch() if it is caller-driven), or in the thread that cancels it, or here and now
  * if it has already. Callbacks of one future run in the order in which they were added, without any
  * lock. A callback may submit, cancel, kill and add callbacks; it may not wait (-EDEADLK). The
@@ -484,7 +490,7 @@ int wf_future_kill(struct wf_future *future, int grace_ms);
  * -ECHILD. Since 0.1. */
 typedef void (*wf_callback)(struct wf_future *future, const struct wf_outcome *outcome,
 			    void *context);
-int wf_future_on_done(struct wf_future *future, wf_callback callback, void *context);
+int wf_future_on_done(struct wf_future *future, wf_callback function, void *context);
 
 /* Gives the future back; the task goes on. NULL is ignored. Returns NULL. Since 0.1. */
 struct wf_future *wf_future_free(struct wf_future *future);

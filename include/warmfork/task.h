@@ -35,7 +35,7 @@ struct wf_call;
 /* What an initializer or an after_fork hook may know about its worker. */
 struct wf_worker_info {
 	size_t size;            /* sizeof(struct wf_worker_info) as the library knows it */
-	int slot;               /* 0 .. workers-1; no two living workers of a pool share one */
+	int slot;               /* 0 .. workers-1; no two running tasks of a pool share one */
 	uint64_t worker_id;     /* never used twice by one executor */
 	uint64_t generation;    /* of the image; 1 for the first */
 	const uint8_t *entropy; /* 32 bytes from getrandom(2), fresh in each worker; borrowed */
