@@ -107,8 +107,8 @@ unsigned channel_room(const struct worker *worker, unsigned depth) {
 	unsigned outstanding = channel_outstanding(worker);
 	int limit = worker->executor->options.public.max_tasks_per_worker;
 
-	if (worker->state != WORKER_READY || worker->blocked || worker->stopped || worker->eof ||
-	    worker->stop != STOP_NONE || outstanding >= depth)
+	if (worker->state != WORKER_READY || worker->blocked || worker->stopped || worker->broken ||
+	    worker->eof || worker->stop != STOP_NONE || outstanding >= depth)
 		return 0;
 	depth -= outstanding;
 	if (limit) {
@@ -234,7 +234,7 @@ static void hand_out_failed(struct worker *worker, unsigned n, int r) {
 		worker->blocked = true;
 		(void)source_modify(&worker->source, EPOLLIN | EPOLLOUT);
 	} else if (r == WIRE_E_EOF) {
-		worker->eof = true; /* its exit report is on the way */
+		worker->broken = true; /* what it has sent can still be read, then comes the end */
 	} else if (n == 1) {
 		queue_remove(&worker->executor->queue, &future->link, future->priority);
 		outcome_not_started(future, WF_PHASE_HAND_OUT, -r,
@@ -242,7 +242,7 @@ static void hand_out_failed(struct worker *worker, unsigned n, int r) {
 						   : "its message could not be sent");
 		future_resolve(future);
 	} else {
-		worker->eof = true;
+		worker->broken = true;
 	}
 }
 

@@ -75,7 +75,8 @@ struct worker {
 	bool stopped;  /* by a signal */
 	bool asked;    /* to leave: its end is no surprise */
 	bool detained; /* left stopped for a debugger until the executor closes */
-	bool eof;      /* of its channel */
+	bool broken;   /* nothing can be sent to it */
+	bool eof;      /* of its channel: nothing comes from it */
 	bool unswept;  /* it ended, and Swept has not come */
 	enum stop_stage stop;
 	struct timer stop_timer;
