@@ -90,7 +90,7 @@ static int spawn_with(const char *helper, int control, int host,
 static int spawn_keeper(const char *helper, int control, int host) {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
-	pid_t starter;
+	pid_t starter = -1;
 	int r = -posix_spawn_file_actions_init(&actions);
 
 	if (r < 0)

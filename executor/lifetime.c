@@ -224,11 +224,9 @@ static int start_thread(struct wf_executor *executor) {
 }
 
 static int check_process(const struct wf_executor_options *options) {
-	const char *depth = getenv("WARMFORK_DEPTH");
-
 	if (getauxval(AT_SECURE))
 		return report_error(-EPERM, "a set-uid or set-gid program cannot open a pool");
-	if (depth && strtoul(depth, NULL, 10) >= WF_MAX_DEPTH)
+	if (link_depth() >= WF_MAX_DEPTH)
 		return report_error(
 		    -ELOOP,
 		    "this process runs in %s pools already, one inside the other; %d is "

@@ -439,7 +439,7 @@ static int open_program(const struct wf_executor *executor) {
 	return fd < 0 ? error_origin(-errno) : fd;
 }
 
-static unsigned nesting_depth(void) {
+unsigned link_depth(void) {
 	const char *text = getenv("WARMFORK_DEPTH");
 	unsigned long depth = text ? strtoul(text, NULL, 10) : 0;
 
@@ -453,7 +453,7 @@ static int send_start(struct zygote *zygote, const char *nonce, const int *fds, 
 		.kind = executor->options.public.image == WF_IMAGE_SELF ? IMAGE_SELF : IMAGE_MODULE,
 		.nonce = nonce,
 		.program = program_invocation_name,
-		.depth = nesting_depth() + 1,
+		.depth = link_depth() + 1,
 	};
 
 	return keeper_link_start_zygote(executor, &start, fds, n_fds);
@@ -475,7 +475,7 @@ static int send_load(struct zygote *zygote, const char *nonce, int cells) {
 			.preload_argument = { options->preload_argument,
 			                      options->public.preload_argument_size },
 			.audit_waive = options->public.audit_waive,
-			.depth = nesting_depth() + 1,
+			.depth = link_depth() + 1,
 			.measure_memory = options->public.recycle_memory != 0,
 		},
 	};

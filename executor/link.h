@@ -10,6 +10,9 @@
 /* Asks the keeper for a zygote that loads the image; it becomes executor->loading. 0 or -errno. */
 int link_start(struct wf_executor *executor);
 
+/* In how many pools this process runs, one inside the other (WARMFORK_DEPTH). */
+unsigned link_depth(void);
+
 /* Sends Spawn; the peers are borrowed. Failures are reported worker by worker. */
 void link_spawn(struct zygote *zygote, const struct message_spawn_worker *workers, const int *peers,
 		size_t n);

@@ -11,6 +11,9 @@
 
 #include "base/error.h"
 
+#undef report_error
+#undef report_internal
+
 #define REPORT_SIZE 8192
 
 static _Thread_local char report_sentence[REPORT_SIZE];

@@ -181,6 +181,18 @@ static int context_fill(struct task_context *context, const struct wf_context *g
 	return r;
 }
 
+static void context_destroy(struct task_context *context) {
+	for (size_t i = 0; i < context->n_environment; i++)
+		free(context->environment[i]);
+	free(context->environment);
+	free(context->directory);
+	for (int i = 0; i < 3; i++)
+		(void)fd_close(context->streams[i].descriptor);
+	fd_close_all(context->descriptors, context->n_descriptors);
+	free(context->cpus);
+	free(context);
+}
+
 int task_context_new(const struct wf_context *given, struct task_context **ret) {
 	struct task_context *context;
 	struct wf_context known;
@@ -200,7 +212,7 @@ int task_context_new(const struct wf_context *given, struct task_context **ret) 
 		context->streams[i].descriptor = -1;
 	r = context_fill(context, &known);
 	if (r < 0) {
-		(void)task_context_free(context);
+		context_destroy(context);
 		return r;
 	}
 	*ret = context;
@@ -214,17 +226,8 @@ struct task_context *task_context_ref(struct task_context *context) {
 }
 
 struct task_context *task_context_free(struct task_context *context) {
-	if (!context || --context->references)
-		return NULL;
-	for (size_t i = 0; i < context->n_environment; i++)
-		free(context->environment[i]);
-	free(context->environment);
-	free(context->directory);
-	for (int i = 0; i < 3; i++)
-		(void)fd_close(context->streams[i].descriptor);
-	fd_close_all(context->descriptors, context->n_descriptors);
-	free(context->cpus);
-	free(context);
+	if (context && --context->references == 0)
+		context_destroy(context);
 	return NULL;
 }
 
@@ -379,7 +382,7 @@ static int payload_copy_large(struct payload *payload, const void *data, size_t 
 
 	if (r < 0)
 		return r;
-	memcpy(buffer->data, data, size);
+	memcpy(wf_buffer_data(buffer), data, size);
 	r = payload_take(payload, buffer);
 	if (r < 0)
 		(void)wf_buffer_free(buffer);
