@@ -227,11 +227,10 @@ static int check_process(const struct wf_executor_options *options) {
 	if (getauxval(AT_SECURE))
 		return report_error(-EPERM, "a set-uid or set-gid program cannot open a pool");
 	if (link_depth() >= WF_MAX_DEPTH)
-		return report_error(
-		    -ELOOP,
-		    "this process runs in %s pools already, one inside the other; %d is "
-		    "the limit",
-		    depth, WF_MAX_DEPTH);
+		return report_error(-ELOOP,
+				    "this process runs in %u pools, one inside the other: "
+				    "the limit",
+				    link_depth());
 	if (options && options->image == WF_IMAGE_SELF && !self_is_ready())
 		return report_error(-EINVAL,
 				    "WF_IMAGE_SELF needs wf_init() at the top of main(); see "

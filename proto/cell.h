@@ -52,7 +52,7 @@ struct cell_crash {
 struct cell {
 	struct cell_claim claims[CELL_CLAIMS];
 	struct cell_crash crash;
-	_Atomic uint32_t stack_size; /* bytes of `stack` that are valid; written last */
+	_Atomic uint32_t stack_size;   /* bytes of `stack` that are valid; written last */
 	_Atomic uint32_t lost_channel; /* 1: a task closed the worker's channel, and so it ends */
 	char stack[LIMIT_STACK_TEXT];
 };

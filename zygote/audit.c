@@ -153,7 +153,7 @@ static int trial_fork(void) {
 		leave(0);
 	if (pid < 0)
 		return error_origin(-errno);
-	return error_trace(process_reap(pid, NULL));
+	return error_trace(sweep_reap(pid, NULL));
 }
 
 static int audit_threads(struct audit *audit, struct image *image) {

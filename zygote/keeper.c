@@ -192,7 +192,7 @@ static void keeper_started(struct slot *slot) {
 		return;
 	}
 	failure.step[sizeof failure.step - 1] = '\0';
-	(void)process_reap(slot->process.pid, NULL);
+	(void)sweep_reap(slot->process.pid, NULL);
 	slot_close(slot, SLOT_FREE);
 	answer_started(slot->generation, NULL, &failure);
 }
@@ -205,7 +205,7 @@ static void keeper_check_zygote(struct slot *slot) {
 	report.zygote_exited.generation = slot->generation;
 	if (!keeper_send(&report, NULL, 0))
 		return;
-	(void)process_reap(slot->process.pid, NULL);
+	(void)sweep_reap(slot->process.pid, NULL);
 	slot_close(slot, SLOT_OWED);
 	log_write(&keeper.log, LOG_INFO, "keeper: the zygote of generation %llu has ended",
 		  (unsigned long long)slot->generation);
@@ -271,7 +271,7 @@ static bool adopted_send_exit(struct adopted *entry) {
 	report.adopted_exited.pid = entry->pid;
 	if (!keeper_send(&report, NULL, 0))
 		return false;
-	(void)process_reap(entry->pid, NULL);
+	(void)sweep_reap(entry->pid, NULL);
 	adopted_remove(&keeper.adopted, entry);
 	return true;
 }
@@ -306,8 +306,7 @@ static void keeper_sweep(void) {
 				(void)sweep_kill(children[i]);
 				continue;
 			}
-			(void)process_reap(children[i], NULL);
-			again = true;
+			again |= sweep_reap(children[i], NULL) == 0;
 		}
 	}
 }
@@ -423,7 +422,7 @@ static void keeper_turn(void) {
 		return;
 	if (polls[POLL_SIGNALS].revents)
 		keeper_drain_signals();
-	if (polls[POLL_REPORT].revents)
+	if (starting && polls[POLL_REPORT].revents)
 		keeper_started(starting);
 	if (polls[POLL_CONTROL].revents & POLLIN)
 		keeper_receive();

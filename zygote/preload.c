@@ -143,10 +143,10 @@ static bool image_audit(struct zygote *zygote) {
 
 /* --- the report ---------------------------------------------------------------------------- */
 
-static void report_ready(struct zygote *zygote, const struct message_load *load) {
-	struct message ready = { .type = MESSAGE_IMAGE_READY };
-	struct message_image_ready *facts = &ready.image_ready;
+static void answer_ready(struct zygote *zygote, const struct message_load *load) {
+	struct message_image_ready *facts = &zygote->answer.image_ready;
 
+	zygote->answer = (struct message){ .type = MESSAGE_IMAGE_READY };
 	facts_fill(facts);
 	facts->generation = load->generation;
 	facts->functions = zygote->image.functions;
@@ -155,7 +155,6 @@ static void report_ready(struct zygote *zygote, const struct message_load *load)
 	facts->preload_ns = preload.took_ns;
 	facts->findings = preload.audit.findings;
 	facts->n_findings = preload.audit.n_findings;
-	(void)zygote_send(zygote, &ready, NULL, 0);
 }
 
 static void report_failed(struct zygote *zygote) {
@@ -204,7 +203,7 @@ bool preload_run(struct zygote *zygote, const struct message_load *load) {
 		return false;
 	}
 	crash_install();
-	report_ready(zygote, load);
+	answer_ready(zygote, load);
 	(void)fflush(NULL);
 	return true;
 }

@@ -6,6 +6,6 @@
 
 #include "zygote/zygote.h"
 
-/* Loads and audits the image and tells the executor: true and ImageReady, or false and
- * ImageFailed. */
+/* Loads and audits the image. True: zygote->answer is an ImageReady, not sent yet, which borrows only
+ * what stays. False: the executor has been sent an ImageFailed. */
 bool preload_run(struct zygote *zygote, const struct message_load *load);

@@ -40,8 +40,9 @@ static bool is_stranger(struct zygote *zygote, pid_t pid) {
 static void stranger_reap(struct zygote *zygote, pid_t pid) {
 	struct exit_status status = { 0 };
 
-	if (process_reap(pid, &status) == 0 && !status.exited && status.signal == SIGKILL)
-		zygote->n_ended++;
+	if (sweep_reap(pid, &status) < 0)
+		return;
+	zygote->n_ended += !status.exited && status.signal == SIGKILL;
 	image_remove_child(&zygote->image, pid);
 	zygote->suspicious = true;
 }
@@ -86,7 +87,7 @@ static bool worker_reap(struct zygote *zygote, struct table_entry *entry) {
 	report.worker_exited.swept = swept;
 	if (!zygote_send(zygote, &report, NULL, 0))
 		return false;
-	(void)process_reap(entry->pid, NULL);
+	(void)sweep_reap(entry->pid, NULL);
 	if (!swept)
 		zygote->memory->unswept[zygote->n_unswept++] = entry->worker_id;
 	if (entry->report != TABLE_NOTHING)

@@ -266,7 +266,7 @@ static const char *children_restore(const struct restore_children *stay) {
 				(void)sweep_kill(children[i]);
 		for (size_t i = 0; i < n; i++)
 			if (!children_contain(stay, children[i]))
-				again |= process_reap(children[i], NULL) == 0;
+				again |= sweep_reap(children[i], NULL) == 0;
 	}
 	return NULL;
 }

@@ -38,18 +38,33 @@ static void status_fill(const siginfo_t *info, const struct rusage *usage,
 	exit_status_from_rusage(ret, usage);
 }
 
-int sweep_peek(pid_t child, struct exit_status *ret) {
+/* __WALL: a preload may have called clone(2) with another signal than SIGCHLD. The library's waitid
+ * hides the fifth argument: the usage, which WNOWAIT gives too. */
+static int wait_child(pid_t child, int options, struct exit_status *ret) {
 	siginfo_t info = { 0 };
 	struct rusage usage = { 0 };
+	long r;
 
-	/* The library call hides the fifth argument: the usage, which WNOWAIT gives too. */
-	if (syscall(SYS_waitid, P_PID, child, &info, WEXITED | WNOHANG | WNOWAIT, &usage) < 0)
+	do {
+		r = syscall(SYS_waitid, P_PID, child, &info, WEXITED | __WALL | options, &usage);
+	} while (r < 0 && errno == EINTR);
+	if (r < 0)
 		return -errno;
 	if (info.si_pid == 0)
 		return 0;
 	if (ret)
 		status_fill(&info, &usage, ret);
 	return 1;
+}
+
+int sweep_peek(pid_t child, struct exit_status *ret) {
+	return wait_child(child, WNOHANG | WNOWAIT, ret);
+}
+
+int sweep_reap(pid_t child, struct exit_status *ret) {
+	int r = wait_child(child, 0, ret);
+
+	return r < 0 ? error_trace(r) : 0;
 }
 
 int sweep_peek_stop(pid_t child) {
@@ -83,10 +98,8 @@ static size_t sweep_round(const pid_t *children, size_t n) {
 	for (size_t i = 0; i < n; i++)
 		(void)sweep_kill(children[i]);
 	for (size_t i = 0; i < n; i++)
-		if (sweep_peek(children[i], NULL) != 0) {
-			(void)process_reap(children[i], NULL);
+		if (sweep_peek(children[i], NULL) == 1 && sweep_reap(children[i], NULL) == 0)
 			n_reaped++;
-		}
 	return n_reaped;
 }
 

@@ -127,6 +127,21 @@ static void handle_hello(struct zygote *zygote, const struct message *message,
 	zygote_answer(zygote);
 }
 
+/* All blocked but what a fault raises: a handler of the image must not run between two forks. */
+static int zygote_signals(struct zygote *zygote) {
+	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS };
+	sigset_t blocked, child;
+
+	(void)sigfillset(&blocked);
+	for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++)
+		(void)sigdelset(&blocked, faults[i]);
+	(void)sigprocmask(SIG_SETMASK, &blocked, NULL);
+	(void)sigemptyset(&child);
+	(void)sigaddset(&child, SIGCHLD);
+	zygote->signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+	return zygote->signals < 0 ? error_origin(-errno) : 0;
+}
+
 static bool cells_are_usable(int fd) {
 	struct stat status;
 
@@ -143,10 +158,17 @@ static void handle_load(struct zygote *zygote, const struct message *message,
 	}
 	zygote->cells = frame->descriptors[0];
 	frame->n_descriptors = 0;
-	if (preload_run(zygote, &message->load))
-		zygote->state = ZYGOTE_SERVING;
-	else
+	if (!preload_run(zygote, &message->load)) {
 		zygote_end(zygote, LOG_WARNING, "the image is refused");
+		return;
+	}
+	/* All that can fail comes before the answer. */
+	if (zygote_signals(zygote) < 0 || lifeline_disarm(ZYGOTE_LIFELINE) < 0) {
+		zygote_end(zygote, LOG_ERROR, "cannot serve");
+		return;
+	}
+	zygote->state = ZYGOTE_SERVING;
+	zygote_answer(zygote);
 }
 
 static void handle_spawn(struct zygote *zygote, const struct message *message,
@@ -267,26 +289,7 @@ static void zygote_turn(struct zygote *zygote) {
 		zygote_end(zygote, LOG_INFO, "drained");
 }
 
-/* All blocked but what a fault raises: a handler of the image must not run between two forks. */
-static int zygote_signals(struct zygote *zygote) {
-	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS };
-	sigset_t blocked, child;
-
-	(void)sigfillset(&blocked);
-	for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++)
-		(void)sigdelset(&blocked, faults[i]);
-	(void)sigprocmask(SIG_SETMASK, &blocked, NULL);
-	(void)sigemptyset(&child);
-	(void)sigaddset(&child, SIGCHLD);
-	zygote->signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
-	return zygote->signals < 0 ? error_origin(-errno) : 0;
-}
-
 static void zygote_serve(struct zygote *zygote) {
-	if (zygote_signals(zygote) < 0 || lifeline_disarm(ZYGOTE_LIFELINE) < 0) {
-		zygote_end(zygote, LOG_ERROR, "cannot serve");
-		return;
-	}
 	while (!zygote->ending)
 		zygote_turn(zygote);
 }

@@ -142,8 +142,8 @@ struct wf_context {
 	const int *descriptors; /* extra ones, see wf_descriptor(); duplicated at submit */
 	size_t n_descriptors;   /* at most WF_MAX_DESCRIPTORS */
 	const struct wf_rlimit *rlimits;
-	size_t n_rlimits; /* at most 16 */
-	int nice; /* added to the worker's; a reused worker that may not take it back is recycled */
+	size_t n_rlimits;     /* at most 16 */
+	int nice;             /* added to the worker's; a reused worker is recycled afterwards */
 	const unsigned *cpus; /* CPU numbers; none: the worker's own affinity */
 	size_t n_cpus;        /* at most WF_MAX_CPUS */
 };

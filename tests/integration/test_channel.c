@@ -25,24 +25,27 @@ static void check_abuse(int regime, const char *script) {
 	pool_close(executor);
 }
 
-START_TEST(test_task_closes_its_channel_and_returns)
-{ check_abuse(_i, "close_channel"); }
+START_TEST(test_task_closes_its_channel_and_returns) {
+	check_abuse(_i, "close_channel");
+}
 END_TEST
 
-START_TEST(test_task_closes_its_channel_and_hangs)
-{ check_abuse(_i, "deaf; close_channel; hang"); }
+START_TEST(test_task_closes_its_channel_and_hangs) {
+	check_abuse(_i, "deaf; close_channel; hang");
+}
 END_TEST
 
-START_TEST(test_task_floods_its_channel_with_garbage)
-{ check_abuse(_i, "flood_channel garbage; hang"); }
+START_TEST(test_task_floods_its_channel_with_garbage) {
+	check_abuse(_i, "flood_channel garbage; hang");
+}
 END_TEST
 
-START_TEST(test_task_floods_its_channel_with_nothing)
-{ check_abuse(_i, "flood_channel empty; hang"); }
+START_TEST(test_task_floods_its_channel_with_nothing) {
+	check_abuse(_i, "flood_channel empty; hang");
+}
 END_TEST
 
-START_TEST(test_tasks_after_the_abuser_run_elsewhere)
-{
+START_TEST(test_tasks_after_the_abuser_run_elsewhere) {
 	struct wf_executor_options options = pool_options(_i);
 	struct wf_future *abuser, *next[4];
 	struct wf_executor *executor;

@@ -64,8 +64,7 @@ static struct wf_executor *open_one_worker(int regime, const struct wf_context *
 static const char *const one[] = { "WF_TEST_ONE=1", "WF_TEST_EMPTY=", NULL };
 static const char *const two[] = { "WF_TEST_TWO=two = 2", NULL };
 
-START_TEST(test_environment_of_a_task)
-{
+START_TEST(test_environment_of_a_task) {
 	const struct wf_context added = WF_CONTEXT(.environment = one);
 	struct wf_executor *executor = open_one_worker(_i, NULL);
 
@@ -79,8 +78,7 @@ START_TEST(test_environment_of_a_task)
 }
 END_TEST
 
-START_TEST(test_environment_cleared)
-{
+START_TEST(test_environment_cleared) {
 	const struct wf_context cleared = WF_CONTEXT(.clear_environment = true);
 	const struct wf_context replaced =
 	    WF_CONTEXT(.clear_environment = true, .environment = two);
@@ -97,8 +95,7 @@ START_TEST(test_environment_cleared)
 END_TEST
 
 /* A value that the worker has is replaced, and put back. */
-START_TEST(test_environment_replaces_and_is_put_back)
-{
+START_TEST(test_environment_replaces_and_is_put_back) {
 	static const char *const other[] = { "WF_TEST_HOME=task", NULL };
 	const struct wf_context context = WF_CONTEXT(.environment = other);
 
@@ -113,8 +110,7 @@ START_TEST(test_environment_replaces_and_is_put_back)
 END_TEST
 
 /* A task's own context replaces the executor's as a whole. */
-START_TEST(test_context_of_the_executor)
-{
+START_TEST(test_context_of_the_executor) {
 	const char *const scratch = fixture_scratch();
 	const struct wf_context common =
 	    WF_CONTEXT(.environment = one, .directory = scratch, .set_umask = true, .umask = 0037);
@@ -133,8 +129,7 @@ START_TEST(test_context_of_the_executor)
 }
 END_TEST
 
-START_TEST(test_malformed_environment_is_refused)
-{
+START_TEST(test_malformed_environment_is_refused) {
 	static const char *const bad[] = { "NOEQUALS", NULL }, *const unnamed[] = { "=x", NULL };
 	const struct wf_context first = WF_CONTEXT(.environment = bad);
 	const struct wf_context second = WF_CONTEXT(.environment = unnamed);
@@ -150,8 +145,7 @@ END_TEST
 
 /* --- directory and umask --- */
 
-START_TEST(test_directory_of_a_task)
-{
+START_TEST(test_directory_of_a_task) {
 	const char *const scratch = fixture_scratch();
 	const struct wf_context context = WF_CONTEXT(.directory = scratch);
 	char here[4096];
@@ -166,8 +160,7 @@ START_TEST(test_directory_of_a_task)
 }
 END_TEST
 
-START_TEST(test_missing_directory_does_not_start)
-{
+START_TEST(test_missing_directory_does_not_start) {
 	const struct wf_context context = WF_CONTEXT(.directory = "/nonexistent/warmfork");
 	struct wf_executor *executor = open_one_worker(_i, NULL);
 
@@ -182,8 +175,7 @@ START_TEST(test_missing_directory_does_not_start)
 }
 END_TEST
 
-START_TEST(test_umask_of_a_task)
-{
+START_TEST(test_umask_of_a_task) {
 	const mode_t mine = umask(0);
 	const struct wf_context zero_mask = WF_CONTEXT(.set_umask = true, .umask = 0);
 	const struct wf_context strict = WF_CONTEXT(.set_umask = true, .umask = 0777);
@@ -210,8 +202,7 @@ static int pipe_with(const char *text) {
 	return ends[0];
 }
 
-START_TEST(test_descriptors_arrive_in_order)
-{
+START_TEST(test_descriptors_arrive_in_order) {
 	const int descriptors[] = { pipe_with("first,"), pipe_with("second,"), pipe_with("third") };
 	const struct wf_context context =
 	    WF_CONTEXT(.descriptors = descriptors, .n_descriptors = N_OF(descriptors));
@@ -229,8 +220,7 @@ START_TEST(test_descriptors_arrive_in_order)
 }
 END_TEST
 
-START_TEST(test_as_many_descriptors_as_allowed)
-{
+START_TEST(test_as_many_descriptors_as_allowed) {
 	int descriptors[WF_MAX_DESCRIPTORS + 1];
 	struct wf_context context =
 	    WF_CONTEXT(.descriptors = descriptors, .n_descriptors = WF_MAX_DESCRIPTORS);
@@ -258,8 +248,7 @@ START_TEST(test_as_many_descriptors_as_allowed)
 }
 END_TEST
 
-START_TEST(test_bad_descriptor_is_refused)
-{
+START_TEST(test_bad_descriptor_is_refused) {
 	const int closed = pipe_with("");
 	const int negative[] = { -1 }, unused[] = { closed };
 	const struct wf_context first = WF_CONTEXT(.descriptors = negative, .n_descriptors = 1);
@@ -281,8 +270,7 @@ START_TEST(test_bad_descriptor_is_refused)
 }
 END_TEST
 
-START_TEST(test_standard_input)
-{
+START_TEST(test_standard_input) {
 	struct wf_context context =
 	    WF_CONTEXT(.standard_input = { .mode = WF_STDIO_DESCRIPTOR,
 					   .descriptor = pipe_with("to be read") });
@@ -317,8 +305,7 @@ static struct rlimit limit_in(struct wf_executor *executor, int resource,
 	return limit;
 }
 
-START_TEST(test_soft_limits_of_a_task)
-{
+START_TEST(test_soft_limits_of_a_task) {
 	static const struct wf_rlimit limits[] = { { RLIMIT_CORE, 0 },
 						   { RLIMIT_NOFILE, 99 },
 						   { RLIMIT_FSIZE, UINT64_MAX } };
@@ -341,8 +328,7 @@ START_TEST(test_soft_limits_of_a_task)
 }
 END_TEST
 
-START_TEST(test_nonsense_limits_are_refused)
-{
+START_TEST(test_nonsense_limits_are_refused) {
 	struct wf_rlimit limits[17] = { { .resource = -1 } };
 	struct wf_context context = WF_CONTEXT(.rlimits = limits, .n_rlimits = 1);
 	struct wf_executor *executor = open_one_worker(_i, NULL);
@@ -361,8 +347,7 @@ START_TEST(test_nonsense_limits_are_refused)
 END_TEST
 
 /* Nice is not to be had back without privilege, so a reused worker leaves. */
-START_TEST(test_nice_of_a_task)
-{
+START_TEST(test_nice_of_a_task) {
 	const struct wf_context context = WF_CONTEXT(.nice = 3);
 	struct wf_executor *executor = open_one_worker(_i, NULL);
 	const int before = number_in(executor, "nice", NULL);
@@ -388,8 +373,7 @@ static cpu_set_t cpus_in(struct wf_executor *executor, const struct wf_context *
 	return set;
 }
 
-START_TEST(test_cpus_of_a_task)
-{
+START_TEST(test_cpus_of_a_task) {
 	cpu_set_t mine;
 	unsigned last = 0;
 
@@ -412,8 +396,7 @@ END_TEST
 
 /* --- the struct itself --- */
 
-START_TEST(test_context_struct_of_a_wrong_size)
-{
+START_TEST(test_context_struct_of_a_wrong_size) {
 	struct wf_context context = { 0 };
 	struct wf_executor *executor = open_one_worker(_i, NULL);
 

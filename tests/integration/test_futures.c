@@ -15,8 +15,7 @@ static const int zero, seven = 7, killing = SIGKILL;
 /* --- the defects that other pools have --- */
 
 /* Cancel a queued task, then crash a worker: all futures resolve (this hangs loky). */
-START_TEST(test_cancel_then_crash_resolves_all)
-{
+START_TEST(test_cancel_then_crash_resolves_all) {
 	struct wf_executor *executor = more_open(_i);
 	struct cord cords[2];
 	struct wf_future *gates[2], *queued[6];
@@ -63,8 +62,7 @@ static void warm_up(struct wf_executor *executor, pid_t pids[2]) {
 }
 
 /* A stopped idle worker blocks nobody (this blocks loky): `_i` is hand_ahead, 0 the default. */
-START_TEST(test_stopped_idle_worker_blocks_nobody)
-{
+START_TEST(test_stopped_idle_worker_blocks_nobody) {
 	struct wf_executor_options options = more_options(REUSED);
 	struct wf_future *futures[20];
 
@@ -107,8 +105,7 @@ static void hear(struct wf_future *future, const struct wf_outcome *outcome, voi
 	sem_post(&heard->event);
 }
 
-START_TEST(test_callback_hears_result_failure_and_crash)
-{
+START_TEST(test_callback_hears_result_failure_and_crash) {
 	static const struct {
 		const char *function;
 		const void *input;
@@ -136,8 +133,7 @@ START_TEST(test_callback_hears_result_failure_and_crash)
 }
 END_TEST
 
-START_TEST(test_callback_of_cancelled_runs_in_cancelling_thread)
-{
+START_TEST(test_callback_of_cancelled_runs_in_cancelling_thread) {
 	struct wf_executor_options options = more_options(_i);
 	struct cord cord;
 	struct heard heard;
@@ -162,8 +158,7 @@ START_TEST(test_callback_of_cancelled_runs_in_cancelling_thread)
 }
 END_TEST
 
-START_TEST(test_callback_added_late_runs_at_once)
-{
+START_TEST(test_callback_added_late_runs_at_once) {
 	struct wf_executor *executor = more_open(_i);
 	struct wf_future *future = pool_call(executor, "echo", "x");
 	struct heard heard;
@@ -205,8 +200,7 @@ static void chain_link(struct wf_future *future, const struct wf_outcome *outcom
 }
 
 /* Each callback frees its own future and submits the next. */
-START_TEST(test_callback_submits_chains_of_100)
-{
+START_TEST(test_callback_submits_chains_of_100) {
 	struct chain chains[3];
 	struct wf_executor *executor = more_open(_i);
 
@@ -242,8 +236,7 @@ static void take_turn(struct wf_future *future, const struct wf_outcome *outcome
 	sem_post(&turn->all->event);
 }
 
-START_TEST(test_callbacks_run_in_the_order_added)
-{
+START_TEST(test_callbacks_run_in_the_order_added) {
 	struct turn turns[5];
 	struct wf_executor *executor = more_open(_i);
 	struct cord cord;
@@ -293,8 +286,7 @@ static void wait_in_callback(struct wf_future *future, const struct wf_outcome *
 
 /* Waiting in a callback would wait for the thread that runs it: refused, unless nothing is left to
  * wait for. */
-START_TEST(test_waiting_in_callback_is_refused)
-{
+START_TEST(test_waiting_in_callback_is_refused) {
 	struct wf_executor *executor = more_open(_i);
 	struct waiter waiter = { .executor = executor };
 	struct cord cords[2];
@@ -343,8 +335,7 @@ static void meddle(struct wf_future *future, const struct wf_outcome *outcome, v
 	sem_post(&meddler->event);
 }
 
-START_TEST(test_callback_may_cancel_kill_and_listen)
-{
+START_TEST(test_callback_may_cancel_kill_and_listen) {
 	struct wf_executor *executor = more_open(_i);
 	struct meddler meddler = { 0 };
 	struct cord cords[2];
@@ -383,8 +374,7 @@ END_TEST
 
 /* --- owners --- */
 
-START_TEST(test_future_freed_early_still_calls_back)
-{
+START_TEST(test_future_freed_early_still_calls_back) {
 	struct wf_executor *executor = more_open(_i);
 	struct cord cord;
 	struct heard heard;
@@ -402,8 +392,7 @@ START_TEST(test_future_freed_early_still_calls_back)
 }
 END_TEST
 
-START_TEST(test_fire_and_forget_runs)
-{
+START_TEST(test_fire_and_forget_runs) {
 	struct wf_executor *executor = more_open(_i);
 	struct cord cord;
 
@@ -420,8 +409,7 @@ START_TEST(test_fire_and_forget_runs)
 }
 END_TEST
 
-START_TEST(test_outcome_outlives_the_executor_and_other_owners)
-{
+START_TEST(test_outcome_outlives_the_executor_and_other_owners) {
 	struct wf_executor *executor = more_open(_i);
 	struct wf_future *future = pool_call(executor, "echo", "kept");
 
@@ -437,8 +425,7 @@ END_TEST
 
 /* --- states --- */
 
-START_TEST(test_states_and_what_each_allows)
-{
+START_TEST(test_states_and_what_each_allows) {
 	struct wf_executor_options options = more_options(_i);
 	struct cord cord;
 
@@ -477,8 +464,7 @@ START_TEST(test_states_and_what_each_allows)
 END_TEST
 
 /* Killing what has not started is a cancel. */
-START_TEST(test_kill_of_pending_cancels)
-{
+START_TEST(test_kill_of_pending_cancels) {
 	struct wf_executor_options options = more_options(_i);
 	struct cord cord;
 
@@ -499,8 +485,7 @@ START_TEST(test_kill_of_pending_cancels)
 }
 END_TEST
 
-START_TEST(test_outcome_tells_the_circumstances)
-{
+START_TEST(test_outcome_tells_the_circumstances) {
 	struct wf_executor *executor = more_open(_i);
 	struct wf_future *future = pool_call(executor, "where", "");
 	const struct wf_outcome *outcome = pool_wait(future);

@@ -74,8 +74,7 @@ static void fetch_all_in_any_order(struct wf_map *map, const struct inputs *inpu
 }
 
 /* Chunks and windows of many sizes, in both orders; 0 is the default. */
-START_TEST(test_map_gives_each_result_once)
-{
+START_TEST(test_map_gives_each_result_once) {
 	static const struct wf_map_options variants[] = {
 		{ .size = sizeof(struct wf_map_options) },
 		{ .size = sizeof(struct wf_map_options), .as_completed = true },
@@ -104,8 +103,7 @@ START_TEST(test_map_gives_each_result_once)
 }
 END_TEST
 
-START_TEST(test_map_of_nothing_ends_at_once)
-{
+START_TEST(test_map_of_nothing_ends_at_once) {
 	static const struct wf_map_options window = { .size = sizeof(struct wf_map_options),
 						      .window = 3 };
 	struct wf_executor *executor = more_open(_i);
@@ -118,8 +116,7 @@ START_TEST(test_map_of_nothing_ends_at_once)
 END_TEST
 
 /* Element 5 fails with its number; `_i` counts through regimes and both orders. */
-START_TEST(test_map_element_fails_alone)
-{
+START_TEST(test_map_element_fails_alone) {
 	const struct wf_map_options options =
 	    WF_MAP_OPTIONS(.as_completed = _i / 2 > 0, .chunk = 4);
 	const struct wf_task task = WF_TASK(.function = "fail");
@@ -150,8 +147,7 @@ START_TEST(test_map_element_fails_alone)
 END_TEST
 
 /* One element kills its worker in the middle of a chunk: its neighbours still return. */
-START_TEST(test_map_element_crashes_alone)
-{
+START_TEST(test_map_element_crashes_alone) {
 	const struct wf_map_options options = WF_MAP_OPTIONS(.chunk = 8);
 	const struct wf_task task = WF_TASK(.function = "maybe_die");
 	struct wf_executor *executor = more_open(_i);
@@ -206,8 +202,7 @@ static void blocked_close(struct blocked *blocked) {
 	pool_close(blocked->executor);
 }
 
-START_TEST(test_map_freed_early_cancels_the_rest)
-{
+START_TEST(test_map_freed_early_cancels_the_rest) {
 	struct blocked blocked;
 
 	blocked_open(&blocked, _i);
@@ -220,8 +215,7 @@ START_TEST(test_map_freed_early_cancels_the_rest)
 }
 END_TEST
 
-START_TEST(test_map_window_bounds_what_is_submitted)
-{
+START_TEST(test_map_window_bounds_what_is_submitted) {
 	const struct wf_map_options options = WF_MAP_OPTIONS(.window = 5);
 	struct blocked blocked;
 
@@ -234,8 +228,7 @@ START_TEST(test_map_window_bounds_what_is_submitted)
 }
 END_TEST
 
-START_TEST(test_map_next_gives_up_in_time)
-{
+START_TEST(test_map_next_gives_up_in_time) {
 	struct blocked blocked;
 	const struct wf_outcome *outcome = NULL;
 
@@ -268,8 +261,7 @@ static void next_in_callback(struct wf_future *future, const struct wf_outcome *
 	sem_post(&forbidden->event);
 }
 
-START_TEST(test_map_next_in_callback_is_refused)
-{
+START_TEST(test_map_next_in_callback_is_refused) {
 	struct blocked blocked;
 	struct forbidden forbidden = { .r = 0 };
 
@@ -288,8 +280,7 @@ START_TEST(test_map_next_in_callback_is_refused)
 END_TEST
 
 /* Everything resolves, also through a queue that has less room than the map has elements. */
-START_TEST(test_map_through_a_short_queue)
-{
+START_TEST(test_map_through_a_short_queue) {
 	struct wf_executor_options options = more_options(_i);
 	struct inputs inputs;
 
@@ -301,8 +292,7 @@ START_TEST(test_map_through_a_short_queue)
 }
 END_TEST
 
-START_TEST(test_map_of_a_closed_executor)
-{
+START_TEST(test_map_of_a_closed_executor) {
 	const struct wf_task task = WF_TASK(.function = "echo");
 	struct wf_executor *executor = more_open(_i);
 	struct inputs inputs;

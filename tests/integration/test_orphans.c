@@ -133,6 +133,29 @@ START_TEST(test_host_killed_while_tasks_run) {
 }
 END_TEST
 
+START_TEST(test_host_killed_while_its_pool_is_stopped) {
+	host_start("running", NULL);
+	host_await_ready();
+	for (size_t i = 0; i < pool.n; i++) {
+		if (pool.items[i].pid != host.keeper)
+			ck_assert_int_eq(kill(pool.items[i].pid, SIGSTOP), 0);
+	}
+	host_kill();
+	check_pool_is_gone();
+	host_close();
+}
+END_TEST
+
+START_TEST(test_host_killed_together_with_the_keeper) {
+	host_start("running", NULL);
+	host_await_ready();
+	ck_assert_int_eq(kill(host.keeper, SIGKILL), 0);
+	host_kill();
+	check_pool_is_gone();
+	host_close();
+}
+END_TEST
+
 START_TEST(test_host_killed_with_a_forked_child_of_its_own) {
 	siginfo_t info;
 
@@ -210,6 +233,8 @@ int main(void) {
 
 	tcase_add_test(story, test_host_killed_while_idle);
 	tcase_add_test(story, test_host_killed_while_tasks_run);
+	tcase_add_test(story, test_host_killed_while_its_pool_is_stopped);
+	tcase_add_test(story, test_host_killed_together_with_the_keeper);
 	tcase_add_test(story, test_host_killed_with_a_forked_child_of_its_own);
 	tcase_add_test(story, test_host_killed_while_the_preload_hangs);
 	tcase_add_test(story, test_host_executes_something_else);

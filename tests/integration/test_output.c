@@ -40,8 +40,7 @@ static void expect_letters(const struct wf_capture *stream, size_t from, size_t 
 	ck_assert_int_eq(stream->data[size], '\0');
 }
 
-START_TEST(test_capture_keeps_the_streams_apart)
-{
+START_TEST(test_capture_keeps_the_streams_apart) {
 	struct wf_executor *executor = pool_open_regime(_i);
 	const struct wf_context context = capture(0, WF_OVERFLOW_TRUNCATE);
 	struct wf_future *future = call_with(executor, "out hello; err oops; echo x", &context);
@@ -55,8 +54,7 @@ START_TEST(test_capture_keeps_the_streams_apart)
 }
 END_TEST
 
-START_TEST(test_capture_has_what_stdio_buffered_once)
-{
+START_TEST(test_capture_has_what_stdio_buffered_once) {
 	struct wf_executor *executor = pool_open_regime(_i);
 	const struct wf_context context = capture(0, WF_OVERFLOW_TRUNCATE);
 
@@ -71,8 +69,7 @@ START_TEST(test_capture_has_what_stdio_buffered_once)
 }
 END_TEST
 
-START_TEST(test_capture_is_empty_unless_asked_for)
-{
+START_TEST(test_capture_is_empty_unless_asked_for) {
 	struct wf_executor *executor = pool_open_regime(_i);
 	const struct wf_context captured = capture(0, WF_OVERFLOW_TRUNCATE);
 	const struct wf_context null = WF_CONTEXT(.standard_output = { .mode = WF_STDIO_NULL });
@@ -90,8 +87,7 @@ START_TEST(test_capture_is_empty_unless_asked_for)
 }
 END_TEST
 
-START_TEST(test_truncated_output_keeps_its_end)
-{
+START_TEST(test_truncated_output_keeps_its_end) {
 	struct wf_executor *executor = pool_open_regime(_i);
 	const struct wf_context context = capture(1000, WF_OVERFLOW_TRUNCATE);
 	struct wf_future *future = call_with(executor, "spam 1 300000; spam 2 1000", &context);
@@ -107,8 +103,7 @@ START_TEST(test_truncated_output_keeps_its_end)
 }
 END_TEST
 
-START_TEST(test_output_limit_ends_the_task)
-{
+START_TEST(test_output_limit_ends_the_task) {
 	struct wf_executor *executor = pool_open_regime(_i);
 	const struct wf_context context = capture(1000, WF_OVERFLOW_KILL);
 	struct wf_future *future = call_with(executor, "spam 2 10000000; hang", &context);
@@ -124,8 +119,7 @@ START_TEST(test_output_limit_ends_the_task)
 }
 END_TEST
 
-START_TEST(test_grandchild_with_the_pipes_delays_nothing)
-{
+START_TEST(test_grandchild_with_the_pipes_delays_nothing) {
 	struct wf_executor *executor = pool_open_regime(_i);
 	static struct watch watch;
 	struct wf_future *future;
@@ -176,8 +170,7 @@ static void expect_read(int fd, const char *text) {
 	ck_assert_str_eq(buffer, text);
 }
 
-START_TEST(test_stdin_from_a_descriptor)
-{
+START_TEST(test_stdin_from_a_descriptor) {
 	struct wf_executor *executor = pool_open_regime(_i);
 	const struct wf_context context = WF_CONTEXT(.standard_input = {
 							 .mode = WF_STDIO_DESCRIPTOR,
@@ -192,8 +185,7 @@ START_TEST(test_stdin_from_a_descriptor)
 }
 END_TEST
 
-START_TEST(test_stdin_is_empty_by_default)
-{
+START_TEST(test_stdin_is_empty_by_default) {
 	struct wf_executor *executor = pool_open_regime(_i);
 	const struct wf_context null = WF_CONTEXT(.standard_input = { .mode = WF_STDIO_NULL });
 	struct wf_future *future = call_with(executor, "cat", &null);
@@ -207,8 +199,7 @@ START_TEST(test_stdin_is_empty_by_default)
 }
 END_TEST
 
-START_TEST(test_output_to_a_descriptor)
-{
+START_TEST(test_output_to_a_descriptor) {
 	struct wf_executor *executor = pool_open_regime(_i);
 	struct wf_future *future;
 	int ends[2];
@@ -228,8 +219,7 @@ START_TEST(test_output_to_a_descriptor)
 }
 END_TEST
 
-START_TEST(test_output_inherits_what_the_host_had_at_open)
-{
+START_TEST(test_output_inherits_what_the_host_had_at_open) {
 	struct wf_executor *executor;
 	struct wf_future *future;
 	int ends[2], saved = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
@@ -249,8 +239,7 @@ START_TEST(test_output_inherits_what_the_host_had_at_open)
 }
 END_TEST
 
-START_TEST(test_bad_descriptor_is_refused_at_submit)
-{
+START_TEST(test_bad_descriptor_is_refused_at_submit) {
 	struct wf_executor *executor = pool_open_regime(_i);
 	const struct wf_context context =
 	    WF_CONTEXT(.standard_input = { .mode = WF_STDIO_DESCRIPTOR, .descriptor = -1 });

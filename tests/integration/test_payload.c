@@ -32,8 +32,7 @@ static void *pattern(size_t size, uint64_t seed) {
 	return data;
 }
 
-START_TEST(test_copied_arguments_of_all_sizes)
-{
+START_TEST(test_copied_arguments_of_all_sizes) {
 	struct wf_executor *executor = more_open(_i);
 
 	for (size_t i = 0; i < N_OF(sizes); i++) {
@@ -49,8 +48,7 @@ START_TEST(test_copied_arguments_of_all_sizes)
 END_TEST
 
 /* All queued at once: small and large ones share a channel and its frames. */
-START_TEST(test_arguments_of_all_sizes_handed_ahead)
-{
+START_TEST(test_arguments_of_all_sizes_handed_ahead) {
 	struct wf_executor_options options = more_options(_i);
 	struct wf_future *futures[3 * N_OF(sizes)];
 	void *data = pattern((size_t)2 << 20, 1);
@@ -68,8 +66,7 @@ START_TEST(test_arguments_of_all_sizes_handed_ahead)
 }
 END_TEST
 
-START_TEST(test_echo_of_all_sizes)
-{
+START_TEST(test_echo_of_all_sizes) {
 	struct wf_executor *executor = more_open(_i);
 
 	for (size_t i = 0; i < N_OF(sizes); i++) {
@@ -101,8 +98,7 @@ static void expect_filled(struct wf_executor *executor, size_t size, uint64_t se
 	free(data);
 }
 
-START_TEST(test_result_buffers_of_all_sizes)
-{
+START_TEST(test_result_buffers_of_all_sizes) {
 	struct wf_executor *executor = more_open(_i);
 
 	for (size_t i = 0; i < N_OF(sizes); i++)
@@ -120,8 +116,7 @@ static struct wf_buffer *filled_buffer(size_t size, uint64_t seed) {
 	return buffer;
 }
 
-START_TEST(test_buffers_of_all_sizes)
-{
+START_TEST(test_buffers_of_all_sizes) {
 	struct wf_executor *executor = more_open(_i);
 
 	for (size_t i = 0; i < N_OF(sizes); i++) {
@@ -140,8 +135,7 @@ START_TEST(test_buffers_of_all_sizes)
 END_TEST
 
 /* A buffer stays the caller's when the submit fails, and goes with a task that is cancelled. */
-START_TEST(test_buffer_of_refused_and_cancelled_task)
-{
+START_TEST(test_buffer_of_refused_and_cancelled_task) {
 	struct wf_executor_options options = more_options(_i);
 	struct wf_buffer *buffer = filled_buffer(100000, 1);
 	struct wf_future *refused = NULL;
@@ -170,8 +164,7 @@ END_TEST
 
 /* The descriptors return to their count when the pool has closed: the fixture looks. While it is
  * open the count is steady only with reused workers, whose channels stay. */
-START_TEST(test_huge_argument_copied)
-{
+START_TEST(test_huge_argument_copied) {
 	struct wf_executor_options options = more_options(_i);
 
 	options.workers = 1;
@@ -187,8 +180,7 @@ START_TEST(test_huge_argument_copied)
 }
 END_TEST
 
-START_TEST(test_huge_argument_in_a_buffer)
-{
+START_TEST(test_huge_argument_in_a_buffer) {
 	struct wf_executor_options options = more_options(REUSED);
 
 	options.workers = 1;
@@ -208,8 +200,7 @@ START_TEST(test_huge_argument_in_a_buffer)
 }
 END_TEST
 
-START_TEST(test_huge_result)
-{
+START_TEST(test_huge_result) {
 	struct wf_executor_options options = more_options(REUSED);
 
 	options.workers = 1;
@@ -224,8 +215,7 @@ START_TEST(test_huge_result)
 END_TEST
 
 /* A result that was seen stays when the executor has gone. */
-START_TEST(test_large_result_outlives_the_executor)
-{
+START_TEST(test_large_result_outlives_the_executor) {
 	const struct toy_fill wish = { .size = 1 << 20, .seed = 5 };
 	struct wf_executor *executor = more_open(_i);
 	struct wf_future *future = more_call(executor, "fill", &wish, sizeof wish);
@@ -240,8 +230,7 @@ START_TEST(test_large_result_outlives_the_executor)
 }
 END_TEST
 
-START_TEST(test_too_large_is_refused)
-{
+START_TEST(test_too_large_is_refused) {
 	struct wf_executor *executor = more_open(_i);
 	struct wf_buffer *buffer = NULL;
 	struct wf_future *future = NULL;

@@ -220,7 +220,6 @@ START_TEST(test_idle_workers_leave_all_but_the_minimum) {
 	}
 	crowd_dismiss(&crowd);
 	const int last = await_last(pidfds, 3);
-	fprintf(stderr,"DBG %u forks %u timeouts %u idle\n",(unsigned)pool_statistics(executor).forks,(unsigned)pool_statistics(executor).worker_idle_timeouts,pool_statistics(executor).idle);
 	pool_await(executor, two_left);
 	ck_assert_int_ge(last, 0);
 	ck_assert_uint_eq(more_where(executor).worker_id, crowd.places[last].worker_id);

@@ -213,7 +213,7 @@ START_TEST(test_ten_threads_with_equal_options_share_one_pool) {
 	const struct wf_executor_options options = more_options(_i);
 	struct wf_executor *held = share(&options, NULL);
 
-	ck_assert_int_eq(share_from_ten_threads(&options, 1, 10), N_THREADS * 10);
+	ck_assert_int_eq(share_from_ten_threads(&options, 1, 10), (intmax_t)N_THREADS * 10);
 	ck_assert_uint_eq(pool_statistics(held).keeper_starts, 1);
 	end_sharing(held);
 }
@@ -249,7 +249,8 @@ START_TEST(test_ten_threads_resize_as_they_share) {
 		options[i].workers = (int)i + 1;
 	}
 	struct wf_executor *held = share(&options[0], NULL);
-	ck_assert_int_eq(share_from_ten_threads(options, N_OF(options), 10), N_THREADS * 10);
+	ck_assert_int_eq(share_from_ten_threads(options, N_OF(options), 10),
+			 (intmax_t)N_THREADS * 10);
 	end_sharing(held);
 }
 END_TEST

@@ -42,8 +42,7 @@ static void scene_close(struct scene *scene) {
 	pool_close(scene->executor);
 }
 
-START_TEST(test_first_completed_returns_with_the_first)
-{
+START_TEST(test_first_completed_returns_with_the_first) {
 	struct scene scene;
 
 	scene_open(&scene, _i);
@@ -57,8 +56,7 @@ START_TEST(test_first_completed_returns_with_the_first)
 }
 END_TEST
 
-START_TEST(test_first_completed_counts_what_had_finished)
-{
+START_TEST(test_first_completed_counts_what_had_finished) {
 	struct scene scene;
 
 	scene_open(&scene, _i);
@@ -69,8 +67,7 @@ START_TEST(test_first_completed_counts_what_had_finished)
 }
 END_TEST
 
-START_TEST(test_first_failure_ignores_what_returned)
-{
+START_TEST(test_first_failure_ignores_what_returned) {
 	struct scene scene;
 
 	scene_open(&scene, _i);
@@ -85,8 +82,7 @@ START_TEST(test_first_failure_ignores_what_returned)
 }
 END_TEST
 
-START_TEST(test_first_failure_returns_with_a_failure)
-{
+START_TEST(test_first_failure_returns_with_a_failure) {
 	struct scene scene;
 
 	scene_open(&scene, _i);
@@ -100,8 +96,7 @@ START_TEST(test_first_failure_returns_with_a_failure)
 }
 END_TEST
 
-START_TEST(test_first_failure_returns_when_none_fails)
-{
+START_TEST(test_first_failure_returns_when_none_fails) {
 	struct scene scene;
 
 	scene_open(&scene, _i);
@@ -113,8 +108,7 @@ START_TEST(test_first_failure_returns_when_none_fails)
 }
 END_TEST
 
-START_TEST(test_all_completed_waits_for_the_last)
-{
+START_TEST(test_all_completed_waits_for_the_last) {
 	struct scene scene;
 
 	scene_open(&scene, _i);
@@ -131,8 +125,7 @@ START_TEST(test_all_completed_waits_for_the_last)
 }
 END_TEST
 
-START_TEST(test_duplicates_are_fine)
-{
+START_TEST(test_duplicates_are_fine) {
 	struct scene scene;
 
 	scene_open(&scene, _i);
@@ -147,8 +140,7 @@ START_TEST(test_duplicates_are_fine)
 }
 END_TEST
 
-START_TEST(test_cancelled_has_completed_and_failed)
-{
+START_TEST(test_cancelled_has_completed_and_failed) {
 	struct scene scene;
 
 	scene_open(&scene, _i);
@@ -162,8 +154,7 @@ START_TEST(test_cancelled_has_completed_and_failed)
 }
 END_TEST
 
-START_TEST(test_futures_of_two_executors)
-{
+START_TEST(test_futures_of_two_executors) {
 	struct scene first, second;
 
 	scene_open(&first, _i);
@@ -179,8 +170,7 @@ START_TEST(test_futures_of_two_executors)
 }
 END_TEST
 
-START_TEST(test_nothing_to_wait_for)
-{
+START_TEST(test_nothing_to_wait_for) {
 	struct wf_future *none[1] = { NULL };
 
 	ck_assert_int_eq(wf_wait(NULL, 0, WF_ALL_COMPLETED, WF_FOREVER), 0);
@@ -209,8 +199,7 @@ static void *watch_future(void *argument) {
 	return NULL;
 }
 
-START_TEST(test_eight_threads_wait_for_one_future)
-{
+START_TEST(test_eight_threads_wait_for_one_future) {
 	struct scene scene;
 	struct watcher watchers[8];
 

@@ -79,6 +79,20 @@ START_TEST(test_zygote_killed_again_and_again) {
 }
 END_TEST
 
+START_TEST(test_silent_zygote_is_replaced) {
+	struct wf_executor_options options = pool_options(_i);
+	struct wf_executor *executor;
+
+	options.zygote_reply_ms = 200;
+	executor = pool_open(&options);
+	ck_assert_int_eq(kill(pool_statistics(executor).zygote_pid, SIGSTOP), 0);
+	pool_check_works(executor);
+	pool_await(executor, second_zygote_serves);
+	ck_assert_uint_eq(pool_statistics(executor).keeper_starts, 1);
+	pool_close(executor);
+}
+END_TEST
+
 #define N_FORKS 120
 
 START_TEST(test_zygote_killed_while_forking) {
@@ -245,6 +259,7 @@ int main(void) {
 	add_for_both(story, test_zygote_killed_while_idle);
 	add_for_both(story, test_zygote_killed_before_the_first_task);
 	add_for_both(story, test_zygote_killed_again_and_again);
+	add_for_both(story, test_silent_zygote_is_replaced);
 	add_for_both(story, test_zygote_killed_while_forking);
 	add_for_both(story, test_running_tasks_outlive_the_zygote);
 	add_for_both(story, test_orphaned_task_can_be_killed);

@@ -3,8 +3,10 @@
  * The toy's steps "dirty", which changes what belongs to the whole process, and "look", which
  * answers all of that as a text: two looks are equal where nothing is left of a task.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -99,6 +101,27 @@ static int dirty_child(void) {
 	return pid < 0;
 }
 
+static int dirty_hard(void) {
+	struct rlimit limit = { .rlim_cur = 50, .rlim_max = 50 };
+
+	return setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static int dirty_nice(void) {
+	return setpriority(PRIO_PROCESS, 0, 5);
+}
+
+static void *linger(void *unused) {
+	(void)unused;
+	toy_hang();
+}
+
+static int dirty_thread(void) {
+	pthread_t thread;
+
+	return pthread_create(&thread, NULL, linger, NULL);
+}
+
 static const struct {
 	const char *name;
 	int (*dirty)(void);
@@ -113,6 +136,9 @@ static const struct {
 	{ "mask", dirty_mask },
 	{ "timer", dirty_timer },
 	{ "child", dirty_child },
+	{ "hard", dirty_hard },
+	{ "nice", dirty_nice },
+	{ "thread", dirty_thread },
 };
 
 static int dirty(struct wf_call *call, const char *argument) {
@@ -180,6 +206,17 @@ static void look_at_files(struct view *view) {
 	}
 }
 
+static size_t count_entries(const char *path) {
+	DIR *directory = opendir(path);
+	size_t n = 0;
+
+	while (directory != NULL && readdir(directory) != NULL)
+		n++;
+	if (directory != NULL)
+		closedir(directory);
+	return n;
+}
+
 static void look_at_limits(struct view *view) {
 	struct rlimit limit;
 	cpu_set_t set;
@@ -196,6 +233,7 @@ static void look_at_limits(struct view *view) {
 			see(view, " %zu", i);
 	}
 	see(view, "\nnice %d\n", getpriority(PRIO_PROCESS, 0));
+	see(view, "threads %zu\n", count_entries("/proc/self/task"));
 }
 
 static void look_at_signals(struct view *view) {

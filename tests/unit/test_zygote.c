@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <warmfork/executor.h>
@@ -313,6 +313,92 @@ START_TEST(test_drain_waits_for_the_last_worker) {
 	(void)fake_expect(&fake, fake.keeper, MESSAGE_ZYGOTE_EXITED);
 	ck_assert(fake.message.zygote_exited.status.exited);
 	ck_assert_int_eq(fake.message.zygote_exited.status.code, 0);
+	fake_close(&fake);
+}
+END_TEST
+
+/* --- refusals ------------------------------------------------------------------------------ */
+
+static const struct {
+	uint32_t min_version, max_version;
+	const char *nonce;
+} greetings[] = {
+	{ PROTOCOL_VERSION_MAX + 1, PROTOCOL_VERSION_MAX + 1, FAKE_NONCE },
+	{ 0, PROTOCOL_VERSION_MIN - 1, FAKE_NONCE },
+	{ PROTOCOL_VERSION_MIN, PROTOCOL_VERSION_MAX, "ffffffffffffffffffffffffffffffff" },
+};
+
+START_TEST(test_greeting_is_refused) {
+	fake_open(&fake, -1);
+	fake_start_zygote(&fake);
+	fake_greet(&fake, greetings[_i].min_version, greetings[_i].max_version,
+		   greetings[_i].nonce);
+	(void)fake_expect(&fake, fake.zygote, MESSAGE_REFUSED);
+	ck_assert_str_ne(fake.message.refused.text, "");
+	fake_expect_end(&fake, fake.zygote);
+	(void)fake_expect(&fake, fake.keeper, MESSAGE_ZYGOTE_EXITED);
+	fake_close(&fake);
+}
+END_TEST
+
+/* Asks for two workers that cannot be had. */
+static void expect_refused_spawn(int error, const char *step) {
+	const struct message_spawn_worker entries[] = { { .worker_id = 71 }, { .worker_id = 72 } };
+	const struct message spawn = { .type = MESSAGE_SPAWN, .spawn = { 7, entries, 2 } };
+	const struct message_spawned *spawned;
+	int one[2], other[2], fds[2];
+
+	ck_assert_int_eq(fd_seqpacket_pair(one), 0);
+	ck_assert_int_eq(fd_seqpacket_pair(other), 0);
+	fds[0] = one[1];
+	fds[1] = other[1];
+	fake_send(&fake, fake.zygote, &spawn, fds, 2);
+	fd_close_all(fds, 2);
+	spawned = &fake_expect(&fake, fake.zygote, MESSAGE_SPAWNED)->spawned;
+	ck_assert_uint_eq(spawned->request, 7);
+	ck_assert_uint_eq(spawned->n_workers, 2);
+	ck_assert_uint_eq(fake.frame.n_descriptors, 0);
+	for (size_t i = 0; i < 2; i++) {
+		ck_assert_uint_eq(spawned->workers[i].worker_id, 71 + i);
+		ck_assert_int_eq(spawned->workers[i].error, error);
+		ck_assert_str_eq(spawned->workers[i].step, step);
+	}
+	/* Nobody else holds the workers' ends. */
+	fake_expect_end(&fake, one[0]);
+	fake_expect_end(&fake, other[0]);
+	fd_close(one[0]);
+	fd_close(other[0]);
+}
+
+START_TEST(test_spawn_without_room_for_descriptors) {
+	struct rlimit limit, none = { .rlim_cur = 4, .rlim_max = 4 };
+	struct fake_worker worker;
+
+	fake_open(&fake, -1);
+	fake_load(&fake, "");
+	ck_assert_int_eq(prlimit(fake.zygote_pid, RLIMIT_NOFILE, NULL, &limit), 0);
+	none.rlim_max = limit.rlim_max;
+	ck_assert_int_eq(prlimit(fake.zygote_pid, RLIMIT_NOFILE, &none, NULL), 0);
+	expect_refused_spawn(EMFILE, "descriptors");
+	ck_assert_int_eq(prlimit(fake.zygote_pid, RLIMIT_NOFILE, &limit, NULL), 0);
+	worker = fake_spawn(&fake, 0);
+	fake_forget(&worker);
+	fake_close(&fake);
+}
+END_TEST
+
+START_TEST(test_spawn_while_draining) {
+	const struct message drain = { .type = MESSAGE_DRAIN };
+	struct fake_worker worker;
+
+	fake_open(&fake, -1);
+	fake_load(&fake, "");
+	worker = fake_spawn(&fake, 0);
+	fake_send(&fake, fake.zygote, &drain, NULL, 0);
+	expect_refused_spawn(ESHUTDOWN, "drain");
+	fake_forget(&worker);
+	(void)expect_exit(&worker, true);
+	fake_expect_end(&fake, fake.zygote);
 	fake_close(&fake);
 }
 END_TEST
@@ -664,6 +750,10 @@ int main(void) {
 	tcase_add_test(test_case, test_end_sweeps_what_a_worker_left);
 	tcase_add_test(test_case, test_stack_is_written_on_request);
 	tcase_add_test(test_case, test_drain_waits_for_the_last_worker);
+	tcase_add_loop_test(test_case, test_greeting_is_refused, 0,
+			    (int)(sizeof greetings / sizeof greetings[0]));
+	tcase_add_test(test_case, test_spawn_without_room_for_descriptors);
+	tcase_add_test(test_case, test_spawn_while_draining);
 	tcase_add_loop_test(test_case, test_image_finding_is_refused_or_waived, 0,
 			    (int)(sizeof findings / sizeof findings[0]));
 	tcase_add_test(test_case, test_image_failures);

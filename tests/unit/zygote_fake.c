@@ -23,8 +23,6 @@
 #include "tests/support/fixture.h"
 #include "zygote/launch.h"
 
-#define NONCE "0123456789abcdef0123456789abcdef"
-
 static const char *const functions[] = {
 	"echo",
 	"crash",
@@ -168,10 +166,10 @@ void fake_close(struct fake *fake) {
 
 /* --- zygote -------------------------------------------------------------------------------- */
 
-static void start_zygote(struct fake *fake) {
+void fake_start_zygote(struct fake *fake) {
 	const struct message start = {
 		.type = MESSAGE_START_ZYGOTE,
-		.start_zygote = { ++fake->generation, IMAGE_MODULE, NONCE, "", 0 },
+		.start_zygote = { ++fake->generation, IMAGE_MODULE, FAKE_NONCE, "", 0 },
 	};
 	const struct message *message;
 	int pair[2], pipes[2], fds[2];
@@ -194,8 +192,14 @@ static void start_zygote(struct fake *fake) {
 	fake->zygote_pidfd = take_descriptor(fake);
 }
 
+void fake_greet(struct fake *fake, uint32_t min_version, uint32_t max_version, const char *nonce) {
+	const struct message hello = { .type = MESSAGE_HELLO,
+				       .hello = { min_version, max_version, nonce } };
+
+	fake_send(fake, fake->zygote, &hello, NULL, 0);
+}
+
 void fake_start(struct fake *fake, const char *module, const char *argument, unsigned waive) {
-	const struct message hello = { .type = MESSAGE_HELLO, .hello = { 1, 1, NONCE } };
 	const struct message load = {
 		.type = MESSAGE_LOAD,
 		.load = {
@@ -207,8 +211,8 @@ void fake_start(struct fake *fake, const char *module, const char *argument, uns
 		},
 	};
 
-	start_zygote(fake);
-	fake_send(fake, fake->zygote, &hello, NULL, 0);
+	fake_start_zygote(fake);
+	fake_greet(fake, 1, 1, FAKE_NONCE);
 	fake_send(fake, fake->zygote, &load, &fake->cells_fd, 1);
 	(void)fake_expect(fake, fake->zygote, MESSAGE_WELCOME);
 }

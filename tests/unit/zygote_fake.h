@@ -28,6 +28,8 @@ struct fake {
 	uint8_t *in_frame, *out_frame;
 };
 
+#define FAKE_NONCE "0123456789abcdef0123456789abcdef"
+
 struct fake_worker {
 	uint64_t id;
 	uint32_t cell;
@@ -43,6 +45,9 @@ void fake_close(struct fake *fake);
 /* Waits for the keeper's end, and reaps it. */
 void fake_await_keeper(struct fake *fake);
 
+/* Starts a zygote that waits for its Hello. */
+void fake_start_zygote(struct fake *fake);
+void fake_greet(struct fake *fake, uint32_t min_version, uint32_t max_version, const char *nonce);
 /* Starts a zygote and sends Hello and Load; does not wait for the image. */
 void fake_start(struct fake *fake, const char *module, const char *argument, unsigned waive);
 /* The same, and asserts that the image is ready. */
