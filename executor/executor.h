@@ -129,7 +129,8 @@ struct zygote {
 	bool pinged;
 	bool blocked; /* its control socket was full */
 	bool preload_overdue;
-	char *fail_text; /* from ImageFailed, Refused, or the keeper */
+	bool image_ready; /* ImageReady has come */
+	char *fail_text;  /* from ImageFailed, Refused, or the keeper */
 	int fail_error;
 	enum wf_phase fail_phase;
 };

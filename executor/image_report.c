@@ -126,7 +126,9 @@ void image_report_lost(struct zygote *zygote, const struct exit_status *status) 
 	free(executor->failed_text);
 	executor->failed_text = text;
 	executor->failed_generation = zygote->generation;
-	executor->failed_code = zygote->fail_phase == WF_PHASE_LAUNCH ? -EIO : -ENOEXEC;
+	executor->failed_code = -ENOEXEC;
+	if (zygote->fail_phase == WF_PHASE_LAUNCH)
+		executor->failed_code = zygote->fail_error == EMFILE ? -EMFILE : -EIO;
 	executor_log(executor, LOG_ERROR, "image %llu: %s", (unsigned long long)zygote->generation,
 		     text ? text : "no memory");
 }

@@ -221,15 +221,23 @@ static void become_newest(struct zygote *zygote) {
 		link_drain(old);
 }
 
+/* Both have come: ImageReady from the zygote, and its pidfd from the keeper, without which it could not
+ * be ended. They travel on two sockets, in any order. */
+static void ready_when_held(struct zygote *zygote) {
+	if (zygote->state == ZYGOTE_LOADING && zygote->image_ready && zygote->pidfd >= 0)
+		become_newest(zygote);
+}
+
 static bool handle_image_ready(struct zygote *zygote, const struct message *message) {
-	if (zygote->state != ZYGOTE_LOADING)
+	if (zygote->state != ZYGOTE_LOADING || zygote->image_ready)
 		return false;
 	if (image_report_ready(zygote, &message->image_ready) < 0) {
 		zygote->fail_text = strdup("no memory for the image's facts");
 		link_kill(zygote);
 		return true;
 	}
-	become_newest(zygote);
+	zygote->image_ready = true;
+	ready_when_held(zygote);
 	return true;
 }
 
@@ -578,6 +586,15 @@ void link_started(struct zygote *zygote, pid_t pid, int pidfd_consumed, int erro
 
 	zygote->pid = pid;
 	zygote->pidfd = pidfd_consumed;
+	if (!error && zygote->pidfd < 0) {
+		zygote->fail_phase = WF_PHASE_LAUNCH;
+		zygote->fail_error = EMFILE;
+		zygote->fail_text = strdup("no free descriptor for the zygote (RLIMIT_NOFILE)");
+		(void)shutdown(zygote->control, SHUT_RDWR); /* it ends, and the keeper reports it */
+	} else if (!error && zygote->preload_overdue) {
+		link_kill(zygote);
+	}
+	ready_when_held(zygote);
 	if (!error)
 		return;
 	(void)snprintf(text, sizeof(text), "the zygote could not be started: %s: %s", step,
