@@ -27,6 +27,7 @@
 #include "executor/keeper_link.h"
 #include "executor/link.h"
 #include "executor/report.h"
+#include "executor/shared.h"
 #include "executor/slot.h"
 #include "executor/supervise.h"
 #include "proto/self.h"
@@ -65,6 +66,7 @@ static void after_fork_in_child(void) {
 			(void)close(executor->keeper.control);
 	}
 	(void)pthread_mutex_unlock(&registry.lock);
+	shared_forget();
 }
 
 static void registry_start(void) {

@@ -77,8 +77,8 @@ static int submit_one(struct wf_map *map, uint64_t batch) {
 	atomic_fetch_add(&map->references, 1);
 	r = wf_future_on_done(item->future, on_done, item);
 	if (r < 0)
-		map_unref(map); /* never the last: the caller has one */
-	return r;               /* NOLINT(clang-analyzer-unix.Malloc) */
+		atomic_fetch_sub(&map->references, 1); /* not the last: the caller has one */
+	return r;
 }
 
 /* Submits up to the window; the first pump comes when all are queued, so that they share frames. */

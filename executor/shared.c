@@ -83,6 +83,18 @@ static int get(const struct wf_executor_options *options, const struct options *
 	return 0;
 }
 
+/* In a callback: whoever holds the lock may wait for the thread that we are. */
+static int lock(void) {
+	if (executor_in_callback())
+		return pthread_mutex_trylock(&shared.lock) == 0 ? 0 : -EDEADLK;
+	return -pthread_mutex_lock(&shared.lock);
+}
+
+void shared_forget(void) {
+	(void)pthread_mutex_init(&shared.lock, NULL);
+	shared.executor = NULL;
+}
+
 int shared_get(const struct wf_executor_options *options, struct wf_executor **ret,
 	       bool *ret_reused) {
 	struct wf_executor *old = NULL;
@@ -92,7 +104,12 @@ int shared_get(const struct wf_executor_options *options, struct wf_executor **r
 
 	if (r < 0)
 		return r;
-	(void)pthread_mutex_lock(&shared.lock);
+	if (lock() < 0) {
+		options_deinit(&wanted);
+		return report_error(-EDEADLK,
+				    "another thread is opening or reloading the shared executor, "
+				    "and a callback must not wait for it");
+	}
 	r = get(options, &wanted, &old, ret, &reused);
 	(void)pthread_mutex_unlock(&shared.lock);
 	options_deinit(&wanted);

@@ -406,7 +406,8 @@ static bool steal(struct wf_executor *executor) {
 void slot_hand_out(struct wf_executor *executor) {
 	unsigned depth = ahead_depth(executor);
 
-	if (executor->queue.size == 0 && depth > 1 && executor->n_idle && !steal(executor))
+	if (executor->queue.size == 0 && !is_fresh(executor) && executor->n_idle &&
+	    !steal(executor))
 		return;
 	while (executor->queue.size) {
 		struct worker *worker = pick_idle(executor);
@@ -539,9 +540,22 @@ static int batch_fill(struct batch *batch, struct wf_executor *executor, unsigne
 	return r;
 }
 
+/* Somebody has stopped a worker that has nothing to do, and there are tasks for its slot. */
+static void end_stopped(struct wf_executor *executor) {
+	for (unsigned i = 0; executor->queue.size && i < executor->n_slots; i++) {
+		struct worker *worker = executor->slots[i].current;
+
+		if (!worker || !worker->stopped || channel_has_tasks(worker))
+			continue;
+		worker->asked = true;
+		supervise_now_kill(worker);
+	}
+}
+
 void slot_plan(struct wf_executor *executor) {
 	unsigned wanted;
 
+	end_stopped(executor);
 	if (!executor->newest || executor->newest->blocked)
 		return;
 	if (executor->start.failures && clock_now() < executor->start.not_before)

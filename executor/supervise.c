@@ -178,6 +178,8 @@ static bool take_back(struct wf_future *future) {
 static void on_future_timer(struct timer *timer, nsec_t now) {
 	struct wf_future *future = container_of(timer, struct wf_future, timer);
 
+	if (future->result_here)
+		return; /* it was in time; only the end of its worker is awaited */
 	if (future->deadline <= now) {
 		if (future->state == FUTURE_QUEUED || take_back(future))
 			expire_unstarted(future);

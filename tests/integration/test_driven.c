@@ -189,6 +189,33 @@ START_TEST(test_driven_callbacks_run_in_dispatch) {
 }
 END_TEST
 
+static void free_in_callback(struct wf_future *future, const struct wf_outcome *outcome,
+			     void *context) {
+	struct listener *listener = context;
+
+	(void)future;
+	(void)outcome;
+	listener->n++;
+	listener->executor = wf_executor_free(listener->executor);
+}
+
+/* The last handle is given back in a callback, and nobody is left to drive. */
+START_TEST(test_driven_executor_freed_in_a_callback) {
+	struct wf_executor *executor = open_driven(_i);
+	struct listener listener = { .executor = executor };
+	static struct watch processes;
+
+	struct wf_future *future = pool_call(executor, "echo", "x");
+	pool_watch(executor, &processes);
+	ck_assert_int_eq(wf_future_on_done(future, free_in_callback, &listener), 0);
+	ck_assert_ptr_nonnull(wf_future_wait(future, FIXTURE_CAP_MS));
+	ck_assert_int_eq(listener.n, 1);
+	expect_ended(&processes);
+	watch_clear(&processes);
+	wf_future_free(future);
+}
+END_TEST
+
 /* --- calls that block drive it themselves --- */
 
 START_TEST(test_driven_waits_drive) {
@@ -299,6 +326,7 @@ int main(void) {
 	add_for_both(test_case, test_driven_dispatch_waits_itself);
 	add_for_both(test_case, test_driven_crash_and_timeouts);
 	add_for_both(test_case, test_driven_callbacks_run_in_dispatch);
+	add_for_both(test_case, test_driven_executor_freed_in_a_callback);
 	add_for_both(test_case, test_driven_waits_drive);
 	add_for_both(test_case, test_driven_wait_gives_up_in_time);
 	add_for_both(test_case, test_driven_submit_into_a_full_queue);

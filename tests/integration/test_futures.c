@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/support/more.h"
@@ -374,6 +375,42 @@ END_TEST
 
 /* --- owners --- */
 
+static void free_executor(struct wf_future *future, const struct wf_outcome *outcome,
+			  void *context) {
+	struct waiter *waiter = context;
+
+	(void)future;
+	(void)outcome;
+	waiter->executor = wf_executor_free(waiter->executor);
+	sem_post(&waiter->event);
+}
+
+/* The last handle is given back in a callback: the pool ends by itself, and what runs is killed. */
+START_TEST(test_executor_freed_in_a_callback) {
+	struct waiter waiter = { .executor = more_open(_i) };
+	static struct watch processes;
+	struct cord cord;
+	siginfo_t info;
+
+	ck_assert_int_eq(sem_init(&waiter.event, 0, 0), 0);
+	struct wf_future *gate = more_gate(&cord, waiter.executor);
+	more_gate_started(&cord);
+	pool_watch(waiter.executor, &processes);
+	struct wf_future *future = pool_call(waiter.executor, "echo", "x");
+	ck_assert_int_eq(wf_future_on_done(future, free_executor, &waiter), 0);
+	more_await(&waiter.event);
+	expect_killed(pool_wait(gate), WF_BY_CLOSE);
+	expect_ended(&processes);
+	/* the keeper, our only child: the library reaps it, in a thread that nobody can join */
+	while (waitid(P_ALL, 0, &info, WEXITED | WNOWAIT) == 0)
+		;
+	watch_clear(&processes);
+	wf_future_free(future);
+	wf_future_free(gate);
+	cord_close(&cord);
+}
+END_TEST
+
 START_TEST(test_future_freed_early_still_calls_back) {
 	struct wf_executor *executor = more_open(_i);
 	struct cord cord;
@@ -526,6 +563,7 @@ int main(void) {
 	add_for_both(test_case, test_callbacks_run_in_the_order_added);
 	add_for_both(test_case, test_waiting_in_callback_is_refused);
 	add_for_both(test_case, test_callback_may_cancel_kill_and_listen);
+	add_for_both(test_case, test_executor_freed_in_a_callback);
 	add_for_both(test_case, test_future_freed_early_still_calls_back);
 	add_for_both(test_case, test_fire_and_forget_runs);
 	add_for_both(test_case, test_outcome_outlives_the_executor_and_other_owners);

@@ -15,6 +15,8 @@ static const char *const modes[] = {
 	"blocks-all-signals",
 	"forks",
 	"forks-under-load",
+	"forks-to-open",
+	"forks-while-sharing",
 	"closes-with-a-forked-child",
 	"has-many-threads",
 	"opens-in-a-thread-that-exits",

@@ -394,6 +394,7 @@ END_TEST
 struct pusher {
 	pthread_t thread;
 	struct wf_executor *executor;
+	bool forgets; /* does not wait for the outcome */
 	int r;
 	enum wf_outcome_kind kind;
 };
@@ -403,7 +404,7 @@ static void *push(void *argument) {
 	struct wf_future *future = NULL;
 
 	pusher->r = wf_submit(pusher->executor, &WF_TASK(.function = "where"), &future);
-	if (!pusher->r) {
+	if (!pusher->r && !pusher->forgets) {
 		const struct wf_outcome *outcome = wf_future_wait(future, FIXTURE_CAP_MS);
 
 		pusher->kind = outcome ? outcome->kind : 0;
@@ -456,6 +457,30 @@ START_TEST(test_full_queue_lets_go_when_closed) {
 	wf_future_free(jam.queued[1]);
 	cord_close(&jam.cord);
 	wf_executor_free(jam.executor);
+}
+END_TEST
+
+/* Many threads at once do not push more than fits. */
+START_TEST(test_full_queue_holds_no_more_than_its_limit) {
+	struct pusher pushers[16];
+	int accepted = 0;
+	struct jam jam;
+
+	jam_open(&jam, _i, WF_QUEUE_FAIL, 0);
+	for (size_t i = 0; i < 2; i++)
+		ck_assert_int_eq(wf_future_cancel(jam.queued[i]), 0);
+	for (size_t i = 0; i < N_OF(pushers); i++) {
+		pushers[i] = (struct pusher){ .executor = jam.executor, .forgets = true, .r = 1 };
+		ck_assert_int_eq(pthread_create(&pushers[i].thread, NULL, push, &pushers[i]), 0);
+	}
+	for (size_t i = 0; i < N_OF(pushers); i++) {
+		ck_assert_int_eq(pthread_join(pushers[i].thread, NULL), 0);
+		accepted += pushers[i].r == 0;
+		if (pushers[i].r)
+			ck_assert_int_eq(pushers[i].r, -EAGAIN);
+	}
+	ck_assert_int_eq(accepted, 2);
+	jam_close(&jam);
 }
 END_TEST
 
@@ -557,6 +582,7 @@ int main(void) {
 	add_for_both(test_case, test_full_queue_waits_so_long);
 	add_for_both(test_case, test_full_queue_blocks_until_there_is_room);
 	add_for_both(test_case, test_full_queue_lets_go_when_closed);
+	add_for_both(test_case, test_full_queue_holds_no_more_than_its_limit);
 	add_for_both(test_case, test_full_queue_does_not_block_a_callback);
 	add_for_both(test_case, test_priorities_order_the_queue);
 	return fixture_run("misuse", test_case);

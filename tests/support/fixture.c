@@ -66,7 +66,8 @@ static void assert_no_child(void) {
 	int error = errno;
 
 	watch_tree(&watch, getpid());
-	ck_assert_msg(watch_alive(&watch) == 1, "left alive: %s", watch_describe(&watch));
+	ck_assert_msg(watch_alive(&watch) == 1, "left alive, beside the test: %s",
+		      watch_describe(&watch));
 	watch_clear(&watch);
 	ck_assert_msg(result == -1 && error == ECHILD, "left a zombie: %d", (int)info.si_pid);
 }

@@ -303,6 +303,75 @@ static int host_closes_with_a_forked_child(void) {
 	return 0;
 }
 
+/* A forked child may not touch the pool of its parent, but may have one of its own. */
+static int host_forks_to_open(void) {
+	struct wf_executor *executor = open_pool(0);
+	int status;
+
+	expect(finish(call(executor, "echo", "x", 1)) == WF_RETURNED);
+	const pid_t pid = fork();
+	expect(pid >= 0);
+	if (pid == 0) {
+		struct wf_executor *own = open_pool(0);
+
+		refused(wf_submit(executor, &WF_TASK(.function = "echo"), NULL));
+		expect_exact_outcomes(own);
+		close_pool(own);
+		refused(wf_executor_close(executor, WF_CLOSE_KILL));
+		_exit(0);
+	}
+	expect(waitpid(pid, &status, 0) == pid && status == 0);
+	expect_exact_outcomes(executor);
+	close_pool(executor);
+	return 0;
+}
+
+static atomic_bool sharing;
+
+/* Replaces the shared executor again and again: it is always being opened or closed. */
+static void *share_again_and_again(void *argument) {
+	struct wf_executor_options options = options_for(0);
+	struct wf_executor *executor = NULL;
+
+	(void)argument;
+	while (sharing) {
+		options.kill_grace_ms++;
+		wf_executor_free(executor);
+		expect(wf_executor_shared(&options, &executor, NULL) == 0);
+	}
+	expect(wf_executor_close(executor, WF_CLOSE_FINISH) == 0);
+	wf_executor_free(executor);
+	return NULL;
+}
+
+/* In the child nobody is left who would unlock what another thread had locked. */
+static int host_forks_while_sharing(void) {
+	const struct wf_executor_options options = options_for(0);
+	pthread_t thread;
+	int status;
+
+	sharing = true;
+	expect(pthread_create(&thread, NULL, share_again_and_again, NULL) == 0);
+	for (int i = 0; i < 20; i++) {
+		const pid_t pid = fork();
+
+		expect(pid >= 0);
+		if (pid == 0) {
+			struct wf_executor *own = NULL;
+
+			alarm(CAP_MS / 1000);
+			expect(wf_executor_shared(&options, &own, NULL) == 0);
+			expect(finish(call(own, "echo", "x", 1)) == WF_RETURNED);
+			close_pool(own);
+			_exit(0);
+		}
+		expect(waitpid(pid, &status, 0) == pid && status == 0);
+	}
+	sharing = false;
+	expect(pthread_join(thread, NULL) == 0);
+	return 0;
+}
+
 /* --- threads --- */
 
 #define N_THREADS 64
@@ -565,6 +634,8 @@ int main(int argc, char **argv) {
 		{ "blocks-all-signals", host_blocks_all_signals },
 		{ "forks", host_forks },
 		{ "forks-under-load", host_forks_under_load },
+		{ "forks-to-open", host_forks_to_open },
+		{ "forks-while-sharing", host_forks_while_sharing },
 		{ "closes-with-a-forked-child", host_closes_with_a_forked_child },
 		{ "has-many-threads", host_has_many_threads },
 		{ "opens-in-a-thread-that-exits", host_opens_in_a_thread_that_exits },
