@@ -93,6 +93,7 @@ int wf_executor_resize(struct wf_executor *executor, int workers) {
 	else if (slot_resize(executor, (unsigned)workers) < 0)
 		r = report_internal(-ENOMEM, "resizing");
 	executor_pump(executor);
+	executor_ring(executor);
 	executor_unlock(executor);
 	return r;
 }

@@ -96,11 +96,28 @@ unsigned channel_outstanding(const struct worker *worker) {
 	return (unsigned)(worker->next_sequence - worker->first_sequence);
 }
 
-bool channel_has_tasks(const struct worker *worker) {
+unsigned channel_count(const struct worker *worker) {
+	unsigned n = 0;
+
 	for (uint64_t s = worker->first_sequence; s < worker->next_sequence; s++)
-		if (worker->assigned[s % CELL_CLAIMS])
-			return true;
-	return false;
+		n += worker->assigned[s % CELL_CLAIMS] != NULL;
+	return n;
+}
+
+bool channel_has_tasks(const struct worker *worker) {
+	return channel_count(worker) > 0;
+}
+
+/* Behind a task that resolves with its worker's end nothing may lie. */
+static bool is_last(const struct worker *worker) {
+	const struct wf_future *future;
+
+	if (worker->awaiting_exit)
+		return true;
+	if (worker->first_sequence == worker->next_sequence)
+		return false;
+	future = worker->assigned[(worker->next_sequence - 1) % CELL_CLAIMS];
+	return future && (future->flags & WF_TASK_WAIT_EXIT);
 }
 
 unsigned channel_room(const struct worker *worker, unsigned depth) {
@@ -108,7 +125,7 @@ unsigned channel_room(const struct worker *worker, unsigned depth) {
 	int limit = worker->executor->options.public.max_tasks_per_worker;
 
 	if (worker->state != WORKER_READY || worker->blocked || worker->stopped || worker->broken ||
-	    worker->eof || worker->stop != STOP_NONE || outstanding >= depth)
+	    worker->eof || worker->stop != STOP_NONE || outstanding >= depth || is_last(worker))
 		return 0;
 	depth -= outstanding;
 	if (limit) {
@@ -141,7 +158,8 @@ static struct wf_future *queue_front(struct wf_executor *executor) {
 }
 
 static bool is_plain(const struct wf_future *future) {
-	return (!future->context || future->context->plain) && future->payload.memfd < 0;
+	return (!future->context || future->context->plain) && future->payload.memfd < 0 &&
+	       !(future->flags & WF_TASK_WAIT_EXIT);
 }
 
 static void fill_task(const struct wf_future *future, struct message_task *task) {
@@ -224,6 +242,18 @@ static int send_tasks(struct worker *worker, const struct message_task *tasks, s
 			    parcel ? parcel->fds : NULL, parcel ? parcel->n_fds : 0, MSG_DONTWAIT);
 }
 
+static bool is_shortage(int r) {
+	return r == -EMFILE || r == -ENFILE || r == -ENOMEM || r == -ENOBUFS;
+}
+
+/* Others will give back what it lacks; if there are none, it tries a few times more. */
+static bool may_wait(struct wf_future *future) {
+	const struct wf_executor *executor = future->executor;
+
+	return executor->n_pending > executor->queue.size + executor->n_tickets ||
+	       ++future->returns <= CHANNEL_MAX_RETURNS;
+}
+
 /* The frame did not go out. Everything is as before, but for a task that can never be sent. */
 static void hand_out_failed(struct worker *worker, unsigned n, int r) {
 	struct wf_future *future = worker->assigned[(worker->next_sequence - n) % CELL_CLAIMS];
@@ -233,8 +263,15 @@ static void hand_out_failed(struct worker *worker, unsigned n, int r) {
 	if (r == WIRE_E_AGAIN) {
 		worker->blocked = true;
 		(void)source_modify(&worker->source, EPOLLIN | EPOLLOUT);
+	} else if (r == WIRE_E_CROWDED) {
+		worker->blocked = true;
+		supervise_retry(worker->executor);
+	} else if (is_shortage(r) && may_wait(future)) {
+		worker->executor->starved = true;
+		supervise_retry(worker->executor);
 	} else if (r == WIRE_E_EOF) {
 		worker->broken = true; /* what it has sent can still be read, then comes the end */
+		link_watch(worker->zygote);
 	} else if (n == 1) {
 		queue_remove(&worker->executor->queue, &future->link, future->priority);
 		outcome_not_started(future, WF_PHASE_HAND_OUT, -r,
@@ -363,7 +400,9 @@ static void note_started(struct wf_future *future, nsec_t now) {
 	    atomic_load(&cell_claim(future->worker->cell, future->sequence)->started_ns);
 
 	/* the worker wrote it: believe it only where it is possible */
-	future->started = started < future->handed || started > now ? future->handed : started;
+	if (!future->started)
+		future->started =
+		    started < future->handed || started > now ? future->handed : started;
 	future->ended = now;
 }
 
@@ -453,6 +492,7 @@ static void handle_result(struct worker *worker, const struct message_result *re
 		return;
 	}
 	future->attempts++;
+	future->outcome.task_number = worker->tasks_done + 1;
 	worker->assigned[worker->first_sequence++ % CELL_CLAIMS] = NULL;
 	if (future->flags & WF_TASK_WAIT_EXIT) {
 		future->result_here = true;
@@ -474,6 +514,14 @@ static void handle_ready(struct worker *worker, const struct message_worker_read
 }
 
 static void handle_leaving(struct worker *worker, const struct message_leaving *leaving) {
+	const struct wf_future *first = worker->assigned[worker->first_sequence % CELL_CLAIMS];
+
+	if (worker->state == WORKER_LEAVING
+		? worker->leaving_since != 0
+		: first && channel_outstanding(worker) && future_has_started(first)) {
+		distrust(worker, "said that it leaves, in the middle of a task or twice");
+		return;
+	}
 	executor_log(worker->executor, LOG_INFO, "worker %d (slot %u) is recycled: %s",
 		     (int)worker->pid, worker->slot_number, leaving->text);
 	worker->executor->statistics.recycled++;
@@ -524,12 +572,18 @@ void channel_receive(struct worker *worker) {
 	}
 }
 
+void channel_unblock(struct worker *worker) {
+	worker->blocked = false;
+	if (worker->state == WORKER_READY && channel_outstanding(worker) == 0)
+		slot_idle(worker);
+}
+
 static void on_channel(struct source *source, uint32_t events) {
 	struct worker *worker = container_of(source, struct worker, source);
 
 	if (events & EPOLLOUT) {
-		worker->blocked = false;
 		(void)source_modify(&worker->source, EPOLLIN);
+		channel_unblock(worker);
 	}
 	if (events & ~(uint32_t)EPOLLOUT)
 		channel_receive(worker);

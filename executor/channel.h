@@ -17,7 +17,8 @@ void channel_free(struct worker *worker);
 
 /* Tasks that it has not answered, also those that were taken back (it will answer: skipped). */
 unsigned channel_outstanding(const struct worker *worker);
-/* Is there one that is still its? */
+/* Those that are still its. */
+unsigned channel_count(const struct worker *worker);
 bool channel_has_tasks(const struct worker *worker);
 /* How many more tasks it may be given now. */
 unsigned channel_room(const struct worker *worker, unsigned depth);
@@ -28,6 +29,9 @@ unsigned channel_hand_out(struct worker *worker, unsigned n);
 
 /* Takes tasks back that the worker has not claimed, newest first, at most `n`, and queues them. */
 unsigned channel_take_back(struct worker *worker, unsigned n);
+
+/* It can be sent to again. */
+void channel_unblock(struct worker *worker);
 
 /* Reads what the worker has sent. */
 void channel_receive(struct worker *worker);

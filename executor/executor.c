@@ -69,21 +69,38 @@ static void cancel_queue(struct wf_executor *executor) {
 	}
 }
 
-static void kill_running(struct wf_executor *executor) {
-	for (struct link *z = executor->zygotes.next; z != &executor->zygotes; z = z->next) {
+static void for_each_worker(struct wf_executor *executor, void (*act)(struct worker *)) {
+	list_foreach_safe (z, next_zygote, &executor->zygotes) {
 		struct zygote *zygote = container_of(z, struct zygote, link);
 
-		for (struct link *w = zygote->workers.next; w != &zygote->workers; w = w->next) {
-			struct worker *worker = container_of(w, struct worker, zygote_link);
-
-			for (uint64_t s = worker->first_sequence; s < worker->next_sequence; s++) {
-				struct wf_future *future = worker->assigned[s % CELL_CLAIMS];
-
-				if (future && future_has_started(future))
-					supervise_kill(future, WF_BY_CLOSE, WF_NO_GRACE);
-			}
-		}
+		list_foreach_safe (w, next_worker, &zygote->workers)
+			act(container_of(w, struct worker, zygote_link));
 	}
+}
+
+static void take_back(struct worker *worker) {
+	(void)channel_take_back(worker, UINT32_MAX);
+}
+
+/* What is still on a channel after this has been claimed. */
+static void take_all_back(struct wf_executor *executor) {
+	for_each_worker(executor, take_back);
+}
+
+static void kill_tasks(struct worker *worker) {
+	for (uint64_t s = worker->first_sequence; s < worker->next_sequence; s++) {
+		struct wf_future *future = worker->assigned[s % CELL_CLAIMS];
+
+		if (future)
+			supervise_kill(future, WF_BY_CLOSE, WF_NO_GRACE);
+	}
+	/* its result is here, but it hesitates to leave */
+	if (worker->awaiting_exit)
+		supervise_now_kill(worker);
+}
+
+static void kill_running(struct wf_executor *executor) {
+	for_each_worker(executor, kill_tasks);
 }
 
 static void retire_all(struct wf_executor *executor) {
@@ -111,8 +128,10 @@ static bool has_workers(const struct wf_executor *executor) {
 
 /* Once nothing is pending: workers leave, then the keeper ends whatever is left, then itself. */
 static void close_step(struct wf_executor *executor) {
-	if (executor->close_how != WF_CLOSE_FINISH)
+	if (executor->close_how != WF_CLOSE_FINISH) {
+		take_all_back(executor);
 		cancel_queue(executor);
+	}
 	if (executor->close_how == WF_CLOSE_KILL)
 		kill_running(executor);
 	if (executor->n_pending)

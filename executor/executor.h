@@ -47,7 +47,7 @@ enum worker_state {
 	WORKER_ENDED,   /* its exit has been reported; Swept is outstanding */
 };
 
-enum stop_stage { STOP_NONE, STOP_TERM, STOP_KILL };
+enum stop_stage { STOP_NONE, STOP_STACK, STOP_TERM, STOP_KILL };
 
 struct worker {
 	struct wf_executor *executor;
@@ -145,12 +145,15 @@ struct keeper {
 	struct source death_source; /* the pidfd, once KeeperReady has brought it */
 	bool running;
 	bool quitting;
+	unsigned n_expected; /* answers: ZygoteStarted, Kept, its own end */
+	struct timer reply_timer;
 };
 
 /* --- failed starts --------------------------------------------------------------------------- */
 
 struct backoff {
-	unsigned failures; /* in a row */
+	unsigned failures; /* windows in a row in which a start failed */
+	bool spent;        /* the budget: only work brings another try */
 	int delay_ms;
 	nsec_t not_before;
 	struct timer timer;
@@ -185,7 +188,8 @@ struct wf_executor {
 
 	struct queue queue;
 	struct link due;  /* resolved futures whose callbacks have not run */
-	size_t n_pending; /* futures that have not resolved */
+	size_t n_pending; /* futures that have not resolved, and tickets */
+	size_t n_tickets; /* submitters between admission and the queue */
 	uint64_t next_task, next_batch, next_worker, next_generation, next_request;
 
 	struct slot *slots;
@@ -193,6 +197,8 @@ struct wf_executor {
 	unsigned n_workers; /* wanted: slots [0, n_workers) take tasks */
 	struct link idle, leaving;
 	struct timer idle_timer, leaving_timer;
+	struct timer retry_timer; /* armed while somebody waits for descriptors or buffers */
+	bool starved;             /* no descriptor for a task: nothing is handed out until then */
 	bool parking; /* spares are kept: off after an idle timeout, until the next task */
 	unsigned n_idle, n_starting; /* workers */
 	nsec_t mean_run;             /* exponentially weighted, for handing ahead */
@@ -202,6 +208,7 @@ struct wf_executor {
 	struct link zygotes;
 	struct zygote *newest;      /* READY, takes new workers; NULL: none now */
 	struct zygote *loading;     /* NULL: none now */
+	uint64_t ready_generation;  /* the last that was ready, though it may be lost by now */
 	uint64_t failed_generation; /* the last that could not be loaded */
 	int failed_code;            /* a public error */
 	char *failed_text;

@@ -130,7 +130,8 @@ static void fill_worker(struct wf_future *future) {
 		return;
 	outcome->pid = worker->pid;
 	outcome->slot = (int)worker->slot_number;
-	outcome->task_number = worker->tasks_done + 1;
+	if (!outcome->task_number)
+		outcome->task_number = worker->tasks_done + 1;
 	outcome->generation = worker->zygote->generation;
 	stack_size = atomic_load(&worker->cell->stack_size);
 	if (future->verdict == VERDICT_TIMED_OUT && stack_size &&
@@ -180,7 +181,8 @@ bool future_has_started(const struct wf_future *future) {
 	if (future->state != FUTURE_HANDED || !future->worker)
 		return false;
 	word = atomic_load(&cell_claim(future->worker->cell, future->sequence)->word);
-	return word == claim_word(future->sequence, CLAIM_STARTED) || future->result_here;
+	/* anything but QUEUED: a worker that scribbles on its cell must not hide that it runs */
+	return word != claim_word(future->sequence, CLAIM_QUEUED) || future->result_here;
 }
 
 void future_run_callbacks(struct wf_future *future) {

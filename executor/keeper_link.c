@@ -257,6 +257,8 @@ static void handle(struct wf_executor *executor, const struct message *message,
 		zygote = link_find(executor, message->zygote_exited.generation);
 		if (zygote && zygote->state != ZYGOTE_LOST)
 			link_exited(zygote, &message->zygote_exited.status);
+		else if (!zygote) /* given up before it ran; the keeper waits for it all the same */
+			keeper_link_keep(executor, message->zygote_exited.generation, NULL, 0);
 		return;
 	case MESSAGE_KEPT:
 		zygote = link_find(executor, message->kept.generation);

@@ -243,12 +243,12 @@ static int check_process(const struct wf_executor_options *options) {
 static bool image_settled(struct wf_executor *executor, const void *context) {
 	const uint64_t *generation = context;
 
-	return (executor->newest && executor->newest->generation >= *generation) ||
+	return executor->ready_generation >= *generation ||
 	       executor->failed_generation >= *generation || executor->state == EXECUTOR_CLOSED;
 }
 
 static int image_outcome(struct wf_executor *executor, uint64_t generation) {
-	if (executor->newest && executor->newest->generation >= generation)
+	if (executor->ready_generation >= generation)
 		return 0;
 	if (executor->failed_generation >= generation)
 		return report_error(executor->failed_code, "%s",

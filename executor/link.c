@@ -85,6 +85,9 @@ static int send_to(struct zygote *zygote, const struct message *message, const i
 	if (r == WIRE_E_AGAIN) {
 		zygote->blocked = true;
 		(void)source_modify(&zygote->source, EPOLLIN | EPOLLOUT);
+	} else if (r == WIRE_E_CROWDED) {
+		zygote->blocked = true;
+		supervise_retry(executor);
 	}
 	return r;
 }
@@ -94,11 +97,19 @@ static void fail_spawn(struct zygote *zygote, const struct message_spawn_worker 
 	for (size_t i = 0; i < n; i++) {
 		struct worker *worker = link_find_worker(zygote, workers[i].worker_id);
 
-		/* no room, or no zygote: not the worker's failure; the next pump asks again */
-		if (worker && error == 0)
-			channel_free(worker);
-		else if (worker)
+		if (worker)
 			slot_spawn_failed(worker, error, "asking the zygote for a worker");
+	}
+}
+
+/* Not the workers' failure: the pump asks again when the zygote can be asked. */
+static void drop_spawn(struct zygote *zygote, const struct message_spawn_worker *workers,
+		       size_t n) {
+	for (size_t i = 0; i < n; i++) {
+		struct worker *worker = link_find_worker(zygote, workers[i].worker_id);
+
+		if (worker)
+			channel_free(worker);
 	}
 }
 
@@ -111,9 +122,9 @@ void link_spawn(struct zygote *zygote, const struct message_spawn_worker *worker
 	int r = send_to(zygote, &message, peers, n);
 
 	link_watch(zygote);
-	if (r == WIRE_E_EOF || r == WIRE_E_AGAIN) {
-		zygote->blocked = true; /* EPOLLOUT, or the report of its end, goes on from here */
-		fail_spawn(zygote, workers, n, 0);
+	if (r > 0) {
+		zygote->blocked = true; /* room, time, or the report of its end goes on from here */
+		drop_spawn(zygote, workers, n);
 	} else if (r < 0) {
 		fail_spawn(zygote, workers, n, -r);
 	}
@@ -137,11 +148,16 @@ void link_kill(struct zygote *zygote) {
 /* --- liveness
  * ------------------------------------------------------------------------------------------- */
 
+/* Anything but a worker that sits there ready: somebody waits for what the zygote will say of it. */
+static bool is_quiet(const struct worker *worker) {
+	return worker->detained ||
+	       (worker->state == WORKER_READY && channel_outstanding(worker) == 0 && !worker->eof &&
+		!worker->broken && worker->stop == STOP_NONE);
+}
+
 static bool has_work(const struct zygote *zygote) {
-	if (zygote->n_asked)
-		return true;
 	for (struct link *link = zygote->workers.next; link != &zygote->workers; link = link->next)
-		if (channel_outstanding(container_of(link, struct worker, zygote_link)))
+		if (!is_quiet(container_of(link, struct worker, zygote_link)))
 			return true;
 	return false;
 }
@@ -211,6 +227,7 @@ static void become_newest(struct zygote *zygote) {
 	timer_clear(&zygote->preload_timer);
 	executor->loading = NULL;
 	executor->newest = zygote;
+	executor->ready_generation = zygote->generation;
 	executor->launch.failures = 0;
 	free(executor->launch.text);
 	executor->launch.text = NULL;

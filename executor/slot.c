@@ -171,12 +171,15 @@ void slot_leaving(struct worker *worker) {
 		supervise_now_kill(worker); /* it would never read that it is to leave */
 	if (link_is_linked(&worker->leaving_link))
 		return;
+	link_watch(worker->zygote);
 	worker->leaving_since = clock_now();
 	list_append(&executor->leaving, &worker->leaving_link);
 	supervise_leaving(executor);
 }
 
 void slot_retire(struct worker *worker) {
+	if (worker->state == WORKER_LEAVING && !channel_has_tasks(worker))
+		slot_leaving(worker);
 	if (worker->state == WORKER_ENDED || (worker->asked && worker->state == WORKER_LEAVING))
 		return;
 	(void)channel_take_back(worker, UINT32_MAX);
@@ -196,6 +199,8 @@ void slot_retire_zygote(struct zygote *zygote) {
 	list_foreach_safe (link, next, &zygote->workers) {
 		struct worker *worker = container_of(link, struct worker, zygote_link);
 
+		if (worker->detained)
+			continue;
 		if (!channel_has_tasks(worker))
 			slot_retire(worker);
 		else
@@ -246,7 +251,9 @@ void slot_ended(struct worker *worker, const struct exit_status *status, bool wa
 		slot_start_failed(executor, WF_PHASE_HAND_OUT, 0,
 				  "its workers end before they are given a task");
 	}
-	if (!worker->unswept)
+	if (worker->unswept)
+		link_watch(worker->zygote);
+	else
 		slot_swept(worker);
 }
 
@@ -255,7 +262,8 @@ void slot_swept(struct worker *worker) {
 
 	worker->awaiting_exit = NULL;
 	if (future) {
-		future->outcome.reaped = true;
+		/* the keeper does not tell when it has swept for a worker that it adopted */
+		future->outcome.reaped = worker->zygote->state != ZYGOTE_LOST;
 		future->worker = worker; /* for its pid and slot */
 		future_resolve(future);
 	}
@@ -395,9 +403,9 @@ static bool steal(struct wf_executor *executor) {
 	for (unsigned i = 0; i < executor->n_slots; i++) {
 		struct worker *worker = executor->slots[i].current;
 
-		if (worker && channel_outstanding(worker) > most) {
+		if (worker && channel_count(worker) > most) {
 			fullest = worker;
-			most = channel_outstanding(worker);
+			most = channel_count(worker);
 		}
 	}
 	return fullest && channel_take_back(fullest, most / 2) > 0;
@@ -406,6 +414,8 @@ static bool steal(struct wf_executor *executor) {
 void slot_hand_out(struct wf_executor *executor) {
 	unsigned depth = ahead_depth(executor);
 
+	if (executor->starved)
+		return;
 	if (executor->queue.size == 0 && !is_fresh(executor) && executor->n_idle &&
 	    !steal(executor))
 		return;
@@ -447,7 +457,8 @@ struct census {
 };
 
 static bool is_parked(const struct worker *worker) {
-	return worker && !worker->asked && !worker->stopped &&
+	return worker && !worker->asked && !worker->stopped && !worker->broken && !worker->eof &&
+	       worker->stop == STOP_NONE &&
 	       (worker->state == WORKER_ASKED || worker->state == WORKER_STARTED ||
 		(worker->state == WORKER_READY && channel_outstanding(worker) == 0));
 }
@@ -545,7 +556,8 @@ static void end_stopped(struct wf_executor *executor) {
 	for (unsigned i = 0; executor->queue.size && i < executor->n_slots; i++) {
 		struct worker *worker = executor->slots[i].current;
 
-		if (!worker || !worker->stopped || channel_has_tasks(worker))
+		if (!worker || !worker->stopped || worker->state != WORKER_READY ||
+		    channel_has_tasks(worker))
 			continue;
 		worker->asked = true;
 		supervise_now_kill(worker);
@@ -573,7 +585,8 @@ void slot_plan(struct wf_executor *executor) {
 					      ? "no free descriptor for a worker's channel "
 						"(RLIMIT_NOFILE)"
 					      : "no room for another worker");
-		if (r < 0 || batch.n < LIMIT_SPAWN_BATCH || !executor->newest)
+		if (r < 0 || batch.n < LIMIT_SPAWN_BATCH || !executor->newest ||
+		    executor->newest->blocked)
 			return;
 	}
 }

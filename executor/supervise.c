@@ -21,10 +21,12 @@
 
 #include "base/process.h"
 #include "executor/channel.h"
+#include "executor/link.h"
 #include "executor/outcome.h"
 #include "executor/slot.h"
 
 #define CHANNEL_GRACE_MS 1000 /* between the end of its channel and its exit report */
+#define RETRY_MS         5    /* until descriptors or buffers are looked for again */
 #define STACK_GRACE_MS   100  /* for the worker to write its call stack */
 
 /* --- the ladder
@@ -42,6 +44,7 @@ void supervise_now_kill(struct worker *worker) {
 	if (worker->stop == STOP_KILL)
 		return;
 	worker->stop = STOP_KILL;
+	link_watch(worker->zygote);
 	timer_clear(&worker->stop_timer);
 	slot_busy(worker);
 	(void)channel_take_back(worker, UINT32_MAX);
@@ -60,7 +63,7 @@ void supervise_stop(struct worker *worker, int grace_ms) {
 		supervise_now_kill(worker);
 		return;
 	}
-	if (worker->stop != STOP_NONE)
+	if (worker->stop > STOP_STACK)
 		return;
 	worker->stop = STOP_TERM;
 	slot_busy(worker);
@@ -81,6 +84,7 @@ static void stop_with_stack(struct worker *worker) {
 		supervise_stop(worker, 0);
 		return;
 	}
+	worker->stop = STOP_STACK;
 	slot_busy(worker);
 	(void)channel_take_back(worker, UINT32_MAX);
 	signal_worker(worker, CELL_STACK_SIGNAL);
@@ -93,17 +97,21 @@ static void stop_with_stack(struct worker *worker) {
 
 static void on_future_timer(struct timer *timer, nsec_t now);
 
-/* When it was taken, or 0. */
-static nsec_t started_at(const struct wf_future *future) {
+/* When it was taken, or 0. The worker wrote it: the first sight counts, and only what is possible. */
+static nsec_t started_at(struct wf_future *future) {
 	nsec_t started;
 
 	if (!future_has_started(future))
 		return 0;
+	if (future->started)
+		return future->started;
 	started = atomic_load(&cell_claim(future->worker->cell, future->sequence)->started_ns);
-	return started < future->handed ? future->handed : started;
+	future->started =
+	    started < future->handed || started > clock_now() ? future->handed : started;
+	return future->started;
 }
 
-static nsec_t run_timeout_at(const struct wf_future *future, nsec_t now) {
+static nsec_t run_timeout_at(struct wf_future *future, nsec_t now) {
 	nsec_t started;
 
 	if (!future->timeout_ms || future->state != FUTURE_HANDED || future->result_here)
@@ -178,8 +186,8 @@ static bool take_back(struct wf_future *future) {
 static void on_future_timer(struct timer *timer, nsec_t now) {
 	struct wf_future *future = container_of(timer, struct wf_future, timer);
 
-	if (future->result_here)
-		return; /* it was in time; only the end of its worker is awaited */
+	if (future->result_here || future->verdict != VERDICT_NONE)
+		return; /* it was in time, or it is being ended already */
 	if (future->deadline <= now) {
 		if (future->state == FUTURE_QUEUED || take_back(future))
 			expire_unstarted(future);
@@ -215,6 +223,8 @@ static void blame(struct worker *worker) {
 }
 
 void supervise_distrust(struct worker *worker) {
+	if (worker->detained)
+		return; /* a debugger has let it go on */
 	source_remove(&worker->source);
 	blame(worker);
 	supervise_now_kill(worker);
@@ -232,6 +242,7 @@ static void on_channel_grace_over(struct timer *timer, nsec_t now) {
 
 void supervise_channel_closed(struct worker *worker) {
 	slot_busy(worker);
+	link_watch(worker->zygote);
 	if (worker->stop == STOP_NONE)
 		(void)timer_set(worker->executor->loop, &worker->stop_timer,
 				clock_after_ms(clock_now(), CHANNEL_GRACE_MS),
@@ -316,6 +327,28 @@ void supervise_leaving(struct wf_executor *executor) {
 	oldest = container_of(executor->leaving.next, struct worker, leaving_link);
 	(void)timer_set(executor->loop, &executor->leaving_timer, leaving_until(executor, oldest),
 			on_leaving_timer);
+}
+
+/* --- shortages ----------------------------------------------------------------------------------- */
+
+static void on_retry(struct timer *timer, nsec_t now) {
+	struct wf_executor *executor = container_of(timer, struct wf_executor, retry_timer);
+
+	(void)now;
+	executor->starved = false;
+	list_foreach_safe (z, next_zygote, &executor->zygotes) {
+		struct zygote *zygote = container_of(z, struct zygote, link);
+
+		zygote->blocked = false;
+		list_foreach_safe (w, next_worker, &zygote->workers)
+			channel_unblock(container_of(w, struct worker, zygote_link));
+	}
+}
+
+void supervise_retry(struct wf_executor *executor) {
+	if (!executor->retry_timer.loop)
+		(void)timer_set(executor->loop, &executor->retry_timer,
+				clock_after_ms(clock_now(), RETRY_MS), on_retry);
 }
 
 /* --- output limits

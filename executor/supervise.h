@@ -25,6 +25,9 @@ void supervise_channel_closed(struct worker *worker);
 void supervise_idle(struct wf_executor *executor);
 void supervise_leaving(struct wf_executor *executor);
 
+/* Descriptors or buffers are short, and no event will tell when they are not: look again soon. */
+void supervise_retry(struct wf_executor *executor);
+
 void supervise_on_capture(struct source *source, uint32_t events);
 /* Drains the captures of a task that is about to resolve, and sees whether they are over a limit.
  */

@@ -315,6 +315,7 @@ int message_unpack(uint16_t type, const uint8_t *body, size_t size, struct arena
 const char *message_name(uint16_t type); /* "Spawn"; "unknown" */
 
 /* Packs into `buffer` (LIMIT_FRAME bytes, may be uninitialised) and sends: message_pack() +
- * wire_send(). Resets the arena first. 0, WIRE_E_AGAIN, WIRE_E_EOF, -EMSGSIZE, -errno. */
+ * wire_send(). Resets the arena first. 0, WIRE_E_AGAIN, WIRE_E_CROWDED, WIRE_E_EOF,
+ * -EMSGSIZE, -errno. */
 int message_send(int socket, const struct message *message, struct arena *arena, uint8_t *buffer,
 		 const int *fds, size_t n_fds, int flags);

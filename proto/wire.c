@@ -50,9 +50,10 @@ static int header_read(const uint8_t *header, size_t received, struct wire_frame
 static int socket_error(int error) {
 	switch (error) {
 	case EAGAIN:
+		return WIRE_E_AGAIN;
 	case ETOOMANYREFS:
 	case ENOBUFS:
-		return WIRE_E_AGAIN;
+		return WIRE_E_CROWDED;
 	case EPIPE:
 	case ECONNRESET:
 	case ENOTCONN:

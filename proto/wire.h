@@ -18,13 +18,14 @@
 #define WIRE_BODY   (LIMIT_FRAME - WIRE_HEADER)
 
 enum wire_result {
-	WIRE_E_AGAIN = 1, /* nothing to read, no room to write, or too many descriptors in flight
-			   * (ETOOMANYREFS): wait and repeat */
+	WIRE_E_AGAIN = 1, /* nothing to read, or no room to write: poll(2) tells when to repeat */
 	WIRE_E_EOF = 2,   /* the peer has closed, or is gone (EPIPE, ECONNRESET) */
 	WIRE_E_MALFORMED =
 	    3, /* short, oversized, or a header that does not fit: drop the connection */
 	WIRE_E_TRUNCATED = 4, /* the frame came, its descriptors did not: our own table is full
 			       * (MSG_CTRUNC). What did arrive has been closed; the body is valid */
+	WIRE_E_CROWDED = 5, /* too many descriptors of this user in flight (ETOOMANYREFS), or no
+			     * buffers (ENOBUFS): no event tells when to repeat; try again soon */
 };
 
 struct wire_frame {
@@ -37,7 +38,7 @@ struct wire_frame {
 
 /* Writes the header into `buffer` (whose body starts at WIRE_HEADER) and sends it all with `fds`
  * (borrowed; the kernel duplicates them). `flags`: MSG_DONTWAIT or 0. SIGPIPE never. 0,
- * WIRE_E_AGAIN, WIRE_E_EOF, or -errno. */
+ * WIRE_E_AGAIN, WIRE_E_CROWDED, WIRE_E_EOF, or -errno. */
 int wire_send(int socket, uint16_t type, uint8_t *buffer, size_t body_size, const int *fds,
 	      size_t n_fds, int flags);
 

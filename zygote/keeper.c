@@ -92,7 +92,7 @@ static bool keeper_send(const struct message *message, const int *fds, size_t n_
 	int r = message_send(KEEPER_CONTROL, message, &keeper.out, keeper.frame, fds, n_fds,
 			     MSG_DONTWAIT);
 
-	if (r == WIRE_E_AGAIN) {
+	if (r == WIRE_E_AGAIN || r == WIRE_E_CROWDED) {
 		keeper.blocked = true;
 		return false;
 	}

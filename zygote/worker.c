@@ -89,7 +89,7 @@ static void worker_send(struct worker *worker, const struct message *message, in
 	do {
 		r = message_send(worker->channel, message, &worker->out, worker->out_frame, &fd,
 				 fd >= 0 ? 1 : 0, 0);
-	} while (r == WIRE_E_AGAIN && nanosleep(&retry, NULL) == 0);
+	} while ((r == WIRE_E_AGAIN || r == WIRE_E_CROWDED) && nanosleep(&retry, NULL) == 0);
 	if (r == 0)
 		return;
 	/* a task has closed the channel, or put something else in its place */

@@ -68,8 +68,9 @@ bool zygote_send(struct zygote *zygote, const struct message *message, const int
 	do {
 		r = message_send(ZYGOTE_CONTROL, message, &zygote->out, zygote->memory->out_frame,
 				 fds, n_fds, serving ? MSG_DONTWAIT : 0);
-	} while (r == WIRE_E_AGAIN && !serving && nanosleep(&retry, NULL) == 0);
-	if (r == WIRE_E_AGAIN) {
+	} while ((r == WIRE_E_AGAIN || r == WIRE_E_CROWDED) && !serving &&
+		 nanosleep(&retry, NULL) == 0);
+	if (r == WIRE_E_AGAIN || r == WIRE_E_CROWDED) {
 		zygote->blocked = true;
 		return false;
 	}

@@ -9,6 +9,8 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "tests/support/more.h"
 
@@ -162,28 +164,50 @@ struct disturber {
 	int r;
 };
 
-static void resize_once(struct disturber *disturber) {
-	static const int sizes[] = { 12, 2, 1, 12, 6, 1, 8, 5 };
-
-	disturber->r =
-	    wf_executor_resize(disturber->executor, sizes[(size_t)disturber->rounds % N_OF(sizes)]);
-}
-
-static void reload_once(struct disturber *disturber) {
-	disturber->r = wf_executor_reload(disturber->executor);
-}
-
-/* Kills a worker that has just answered, and may have been given something else since. */
-static void kill_once(struct disturber *disturber) {
+/* A task of its own paces the disturbance; returns the pid of who ran it, which may have been given
+ * something else since. */
+static pid_t run_one(struct disturber *disturber) {
 	struct wf_future *future = NULL;
+	pid_t pid = 0;
 
 	disturber->r = wf_submit(disturber->executor, &WF_TASK(.function = "where"), &future);
 	if (disturber->r)
-		return;
+		return 0;
 	const struct wf_outcome *outcome = wf_future_wait(future, FIXTURE_CAP_MS);
 	if (outcome && outcome->kind == WF_RETURNED)
-		kill(outcome->pid, SIGKILL);
+		pid = outcome->pid;
 	wf_future_free(future);
+	return pid;
+}
+
+static void resize_once(struct disturber *disturber) {
+	static const int sizes[] = { 12, 2, 1, 12, 6, 1, 8, 5 };
+
+	run_one(disturber);
+	if (!disturber->r)
+		disturber->r = wf_executor_resize(disturber->executor,
+						  sizes[(size_t)disturber->rounds % N_OF(sizes)]);
+}
+
+static void reload_once(struct disturber *disturber) {
+	run_one(disturber);
+	if (!disturber->r)
+		disturber->r = wf_executor_reload(disturber->executor);
+}
+
+/* It may have left by now, and its number may be somebody else's: only a child of the zygote is
+ * killed, held by a pidfd. */
+static void kill_once(struct disturber *disturber) {
+	struct wf_statistics statistics = { .size = sizeof statistics };
+	const pid_t pid = run_one(disturber);
+	const int pidfd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+
+	if (pidfd < 0)
+		return;
+	if (wf_executor_statistics(disturber->executor, &statistics) == 0 &&
+	    process_parent(pid) == statistics.zygote_pid)
+		syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+	close(pidfd);
 }
 
 static void *disturb(void *argument) {

@@ -229,7 +229,8 @@ static int get_rlimit(struct wf_call *call) {
 	const int *resource = wf_input(call, &size);
 	struct rlimit limit;
 
-	if (size != sizeof *resource || prlimit(0, *resource, NULL, &limit) < 0)
+	if (size != sizeof *resource ||
+	    prlimit(0, (enum __rlimit_resource) * resource, NULL, &limit) < 0)
 		return wf_fail(call, errno, "no such limit");
 	return wf_return(call, &limit, sizeof limit);
 }

@@ -31,7 +31,7 @@ static int version(struct wf_call *call) {
 static const volatile uint64_t constants[] = { WORDS1024(0), WORDS1024(1024), WORDS1024(2048),
 					       WORDS1024(3072) };
 
-#define COLD __attribute__((noinline, noclone, aligned(PAGE)))
+#define COLD __attribute__((noinline, aligned(PAGE)))
 
 COLD static uint64_t cold_first(uint64_t x) {
 	return x * 3 + constants[0];
