@@ -47,6 +47,17 @@ static inline void list_remove(struct link *link) {
 	link->next = link->previous = NULL;
 }
 
+/* Moves all that `from` holds to the end of `head`. */
+static inline void list_take(struct link *head, struct link *from) {
+	if (list_is_empty(from))
+		return;
+	from->next->previous = head->previous;
+	head->previous->next = from->next;
+	from->previous->next = head;
+	head->previous = from->previous;
+	list_init(from);
+}
+
 #define list_first(head, type, member) container_of((head)->next, type, member)
 #define list_foreach_safe(cursor, after, head)                                                     \
 	for (struct link *cursor = (head)->next, *after = cursor->next; cursor != (head);          \

@@ -149,7 +149,7 @@ int wf_submit(struct wf_executor *executor, const struct wf_task *task, struct w
 	if (r >= 0)
 		r = submit_check(task, &known);
 	if (r >= 0)
-		r = submit_task(executor, &known, 0, &future);
+		r = submit_task(executor, &known, 0, NULL, &future);
 	if (r < 0)
 		return r;
 	submit_done(executor);
@@ -226,37 +226,45 @@ static bool cancel(struct wf_future *future, const char *why) {
 }
 
 int wf_future_cancel(struct wf_future *future) {
+	struct wf_executor *executor;
 	int r = check_future(future, "wf_future_cancel");
 
 	if (r < 0)
 		return r;
-	executor_lock(future->executor);
+	executor = future->executor;
+	(void)executor_ref(executor); /* a callback may give the future back */
+	executor_lock(executor);
 	if (future->state == FUTURE_RESOLVED)
 		r = report_error(-EALREADY, "the task has ended");
 	else if (!cancel(future, "wf_future_cancel() was called before it started"))
 		r = report_error(-EBUSY, "the task has started; wf_future_kill() ends it");
-	executor_unlock(future->executor);
+	executor_unlock(executor);
 	if (r >= 0)
-		executor_run_due(future->executor);
+		executor_run_due(executor);
+	(void)executor_unref(executor);
 	return r;
 }
 
 int wf_future_kill(struct wf_future *future, int grace_ms) {
+	struct wf_executor *executor;
 	int r = check_future(future, "wf_future_kill");
 
 	if (r < 0)
 		return r;
 	if (grace_ms < WF_NO_GRACE)
 		return report_error(-EINVAL, "wf_future_kill: grace_ms is %d", grace_ms);
-	executor_lock(future->executor);
+	executor = future->executor;
+	(void)executor_ref(executor);
+	executor_lock(executor);
 	if (future->state == FUTURE_RESOLVED || future->result_here)
 		r = report_error(-EALREADY, "the task has ended");
 	else if (!cancel(future, "wf_future_kill() was called before it started"))
 		supervise_kill(future, WF_BY_CALLER, grace_ms);
-	executor_pump(future->executor);
-	executor_unlock(future->executor);
+	executor_pump(executor);
+	executor_unlock(executor);
 	if (r >= 0)
-		executor_run_due(future->executor);
+		executor_run_due(executor);
+	(void)executor_unref(executor);
 	return r;
 }
 

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -23,6 +24,14 @@
 #include "executor/slot.h"
 #include "executor/supervise.h"
 
+#define LOG_LINES_MAX 256 /* of one hold of the lock */
+
+struct log_line {
+	struct link link;
+	enum log_level level;
+	char text[];
+};
+
 /* How deep this thread is in callbacks; one that waits there would wait for itself. */
 static _Thread_local unsigned callback_depth;
 
@@ -30,8 +39,36 @@ void executor_lock(struct wf_executor *executor) {
 	must(pthread_mutex_lock(&executor->lock) == 0);
 }
 
+/* Log lines are born under the lock; a handler may take locks of its own, under which another thread may
+ * be waiting for ours. So they are handed on after it is free. */
 void executor_unlock(struct wf_executor *executor) {
+	struct link lines;
+
+	list_init(&lines);
+	list_take(&lines, &executor->lines);
+	executor->n_lines = 0;
 	must(pthread_mutex_unlock(&executor->lock) == 0);
+	list_foreach_safe (link, next, &lines) {
+		struct log_line *line = container_of(link, struct log_line, link);
+
+		executor->options.public.log(executor->options.public.log_context,
+					     (enum wf_log_level)line->level, line->text);
+		free(line);
+	}
+}
+
+void executor_keep_line(void *context, enum log_level level, const char *text) {
+	struct wf_executor *executor = context;
+	struct log_line *line;
+	size_t size = strlen(text) + 1;
+
+	line = executor->n_lines < LOG_LINES_MAX ? malloc(sizeof(*line) + size) : NULL;
+	if (!line)
+		return;
+	*line = (struct log_line){ .level = level };
+	memcpy(line->text, text, size);
+	executor->n_lines++;
+	list_append(&executor->lines, &line->link);
 }
 
 struct wf_executor *executor_ref(struct wf_executor *executor) {
@@ -177,6 +214,7 @@ void executor_pump(struct wf_executor *executor) {
  * ---------------------------------------------------------------------------------------- */
 
 void executor_run_due(struct wf_executor *executor) {
+	(void)executor_ref(executor); /* a callback may give the last handle back */
 	callback_depth++;
 	for (;;) {
 		struct wf_future *future = NULL;
@@ -192,6 +230,7 @@ void executor_run_due(struct wf_executor *executor) {
 		future_run_callbacks(future);
 	}
 	callback_depth--;
+	(void)executor_unref(executor);
 }
 
 int executor_step(struct wf_executor *executor, int timeout_ms) {
@@ -227,23 +266,31 @@ static int sleep_on_changed(struct wf_executor *executor, nsec_t until) {
 	return r == ETIMEDOUT ? -ETIMEDOUT : 0;
 }
 
-/* The caller is the one who dispatches, unless another of his threads does so now. */
-static int drive(struct wf_executor *executor, nsec_t until) {
-	nsec_t now = clock_now();
+/* One step by a caller, who is the one that dispatches; under the lock before and after. */
+static int step_as_dispatcher(struct wf_executor *executor, int timeout_ms) {
 	int r;
 
-	if (executor->dispatching)
-		return sleep_on_changed(executor, until);
-	if (now >= until)
-		return -ETIMEDOUT;
 	executor->dispatching = true;
 	executor_unlock(executor);
-	r = executor_step(executor, clock_until_ms(now, until));
+	r = executor_step(executor, timeout_ms);
 	executor_lock(executor);
 	executor->dispatching = false;
 	if (executor->n_sleepers || executor->releasing)
 		must(pthread_cond_broadcast(&executor->changed) == 0);
 	return r;
+}
+
+/* The caller is the one who dispatches, unless another of his threads does so now. */
+static int drive(struct wf_executor *executor, nsec_t until) {
+	nsec_t now = clock_now();
+
+	if (executor->releasing || !executor->loop)
+		return -ESHUTDOWN;
+	if (executor->dispatching)
+		return sleep_on_changed(executor, until);
+	if (now >= until)
+		return -ETIMEDOUT;
+	return step_as_dispatcher(executor, clock_until_ms(now, until));
 }
 
 int executor_await(struct wf_executor *executor, bool (*done)(struct wf_executor *, const void *),
@@ -266,22 +313,19 @@ int executor_await(struct wf_executor *executor, bool (*done)(struct wf_executor
 }
 
 int executor_dispatch(struct wf_executor *executor, int timeout_ms) {
-	int r;
+	int r = 0;
 
 	if (executor_in_callback())
 		return -EDEADLK;
+	(void)executor_ref(executor); /* a callback may give the last handle back */
 	executor_lock(executor);
-	r = executor->dispatching ? -EDEADLK : executor->loop ? 0 : -ESHUTDOWN;
-	if (r == 0)
-		executor->dispatching = true;
+	if (executor->releasing || !executor->loop)
+		r = -ESHUTDOWN;
+	else if (executor->dispatching)
+		r = -EDEADLK;
+	else
+		r = step_as_dispatcher(executor, timeout_ms);
 	executor_unlock(executor);
-	if (r < 0)
-		return r;
-	r = executor_step(executor, timeout_ms);
-	executor_lock(executor);
-	executor->dispatching = false;
-	if (executor->n_sleepers || executor->releasing)
-		must(pthread_cond_broadcast(&executor->changed) == 0);
-	executor_unlock(executor);
+	(void)executor_unref(executor);
 	return r;
 }

@@ -185,6 +185,8 @@ struct wf_executor {
 	bool releasing, released; /* the thread and the loop */
 	struct options options;
 	struct log log;
+	struct link lines; /* struct log_line: for the handler, once the lock is free */
+	unsigned n_lines;
 
 	struct queue queue;
 	struct link due;  /* resolved futures whose callbacks have not run */
@@ -230,6 +232,8 @@ struct wf_executor {
 
 void executor_lock(struct wf_executor *executor);
 void executor_unlock(struct wf_executor *executor);
+/* A log handler: keeps the line until the lock is given back. */
+void executor_keep_line(void *context, enum log_level level, const char *text);
 struct wf_executor *executor_ref(struct wf_executor *executor);
 struct wf_executor *executor_unref(struct wf_executor *executor);
 

@@ -154,6 +154,36 @@ int keeper_link_start(struct wf_executor *executor) {
 /* --- to it
  * --------------------------------------------------------------------------------------------- */
 
+static void on_keeper_silent(struct timer *timer, nsec_t now) {
+	struct wf_executor *executor = container_of(timer, struct wf_executor, keeper.reply_timer);
+
+	(void)now;
+	executor_log(executor, LOG_ERROR, "the keeper (%d) does not answer: it is ended",
+		     (int)executor->keeper.pid);
+	if (executor->keeper.pidfd >= 0)
+		(void)process_signal(executor->keeper.pidfd, SIGKILL);
+	else
+		(void)shutdown(executor->keeper.control, SHUT_RDWR);
+}
+
+static void expect_answer(struct wf_executor *executor) {
+	struct keeper *keeper = &executor->keeper;
+
+	if (!keeper->running)
+		return;
+	keeper->n_expected++;
+	(void)timer_set(executor->loop, &keeper->reply_timer,
+			clock_after_ms(clock_now(), executor->options.public.zygote_reply_ms),
+			on_keeper_silent);
+}
+
+static void answered(struct wf_executor *executor) {
+	struct keeper *keeper = &executor->keeper;
+
+	if (keeper->n_expected && --keeper->n_expected == 0)
+		timer_clear(&keeper->reply_timer);
+}
+
 static int send_to(struct wf_executor *executor, const struct message *message, const int *fds,
 		   size_t n_fds) {
 	if (!executor->keeper.running)
@@ -166,6 +196,7 @@ int keeper_link_start_zygote(struct wf_executor *executor, const struct message_
 			     const int *fds, size_t n_fds) {
 	struct message message = { .type = MESSAGE_START_ZYGOTE, .start_zygote = *start };
 
+	expect_answer(executor);
 	return send_to(executor, &message, fds, n_fds);
 }
 
@@ -173,6 +204,7 @@ void keeper_link_keep(struct wf_executor *executor, uint64_t generation, const i
 		      size_t n) {
 	struct message message = { .type = MESSAGE_KEEP, .keep = { generation, pids, n } };
 
+	expect_answer(executor);
 	if (send_to(executor, &message, NULL, 0) != 0)
 		executor_log(executor, LOG_WARNING,
 			     "the keeper could not be told which workers to keep");
@@ -182,6 +214,7 @@ void keeper_link_quit(struct wf_executor *executor) {
 	struct message message = { .type = MESSAGE_QUIT };
 
 	executor->keeper.quitting = true;
+	expect_answer(executor); /* its end */
 	/* the end of the stream says the same */
 	if (send_to(executor, &message, NULL, 0) != 0 && executor->keeper.control >= 0)
 		(void)shutdown(executor->keeper.control, SHUT_RDWR);
@@ -251,6 +284,7 @@ static void handle(struct wf_executor *executor, const struct message *message,
 		handle_keeper_ready(executor, message, frame);
 		return;
 	case MESSAGE_ZYGOTE_STARTED:
+		answered(executor);
 		handle_zygote_started(executor, message, frame);
 		return;
 	case MESSAGE_ZYGOTE_EXITED:
@@ -261,6 +295,7 @@ static void handle(struct wf_executor *executor, const struct message *message,
 			keeper_link_keep(executor, message->zygote_exited.generation, NULL, 0);
 		return;
 	case MESSAGE_KEPT:
+		answered(executor);
 		zygote = link_find(executor, message->kept.generation);
 		if (zygote)
 			link_kept(zygote, message->kept.pids, message->kept.n_pids);
@@ -361,6 +396,8 @@ void keeper_link_clear(struct wf_executor *executor) {
 
 	source_remove(&keeper->source);
 	source_remove(&keeper->death_source);
+	timer_clear(&keeper->reply_timer);
+	keeper->n_expected = 0;
 	keeper->control = fd_close(keeper->control);
 	/* if we are the reaper of orphans here, the keeper is our child after all; else ECHILD */
 	if (keeper->pidfd >= 0) {

@@ -148,13 +148,6 @@ static int make_scratch(struct wf_executor *executor) {
 		   : error_origin(-ENOMEM);
 }
 
-static void hand_on_line(void *context, enum log_level level, const char *line) {
-	const struct wf_executor_options *options =
-	    &((const struct wf_executor *)context)->options.public;
-
-	options->log(options->log_context, (enum wf_log_level)level, line);
-}
-
 static int make(const struct wf_executor_options *options, struct wf_executor **ret) {
 	struct wf_executor *executor = calloc(1, sizeof(*executor));
 	int r;
@@ -166,6 +159,7 @@ static int make(const struct wf_executor_options *options, struct wf_executor **
 	executor->doorbell = executor->keeper.control = executor->keeper.pidfd = -1;
 	queue_init(&executor->queue);
 	list_init(&executor->due);
+	list_init(&executor->lines);
 	list_init(&executor->idle);
 	list_init(&executor->leaving);
 	list_init(&executor->zygotes);
@@ -178,7 +172,8 @@ static int make(const struct wf_executor_options *options, struct wf_executor **
 	r = options_init(&executor->options, options);
 	if (r < 0)
 		return r;
-	log_init(&executor->log, executor->options.public.log ? hand_on_line : NULL, executor);
+	log_init(&executor->log, executor->options.public.log ? executor_keep_line : NULL,
+		 executor);
 	executor->parking = true;
 	evidence_init(&executor->evidence);
 	r = make_loop(executor);
@@ -365,6 +360,7 @@ static void release_loop(struct wf_executor *executor) {
 	if (executor->loop) {
 		timer_clear(&executor->idle_timer);
 		timer_clear(&executor->leaving_timer);
+		timer_clear(&executor->retry_timer);
 		timer_clear(&executor->start.timer);
 		timer_clear(&executor->launch.timer);
 		source_remove(&executor->doorbell_source);
@@ -429,6 +425,11 @@ static void release_in_callback(struct wf_executor *executor) {
 
 	executor_lock(executor);
 	begin_close(executor, executor->shared ? WF_CLOSE_FINISH : WF_CLOSE_KILL);
+	if (executor->options.public.caller_driven && executor->keeper.running) {
+		/* nobody may drive it any more: the keeper ends all, and then itself */
+		executor->ending = true;
+		keeper_link_quit(executor);
+	}
 	detach = executor->has_thread && !executor->thread_detached;
 	executor->thread_detached = executor->thread_detached || detach;
 	executor_unlock(executor);

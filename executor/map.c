@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "executor/executor.h"
+#include "executor/image_report.h"
 #include "executor/known.h"
 #include "executor/lifetime.h"
 #include "executor/report.h"
@@ -30,7 +31,8 @@ struct wf_map {
 	_Atomic unsigned references; /* the caller's, and one for each callback that is to come */
 	struct wf_executor *executor;
 	struct wf_map_options options;
-	struct wf_task task;
+	struct wf_task task; /* its function is interned, its context below */
+	struct task_context *context;
 	const struct wf_input_bytes *inputs;
 	size_t n, submitted, fetched;
 	struct map_item *items;
@@ -42,6 +44,7 @@ struct wf_map {
 static void map_unref(struct wf_map *map) {
 	if (atomic_fetch_sub(&map->references, 1) != 1)
 		return;
+	(void)task_context_free(map->context);
 	(void)executor_unref(map->executor);
 	free(map->items);
 	free(map);
@@ -67,7 +70,7 @@ static int submit_one(struct wf_map *map, uint64_t batch) {
 
 	map->task.input = map->inputs[map->submitted].data;
 	map->task.input_size = map->inputs[map->submitted].size;
-	r = submit_task(map->executor, &map->task, batch, &item->future);
+	r = submit_task(map->executor, &map->task, batch, map->context, &item->future);
 	if (r < 0)
 		return r;
 	map->submitted++;
@@ -110,6 +113,21 @@ static int check(struct wf_executor *executor, const struct wf_task *task,
 	return 0;
 }
 
+/* The template is the caller's, and may be gone when a window submits the rest. */
+static int intern_function(struct wf_map *map) {
+	const char *known;
+
+	executor_lock(map->executor);
+	known = image_report_known(map->executor, map->task.function);
+	executor_unlock(map->executor);
+	if (!known)
+		return report_error(-ENOENT, "the image %s has no function \"%.*s\"",
+				    map->executor->options.name, LIMIT_NAME, map->task.function);
+	map->task.function = known;
+	map->task.context = NULL;
+	return 0;
+}
+
 static int take_options(struct wf_map *map, const struct wf_task *task,
 			const struct wf_map_options *options) {
 	int r = submit_check(task, &map->task);
@@ -121,7 +139,9 @@ static int take_options(struct wf_map *map, const struct wf_task *task,
 			       "map options");
 	if (r >= 0 && map->options.chunk < 0)
 		r = report_error(-EINVAL, "wf_map: options.chunk is %d", map->options.chunk);
-	return r;
+	if (r >= 0)
+		r = task_context_new(map->task.context, &map->context);
+	return r < 0 ? r : intern_function(map);
 }
 
 int wf_map(struct wf_executor *executor, const struct wf_task *task,
@@ -207,8 +227,8 @@ int wf_map_next(struct wf_map *map, int timeout_ms, size_t *ret_index,
 	if (map->fetched == map->n)
 		return report_error(-ENODATA, "wf_map_next: there are no more results");
 	r = submit_more(map);
-	if (r < 0)
-		return r;
+	if (r < 0 && map->fetched == map->submitted)
+		return r; /* else what is there comes first */
 	r = map->options.as_completed ? next_completed(map, timeout_ms, &item)
 				      : next_in_order(map, timeout_ms, &item);
 	if (r < 0)

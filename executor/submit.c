@@ -36,7 +36,7 @@ static int check_task(const struct wf_task *task) {
 static bool has_room(struct wf_executor *executor, const void *context) {
 	(void)context;
 	return executor->state != EXECUTOR_OPEN ||
-	       executor->queue.size < executor->options.public.queue_limit;
+	       executor->queue.size + executor->n_tickets < executor->options.public.queue_limit;
 }
 
 static int await_room(struct wf_executor *executor) {
@@ -75,13 +75,14 @@ static void fill(struct wf_future *future, const struct wf_task *task) {
 
 /* Everything but the queue: without the lock, for it copies and may be slow. */
 static int prepare(struct wf_executor *executor, const struct wf_task *task,
-		   struct wf_future **ret) {
+		   struct task_context *context, struct wf_future **ret) {
 	struct wf_future *future;
 	int r = future_new(executor, &future);
 
 	if (r < 0)
 		return report_internal(r, "submitting a task");
-	r = task_context_new(task->context, &future->context);
+	future->context = task_context_ref(context);
+	r = context ? 0 : task_context_new(task->context, &future->context);
 	if (r >= 0)
 		r = payload_init(&future->payload, task->input, task->input_size, task->buffer);
 	if (r < 0) {
@@ -105,8 +106,12 @@ static int admit(struct wf_executor *executor, const struct wf_task *task,
 	if (r < 0)
 		return r;
 	*ret_function = image_report_known(executor, task->function);
-	if (*ret_function)
+	if (*ret_function) {
+		/* a ticket: the place in the queue is taken, and close waits for what comes of it */
+		executor->n_tickets++;
+		executor->n_pending++;
 		return 0;
+	}
 	return report_error(-ENOENT, "the image %s has no function \"%.*s\"",
 			    executor->options.name, LIMIT_NAME, task->function);
 }
@@ -129,8 +134,28 @@ uint64_t submit_batch(struct wf_executor *executor) {
 	return batch;
 }
 
+/* The ticket is spent: with a future, or because none could be made. */
+static void enqueue(struct wf_executor *executor, struct wf_future *future) {
+	executor_lock(executor);
+	executor->n_tickets--;
+	if (!future) {
+		executor->n_pending--;
+		executor_pump(executor);
+		executor_unlock(executor);
+		return;
+	}
+	if (!future->context)
+		future->context = task_context_ref(executor->options.context);
+	future->id = ++executor->next_task;
+	executor->parking = true;
+	executor->statistics.submitted++;
+	queue_push(&executor->queue, &future->link, future->priority);
+	supervise_watch(future);
+	executor_unlock(executor);
+}
+
 int submit_task(struct wf_executor *executor, const struct wf_task *task, uint64_t batch,
-		struct wf_future **ret) {
+		struct task_context *context, struct wf_future **ret) {
 	struct wf_future *future = NULL;
 	const char *function = NULL;
 	int r;
@@ -139,30 +164,16 @@ int submit_task(struct wf_executor *executor, const struct wf_task *task, uint64
 	executor_lock(executor);
 	r = admit(executor, task, &function);
 	executor_unlock(executor);
-	if (r >= 0)
-		r = prepare(executor, task, &future);
 	if (r < 0)
 		return r;
-	executor_lock(executor);
-	if (executor->state != EXECUTOR_OPEN) {
-		executor_unlock(executor);
-		(void)future_unref(future);
-		(void)future_unref(future);
-		return report_error(-ESHUTDOWN, "the executor is closed");
+	r = prepare(executor, task, context, &future);
+	if (r >= 0 && future) {
+		future->function = function;
+		future->batch = batch;
+		*ret = future;
 	}
-	if (!future->context)
-		future->context = task_context_ref(executor->options.context);
-	future->id = ++executor->next_task;
-	future->function = function;
-	future->batch = batch;
-	executor->n_pending++;
-	executor->parking = true;
-	executor->statistics.submitted++;
-	queue_push(&executor->queue, &future->link, future->priority);
-	supervise_watch(future);
-	executor_unlock(executor);
-	*ret = future;
-	return 0;
+	enqueue(executor, future);
+	return r;
 }
 
 void submit_done(struct wf_executor *executor) {

@@ -12,8 +12,9 @@ uint64_t submit_batch(struct wf_executor *executor);
 /* Copies what the caller's header knew, and checks it. 0 or a public error, reported. */
 int submit_check(const struct wf_task *given, struct wf_task *ret);
 
-/* Queues a checked task; the pump is not run. 0 or a public error, reported. `batch` 0: none. */
+/* Queues a checked task; the pump is not run. 0 or a public error, reported. `batch` 0: none. `context`
+ * (a reference is taken) instead of the task's; NULL: the task's. */
 int submit_task(struct wf_executor *executor, const struct wf_task *task, uint64_t batch,
-		struct wf_future **ret);
+		struct task_context *context, struct wf_future **ret);
 /* Hands out what was queued. */
 void submit_done(struct wf_executor *executor);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/fd.h"
 #include "executor/lifetime.h"
 #include "executor/report.h"
 
@@ -140,12 +141,27 @@ static int sleep_in(struct crowd *crowd, nsec_t until) {
 		return 0;
 	if (executor_in_callback())
 		return -EDEADLK;
-	if (!crowd->driven)
-		return waiter_sleep(&crowd->waiter, until) ? 0 : -ETIMEDOUT;
-	executor_lock(crowd->driven);
-	r = executor_await(crowd->driven, has_fired, &crowd->waiter, until);
-	executor_unlock(crowd->driven);
-	return r;
+	if (crowd->driven) {
+		executor_lock(crowd->driven);
+		r = executor_await(crowd->driven, has_fired, &crowd->waiter, until);
+		executor_unlock(crowd->driven);
+		if (r != -ESHUTDOWN)
+			return r;
+	}
+	return waiter_sleep(&crowd->waiter, until) ? 0 : -ETIMEDOUT;
+}
+
+/* A duplicate: the executor may be closed while we wait, and its number be somebody else's. */
+static int doorbell_of(struct wf_executor *executor) {
+	int fd = -1;
+
+	if (!executor)
+		return -1;
+	executor_lock(executor);
+	if (executor->doorbell >= 0)
+		fd = fd_duplicate(executor->doorbell);
+	executor_unlock(executor);
+	return fd;
 }
 
 static int32_t count_wanted(size_t n, enum wf_wait_for what) {
@@ -168,10 +184,11 @@ int wf_wait(struct wf_future *const *futures, size_t n, enum wf_wait_for what, i
 		return report_internal(-ENOMEM, "waiting");
 	waiter_init(&crowd.waiter, count_wanted(n, what));
 	crowd.waiter.first_failure = what == WF_FIRST_FAILURE;
-	crowd.waiter.doorbell = crowd.driven ? crowd.driven->doorbell : -1;
+	crowd.waiter.doorbell = doorbell_of(crowd.driven);
 	join(&crowd);
 	r = sleep_in(&crowd, until);
 	leave(&crowd);
+	(void)fd_close(crowd.waiter.doorbell);
 	free(crowd.stakes);
 	if (r == -EDEADLK)
 		return report_error(r,
