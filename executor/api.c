@@ -290,7 +290,7 @@ int wf_future_on_done(struct wf_future *future, wf_callback function, void *cont
 	executor_unlock(future->executor);
 	if (now) {
 		free(callback);
-		function(future, &future->outcome, context);
+		executor_call(function, future, context);
 	}
 	return 0;
 }
@@ -411,7 +411,7 @@ int wf_executor_image(struct wf_executor *executor, struct wf_image_facts *facts
 
 	if (r < 0)
 		return r;
-	if (!facts || facts->size != sizeof(now))
+	if (!facts || facts->size < sizeof(now))
 		return report_error(-EINVAL,
 				    "wf_executor_image: facts is NULL, or its size is not set");
 	executor_lock(executor);
@@ -431,6 +431,7 @@ int wf_executor_image(struct wf_executor *executor, struct wf_image_facts *facts
 		wf_image_facts_clear(&now);
 		return report_internal(r, "wf_executor_image");
 	}
+	now.size = facts->size;
 	*facts = now;
 	return 0;
 }

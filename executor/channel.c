@@ -454,7 +454,7 @@ static void after_task(struct worker *worker, const struct message_result *resul
 	const struct wf_executor_options *options = &worker->executor->options.public;
 
 	worker->tasks_done++;
-	worker->executor->start.failures = 0;
+	slot_start_worked(worker->executor);
 	note_run_time(worker->executor, result->run_ns);
 	if (options->recycle_memory && result->memory_growth > options->recycle_memory) {
 		worker->executor->statistics.recycled++;

@@ -82,6 +82,12 @@ struct wf_executor *executor_unref(struct wf_executor *executor) {
 	return NULL;
 }
 
+void executor_call(wf_callback function, struct wf_future *future, void *context) {
+	callback_depth++;
+	function(future, &future->outcome, context);
+	callback_depth--;
+}
+
 bool executor_in_callback(void) {
 	return callback_depth > 0;
 }

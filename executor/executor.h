@@ -258,6 +258,9 @@ int executor_await(struct wf_executor *executor, bool (*done)(struct wf_executor
 /* What a caller-driven executor's owner does: one step. 0, -EDEADLK, -ESHUTDOWN, -errno. */
 int executor_dispatch(struct wf_executor *executor, int timeout_ms);
 
+/* Calls back, here and now. */
+void executor_call(wf_callback function, struct wf_future *future, void *context);
+
 /* Is this thread inside a callback, or the executor's own? Then it must not wait. */
 bool executor_in_callback(void);
 

@@ -266,7 +266,14 @@ static int start_image(struct wf_executor *executor) {
 		r = report_internal(r, "starting the keeper");
 	if (r >= 0) {
 		r = link_start(executor);
-		if (r < 0)
+		if (r == -EPIPE)
+			r = report_error(
+			    -EIO,
+			    "the helper program %s ended without a word: it is not the "
+			    "warmfork-zygote of this version; set options.helper or "
+			    "WARMFORK_HELPER",
+			    keeper_link_helper(executor));
+		else if (r < 0)
 			r = report_internal(r, "starting the zygote");
 	}
 	generation = executor->next_generation;

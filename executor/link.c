@@ -288,8 +288,7 @@ static void worker_spawned(struct zygote *zygote, const struct message_spawned_w
 		worker->pidfd =
 		    process_open(worker->pid); /* its parent has not reaped it: no reuse */
 	executor->statistics.forks++;
-	worker->state = WORKER_STARTED;
-	zygote->n_asked--;
+	slot_started(worker);
 	if (worker->pidfd < 0 || channel_listen(worker) < 0) {
 		executor_log(executor, LOG_WARNING, "no descriptor for worker %d: it must leave",
 			     (int)worker->pid);
@@ -530,7 +529,7 @@ static int start_with(struct zygote *zygote, int control, int output) {
 	r = send_start(zygote, nonce, fds, n_fds);
 	if (r == 0)
 		r = send_load(zygote, nonce, cells);
-	return r > 0 ? error_origin(-EPIPE) : r;
+	return r > 0 ? -EPIPE : r;
 }
 
 static int link_open(struct zygote *zygote) {

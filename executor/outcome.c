@@ -165,9 +165,16 @@ static void fill_signalled(struct wf_future *future, const struct exit_status *s
 	outcome->signalled.signal = status->signal;
 	outcome->signalled.core = status->core;
 	fill_fault(future);
-	if (is_fault(status->signal))
+	if (outcome->signalled.address_known)
 		outcome_evidence(
-		    future, "wait status: ended by SIG%s, raised by the process itself%s",
+		    future, "wait status, and the worker's own handler: SIG%s, a fault at 0x%llx%s",
+		    sigabbrev_np(status->signal), (unsigned long long)outcome->signalled.address,
+		    status->core ? "; a core was dumped" : "");
+	else if (is_fault(status->signal))
+		outcome_evidence(
+		    future,
+		    "wait status: ended by SIG%s; raised by itself or sent by another process, "
+		    "the status does not tell%s",
 		    sigabbrev_np(status->signal), status->core ? "; a core was dumped" : "");
 	else
 		outcome_evidence(future, "wait status: killed by a signal nobody here sent, SIG%s",

@@ -141,9 +141,29 @@ static void set_state(struct worker *worker, enum worker_state state) {
 /* --- a worker's life -----------------------------------------------------------------------------
  */
 
+static void on_start_overdue(struct timer *timer, nsec_t now) {
+	struct worker *worker = container_of(timer, struct worker, stop_timer);
+
+	(void)now;
+	supervise_now_kill(worker);
+	slot_start_failed(worker->executor, WF_PHASE_INITIALIZE, ETIMEDOUT,
+			  "the initializer did not end in time (options.preload_timeout_ms)");
+}
+
+void slot_started(struct worker *worker) {
+	int timeout_ms = worker->executor->options.public.preload_timeout_ms;
+
+	worker->state = WORKER_STARTED;
+	worker->zygote->n_asked--;
+	if (worker->zygote->has_initializer && timeout_ms != WF_FOREVER)
+		(void)timer_set(worker->executor->loop, &worker->stop_timer,
+				clock_after_ms(clock_now(), timeout_ms), on_start_overdue);
+}
+
 void slot_ready(struct worker *worker, int error, const char *text) {
 	struct wf_executor *executor = worker->executor;
 
+	timer_clear(&worker->stop_timer);
 	if (error) {
 		char sentence[LIMIT_TEXT];
 
@@ -313,28 +333,47 @@ static bool anybody_left(const struct wf_executor *executor) {
 	return false;
 }
 
-void slot_start_failed(struct wf_executor *executor, enum wf_phase phase, int error,
-		       const char *text) {
+/* What one window saw is one failure: a batch of eight that all fail in their initializer says no more
+ * than one of them. */
+static void widen_window(struct wf_executor *executor) {
 	struct backoff *start = &executor->start;
 	const struct wf_executor_options *options = &executor->options.public;
 
-	start->delay_ms = start->failures == 0 ? options->backoff_ms : start->delay_ms * 2;
+	start->delay_ms = start->delay_ms ? start->delay_ms * 2 : options->backoff_ms;
 	if (start->delay_ms > options->backoff_max_ms)
 		start->delay_ms = options->backoff_max_ms;
 	start->failures++;
+	start->not_before = clock_after_ms(clock_now(), start->delay_ms);
+	(void)timer_set(executor->loop, &start->timer, start->not_before, on_backoff);
+}
+
+void slot_start_failed(struct wf_executor *executor, enum wf_phase phase, int error,
+		       const char *text) {
+	struct backoff *start = &executor->start;
+
 	start->phase = phase;
 	start->error = error;
 	free(start->text);
 	start->text = strdup(text);
-	start->not_before = clock_after_ms(clock_now(), start->delay_ms);
-	(void)timer_set(executor->loop, &start->timer, start->not_before, on_backoff);
+	if (clock_now() >= start->not_before)
+		widen_window(executor);
 	executor_log(executor, LOG_WARNING,
 		     "a worker could not start (%u in a row, again in %d ms): %s", start->failures,
 		     start->delay_ms, text);
-	if (start->failures >= (unsigned)options->start_attempts && !anybody_left(executor)) {
+	if (start->failures < (unsigned)executor->options.public.start_attempts)
+		return;
+	start->spent = true;
+	start->failures = 0;
+	if (!anybody_left(executor))
 		slot_fail_queue(executor, start);
-		start->failures = 0;
-	}
+}
+
+void slot_start_worked(struct wf_executor *executor) {
+	struct backoff *start = &executor->start;
+
+	start->failures = 0;
+	start->delay_ms = 0;
+	start->spent = false;
 }
 
 /* --- handing out
@@ -570,8 +609,10 @@ void slot_plan(struct wf_executor *executor) {
 	end_stopped(executor);
 	if (!executor->newest || executor->newest->blocked)
 		return;
-	if (executor->start.failures && clock_now() < executor->start.not_before)
+	if (clock_now() < executor->start.not_before)
 		return;
+	if (executor->start.spent && executor->queue.size == 0)
+		return; /* only work brings another try */
 	while ((wanted = count_wanted(executor)) > 0) {
 		struct batch batch = { .n = 0 };
 		int r = batch_fill(&batch, executor, wanted);

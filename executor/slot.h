@@ -10,6 +10,8 @@
 /* Makes [0, n) the slots that take tasks; workers beyond finish what they run. -ENOMEM. */
 int slot_resize(struct wf_executor *executor, unsigned n);
 
+/* Its process is there; its initializer has as long as the preload had. */
+void slot_started(struct worker *worker);
 /* The worker has said that it can take tasks (error 0) or never will. */
 void slot_ready(struct worker *worker, int error, const char *text);
 /* It has nothing to do. */
@@ -41,5 +43,7 @@ void slot_plan(struct wf_executor *executor);
 /* A start has failed: backs off, and after too many in a row resolves what is queued. */
 void slot_start_failed(struct wf_executor *executor, enum wf_phase phase, int error,
 		       const char *text);
+/* A worker has done a task. */
+void slot_start_worked(struct wf_executor *executor);
 /* All that is queued resolves as not started. */
 void slot_fail_queue(struct wf_executor *executor, const struct backoff *backoff);

@@ -307,6 +307,20 @@ void task_context_message(const struct task_context *context, struct message_con
 
 /* --- payloads -------------------------------------------------------------------------------- */
 
+/* Not inherited by a forked child of the host: its mapping would make F_SEAL_WRITE fail (EBUSY). */
+static int buffer_map(struct wf_buffer *buffer) {
+	if (!buffer->size)
+		return 0;
+	buffer->data =
+	    mmap(NULL, buffer->size, PROT_READ | PROT_WRITE, MAP_SHARED, buffer->memfd, 0);
+	if (buffer->data == MAP_FAILED) {
+		buffer->data = NULL;
+		return error_origin(-errno);
+	}
+	(void)madvise(buffer->data, buffer->size, MADV_DONTFORK);
+	return 0;
+}
+
 int wf_buffer_new(size_t size, struct wf_buffer **ret) {
 	struct wf_buffer *buffer;
 	int r;
@@ -321,15 +335,7 @@ int wf_buffer_new(size_t size, struct wf_buffer **ret) {
 		return report_internal(-ENOMEM, "a buffer");
 	buffer->size = size;
 	buffer->memfd = fd_memfd("warmfork-input", size);
-	r = buffer->memfd;
-	if (r >= 0 && size) {
-		buffer->data =
-		    mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, buffer->memfd, 0);
-		if (buffer->data == MAP_FAILED) {
-			r = -errno;
-			buffer->data = NULL;
-		}
-	}
+	r = buffer->memfd < 0 ? buffer->memfd : buffer_map(buffer);
 	if (r < 0) {
 		(void)wf_buffer_free(buffer);
 		return report_internal(r, "a buffer");
@@ -365,28 +371,50 @@ struct wf_buffer *wf_buffer_free(struct wf_buffer *buffer) {
 	return NULL;
 }
 
-/* A writable mapping would make F_SEAL_WRITE fail, so the buffer is unmapped first. */
-static int payload_take(struct payload *payload, struct wf_buffer *buffer) {
-	buffer_unmap(buffer);
-	if (fcntl(buffer->memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+static int seal(int memfd) {
+	if (fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
 		return report_internal(-errno, "sealing an input");
+	return 0;
+}
+
+/* A writable mapping would make F_SEAL_WRITE fail, so the buffer is unmapped first; if it fails all the
+ * same, the caller gets his buffer back as it was. */
+static int payload_take(struct payload *payload, struct wf_buffer *buffer) {
+	int r;
+
+	buffer_unmap(buffer);
+	r = seal(buffer->memfd);
+	if (r < 0) {
+		(void)buffer_map(buffer);
+		return r;
+	}
 	payload->memfd = fd_steal(&buffer->memfd);
 	payload->size = buffer->size;
 	(void)wf_buffer_free(buffer);
 	return 0;
 }
 
+/* write(2), not a mapping, which a fork in another thread could copy. */
 static int payload_copy_large(struct payload *payload, const void *data, size_t size) {
-	struct wf_buffer *buffer;
-	int r = wf_buffer_new(size, &buffer);
+	cleanup_close int memfd = fd_memfd("warmfork-input", size);
+	size_t done = 0;
+	int r;
 
+	if (memfd < 0)
+		return report_internal(memfd, "an input");
+	while (done < size) {
+		ssize_t n = pwrite(memfd, (const char *)data + done, size - done, (off_t)done);
+
+		if (n < 0 && errno != EINTR)
+			return report_internal(-errno, "copying an input");
+		done += n < 0 ? 0 : (size_t)n;
+	}
+	r = seal(memfd);
 	if (r < 0)
 		return r;
-	memcpy(wf_buffer_data(buffer), data, size);
-	r = payload_take(payload, buffer);
-	if (r < 0)
-		(void)wf_buffer_free(buffer);
-	return r;
+	payload->memfd = fd_steal(&memfd);
+	payload->size = size;
+	return 0;
 }
 
 int payload_init(struct payload *payload, const void *data, size_t size, struct wf_buffer *buffer) {

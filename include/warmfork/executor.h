@@ -22,7 +22,8 @@
  *     -EINVAL     a NULL, an unknown enum value, a negative or absurd count, a contradiction
  *     -ENOENT     no function of that name in the image
  *     -ENOEXEC    the image cannot be used: its preload failed, crashed or hung, or the audit found
- *                 something that no worker may inherit; the sentence names it
+ *                 something that no worker may inherit; the sentence names it (also: the file is
+ *                 missing or no shared object)
  *     -ESHUTDOWN  the executor is closed
  *     -EAGAIN     the queue is full (WF_QUEUE_FAIL), or no image is ready now
  *     -ETIMEDOUT  the time given to this call is over
@@ -47,6 +48,9 @@
  *
  * Structs whose first member is `size_t size` grow at their end only. Fill `size` (the WF_...
  * macros do); zero is the default of every other member.
+ *
+ * C11 or newer. From C++ (20) the option macros need a named variable: their address cannot be
+ * taken in place.
  */
 #ifndef WARMFORK_EXECUTOR_H
 #define WARMFORK_EXECUTOR_H
@@ -160,7 +164,10 @@ struct wf_executor_options {
 
 	/* the image */
 	enum wf_image_kind image;
-	const char *module; /* path of the shared object; not for WF_IMAGE_SELF */
+	const char *module; /* path of the shared object; not for WF_IMAGE_SELF. Made absolute when
+			     * opened; no library search. The loaded image does not depend on the
+			     * file any more, which may be overwritten; the libraries it links to
+			     * do. */
 	const char *name;   /* for titles and log lines; default: the file's name */
 	const void *preload_argument;
 	size_t preload_argument_size; /* at most 32 KiB */
@@ -185,8 +192,9 @@ struct wf_executor_options {
 	int queue_wait_ms;
 
 	/* what a task gets unless it says otherwise */
-	const struct wf_context *context;
-	int timeout_ms;    /* from the start of the task; 0: none */
+	const struct wf_context *context; /* a task's own replaces it as a whole: members left zero
+					   * there are not taken from here */
+	int timeout_ms;                   /* from the start of the task; 0: none */
 	int kill_grace_ms; /* between SIGTERM and SIGKILL; 0: 2,000; WF_NO_GRACE: none */
 	enum wf_on_timeout on_timeout;
 	bool stack_on_timeout; /* have the worker write its call stack into the outcome first */
@@ -194,16 +202,18 @@ struct wf_executor_options {
 	/* failure */
 	int max_attempts;    /* starts of an idempotent task before it is quarantined; 0: 3 */
 	int start_attempts;  /* failed starts of workers in a row before what is queued resolves as
-			      * `not  started`; 0: 5 */
+			      * `not started`; 0: 5 */
 	int backoff_ms;      /* after the first failed start, doubled with each; 0: 10 */
 	int backoff_max_ms;  /* 0: 1,000 */
 	int zygote_reply_ms; /* a zygote that is silent for so long is replaced; 0: 10,000 */
 
 	/* the host */
 	bool caller_driven; /* no thread: the caller polls wf_executor_fd() */
-	wf_log_handler log;
+	wf_log_handler log; /* NULL: silent, unless WF_LOG is set in the environment */
 	void *log_context;
-	const char *helper; /* path of the warmfork-zygote program; default: the installed one */
+	const char *helper; /* path of the warmfork-zygote program; default: the environment
+			     * variable WARMFORK_HELPER (not in set-uid programs), else the
+			     * installed one */
 };
 #define WF_EXECUTOR_OPTIONS(...)                                                                   \
 	((struct wf_executor_options){ .size = sizeof(struct wf_executor_options), __VA_ARGS__ })
@@ -225,8 +235,8 @@ struct wf_executor_options {
 /* Opens an executor: starts the keeper and the zygote, and waits until the image is preloaded and
  * audited. `options` is borrowed during the call. On success `*ret` is owned by the caller and
  * given back with wf_executor_free(). Blocks until the image is ready or refused
- * (preload_timeout_ms). Errors: -EINVAL, -ENOEXEC, -ENOMEM, -EMFILE, -ELOOP, -EPERM, -EIO. Since
- * 0.1. */
+ * (preload_timeout_ms). Workers are not waited for: an initializer that fails shows in outcomes.
+ * Errors: -EINVAL, -ENOEXEC, -ENOMEM, -EMFILE, -ELOOP, -EPERM, -EIO. Since 0.1. */
 int wf_executor_open(const struct wf_executor_options *options, struct wf_executor **ret);
 
 /* The executor that this process shares. Equal options (compared by content) give the same warm pool
@@ -248,7 +258,7 @@ enum wf_close {
 
 /* Takes no more tasks, ends the pool and waits until every process of it is gone. All futures have
  * resolved when it returns. A second call is harmless; a harsher one hastens the first. Errors:
- * -EINVAL, -EDEADLK (from a callback), -ECHILD. Since 0.1. */
+ * -EINVAL, -EDEADLK (from a callback that runs while dispatching), -ECHILD. Since 0.1. */
 int wf_executor_close(struct wf_executor *executor, enum wf_close how);
 
 /* Gives a reference back. The last one closes the executor if nobody has: with WF_CLOSE_KILL, or
@@ -271,7 +281,9 @@ int wf_executor_reload(struct wf_executor *executor);
  * do, and the call that does it, waiting at most `timeout_ms` for it. The descriptor stays the
  * library's. wf_executor_dispatch() returns 0, or -EDEADLK from a callback or while another thread
  * dispatches; callbacks run in it. Both return -EINVAL if the executor has its own thread, -ESHUTDOWN
- * when it is closed. Since 0.1. */
+ * when it is closed. The calls that wait (wf_future_wait, wf_wait, wf_map_next, wf_executor_reload,
+ * wf_executor_close) do the work themselves meanwhile, and callbacks may run in them. Timeouts make
+ * the descriptor readable too. Since 0.1. */
 int wf_executor_fd(struct wf_executor *executor);
 int wf_executor_dispatch(struct wf_executor *executor, int timeout_ms);
 
@@ -295,7 +307,9 @@ struct wf_task {
 	int timeout_ms;           /* from its start; 0: the executor's; WF_FOREVER: none */
 	int deadline_ms;          /* from now, in the queue or running; 0: none */
 	unsigned flags;           /* enum wf_task_flags */
-	const struct wf_context *context; /* NULL: the executor's */
+	const struct wf_context *context; /* NULL: the executor's. Otherwise it replaces it as a
+					   * whole: members left zero are not taken from the
+					   * executor's. */
 };
 #define WF_TASK(...) ((struct wf_task){ .size = sizeof(struct wf_task), __VA_ARGS__ })
 
@@ -380,7 +394,7 @@ struct wf_outcome {
 	enum wf_outcome_kind kind;
 	union {
 		struct {
-			const void *data; /* never NULL */
+			const void *data; /* never NULL; not terminated */
 			size_t size;
 		} returned;
 		struct {
@@ -562,7 +576,8 @@ struct wf_statistics {
 	uint64_t forks, fork_failures;
 	uint64_t worker_deaths_idle, worker_deaths_exit, worker_deaths_signal; /* unasked for */
 	uint64_t worker_recycled, worker_idle_timeouts;
-	uint64_t swept; /* left-behind processes that were ended */
+	uint64_t swept; /* processes that a zygote had to end after their worker's death; not those
+			 * that a reused worker ended itself after a task */
 	uint64_t keeper_starts, zygote_starts, zygote_losses;
 	uint64_t generation;
 	struct wf_quantiles queued_time, handed_time, run_time, resolve_time;
@@ -589,8 +604,9 @@ struct wf_image_facts {
 int wf_executor_image(struct wf_executor *executor, struct wf_image_facts *facts);
 void wf_image_facts_clear(struct wf_image_facts *facts);
 
-/* The sentence of the last call that failed in this thread: what, where, and the remedy. Never
- * NULL; valid until the next call into the library from this thread. Since 0.1. */
+/* The sentence of the last call that failed in this thread: what, where, and the remedy; several
+ * lines when it quotes what a preload wrote. Never NULL; valid until the next call into the library
+ * from this thread. Since 0.1. */
 const char *wf_last_error(void);
 
 /* "0.1.0"; static. Since 0.1. */

@@ -98,10 +98,15 @@ struct wf_module {
 #else
 #define WF_EXPORT
 #endif
+#ifdef __cplusplus
+#define WF_EXPORT_C extern "C" WF_EXPORT /* without it a const object would stay inside its file */
+#else
+#define WF_EXPORT_C WF_EXPORT
+#endif
 #define WF_FUNCTIONS(...) ((const struct wf_function_entry[]){ __VA_ARGS__, { NULL, NULL } })
 #define WF_MODULE(...)                                                                             \
-	WF_EXPORT const struct wf_module wf_module = { .size = sizeof(struct wf_module),           \
-						       __VA_ARGS__ }
+	WF_EXPORT_C const struct wf_module wf_module = { .size = sizeof(struct wf_module),         \
+							 __VA_ARGS__ }
 
 /* --- the running task -------------------------------------------------------------------- */
 
