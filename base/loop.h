@@ -5,7 +5,7 @@
  * Not thread-safe by itself: the owner's lock protects everything but loop_wait(), which only
  * blocks in epoll_wait(2). Adding sources and timers while another thread is in loop_wait() is
  * fine, that is what the kernel objects are for. A source may be removed from any handler; events
- * that were already fetched for it are dropped (source_remove() blanks them).
+ * that were already fetched for it are dropped (their token is no longer that of a source).
  */
 #pragma once
 

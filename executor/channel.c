@@ -284,6 +284,11 @@ static void hand_out_failed(struct worker *worker, unsigned n, int r) {
 }
 
 static unsigned handed_out(struct worker *worker, unsigned n) {
+	struct wf_executor *executor = worker->executor;
+
+	/* only while nothing else runs: what moves meanwhile may be somebody's evidence */
+	if (executor->n_pending == executor->queue.size + executor->n_tickets + n)
+		evidence_refresh(&executor->evidence, clock_now());
 	slot_busy(worker);
 	link_watch(worker->zygote);
 	for (uint64_t s = worker->next_sequence - n; s < worker->next_sequence; s++)

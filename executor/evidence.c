@@ -87,6 +87,13 @@ const char *evidence_look(struct evidence *evidence) {
 	return evidence->sentence;
 }
 
+void evidence_refresh(struct evidence *evidence, uint64_t now_ns) {
+	if (!evidence->path[0] || now_ns - evidence->looked_ns < 100000000u)
+		return;
+	evidence->looked_ns = now_ns;
+	(void)read_kills(evidence->path, &evidence->kills);
+}
+
 /* struct pidfd_info of <linux/pidfd.h>; Debian 12's headers are older. */
 struct pidfd_info_6_15 {
 	uint64_t mask, cgroup_id;

@@ -10,6 +10,7 @@
 struct evidence {
 	char path[512]; /* of the counter's file; "": there is none */
 	uint64_t kills; /* at the last look */
+	uint64_t looked_ns;
 	char sentence[768];
 };
 
@@ -20,6 +21,9 @@ void evidence_init(struct evidence *evidence);
 const char *evidence_look(struct evidence *evidence);
 
 struct exit_status;
+
+/* Forgets what has moved so far: it is no evidence for what comes. Looks at most every 100 ms. */
+void evidence_refresh(struct evidence *evidence, uint64_t now_ns);
 
 /* How a process that somebody else has reaped ended, from its pidfd (PIDFD_GET_INFO with
  * PIDFD_INFO_EXIT, Linux 6.15). False: unknown. */

@@ -2,15 +2,12 @@
  *
  * A future: one task from submit to outcome. It resolves exactly once, in future_resolve().
  *
- *             submit            hand out               claim word: STARTED
- *     (new) ---------> QUEUED -----------> HANDED ......................... (still HANDED)
- *                        ^  |                |  |
- *                        |  | cancel,        |  | result, or its worker's exit report
- *                        |  | deadline       |  v
- *                        |  +-----------> RESOLVED <-- cancel, deadline (claim word: CANCELLED)
- *                        |                   ^
- *                        +-------------------+ its worker died: before it was claimed, or it may be
- *                                              started again (idempotent)
+ *     QUEUED      submitted; or back again, because its worker died before it was claimed, or because it
+ *        |        may be started again (idempotent)
+ *        v        given to a worker
+ *     HANDED      on a worker's channel; the claim word tells whether it runs
+ *        v        result, or its worker's exit report; from either state: cancel, deadline, close
+ *     RESOLVED
  */
 #pragma once
 

@@ -503,11 +503,11 @@ static int reload_start(struct wf_executor *executor) {
 		r = keeper_link_start(executor);
 	if (r >= 0)
 		r = link_start(executor);
-	(void)options_file_changed(&executor->options);
 	return r < 0 ? report_internal(r, "starting the zygote") : 0;
 }
 
 int lifetime_reload(struct wf_executor *executor) {
+	struct file_identity file = options_file_now(&executor->options);
 	uint64_t generation;
 	int r;
 
@@ -526,6 +526,8 @@ int lifetime_reload(struct wf_executor *executor) {
 		r = executor_await(executor, image_settled, &generation, NSEC_NEVER);
 		r = r < 0 ? report_internal(r, "waiting for the image")
 			  : image_outcome(executor, generation);
+		if (r >= 0)
+			executor->options.file = file; /* as it was before it was loaded */
 	}
 	executor_unlock(executor);
 	return r;

@@ -2,12 +2,20 @@
  *
  * One zygote, seen from the executor.
  *
- *   StartZygote, Hello, Load             ImageReady              reload
- *   ------------------------> LOADING -------------> READY ------------------> DRAINING
- *                                |                     | ended                    | ended, last
- * worker ImageFailed,|                     v                          v  has gone ended       |
- * LOST (while it has workers: the keeper has v                     |   adopted them and reports for
- * it) freed <-----------------+
+ *     LOADING    StartZygote, Hello and Load were sent
+ *        |  \
+ *        |   `-- ImageFailed, or it ended --> freed
+ *        v
+ *     READY      ImageReady has come, and its pidfd; it is the newest
+ *        |
+ *        v
+ *     DRAINING   another is the newest; it forks no more, and ends after its last worker
+ *        |
+ *        v
+ *     LOST       it ended, from READY or DRAINING; workers that are left were adopted by the keeper,
+ *        |       which reports for it
+ *        v
+ *     freed      after the last worker
  *
  * The end of its socket proves nothing; its end is what the keeper reports.
  */
@@ -596,12 +604,11 @@ static void load_failed(struct zygote *zygote, const struct exit_status *status)
 	link_free(zygote);
 }
 
-void link_started(struct zygote *zygote, pid_t pid, int pidfd_consumed, int error,
-		  const char *step) {
+void link_started(struct zygote *zygote, pid_t pid, int pidfd_take, int error, const char *step) {
 	char text[512];
 
 	zygote->pid = pid;
-	zygote->pidfd = pidfd_consumed;
+	zygote->pidfd = pidfd_take;
 	if (!error && zygote->pidfd < 0) {
 		zygote->fail_phase = WF_PHASE_LAUNCH;
 		zygote->fail_error = EMFILE;

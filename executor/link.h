@@ -21,8 +21,7 @@ void link_spawn(struct zygote *zygote, const struct message_spawn_worker *worker
 void link_watch(struct zygote *zygote);
 
 /* From the keeper. */
-void link_started(struct zygote *zygote, pid_t pid, int pidfd_consumed, int error,
-		  const char *step);
+void link_started(struct zygote *zygote, pid_t pid, int pidfd_take, int error, const char *step);
 void link_exited(struct zygote *zygote, const struct exit_status *status);
 void link_kept(struct zygote *zygote, const int32_t *pids, size_t n);
 

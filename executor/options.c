@@ -196,7 +196,7 @@ int options_init(struct options *options, const struct wf_executor_options *give
 	if (r < 0)
 		options_deinit(options);
 	else
-		(void)options_file_changed(options);
+		options->file = options_file_now(options);
 	return r;
 }
 
@@ -239,19 +239,21 @@ bool options_equal(const struct options *a, const struct options *b) {
 	       x.log == y.log && x.log_context == y.log_context;
 }
 
-bool options_file_changed(struct options *options) {
+struct file_identity options_file_now(const struct options *options) {
 	struct stat st;
-	uint64_t mtime;
-	bool changed;
 
 	if (stat(options->module ? options->module : "/proc/self/exe", &st) < 0)
-		return false;
-	mtime = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
-	changed = options->file_inode != st.st_ino || options->file_device != st.st_dev ||
-		  options->file_size != (uint64_t)st.st_size || options->file_mtime_ns != mtime;
-	options->file_inode = st.st_ino;
-	options->file_device = st.st_dev;
-	options->file_size = (uint64_t)st.st_size;
-	options->file_mtime_ns = mtime;
-	return changed;
+		return (struct file_identity){ .inode = 0 };
+	return (struct file_identity){
+		.device = st.st_dev,
+		.inode = st.st_ino,
+		.size = (uint64_t)st.st_size,
+		.mtime_ns =
+		    (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec,
+	};
+}
+
+bool file_identity_equal(const struct file_identity *a, const struct file_identity *b) {
+	return a->device == b->device && a->inode == b->inode && a->size == b->size &&
+	       a->mtime_ns == b->mtime_ns;
 }

@@ -8,6 +8,11 @@
 
 #include <warmfork/executor.h>
 
+/* Which file it was, and in which state. */
+struct file_identity {
+	uint64_t device, inode, size, mtime_ns;
+};
+
 struct options {
 	struct wf_executor_options public; /* every pointer is ours; every default is filled in */
 	char *module;                      /* absolute; NULL for kind self */
@@ -15,8 +20,7 @@ struct options {
 	void *preload_argument;
 	int spares_given;
 	struct task_context *context; /* NULL: nothing */
-	/* the module's identity when it was last loaded, for wf_executor_shared() */
-	uint64_t file_device, file_inode, file_size, file_mtime_ns;
+	struct file_identity file;    /* the image's, when it was last loaded */
 };
 
 /* 0 or a public error, reported. */
@@ -26,8 +30,9 @@ void options_deinit(struct options *options);
 /* The same pool? Everything but `workers` counts. */
 bool options_equal(const struct options *a, const struct options *b);
 
-/* Remembers the module file as it is now; true if it has changed since it was remembered. */
-bool options_file_changed(struct options *options);
+/* The image's file as it is on disk now; all zero if it cannot be looked at. */
+struct file_identity options_file_now(const struct options *options);
+bool file_identity_equal(const struct file_identity *a, const struct file_identity *b);
 
 /* CPUs that this process may use: at least 1. */
 int options_default_workers(void);

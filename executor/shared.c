@@ -31,6 +31,7 @@ static bool is_open(struct wf_executor *executor) {
 
 /* 1: it is the one, adjusted; 0: another must be opened. */
 static int adopt(struct wf_executor *executor, const struct options *wanted) {
+	bool changed;
 	int r = 0;
 
 	if (!executor || !lifetime_same_process(executor) || !is_open(executor) ||
@@ -40,13 +41,12 @@ static int adopt(struct wf_executor *executor, const struct options *wanted) {
 	if (executor->n_workers != (unsigned)wanted->public.workers)
 		r = slot_resize(executor, (unsigned)wanted->public.workers);
 	executor_pump(executor);
+	executor_ring(executor);
+	changed = !file_identity_equal(&executor->options.file, &wanted->file);
 	executor_unlock(executor);
 	if (r < 0)
 		return report_internal(r, "resizing the shared executor");
-	if (executor->options.file_inode != wanted->file_inode ||
-	    executor->options.file_mtime_ns != wanted->file_mtime_ns ||
-	    executor->options.file_size != wanted->file_size ||
-	    executor->options.file_device != wanted->file_device)
+	if (changed)
 		r = lifetime_reload(executor);
 	return r < 0 ? r : 1;
 }

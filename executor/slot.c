@@ -6,13 +6,17 @@
  * a process that has sent its result may still hold the port or the device that its slot number
  * stands for.
  *
- *            Spawn            Spawned, WorkerReady            nothing to do
- *   (none) --------> ASKED --> STARTED --------------> READY <---------------> READY + idle list
- *                      |          |                      |                          |
- *                      | failed   | initializer failed   | last task, Leaving       | idle timeout,
- *                      v          v                      v                          v resize,
- * reload freed      LEAVING <------------- LEAVING <----------------- LEAVING
- *                                  `--------- exit reported ---------> ENDED --- Swept ---> freed
+ *     ASKED      Spawn was sent; if it fails, the worker is freed
+ *        v       Spawned
+ *     STARTED    its initializer runs; if it fails, LEAVING
+ *        v       WorkerReady
+ *     READY      on the idle list, or with tasks on its channel
+ *        v       the last task of its life, Leaving, idle timeout, resize, reload
+ *     LEAVING    takes no more; told by the end of its stream, killed after a grace
+ *        v       its exit is reported; this may come in any state
+ *     ENDED      its slot is free; what it left behind is being ended
+ *        v       Swept
+ *     freed
  */
 #include "executor/slot.h"
 

@@ -20,7 +20,7 @@ struct task_stream {
 };
 
 /* A deep copy of a wf_context; immutable. Shared by reference: the executor's default context is
- * used by many tasks. Counted under the executor's lock or before anybody else knows it. */
+ * used by many tasks. */
 struct task_context {
 	_Atomic unsigned references;
 	char **environment;
