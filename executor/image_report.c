@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "executor/report.h"
 
 /* Appends to *text; without memory it stays as it is. */
 __attribute__((format(printf, 2, 3))) static void append(char **text, const char *format, ...) {
@@ -40,6 +41,18 @@ const char *image_report_known(const struct wf_executor *executor, const char *f
 		if (strcmp(executor->functions[i], function) == 0)
 			return executor->functions[i];
 	return NULL;
+}
+
+int image_report_unknown(const struct wf_executor *executor, const char *function) {
+	char *names = NULL;
+	int r;
+
+	for (size_t i = 0; i < executor->n_functions && i < 32; i++)
+		append(&names, "%s%s", i ? ", " : "", executor->functions[i]);
+	r = report_error(-ENOENT, "the image %s has no function \"%.*s\"; it has: %s",
+			 executor->options.name, LIMIT_NAME, function, names ? names : "none");
+	free(names);
+	return r;
 }
 
 static const char *intern(struct wf_executor *executor, const char *function) {

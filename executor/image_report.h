@@ -20,6 +20,8 @@ void image_report_lost(struct zygote *zygote, const struct exit_status *status);
 /* The interned name of a function that some generation has had; NULL: none. Lives as long as the
  * executor, so that a queued task names its function over a reload. */
 const char *image_report_known(const struct wf_executor *executor, const char *function);
+/* Reports -ENOENT, with the names that there are. */
+int image_report_unknown(const struct wf_executor *executor, const char *function);
 /* Index of an interned function in this generation, or -ENOENT. */
 int image_report_find(const struct zygote *zygote, const char *function);
 

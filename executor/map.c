@@ -116,16 +116,16 @@ static int check(struct wf_executor *executor, const struct wf_task *task,
 /* The template is the caller's, and may be gone when a window submits the rest. */
 static int intern_function(struct wf_map *map) {
 	const char *known;
+	int r = 0;
 
 	executor_lock(map->executor);
 	known = image_report_known(map->executor, map->task.function);
-	executor_unlock(map->executor);
 	if (!known)
-		return report_error(-ENOENT, "the image %s has no function \"%.*s\"",
-				    map->executor->options.name, LIMIT_NAME, map->task.function);
+		r = image_report_unknown(map->executor, map->task.function);
+	executor_unlock(map->executor);
 	map->task.function = known;
 	map->task.context = NULL;
-	return 0;
+	return r;
 }
 
 static int take_options(struct wf_map *map, const struct wf_task *task,

@@ -112,8 +112,7 @@ static int admit(struct wf_executor *executor, const struct wf_task *task,
 		executor->n_pending++;
 		return 0;
 	}
-	return report_error(-ENOENT, "the image %s has no function \"%.*s\"",
-			    executor->options.name, LIMIT_NAME, task->function);
+	return image_report_unknown(executor, task->function);
 }
 
 int submit_check(const struct wf_task *given, struct wf_task *ret) {

@@ -223,6 +223,25 @@ START_TEST(test_close_with_a_stopped_keeper) {
 }
 END_TEST
 
+/* A stopped zygote cannot sweep when its keeper is killed; the executor sees to it. */
+START_TEST(test_keeper_killed_beside_a_stopped_zygote) {
+	struct wf_executor *executor = pool_open_regime(_i);
+	struct wf_statistics statistics;
+	struct watch watch;
+
+	pool_check_works(executor);
+	pool_watch(executor, &watch);
+	statistics = pool_statistics(executor);
+	ck_assert_int_eq(kill(statistics.zygote_pid, SIGSTOP), 0);
+	ck_assert_int_eq(kill(statistics.keeper_pid, SIGKILL), 0);
+	expect_ended(&watch);
+	watch_clear(&watch);
+	pool_check_works(executor);
+	pool_close(executor);
+	fixture_reap_adopted();
+}
+END_TEST
+
 int main(void) {
 	TCase *story = fixture_case("edges");
 
@@ -234,5 +253,6 @@ int main(void) {
 	tcase_add_test(story, test_waiting_beside_a_closed_driven_executor);
 	tcase_add_test(story, test_buffers_submitted_while_it_closes);
 	tcase_add_test(story, test_close_with_a_stopped_keeper);
+	add_for_both(story, test_keeper_killed_beside_a_stopped_zygote);
 	return fixture_run("edges", story);
 }
