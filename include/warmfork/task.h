@@ -11,6 +11,11 @@
  * but must have joined them when it returns. Every call below that takes a `struct wf_call` may be
  * made from the thread that runs the function and from no other.
  *
+ * Between two tasks of a worker, what a task changed in its process is put back, or the worker is
+ * replaced. Kept, for the tasks that follow: memory, I/O priority, oom_score_adj, timer slack,
+ * namespaces, floating-point rounding, O_NONBLOCK on open files that were there before the task,
+ * and up to 64 descriptors that were left open.
+ *
  * For those who submit work: <warmfork/executor.h>.
  */
 #ifndef WARMFORK_TASK_H

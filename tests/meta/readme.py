@@ -4,8 +4,9 @@
 
 Each code block that follows a comment `<!-- the file NAME -->` is that file, word for word; the
 program among them is compiled from the README's text, linked with LIBRARY, run with HELPER, and
-prints what the block after `<!-- what it prints -->` says. Files and folders that the README names
-in backquotes exist."""
+prints what the block after `<!-- what it prints -->` says. One that follows `<!-- from the file
+NAME -->` is a part of that file, which the build compiles and tests. Files and folders that the
+README names in backquotes exist."""
 
 import os
 import re
@@ -18,6 +19,7 @@ sys.dont_write_bytecode = True
 import csource  # noqa: E402
 
 FILE = re.compile(r"<!-- the file (\S+) -->\n+```\w*\n(.*?)```", re.DOTALL)
+PART = re.compile(r"<!-- from the file (\S+) -->\n+```\w*\n(.*?)```", re.DOTALL)
 OUTPUT = re.compile(r"<!-- what it prints -->\n+```\w*\n(.*?)```", re.DOTALL)
 NAME = re.compile(r"`((?:include|base|proto|executor|zygote|cli|examples|docs|tests)/[\w./-]*)`")
 FLAGS = ["-Wall", "-Wextra", "-Werror"]
@@ -31,6 +33,12 @@ def differences(top, blocks):
     for name, text in blocks.items():
         if without_licence(csource.read(top, name)) != without_licence(text):
             yield f"the block of {name} is not the file"
+
+
+def strange_parts(top, parts):
+    for name, text in parts:
+        if not text.strip() or text not in csource.read(top, name):
+            yield f"the block from {name} is no part of the file"
 
 
 def missing(top, readme):
@@ -64,7 +72,8 @@ def main():
     readme = csource.read(top, "README.md")
     blocks = dict(FILE.findall(readme))
     expected = OUTPUT.search(readme)
-    found = list(differences(top, blocks)) + list(missing(top, readme))
+    parts = PART.findall(readme)
+    found = [*differences(top, blocks), *strange_parts(top, parts), *missing(top, readme)]
     if len(blocks) < 2 or not expected:
         found.append("its example or what that prints is missing")
     else:
@@ -73,7 +82,7 @@ def main():
             found.append(f"the example prints {printed!r}, not {expected.group(1)!r}")
     for line in found:
         print(f"README.md: {line}")
-    print(f"readme: {len(blocks)} files, {len(found)} findings")
+    print(f"readme: {len(blocks)} files, {len(parts)} parts, {len(found)} findings")
     return 1 if found else 0
 
 
