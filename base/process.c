@@ -92,7 +92,7 @@ int process_reap(pid_t pid, struct exit_status *ret) {
 	long r;
 
 	do {
-		r = syscall(SYS_waitid, P_PID, pid, &info, WEXITED, &usage);
+		r = syscall(SYS_waitid, P_PID, pid, &info, WEXITED | __WALL, &usage);
 	} while (r < 0 && errno == EINTR);
 	if (r < 0)
 		return error_origin(-errno);
@@ -103,14 +103,16 @@ int process_reap(pid_t pid, struct exit_status *ret) {
 	return 0;
 }
 
-/* 1 if a child is in one of the states of `options`, 0 if none is, -ECHILD unmarked: to have no
+/* __WALL: clone(2) may have been called with another signal than SIGCHLD.
+ *
+ * 1 if a child is in one of the states of `options`, 0 if none is, -ECHILD unmarked: to have no
  * children is nothing unusual. */
 static int wait_any(int options, siginfo_t *info) {
 	int r;
 
 	info->si_pid = 0;
 	do {
-		r = waitid(P_ALL, 0, info, options | WNOHANG);
+		r = waitid(P_ALL, 0, info, options | WNOHANG | __WALL);
 	} while (r < 0 && errno == EINTR);
 	if (r < 0)
 		return errno == ECHILD ? -ECHILD : error_origin(-errno);

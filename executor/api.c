@@ -258,8 +258,9 @@ int wf_future_kill(struct wf_future *future, int grace_ms) {
 	executor_lock(executor);
 	if (future->state == FUTURE_RESOLVED || future->result_here)
 		r = report_error(-EALREADY, "the task has ended");
-	else if (!cancel(future, "wf_future_kill() was called before it started"))
-		supervise_kill(future, WF_BY_CALLER, grace_ms);
+	else if (!cancel(future, "wf_future_kill() was called before it started") &&
+		 !supervise_kill(future, WF_BY_CALLER, grace_ms))
+		r = report_error(-EALREADY, "the task has ended; its result is on the way");
 	executor_pump(executor);
 	executor_unlock(executor);
 	if (r >= 0)

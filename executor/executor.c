@@ -135,7 +135,7 @@ static void kill_tasks(struct worker *worker) {
 		struct wf_future *future = worker->assigned[s % CELL_CLAIMS];
 
 		if (future)
-			supervise_kill(future, WF_BY_CLOSE, WF_NO_GRACE);
+			(void)supervise_kill(future, WF_BY_CLOSE, WF_NO_GRACE);
 	}
 	/* its result is here, but it hesitates to leave */
 	if (worker->awaiting_exit)

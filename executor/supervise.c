@@ -152,7 +152,21 @@ static void leave_for_debugger(struct wf_future *future) {
 	slot_forget(worker);
 }
 
+/* Has its worker gone on to another task? Then its result is on the way, and force would hit the other.
+ * What is not claimed is taken back first, so that the answer cannot change. */
+static bool is_over(struct wf_future *future) {
+	struct worker *worker = future->worker;
+
+	(void)channel_take_back(worker, UINT32_MAX);
+	for (uint64_t s = future->sequence + 1; s < worker->next_sequence; s++)
+		if (worker->assigned[s % CELL_CLAIMS])
+			return true;
+	return false;
+}
+
 static void strike(struct wf_future *future, enum wf_clock clock) {
+	if (is_over(future))
+		return;
 	future->verdict = VERDICT_TIMED_OUT;
 	future->verdict_clock = clock;
 	future->started = started_at(future);
@@ -203,12 +217,15 @@ static void on_future_timer(struct timer *timer, nsec_t now) {
 /* --- by request
  * -------------------------------------------------------------------------------------- */
 
-void supervise_kill(struct wf_future *future, enum wf_killer by, int grace_ms) {
+bool supervise_kill(struct wf_future *future, enum wf_killer by, int grace_ms) {
+	if (is_over(future))
+		return false;
 	if (future->verdict == VERDICT_NONE) {
 		future->verdict = VERDICT_KILLED;
 		future->verdict_killer = by;
 	}
 	supervise_stop(future->worker, grace_ms);
+	return true;
 }
 
 static void blame(struct worker *worker) {
@@ -375,6 +392,8 @@ void supervise_on_capture(struct source *source, uint32_t events) {
 	if (!is_over_limit(capture) || future->state != FUTURE_HANDED)
 		return;
 	capture_close(capture);
+	if (is_over(future))
+		return;
 	condemn_output(future, capture->stream);
 	supervise_stop(future->worker, 0);
 }

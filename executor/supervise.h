@@ -9,8 +9,8 @@
 /* Arms the future's timer for whichever of its clocks is next. */
 void supervise_watch(struct wf_future *future);
 
-/* Ends a running task on the caller's behalf. `grace_ms` as in wf_future_kill(). */
-void supervise_kill(struct wf_future *future, enum wf_killer by, int grace_ms);
+/* Ends a running task. `grace_ms` as in wf_future_kill(). False: it is over, and its result on the way. */
+bool supervise_kill(struct wf_future *future, enum wf_killer by, int grace_ms);
 
 /* SIGTERM, then SIGKILL after grace_ms; SIGKILL at once if it is stopped or there is no grace. */
 void supervise_stop(struct worker *worker, int grace_ms);

@@ -13,6 +13,18 @@
 
 #define ASIDE_FROM 200
 
+void aside_fill_standard(void) {
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+		/* Zygotes, workers and what they run are to have them as well. */
+		if (fd >= 0 && fd <= 2)
+			(void)fcntl(fd, F_SETFD, 0);
+	} while (fd >= 0 && fd <= 2);
+	fd_close(fd);
+}
+
 int aside_duplicate(int fd) {
 	int copy = fcntl(fd, F_DUPFD_CLOEXEC, ASIDE_FROM);
 

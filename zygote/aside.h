@@ -10,3 +10,7 @@
 int aside_consume(int fd);
 /* The same with a duplicate. */
 int aside_duplicate(int fd);
+
+/* Opens /dev/null at those of 0, 1 and 2 that are closed, lest something of ours come to lie there
+ * and be written to as if it were a stream. */
+void aside_fill_standard(void);

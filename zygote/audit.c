@@ -42,6 +42,31 @@
 #define CENSUS_NAMES 8
 #define CENSUS_NAME  32
 
+static const char *waiver_name(enum wf_audit kind) {
+	switch (kind) {
+	case WF_AUDIT_THREADS:
+		return "WF_AUDIT_THREADS";
+	case WF_AUDIT_DESCRIPTORS:
+		return "WF_AUDIT_DESCRIPTORS";
+	case WF_AUDIT_LOCKS:
+		return "WF_AUDIT_LOCKS";
+	case WF_AUDIT_TIMERS:
+		return "WF_AUDIT_TIMERS";
+	case WF_AUDIT_SIGNALS:
+		return "WF_AUDIT_SIGNALS";
+	case WF_AUDIT_CHILDREN:
+		return "WF_AUDIT_CHILDREN";
+	}
+	return "its kind";
+}
+
+static void waiver_append(char *text, enum wf_audit kind) {
+	size_t length = strlen(text);
+
+	(void)snprintf(text + length, AUDIT_TEXT - length,
+		       ", or waive it with %s in options.audit_waive", waiver_name(kind));
+}
+
 /* When there is no room, what refuses the image displaces what is waived. LIMIT_FINDINGS: it is one
  * too many of its sort. */
 static size_t finding_place(struct audit *audit, enum wf_audit kind) {
@@ -66,6 +91,8 @@ __attribute__((format(printf, 3, 4))) static void find(struct audit *audit, enum
 	va_start(arguments, format);
 	(void)vsnprintf(text, AUDIT_TEXT, format, arguments);
 	va_end(arguments);
+	if (!(kind & audit->waived))
+		waiver_append(text, kind);
 	audit->findings[index] = (struct message_finding){ (uint32_t)kind, text };
 }
 
@@ -133,6 +160,13 @@ static void census_count(void) {
 		census_entries(tasks, buffer, (size_t)n);
 }
 
+static bool children_are_reaped(void) {
+	struct sigaction action;
+
+	return sigaction(SIGCHLD, NULL, &action) == 0 &&
+	       (action.sa_handler == SIG_IGN || action.sa_flags & SA_NOCLDWAIT);
+}
+
 static void handle_prepare(void) {
 	const struct timespec moment = { .tv_nsec = (long)NSEC_PER_MSEC };
 
@@ -146,14 +180,17 @@ static void handle_prepare(void) {
 	}
 }
 
+/* A preload that ignores SIGCHLD has the kernel reap its children: that is a finding of its own. */
 static int trial_fork(void) {
 	pid_t pid = fork();
+	int r;
 
 	if (pid == 0)
 		leave(0);
 	if (pid < 0)
 		return error_origin(-errno);
-	return error_trace(sweep_reap(pid, NULL));
+	r = sweep_reap(pid, NULL);
+	return r < 0 && !(r == -ECHILD && children_are_reaped()) ? error_trace(r) : 0;
 }
 
 static int audit_threads(struct audit *audit, struct image *image) {
@@ -295,14 +332,25 @@ static void audit_action(struct audit *audit, int number) {
 	struct sigaction now;
 	char name[32];
 
-	if (sigaction(number, NULL, &now) < 0 || now.sa_handler == before->sa_handler)
+	if (sigaction(number, NULL, &now) < 0 ||
+	    (now.sa_handler == before->sa_handler &&
+	     !((now.sa_flags ^ before->sa_flags) & SA_NOCLDWAIT)))
 		return;
-	find(audit, WF_AUDIT_SIGNALS,
-	     now.sa_handler == SIG_IGN
-		 ? "%s is ignored: all workers would inherit that, and programs that they run; do "
-		   "it in initialize"
-		 : "%s has a handler: all workers would inherit it; install it in initialize",
-	     signal_name(number, name, sizeof name));
+	(void)signal_name(number, name, sizeof name);
+	if (now.sa_handler == SIG_IGN)
+		find(audit, WF_AUDIT_SIGNALS,
+		     "%s is ignored: all workers would inherit that, and programs that they run; "
+		     "do it in initialize",
+		     name);
+	else if (now.sa_handler == SIG_DFL)
+		find(audit, WF_AUDIT_SIGNALS,
+		     "%s has SA_NOCLDWAIT changed: children could not be waited for; do it in "
+		     "initialize",
+		     name);
+	else
+		find(audit, WF_AUDIT_SIGNALS,
+		     "%s has a handler: all workers would inherit it; install it in initialize",
+		     name);
 }
 
 static void audit_signals(struct audit *audit, struct image *image) {
@@ -365,13 +413,14 @@ void audit_begin(struct audit *audit, unsigned waived, const int *own, size_t n_
 int audit_run(struct audit *audit, struct image *image) {
 	int r;
 
+	/* First: the trial forks depend on what SIGCHLD does. */
+	audit_signals(audit, image);
 	audit_children(audit, image);
 	r = audit_threads(audit, image);
 	if (r < 0)
 		return error_trace(r);
 	audit_descriptors(audit, image);
 	audit_timers(audit);
-	audit_signals(audit, image);
 	for (int i = 0; i < TRIAL_FORKS && r == 0; i++)
 		r = trial_fork();
 	return error_trace(r);

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -165,6 +166,17 @@ static int set_nice(const struct message_context *context, struct context_failur
 			    strerrordesc_np(errno));
 }
 
+/* The kernel counts what the process has used so far, of other tasks too: RLIMIT_CPU is to be that
+ * of this one. A second that has begun counts in full. */
+static rlim_t cpu_limit(rlim_t soft, rlim_t hard) {
+	struct timespec used = { 0 };
+	rlim_t seconds;
+
+	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	seconds = (rlim_t)used.tv_sec + (used.tv_nsec > 0);
+	return hard - soft < seconds ? hard : soft + seconds;
+}
+
 static int set_rlimit(const struct message_rlimit *wanted, struct context_failure *failure) {
 	/* The names of the library are an enum in C with its extensions: the number is the
 	 * kernel's. */
@@ -178,6 +190,8 @@ static int set_rlimit(const struct message_rlimit *wanted, struct context_failur
 		return context_fail(failure, EPERM, "resource limit %d is above the hard limit",
 				    wanted->resource);
 	limit.rlim_cur = wanted->soft == UINT64_MAX ? limit.rlim_max : wanted->soft;
+	if (resource == RLIMIT_CPU && wanted->soft != UINT64_MAX)
+		limit.rlim_cur = cpu_limit(limit.rlim_cur, limit.rlim_max);
 	if (setrlimit(resource, &limit) == 0)
 		return 0;
 	return context_fail(failure, errno, "resource limit %d cannot be set: %s", wanted->resource,

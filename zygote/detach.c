@@ -14,6 +14,8 @@
  * Writing to each page, to have the kernel make it private, is not enough for those: when a file is
  * truncated, which cp(1) does first, the kernel takes private copies of its pages away as well.
  *
+ * While other threads run, nothing is moved: what they write meanwhile would be lost.
+ *
  * Only the module itself, not the libraries it needs: those belong to the system, whose package
  * managers rename new files over old ones. Modules with relocations in their text are left alone,
  * as they are never equal to their file.
@@ -36,6 +38,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "zygote/facts.h"
 
 /* The module's own memory has redzones under ASan, and other threads under TSan: it is read and
  * written here as bytes of a mapping, not as objects. */
@@ -196,6 +199,11 @@ static int copy_segment(const struct object *object, const ElfW(Phdr) * header) 
 	if (fresh == MAP_FAILED)
 		return error_origin(-errno);
 	copy_bytes(fresh, (const void *)start, end - start);
+	if (header->p_flags & PF_X && mprotect(fresh, end - start, protection(header)) < 0) {
+		r = error_origin(-errno);
+		(void)munmap(fresh, end - start);
+		return r;
+	}
 	r = move_over(fresh, end - start, start);
 	if (r < 0)
 		return error_trace(r);
@@ -237,6 +245,8 @@ void module_detach(void *handle, int file, const struct log *log) {
 		r = error_origin(-ENOEXEC);
 	else if (has_text_relocations(map))
 		r = error_origin(-ENOTSUP);
+	else if (facts_threads_run())
+		r = error_origin(-EBUSY);
 	else
 		r = is_same_file(file, map->l_name) ? detach(&object, file) : error_origin(-ESTALE);
 	if (r < 0)

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * Read once, before the zygote serves: with stdio, and with malloc.
+ * Read once, before the zygote serves: with stdio, and with malloc. But facts_threads_run() may be
+ * called at any time.
  */
 #include "zygote/facts.h"
 
 #include <dirent.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static uint64_t rollup_bytes(FILE *file, const char *key) {
 	char line[256], name[64];
@@ -64,4 +66,12 @@ void facts_fill(struct message_image_ready *ret) {
 	ret->mappings = count_lines("/proc/self/maps");
 	ret->descriptors = descriptors > 0 ? descriptors - 1 : 0; /* that of the directory */
 	ret->threads = count_entries("/proc/self/task");
+}
+
+/* The directory has a subdirectory for each thread, and the kernel counts its links like those of
+ * any other. */
+bool facts_threads_run(void) {
+	struct stat status;
+
+	return stat("/proc/self/task", &status) == 0 && status.st_nlink > 3;
 }

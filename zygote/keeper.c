@@ -41,6 +41,7 @@
 #include "proto/message.h"
 #include "proto/wire.h"
 #include "zygote/adopted.h"
+#include "zygote/aside.h"
 #include "zygote/launch.h"
 #include "zygote/leave.h"
 #include "zygote/lifeline.h"
@@ -288,8 +289,25 @@ static void keeper_check_adopted(void) {
 	}
 }
 
-/* Ends the children that nobody wants. Reaping one may bring us what it left, hence the rounds;
- * those that were alive are waited for by SIGCHLD. */
+/* May there be workers among our children that the executor has not been asked about? Zygotes that
+ * have ended unreported count, and those that may have ended before we have seen their exec done.
+ */
+static bool keeper_owed(void) {
+	for (size_t i = 0; i < LIMIT_KEEPER_ZYGOTES; i++) {
+		const struct slot *slot = &keeper.slots[i];
+
+		if (slot->state == SLOT_OWED || slot->state == SLOT_STARTING ||
+		    (slot->state == SLOT_SERVING && sweep_peek(slot->process.pid, NULL) != 0))
+			return true;
+	}
+	return false;
+}
+
+/* Ends the children that nobody wants, unless a Keep is owed. That is asked after the children have
+ * been listed, in each round: what a zygote leaves that dies later is not in the list.
+ *
+ * Reaping one may bring us what it left, hence the rounds; those that were alive are waited for by
+ * SIGCHLD. */
 static void keeper_sweep(void) {
 	const pid_t *children;
 	bool again = true;
@@ -297,6 +315,8 @@ static void keeper_sweep(void) {
 	while (again) {
 		size_t n = sweep_children(&children);
 
+		if (keeper_owed())
+			return;
 		again = false;
 		for (size_t i = 0; i < n; i++) {
 			if (keeper_is_zygote(children[i]) ||
@@ -362,20 +382,6 @@ static void keeper_receive(void) {
 	}
 }
 
-/* May there be workers among our children that the executor has not been asked about? Zygotes that
- * have ended unreported count, and those that may have ended before we have seen their exec done.
- */
-static bool keeper_owed(void) {
-	for (size_t i = 0; i < LIMIT_KEEPER_ZYGOTES; i++) {
-		const struct slot *slot = &keeper.slots[i];
-
-		if (slot->state == SLOT_OWED || slot->state == SLOT_STARTING ||
-		    (slot->state == SLOT_SERVING && sweep_peek(slot->process.pid, NULL) != 0))
-			return true;
-	}
-	return false;
-}
-
 /* Everything that children may have done, and everything that waits to be sent. */
 static void keeper_children(void) {
 	keeper.blocked = false;
@@ -384,8 +390,7 @@ static void keeper_children(void) {
 		if (keeper.slots[i].state == SLOT_SERVING)
 			keeper_check_zygote(&keeper.slots[i]);
 	keeper_check_adopted();
-	if (!keeper_owed())
-		keeper_sweep();
+	keeper_sweep();
 }
 
 static void keeper_drain_signals(void) {
@@ -477,8 +482,11 @@ static void keeper_start(void) {
 }
 
 _Noreturn void keeper_run(int argc, char **argv) {
-	pid_t pid = fork();
+	size_t n_left;
+	pid_t pid;
 
+	aside_fill_standard();
+	pid = fork();
 	if (pid != 0)
 		leave(pid < 0 ? 1 : 0);
 	process_title_init(argc, argv);
@@ -491,6 +499,9 @@ _Noreturn void keeper_run(int argc, char **argv) {
 	for (size_t i = 0; i < LIMIT_KEEPER_ZYGOTES; i++)
 		if (keeper.slots[i].process.pidfd >= 0)
 			(void)process_signal(keeper.slots[i].process.pidfd, SIGKILL);
-	sweep_everything();
+	n_left = sweep_everything();
+	if (n_left > 0)
+		log_write(&keeper.log, LOG_ERROR,
+			  "keeper: %zu processes of another user cannot be ended", n_left);
 	leave(0);
 }

@@ -136,8 +136,9 @@ static bool image_audit(struct zygote *zygote) {
 	audit->n_findings -= n_waived;
 	memmove(audit->findings, audit->findings + n_waived,
 		audit->n_findings * sizeof audit->findings[0]);
-	(void)snprintf(preload.text, sizeof preload.text, "%s%s", audit->findings[0].text,
-		       audit->n_findings > 1 ? " (and more)" : "");
+	(void)snprintf(preload.text, sizeof preload.text,
+		       "the audit found %zu thing%s that no worker may inherit", audit->n_findings,
+		       audit->n_findings == 1 ? "" : "s");
 	return preload_fail(0, "audit");
 }
 

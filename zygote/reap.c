@@ -6,10 +6,12 @@
  * it died. So a child of ours that is neither a worker nor left by the preload was left by a dead
  * worker: a stranger. Strangers are killed at once, and reaped when SIGCHLD says so; nothing here
  * waits. Whose a stranger was cannot be told, so all workers that died since the last time there
- * were none are reported as swept together.
+ * were none are reported as swept together. A stranger that has become a process of another user
+ * cannot be killed: it is logged, and nobody waits for it.
  */
 #include "zygote/reap.h"
 
+#include <errno.h>
 #include <signal.h>
 
 #include "base/process.h"
@@ -37,6 +39,32 @@ static bool is_stranger(struct zygote *zygote, pid_t pid) {
 	return !table_find(&zygote->memory->table, pid) && !image_has_child(&zygote->image, pid);
 }
 
+static void unkillable_note(struct zygote *zygote, pid_t pid) {
+	pid_t *unkillable = zygote->memory->unkillable;
+
+	for (size_t i = 0; i < zygote->n_unkillable; i++)
+		if (unkillable[i] == pid)
+			return;
+	/* Without room it is not logged: it would be each time. */
+	if (zygote->n_unkillable == ZYGOTE_UNKILLABLE)
+		return;
+	unkillable[zygote->n_unkillable++] = pid;
+	log_write(&zygote->log, LOG_WARNING,
+		  "zygote of %s: process %d, left by a task, is another user's now and cannot be "
+		  "ended",
+		  zygote->image.name, pid);
+}
+
+static void unkillable_forget(struct zygote *zygote, pid_t pid) {
+	pid_t *unkillable = zygote->memory->unkillable;
+
+	for (size_t i = 0; i < zygote->n_unkillable; i++)
+		if (unkillable[i] == pid) {
+			unkillable[i] = unkillable[--zygote->n_unkillable];
+			return;
+		}
+}
+
 static void stranger_reap(struct zygote *zygote, pid_t pid) {
 	struct exit_status status = { 0 };
 
@@ -44,10 +72,11 @@ static void stranger_reap(struct zygote *zygote, pid_t pid) {
 		return;
 	zygote->n_ended += !status.exited && status.signal == SIGKILL;
 	image_remove_child(&zygote->image, pid);
+	unkillable_forget(zygote, pid);
 	zygote->suspicious = true;
 }
 
-/* Kills the strangers and returns how many are alive. Reaping one brings its children to us, at the
+/* Kills the strangers and returns how many are about to end. Reaping one brings its children to us, at the
  * end of the list: hence the rounds. */
 static size_t sweep_strangers(struct zygote *zygote) {
 	const pid_t *children;
@@ -62,8 +91,10 @@ static size_t sweep_strangers(struct zygote *zygote) {
 			if (!is_stranger(zygote, children[i]))
 				continue;
 			if (sweep_peek(children[i], NULL) == 0) {
-				(void)sweep_kill(children[i]);
-				n_alive++;
+				if (sweep_kill(children[i]) == -EPERM)
+					unkillable_note(zygote, children[i]);
+				else
+					n_alive++;
 				continue;
 			}
 			stranger_reap(zygote, children[i]);

@@ -1,25 +1,36 @@
 /* SPDX-License-Identifier: MIT
  *
- * What is cheap to set is set, without looking; what is not is compared first. Cheapest of all are
- * the signal handlers: one read of /proc/self/stat has a bit for each, and the number of threads.
+ * What is cheap to set is set, without looking; what is not is compared first. One read of
+ * /proc/self/status has a bit for each signal handler, the number of threads, and who we are.
  *
- *     put back    environment, directory, umask, standard streams, affinity, signal mask and
- *                 handlers, interval timers, soft limits
+ *     put back    environment, directory, umask, standard streams, affinity, signal mask, handlers
+ *                 and their stack, interval timers, soft limits, process group, being a subreaper,
+ *                 the parent-death signal, the thread's name
  *     ended       child processes, and all below them
  *     a reason to leave    threads that were not there before, POSIX timers, hard limits that were
- *                 lowered, another nice value or user, anything of the above that fails
+ *                 lowered, another user, group or capability, no_new_privs, seccomp, another nice
+ *                 value, scheduling policy, personality or locale, a closed or replaced stdin,
+ *                 stdout or stderr of stdio, many descriptors, a child that cannot be ended,
+ *                 anything of the above that fails
+ *     kept        ioprio, oom_score_adj, timer slack, namespaces, the root directory and session,
+ *                 floating-point rounding, file status flags (O_NONBLOCK) of what standard streams
+ *                 refer to, dumpability, memory and its locks, some descriptors
  *
- * Descriptors that a task leaves open stay open: libraries open some once, at their first use.
+ * Some descriptors, since libraries open one at their first use. How many there are is told by the
+ * lowest number that is free.
  */
 #include "zygote/restore.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <time.h>
@@ -34,36 +45,78 @@
 
 /* A thread that has been joined is still counted until the kernel has buried it. */
 #define THREADS_PATIENCE_MS 20
+/* How long a child may take to end that has been killed, and how often that is looked at. */
+#define CHILDREN_PATIENCE_MS 1000
+#define CHILDREN_LOOK_NS     50000
+/* Those that stay, and some at a time of those that do not. */
+#define CHILDREN_BATCH (2 * RESTORE_CHILDREN)
+/* Descriptors that tasks may have left open. */
+#define DESCRIPTORS_SPARE 64
+#define PERSONALITY_QUERY 0xffffffff
 
-/* --- /proc/self/stat ----------------------------------------------------------------------- */
+/* --- /proc/self/status --------------------------------------------------------------------- */
 
-/* Fields are counted from the state, which comes after the last parenthesis and is number 3. */
-enum { STAT_STATE = 3, STAT_THREADS = 20, STAT_IGNORED = 33, STAT_CAUGHT = 34 };
+#define HASH_START  0xcbf29ce484222325U
+#define HASH_FACTOR 0x100000001b3U
 
-static int stat_read(int fd, struct restore_stat *ret) {
-	char text[1024], *at;
-	ssize_t n = pread(fd, text, sizeof text - 1, 0);
+/* A line may be of any length (Groups): it is hashed as it comes, and its beginning is kept. */
+struct status_line {
+	char text[64];
+	size_t length;
+	uint64_t hash;
+};
 
-	if (n <= 0)
-		return error_origin(n < 0 ? -errno : -EIO);
-	text[n] = '\0';
-	at = strrchr(text, ')');
-	if (!at)
-		return error_origin(-EIO);
-	at += 2;
-	for (int field = STAT_STATE; *at; field++) {
-		if (field == STAT_THREADS)
-			ret->threads = strtoul(at, NULL, 10);
-		else if (field == STAT_IGNORED)
-			ret->ignored = strtoull(at, NULL, 10);
-		else if (field == STAT_CAUGHT)
-			ret->caught = strtoull(at, NULL, 10);
-		at = strchr(at, ' ');
-		if (!at || field == STAT_CAUGHT)
-			break;
-		at++;
+static bool line_is(const struct status_line *line, const char *key) {
+	return strncmp(line->text, key, strlen(key)) == 0;
+}
+
+static void status_take(const struct status_line *line, struct restore_status *ret) {
+	static const char *const identity[] = { "Uid:",    "Gid:",       "Groups:", "CapInh:",
+						"CapPrm:", "CapEff:",    "CapBnd:", "CapAmb:",
+						"Seccomp", "NoNewPrivs:" };
+
+	if (line_is(line, "Threads:"))
+		ret->threads = strtoul(line->text + strlen("Threads:"), NULL, 10);
+	else if (line_is(line, "SigIgn:"))
+		ret->ignored = strtoull(line->text + strlen("SigIgn:"), NULL, 16);
+	else if (line_is(line, "SigCgt:"))
+		ret->caught = strtoull(line->text + strlen("SigCgt:"), NULL, 16);
+	for (size_t i = 0; i < sizeof identity / sizeof identity[0]; i++)
+		if (line_is(line, identity[i]))
+			ret->identity = (ret->identity ^ line->hash) * HASH_FACTOR;
+}
+
+static void status_parse(const char *text, size_t size, struct status_line *line,
+			 struct restore_status *ret) {
+	for (size_t i = 0; i < size; i++) {
+		if (text[i] != '\n') {
+			if (line->length < sizeof line->text - 1)
+				line->text[line->length++] = text[i];
+			line->hash = (line->hash ^ (uint8_t)text[i]) * HASH_FACTOR;
+			continue;
+		}
+		line->text[line->length] = '\0';
+		status_take(line, ret);
+		*line = (struct status_line){ .hash = HASH_START };
 	}
-	return 0;
+}
+
+static int status_read(int fd, struct restore_status *ret) {
+	struct status_line line = { .hash = HASH_START };
+	char text[4096];
+	off_t at = 0;
+	ssize_t n;
+
+	*ret = (struct restore_status){ .identity = HASH_START };
+	do {
+		n = pread(fd, text, sizeof text, at);
+		if (n < 0)
+			return error_origin(-errno);
+		status_parse(text, (size_t)n, &line, ret);
+		at += n;
+	} while (n == (ssize_t)sizeof text);
+	/* Anything else may be open there now: a task has closed ours. */
+	return ret->threads > 0 ? 0 : error_origin(-EIO);
 }
 
 static bool signal_is_in(uint64_t set, int number) {
@@ -148,26 +201,34 @@ static const char *streams_restore(const int *streams) {
 
 /* --- signals and timers -------------------------------------------------------------------- */
 
+/* Only so many bytes of a mask are the kernel's; the rest is not set by sigaction(3). */
+static bool same_action(const struct sigaction *one, const struct sigaction *other) {
+	return one->sa_handler == other->sa_handler && one->sa_flags == other->sa_flags &&
+	       memcmp(&one->sa_mask, &other->sa_mask, RESTORE_SIGNALS / 8) == 0;
+}
+
 static const char *handler_restore(struct restore *restore, int number) {
 	const struct sigaction *before = &restore->actions[number];
 	struct sigaction now;
 
-	if (sigaction(number, NULL, &now) == 0 && now.sa_handler == before->sa_handler &&
-	    now.sa_flags == before->sa_flags)
+	if (sigaction(number, NULL, &now) == 0 && same_action(&now, before))
 		return NULL;
 	return sigaction(number, before, NULL) < 0 ? "a signal handler cannot be put back" : NULL;
 }
 
-/* Of a signal that had and has a handler, it must be asked which. */
-static const char *handlers_restore(struct restore *restore, const struct restore_stat *now) {
-	const struct restore_stat *before = &restore->before;
-	uint64_t doubtful =
-	    (now->ignored ^ before->ignored) | (now->caught ^ before->caught) | before->caught;
+/* Of a signal that had and has a handler, it must be asked which; and whether a SIGCHLD that has
+ * none has SA_NOCLDWAIT. */
+static const char *handlers_restore(struct restore *restore, const struct restore_status *now) {
+	const struct restore_status *before = &restore->before;
+	uint64_t doubtful = (now->ignored ^ before->ignored) | (now->caught ^ before->caught) |
+			    before->caught | UINT64_C(1) << (SIGCHLD - 1);
 	const char *reason = NULL;
 
 	for (int number = 1; number <= RESTORE_SIGNALS && !reason; number++)
 		if (signal_is_in(doubtful, number) && (number < 32 || number >= SIGRTMIN))
 			reason = handler_restore(restore, number);
+	if (!reason && sigaltstack(&restore->stack, NULL) < 0)
+		reason = "the stack of signal handlers cannot be put back";
 	return reason;
 }
 
@@ -195,6 +256,7 @@ static void signals_snapshot(struct restore *restore) {
 	struct itimerval timer;
 
 	(void)sigprocmask(SIG_SETMASK, NULL, &restore->mask);
+	(void)sigaltstack(NULL, &restore->stack);
 	for (int number = 1; number <= RESTORE_SIGNALS; number++)
 		(void)sigaction(number, NULL, &restore->actions[number]);
 	for (int i = 0; i < 3; i++)
@@ -224,10 +286,78 @@ static const char *scheduling_restore(const struct restore *restore) {
 	if (sched_getaffinity(0, sizeof cpus, &cpus) < 0 || !CPU_EQUAL(&cpus, &restore->cpus))
 		if (sched_setaffinity(0, sizeof restore->cpus, &restore->cpus) < 0)
 			return "its CPU affinity cannot be put back";
-	/* Only the privileged could put it back; a worker leaves alike for all. */
-	if (getpriority(PRIO_PROCESS, 0) != restore->nice)
-		return "its nice value was changed";
 	return NULL;
+}
+
+/* --- what it is ---------------------------------------------------------------------------- */
+
+static int stdio_descriptor(FILE *stream) {
+	return stream ? fileno(stream) : -1;
+}
+
+static void manner_read(struct restore_manner *ret) {
+	const char *locale = setlocale(LC_ALL, NULL);
+
+	ret->policy = sched_getscheduler(0);
+	ret->nice = getpriority(PRIO_PROCESS, 0);
+	ret->personality = personality(PERSONALITY_QUERY);
+	ret->stdio[0] = stdio_descriptor(stdin);
+	ret->stdio[1] = stdio_descriptor(stdout);
+	ret->stdio[2] = stdio_descriptor(stderr);
+	(void)snprintf(ret->locale, sizeof ret->locale, "%s", locale ? locale : "");
+}
+
+/* Most of it only the privileged could put back; a worker leaves alike for all. */
+static const char *manner_check(const struct restore_manner *before) {
+	struct restore_manner now;
+
+	manner_read(&now);
+	if (now.nice != before->nice)
+		return "its nice value was changed";
+	if (now.policy != before->policy)
+		return "its scheduling policy was changed";
+	if (now.personality != before->personality)
+		return "its personality was changed";
+	if (memcmp(now.stdio, before->stdio, sizeof now.stdio) != 0)
+		return "stdin, stdout or stderr of stdio was closed or replaced";
+	return strcmp(now.locale, before->locale) != 0 ? "its locale was changed" : NULL;
+}
+
+/* Before children are ended: a task that is no subreaper has lost them to the zygote. */
+static const char *process_restore(const struct restore *restore) {
+	if (getpgrp() != getpid() && setpgid(0, 0) < 0)
+		return "its process group cannot be put back";
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+		return "it cannot be made a subreaper again";
+	(void)prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
+	(void)prctl(PR_SET_NAME, restore->name, 0, 0, 0);
+	return NULL;
+}
+
+/* --- descriptors --------------------------------------------------------------------------- */
+
+static int descriptors_lowest(const struct restore *restore) {
+	int fd = fcntl(restore->directory, F_DUPFD_CLOEXEC, 3);
+
+	if (fd < 0)
+		return error_origin(-errno);
+	(void)close(fd);
+	return fd;
+}
+
+static const char *descriptors_check(const struct restore *restore) {
+	static char text[64];
+	int lowest = descriptors_lowest(restore);
+
+	if (lowest == -EMFILE)
+		return "the task left all descriptors open";
+	if (lowest < 0)
+		return "a descriptor of the worker was closed";
+	if (lowest - restore->lowest <= DESCRIPTORS_SPARE)
+		return NULL;
+	(void)snprintf(text, sizeof text, "tasks left %d descriptors open",
+		       lowest - restore->lowest);
+	return text;
 }
 
 /* --- children and threads ------------------------------------------------------------------ */
@@ -250,35 +380,62 @@ static int children_snapshot(struct restore_children *ret) {
 	return 0;
 }
 
-/* Each round ends one generation of what the task left; the next comes to us, the subreaper. */
-static const char *children_restore(const struct restore_children *stay) {
-	enum child_event event;
-	const pid_t *children;
-	pid_t pid;
-	bool again = stay->n > 0 || process_peek_children(&pid, &event) != -ECHILD;
+/* Kills those of a generation that may not stay, and reaps what has ended of them: the next comes to
+ * us, the subreaper. Returns how many there were, or -errno; *ret_reaped: some have gone. */
+static int children_round(const struct restore_children *stay, bool *ret_reaped) {
+	static pid_t children[CHILDREN_BATCH];
+	int n = process_children(children, CHILDREN_BATCH), n_strangers = 0;
 
-	while (again) {
-		size_t n = sweep_children(&children);
-
-		again = false;
-		for (size_t i = 0; i < n; i++)
-			if (!children_contain(stay, children[i]))
-				(void)sweep_kill(children[i]);
-		for (size_t i = 0; i < n; i++)
-			if (!children_contain(stay, children[i]))
-				again |= sweep_reap(children[i], NULL) == 0;
-	}
-	return NULL;
+	if (n < 0)
+		return error_trace(n);
+	if (n > CHILDREN_BATCH)
+		n = CHILDREN_BATCH;
+	*ret_reaped = false;
+	for (int i = 0; i < n; i++)
+		if (!children_contain(stay, children[i])) {
+			(void)sweep_kill(children[i]);
+			n_strangers++;
+		}
+	for (int i = 0; i < n; i++)
+		if (!children_contain(stay, children[i]) && sweep_peek(children[i], NULL) != 0) {
+			(void)sweep_reap(children[i], NULL);
+			*ret_reaped = true;
+		}
+	return n_strangers;
 }
 
-static const char *threads_check(struct restore *restore, struct restore_stat *now) {
+/* Nothing here waits for a child that cannot be killed: one that has become another user's, or
+ * hangs in the kernel. */
+static const char *children_restore(const struct restore_children *stay) {
+	const struct timespec look = { .tv_nsec = CHILDREN_LOOK_NS };
+	nsec_t give_up = 0, now;
+	enum child_event event;
+	pid_t pid;
+	bool reaped = false;
+	int n;
+
+	if (stay->n == 0 && process_peek_children(&pid, &event) == -ECHILD)
+		return NULL;
+	while ((n = children_round(stay, &reaped)) > 0) {
+		now = clock_now();
+		if (reaped || give_up == 0)
+			give_up = clock_after_ms(now, CHILDREN_PATIENCE_MS);
+		else if (now >= give_up)
+			return "a process that the task left cannot be ended";
+		if (!reaped)
+			(void)nanosleep(&look, NULL);
+	}
+	return n < 0 ? "its child processes cannot be listed" : NULL;
+}
+
+static const char *threads_check(const struct restore *restore, struct restore_status *now) {
 	const struct timespec moment = { .tv_nsec = (long)NSEC_PER_MSEC };
 
 	for (int i = 0; now->threads > restore->before.threads; i++) {
 		if (i == THREADS_PATIENCE_MS)
 			return "the task left threads running";
 		(void)nanosleep(&moment, NULL);
-		if (stat_read(restore->stat, now) < 0)
+		if (status_read(restore->status, now) < 0)
 			return "its threads cannot be counted";
 	}
 	return NULL;
@@ -293,11 +450,14 @@ static int files_snapshot(struct restore *restore) {
 	if (r < 0)
 		return error_trace(r);
 	restore->directory = aside_consume(open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
-	restore->stat = aside_consume(open("/proc/self/stat", O_RDONLY | O_CLOEXEC));
+	restore->status = aside_consume(open("/proc/self/status", O_RDONLY | O_CLOEXEC));
 	restore->timers = aside_consume(open("/proc/self/timers", O_RDONLY | O_CLOEXEC));
-	if (restore->directory < 0 || restore->stat < 0)
+	if (restore->directory < 0 || restore->status < 0)
 		return error_origin(-EMFILE);
-	return error_trace(stat_read(restore->stat, &restore->before));
+	restore->lowest = descriptors_lowest(restore);
+	if (restore->lowest < 0)
+		return error_trace(restore->lowest);
+	return error_trace(status_read(restore->status, &restore->before));
 }
 
 int restore_snapshot(struct restore *restore) {
@@ -312,9 +472,8 @@ int restore_snapshot(struct restore *restore) {
 		return error_trace(r);
 	restore->umask = umask(0);
 	(void)umask(restore->umask);
-	restore->user = geteuid();
-	restore->group = getegid();
-	restore->nice = getpriority(PRIO_PROCESS, 0);
+	(void)prctl(PR_GET_NAME, restore->name, 0, 0, 0);
+	manner_read(&restore->manner);
 	restore->n_timers = timers_size(restore->timers);
 	for (unsigned i = 0; i < RLIM_NLIMITS; i++)
 		if (getrlimit((__rlimit_resource_t)i, &restore->limits[i]) < 0)
@@ -325,34 +484,38 @@ int restore_snapshot(struct restore *restore) {
 	return 0;
 }
 
-static const char *signals_restore(struct restore *restore) {
-	struct restore_stat now = { 0 };
+/* Handlers come before children: while a task's SIGCHLD is ignored, what ends is never seen. */
+static const char *restore_while_masked(struct restore *restore) {
+	struct restore_status now;
 	const char *reason;
 
-	if (stat_read(restore->stat, &now) < 0)
-		return "its signal handlers cannot be read";
-	reason = threads_check(restore, &now);
+	if (status_read(restore->status, &now) < 0)
+		return "its state cannot be read";
+	if (now.identity != restore->before.identity)
+		return "its user, group or privileges were changed";
+	/* Limits next: what comes then may need descriptors. */
+	reason = limits_restore(restore);
 	if (!reason)
-		reason = handlers_restore(restore, &now);
-	(void)sigprocmask(SIG_SETMASK, &restore->mask, NULL);
-	return reason;
-}
-
-static bool same_user(const struct restore *restore) {
-	return geteuid() == restore->user && getegid() == restore->group;
-}
-
-const char *restore_apply(struct restore *restore) {
-	const char *reason;
-
-	/* Limits first: what comes then may need descriptors. */
-	reason = same_user(restore) ? limits_restore(restore) : "its user or group was changed";
-	if (!reason)
-		reason = children_restore(&restore->children);
+		reason = descriptors_check(restore);
 	if (!reason)
 		reason = timers_restore(restore);
 	if (!reason)
-		reason = signals_restore(restore);
+		reason = threads_check(restore, &now);
+	if (!reason)
+		reason = handlers_restore(restore, &now);
+	if (!reason)
+		reason = process_restore(restore);
+	if (!reason)
+		reason = children_restore(&restore->children);
+	return reason;
+}
+
+const char *restore_apply(struct restore *restore) {
+	const char *reason = restore_while_masked(restore);
+
+	(void)sigprocmask(SIG_SETMASK, &restore->mask, NULL);
+	if (!reason)
+		reason = manner_check(&restore->manner);
 	if (!reason)
 		reason = scheduling_restore(restore);
 	if (!reason)

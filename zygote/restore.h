@@ -16,10 +16,20 @@
 #define RESTORE_SIGNALS  64
 #define RESTORE_CHILDREN 256
 
-/* What /proc/self/stat says in one read. */
-struct restore_stat {
+/* What /proc/self/status says in one read. */
+struct restore_status {
 	unsigned long threads;
 	uint64_t ignored, caught; /* bit n-1 for signal n */
+	uint64_t identity;        /* a hash of the lines that say who it is and what it may do */
+};
+
+/* What costs no system call, or a cheap one, and cannot be put back. */
+struct restore_manner {
+	int policy; /* sched_getscheduler(2) */
+	int nice;
+	int personality;
+	int stdio[3]; /* descriptors of stdin, stdout, stderr; -1: closed */
+	char locale[1024];
 };
 
 struct restore_children {
@@ -38,17 +48,18 @@ struct restore_environment {
 struct restore {
 	int streams[3]; /* -1: it was closed */
 	int directory;
-	int stat, timers; /* open files of /proc/self; timers -1: the kernel has none */
+	int status, timers; /* open files of /proc/self; timers -1: the kernel has none */
+	int lowest;         /* the first number that was free */
 	mode_t umask;
-	uid_t user;
-	gid_t group;
-	int nice;
+	char name[16]; /* of the thread: what ps shows */
+	stack_t stack; /* for signal handlers */
+	struct restore_manner manner;
 	size_t n_timers; /* bytes in that file */
 	cpu_set_t cpus;
 	sigset_t mask;
 	bool interval[3]; /* of setitimer(2), running */
 	struct rlimit limits[RLIM_NLIMITS];
-	struct restore_stat before;
+	struct restore_status before;
 	struct sigaction actions[RESTORE_SIGNALS + 1];
 	struct restore_children children; /* of the initializer: they stay */
 	struct restore_environment environment;

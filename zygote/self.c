@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -76,8 +77,11 @@ int wf_init(int argc, char **argv, const struct wf_module *module) {
 	struct image image = { 0 };
 	char nonce[LIMIT_NONCE], text[256];
 
-	if (image_set_module(&image, module, text, sizeof text) < 0)
+	/* There is no executor yet whose wf_last_error() could tell it. */
+	if (image_set_module(&image, module, text, sizeof text) < 0) {
+		(void)fprintf(stderr, "warmfork: wf_init: %s\n", text);
 		return -EINVAL;
+	}
 	self_ready = true;
 	if (!value)
 		return 0;

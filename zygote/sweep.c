@@ -22,7 +22,8 @@
 #include "base/error.h"
 #include "base/fd.h"
 
-#define SWEEP_ROUND_NS (20 * (long)NSEC_PER_MSEC)
+#define SWEEP_ROUND_NS    (20 * (long)NSEC_PER_MSEC)
+#define SWEEP_PATIENCE_MS 5000
 
 static pid_t batch[SWEEP_BATCH];
 
@@ -70,7 +71,7 @@ int sweep_reap(pid_t child, struct exit_status *ret) {
 int sweep_peek_stop(pid_t child) {
 	siginfo_t info = { 0 };
 
-	if (waitid(P_PID, (id_t)child, &info, WSTOPPED | WCONTINUED | WNOHANG) < 0 ||
+	if (waitid(P_PID, (id_t)child, &info, WSTOPPED | WCONTINUED | WNOHANG | __WALL) < 0 ||
 	    info.si_pid == 0)
 		return 0;
 	return info.si_code == CLD_CONTINUED ? 2 : 1;
@@ -91,27 +92,39 @@ size_t sweep_children(const pid_t **ret) {
 	return (size_t)n < SWEEP_BATCH ? (size_t)n : SWEEP_BATCH;
 }
 
-/* Returns how many of the children have ended and are gone now. */
-static size_t sweep_round(const pid_t *children, size_t n) {
+/* Returns how many of the children have ended and are gone now. *ret_killed: there was one, at
+ * least, that may be killed. */
+static size_t sweep_round(const pid_t *children, size_t n, bool *ret_killed) {
 	size_t n_reaped = 0;
 
+	*ret_killed = false;
 	for (size_t i = 0; i < n; i++)
-		(void)sweep_kill(children[i]);
+		*ret_killed |= sweep_kill(children[i]) != -EPERM;
 	for (size_t i = 0; i < n; i++)
 		if (sweep_peek(children[i], NULL) == 1 && sweep_reap(children[i], NULL) == 0)
 			n_reaped++;
 	return n_reaped;
 }
 
-void sweep_everything(void) {
+size_t sweep_everything(void) {
 	const struct timespec round = { .tv_nsec = SWEEP_ROUND_NS };
+	nsec_t give_up = clock_after_ms(clock_now(), SWEEP_PATIENCE_MS);
 	const pid_t *children;
 	sigset_t child_signal;
 	size_t n;
 
 	(void)sigemptyset(&child_signal);
 	(void)sigaddset(&child_signal, SIGCHLD);
-	while ((n = sweep_children(&children)) > 0)
-		if (sweep_round(children, n) == 0)
+	while ((n = sweep_children(&children)) > 0) {
+		bool killed;
+		size_t n_reaped = sweep_round(children, n, &killed);
+
+		if (n_reaped > 0 || killed)
+			give_up = clock_after_ms(clock_now(), SWEEP_PATIENCE_MS);
+		else if (clock_now() >= give_up)
+			return n;
+		if (n_reaped == 0)
 			(void)sigtimedwait(&child_signal, NULL, &round);
+	}
+	return 0;
 }

@@ -40,6 +40,7 @@
 #include "zygote/call.h"
 #include "zygote/context.h"
 #include "zygote/crash.h"
+#include "zygote/facts.h"
 #include "zygote/leave.h"
 #include "zygote/lifeline.h"
 #include "zygote/restore.h"
@@ -69,9 +70,11 @@ struct worker {
 	_Alignas(16) uint8_t in_memory[ARENA_MESSAGE], out_memory[ARENA_MESSAGE];
 };
 
-/* The only way out, but for a task that calls exit(3) or is killed. */
+/* The only way out, but for a task that calls exit(3) or is killed. A thread that a task left may
+ * hold the lock of a stream for ever; stdout and stderr have been flushed after the task. */
 static _Noreturn void worker_exit(int code) {
-	(void)fflush(NULL);
+	if (!facts_threads_run())
+		(void)fflush(NULL);
 	leave(code);
 }
 
@@ -86,10 +89,13 @@ static void worker_send(struct worker *worker, const struct message *message, in
 	const struct timespec retry = { .tv_nsec = (long)WORKER_RETRY_NS };
 	int r;
 
-	do {
+	for (;;) {
 		r = message_send(worker->channel, message, &worker->out, worker->out_frame, &fd,
 				 fd >= 0 ? 1 : 0, 0);
-	} while ((r == WIRE_E_AGAIN || r == WIRE_E_CROWDED) && nanosleep(&retry, NULL) == 0);
+		if (r != WIRE_E_AGAIN && r != WIRE_E_CROWDED)
+			break;
+		(void)nanosleep(&retry, NULL);
+	}
 	if (r == 0)
 		return;
 	/* a task has closed the channel, or put something else in its place */
@@ -422,11 +428,32 @@ static bool task_claim(const struct worker *worker, const struct message_task *t
 	return claim_swap(claim, task->sequence, CLAIM_STARTED);
 }
 
+/* Of a task that is not run. */
+static void task_answer(struct worker *worker, struct wire_frame *frame,
+			const struct message_result *result) {
+	wire_frame_close(frame);
+	worker_send(worker, &(struct message){ .type = MESSAGE_RESULT, .result = *result }, -1);
+}
+
+static void worker_check_age(const struct worker *worker) {
+	if (worker->max_tasks != 0 && worker->n_tasks >= worker->max_tasks)
+		worker_exit(0);
+}
+
+static void task_refuse(struct worker *worker, const struct message_task *task,
+			struct wire_frame *frame, int error, const char *text) {
+	task_answer(worker, frame,
+		    &(struct message_result){ .sequence = task->sequence,
+					      .kind = RESULT_NOT_SET_UP,
+					      .code = error,
+					      .text = text });
+	worker_check_age(worker);
+}
+
 static void worker_after_task(struct worker *worker) {
 	const char *reason;
 
-	if (worker->max_tasks != 0 && worker->n_tasks >= worker->max_tasks)
-		worker_exit(0);
+	worker_check_age(worker);
 	reason = restore_apply(&worker->restore);
 	if (reason)
 		worker_leave(worker, reason);
@@ -436,19 +463,23 @@ static void worker_do_task(struct worker *worker, const struct message_task *tas
 			   struct wire_frame *frame) {
 	struct task_descriptors descriptors;
 
-	if (task->function >= worker->image->n_functions ||
-	    !task_descriptors(task, frame, &descriptors))
-		worker_exit(1);
 	if (!task_claim(worker, task)) {
-		const struct message_result skipped = { .sequence = task->sequence,
-							.kind = RESULT_SKIPPED };
-
-		wire_frame_close(frame);
-		worker_send(worker, &(struct message){ .type = MESSAGE_RESULT, .result = skipped },
-			    -1);
+		task_answer(
+		    worker, frame,
+		    &(struct message_result){ .sequence = task->sequence, .kind = RESULT_SKIPPED });
 		return;
 	}
 	worker->n_tasks++;
+	if (task->function >= worker->image->n_functions) {
+		task_refuse(worker, task, frame, ENOSYS,
+			    "its function is not in the table of the image");
+		return;
+	}
+	if (!task_descriptors(task, frame, &descriptors)) {
+		task_refuse(worker, task, frame, EPROTO,
+			    "it came with a wrong number of descriptors");
+		return;
+	}
 	task_perform(worker, task, frame, &descriptors);
 	worker_after_task(worker);
 }
@@ -492,10 +523,9 @@ static int worker_initialize(struct worker *worker, char *text, size_t size) {
 	if (module->initialize)
 		code = module->initialize(&worker->info);
 	worker_still_me(worker, code);
-	if (code != 0) {
-		(void)snprintf(text, size, "initialize returned %d", code);
+	/* The executor says that it returned this. */
+	if (code != 0)
 		return code;
-	}
 	/* A fresh worker exits after its task: nothing has to be put back. */
 	if (worker->max_tasks != 1)
 		code = -restore_snapshot(&worker->restore);

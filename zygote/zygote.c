@@ -34,6 +34,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/process.h"
+#include "zygote/aside.h"
 #include "zygote/crash.h"
 #include "zygote/launch.h"
 #include "zygote/leave.h"
@@ -65,11 +66,13 @@ bool zygote_send(struct zygote *zygote, const struct message *message, const int
 	bool serving = zygote->state >= ZYGOTE_SERVING;
 	int r;
 
-	do {
+	for (;;) {
 		r = message_send(ZYGOTE_CONTROL, message, &zygote->out, zygote->memory->out_frame,
 				 fds, n_fds, serving ? MSG_DONTWAIT : 0);
-	} while ((r == WIRE_E_AGAIN || r == WIRE_E_CROWDED) && !serving &&
-		 nanosleep(&retry, NULL) == 0);
+		if (serving || (r != WIRE_E_AGAIN && r != WIRE_E_CROWDED))
+			break;
+		(void)nanosleep(&retry, NULL);
+	}
 	if (r == WIRE_E_AGAIN || r == WIRE_E_CROWDED) {
 		zygote->blocked = true;
 		return false;
@@ -128,6 +131,18 @@ static void handle_hello(struct zygote *zygote, const struct message *message,
 	zygote_answer(zygote);
 }
 
+/* A SIGCHLD that the preload ignores, waived, would have the kernel reap the workers unseen. */
+static void children_become_zombies(void) {
+	struct sigaction action;
+
+	if (sigaction(SIGCHLD, NULL, &action) < 0)
+		return;
+	action.sa_flags &= ~SA_NOCLDWAIT;
+	if (action.sa_handler == SIG_IGN)
+		action.sa_handler = SIG_DFL;
+	(void)sigaction(SIGCHLD, &action, NULL);
+}
+
 /* All blocked but what a fault raises: a handler of the image must not run between two forks. */
 static int zygote_signals(struct zygote *zygote) {
 	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS };
@@ -137,6 +152,7 @@ static int zygote_signals(struct zygote *zygote) {
 	for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++)
 		(void)sigdelset(&blocked, faults[i]);
 	(void)sigprocmask(SIG_SETMASK, &blocked, NULL);
+	children_become_zombies();
 	(void)sigemptyset(&child);
 	(void)sigaddset(&child, SIGCHLD);
 	zygote->signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -302,6 +318,7 @@ static int zygote_start(struct zygote *zygote) {
 
 	zygote->state = ZYGOTE_EXPECTS_HELLO;
 	zygote->cells = zygote->signals = -1;
+	aside_fill_standard();
 	log_init(&zygote->log, NULL, NULL);
 	for (int fd = ZYGOTE_CONTROL; fd <= ZYGOTE_OUTPUT; fd++)
 		if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
@@ -320,13 +337,19 @@ static int zygote_start(struct zygote *zygote) {
 }
 
 static _Noreturn void zygote_run(struct zygote *zygote) {
+	size_t n_left;
+
 	if (zygote_start(zygote) < 0)
 		leave(2);
 	while (!zygote->ending && zygote->state < ZYGOTE_SERVING)
 		zygote_receive(zygote, 0);
 	if (!zygote->ending)
 		zygote_serve(zygote);
-	sweep_everything();
+	n_left = sweep_everything();
+	if (n_left > 0)
+		log_write(&zygote->log, LOG_ERROR,
+			  "zygote of %s: %zu processes of another user cannot be ended",
+			  zygote->image.name, n_left);
 	leave(0);
 }
 

@@ -21,12 +21,16 @@ enum zygote_state {
 	ZYGOTE_DRAINING = 1 << 3,
 };
 
+#define ZYGOTE_UNKILLABLE 64
+
 /* What only the zygote itself may read: not in its workers (MADV_DONTFORK), where touching it is a
  * SIGSEGV, and never part of what is frozen. */
 struct zygote_memory {
 	struct table table;
 	/* Workers that have been reaped, and something that may be theirs is still alive. */
 	uint64_t unswept[LIMIT_WORKERS];
+	/* Strangers that have become processes of another user. */
+	pid_t unkillable[ZYGOTE_UNKILLABLE];
 	struct message_spawned_worker spawned[LIMIT_SPAWN_BATCH];
 	uint8_t in_frame[LIMIT_FRAME], out_frame[LIMIT_FRAME];
 	_Alignas(16) uint8_t in_memory[ARENA_MESSAGE], out_memory[ARENA_MESSAGE];
@@ -46,7 +50,7 @@ struct zygote {
 	struct arena in, out;
 
 	bool suspicious; /* there may be children that nobody has looked at */
-	size_t n_unswept;
+	size_t n_unswept, n_unkillable;
 	uint32_t n_ended; /* processes that the sweep has ended since the last Swept */
 	size_t n_stop_reports;
 

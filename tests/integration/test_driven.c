@@ -147,6 +147,34 @@ START_TEST(test_driven_crash_and_timeouts) {
 }
 END_TEST
 
+/* The first of two tasks on a channel has ended, the second has begun, and we have not looked: a
+ * kill that is meant for the first must not hit the second. */
+START_TEST(test_driven_kill_of_an_ended_task_spares_the_next) {
+	struct wf_executor_options options = driven_options(REUSED);
+	struct wf_future *futures[2];
+	struct cord cords[2];
+
+	options.workers = 1;
+	options.hand_ahead = 2;
+	struct wf_executor *executor = pool_open(&options);
+	for (size_t i = 0; i < 2; i++)
+		futures[i] = more_gate(&cords[i], executor);
+	drive_until_heard(executor, &cords[0]);
+	more_gate_started(&cords[0]);
+	cord_release(&cords[0]);
+	more_gate_started(&cords[1]);
+	const int r = wf_future_kill(futures[0], WF_NO_GRACE);
+	ck_assert_msg(r == 0 || r == -EALREADY, "kill: %d: %s", r, wf_last_error());
+	cord_release(&cords[1]);
+	drive_until_done(executor, futures, 2);
+	for (size_t i = 0; i < 2; i++) {
+		more_finish(futures[i]);
+		cord_close(&cords[i]);
+	}
+	pool_close(executor);
+}
+END_TEST
+
 /* --- callbacks --- */
 
 struct listener {
@@ -325,6 +353,7 @@ int main(void) {
 	add_for_both(test_case, test_driven_beside_other_descriptors);
 	add_for_both(test_case, test_driven_dispatch_waits_itself);
 	add_for_both(test_case, test_driven_crash_and_timeouts);
+	tcase_add_test(test_case, test_driven_kill_of_an_ended_task_spares_the_next);
 	add_for_both(test_case, test_driven_callbacks_run_in_dispatch);
 	add_for_both(test_case, test_driven_executor_freed_in_a_callback);
 	add_for_both(test_case, test_driven_waits_drive);

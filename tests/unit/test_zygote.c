@@ -153,7 +153,7 @@ START_TEST(test_task_context) {
 	fds[1] = in[0];
 	fake_submit(&fake, &worker, "state", "", &context, fds, 2);
 	ck_assert_str_eq(fake_text(&fake_expect(&fake, worker.channel, MESSAGE_RESULT)->result),
-			 "2 1 /proc 77 1 0 0 0 0 0");
+			 "2 1 /proc 77 1 0 0 0 0 0 1 1 1 0 work");
 	fake_submit(&fake, &worker, "print", "captured", &context, fds, 2);
 	ck_assert_int_eq(fake_expect(&fake, worker.channel, MESSAGE_RESULT)->result.kind,
 			 RESULT_RETURNED);
@@ -198,6 +198,70 @@ START_TEST(test_task_leaves_no_trace) {
 	fake_expect_end(&fake, worker.channel);
 	ck_assert_int_eq(expect_exit(&worker, true).code, 0);
 	watch_clear(&watch);
+	fake_forget(&worker);
+	fake_close(&fake);
+}
+END_TEST
+
+static const struct {
+	const char *function, *text;
+} leavings[] = {
+	{ "leak", "tasks left 100 descriptors open" },
+	{ "privileges", "its user, group or privileges were changed" },
+	{ "close stdio", "stdin, stdout or stderr of stdio was closed or replaced" },
+};
+
+START_TEST(test_task_makes_the_worker_leave) {
+	struct fake_worker worker;
+
+	fake_open(&fake, -1);
+	fake_load(&fake, "");
+	worker = fake_spawn(&fake, 0);
+	ck_assert_int_eq(fake_run(&fake, &worker, leavings[_i].function, "")->kind,
+			 RESULT_RETURNED);
+	(void)fake_expect(&fake, worker.channel, MESSAGE_LEAVING);
+	ck_assert_str_eq(fake.message.leaving.text, leavings[_i].text);
+	fake_forget(&worker);
+	fake_close(&fake);
+}
+END_TEST
+
+/* Neither worker nor zygote may wait for it: the keeper ends it. */
+START_TEST(test_task_leaves_a_process_that_cannot_be_killed) {
+	struct fake_worker worker;
+
+	if (geteuid() != 0)
+		return;
+	fake_open(&fake, -1);
+	fake_load(&fake, "no kill");
+	worker = fake_spawn(&fake, 0);
+	ck_assert_int_eq(fake_run(&fake, &worker, "other user", "")->kind, RESULT_RETURNED);
+	(void)fake_expect(&fake, worker.channel, MESSAGE_LEAVING);
+	ck_assert_ptr_nonnull(strstr(fake.message.leaving.text, "cannot be ended"));
+	ck_assert_int_eq(expect_exit(&worker, true).code, 0);
+	fake_forget(&worker);
+	fake_close(&fake);
+}
+END_TEST
+
+START_TEST(test_task_that_does_not_fit_is_refused) {
+	const struct message_context context = { .directory = "", .n_descriptors = 1 };
+	struct fake_worker worker;
+	const struct message_result *result;
+
+	fake_open(&fake, -1);
+	fake_load(&fake, "");
+	worker = fake_spawn(&fake, 0);
+	result = fake_run(&fake, &worker, "missing", "");
+	ck_assert_int_eq(result->kind, RESULT_NOT_SET_UP);
+	ck_assert_int_eq(result->code, ENOSYS);
+	ck_assert_str_ne(result->text, "");
+	fake_submit(&fake, &worker, "echo", "", &context, NULL, 0);
+	result = &fake_expect(&fake, worker.channel, MESSAGE_RESULT)->result;
+	ck_assert_int_eq(result->kind, RESULT_NOT_SET_UP);
+	ck_assert_int_eq(result->code, EPROTO);
+	ck_assert_str_ne(result->text, "");
+	ck_assert_str_eq(fake_text(fake_run(&fake, &worker, "echo", "fine")), "fine");
 	fake_forget(&worker);
 	fake_close(&fake);
 }
@@ -416,6 +480,7 @@ static const struct {
 	{ "child", WF_AUDIT_CHILDREN, "child process" },
 	{ "signals", WF_AUDIT_SIGNALS, "SIGUSR1" },
 	{ "timer", WF_AUDIT_TIMERS, "ITIMER_REAL" },
+	{ "no zombies", WF_AUDIT_SIGNALS, "SIGCHLD" },
 };
 
 START_TEST(test_image_finding_is_refused_or_waived) {
@@ -432,7 +497,8 @@ START_TEST(test_image_finding_is_refused_or_waived) {
 		kinds |= fake.message.image_failed.findings[i].kind;
 	first = fake.message.image_failed.findings;
 	ck_assert_uint_ne(kinds & findings[_i].kind, 0);
-	ck_assert_ptr_nonnull(strstr(fake.message.image_failed.text, first->text));
+	ck_assert_ptr_nonnull(strstr(fake.message.image_failed.text, "the audit found"));
+	ck_assert_ptr_nonnull(strstr(first->text, "options.audit_waive"));
 	if (first->kind == findings[_i].kind)
 		ck_assert_msg(strstr(first->text, findings[_i].word), "%s", first->text);
 	(void)fake_expect(&fake, fake.keeper, MESSAGE_ZYGOTE_EXITED);
@@ -745,6 +811,10 @@ int main(void) {
 	tcase_add_test(test_case, test_task_returns_much_sealed);
 	tcase_add_test(test_case, test_task_context);
 	tcase_add_test(test_case, test_task_leaves_no_trace);
+	tcase_add_loop_test(test_case, test_task_makes_the_worker_leave, 0,
+			    (int)(sizeof leavings / sizeof leavings[0]));
+	tcase_add_test(test_case, test_task_leaves_a_process_that_cannot_be_killed);
+	tcase_add_test(test_case, test_task_that_does_not_fit_is_refused);
 	tcase_add_test(test_case, test_task_child_that_returns_is_not_the_worker);
 	tcase_add_test(test_case, test_end_is_reported);
 	tcase_add_test(test_case, test_end_sweeps_what_a_worker_left);

@@ -41,6 +41,12 @@ static const char *const functions[] = {
 	"print",
 	"read descriptor",
 	"return in child",
+	"leak",
+	"privileges",
+	"close stdio",
+	"other user",
+	/* of no table */
+	"missing",
 };
 
 uint32_t fake_function(const char *name) {

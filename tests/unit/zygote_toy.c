@@ -3,14 +3,17 @@
  * The image of test_zygote.c. What its preload does is told by the preload argument, a word.
  */
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -59,6 +62,16 @@ static int leave_signals(void) {
 	return sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
+static int drop_kill(void) {
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &header, data) < 0)
+		return 1;
+	data[0].effective &= ~(1U << CAP_KILL);
+	return syscall(SYS_capset, &header, data) < 0;
+}
+
 static int leave_timer(void) {
 	const struct itimerval hour = { .it_value.tv_sec = 3600 };
 
@@ -87,6 +100,10 @@ static int preload(const struct wf_preload_info *info) {
 		return leave_child();
 	if (strcmp(preloaded, "signals") == 0)
 		return leave_signals();
+	if (strcmp(preloaded, "no kill") == 0)
+		return drop_kill();
+	if (strcmp(preloaded, "no zombies") == 0)
+		return signal(SIGCHLD, SIG_IGN) == SIG_ERR;
 	if (strcmp(preloaded, "timer") == 0)
 		return leave_timer();
 	return 0;
@@ -219,6 +236,12 @@ static int do_mess(struct wf_call *call) {
 	(void)umask(0777);
 	(void)signal(SIGTERM, SIG_IGN);
 	(void)signal(SIGUSR1, SIG_IGN);
+	(void)setpgid(0, getpgid(getppid()));
+	(void)prctl(PR_SET_NAME, "mess", 0, 0, 0);
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	(void)signal(SIGCHLD, SIG_IGN);
+	(void)signal(SIGRTMAX, SIG_IGN);
 	(void)signal(SIGSEGV, SIG_DFL);
 	(void)sigfillset(&set);
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);
@@ -237,7 +260,9 @@ static int do_mess(struct wf_call *call) {
 /* One line of all that do_mess() changes. */
 static int do_state(struct wf_call *call) {
 	char text[1024], directory[256] = "";
-	struct sigaction term, segv;
+	struct sigaction term, segv, real_time;
+	int reaps = 0, death = 0;
+	char name[16] = "";
 	struct rlimit limit;
 	struct itimerval timer;
 	struct stat in, out;
@@ -249,20 +274,63 @@ static int do_state(struct wf_call *call) {
 	(void)getcwd(directory, sizeof directory);
 	(void)sigaction(SIGTERM, NULL, &term);
 	(void)sigaction(SIGSEGV, NULL, &segv);
+	(void)sigaction(SIGRTMAX, NULL, &real_time);
+	(void)prctl(PR_GET_CHILD_SUBREAPER, &reaps, 0, 0, 0);
+	(void)prctl(PR_GET_PDEATHSIG, &death, 0, 0, 0);
+	(void)prctl(PR_GET_NAME, name, 0, 0, 0);
 	(void)sigprocmask(SIG_SETMASK, NULL, &mask);
 	(void)getrlimit(RLIMIT_NOFILE, &limit);
 	(void)getitimer(ITIMER_REAL, &timer);
-	n = snprintf(text, sizeof text, "%s %d %s %o %d %d %d %ld %d %d",
+	n = snprintf(text, sizeof text, "%s %d %s %o %d %d %d %ld %d %d %d %d %d %d %.4s",
 		     getenv("WF_TOY") ? getenv("WF_TOY") : "unset", getenv("PATH") != NULL,
 		     directory, (unsigned)mode, term.sa_handler == SIG_DFL,
 		     segv.sa_handler == SIG_DFL, sigismember(&mask, SIGHUP), timer.it_value.tv_sec,
-		     fstat(0, &in), fstat(1, &out));
+		     fstat(0, &in), fstat(1, &out), real_time.sa_handler == SIG_DFL,
+		     getpgrp() == getpid(), reaps, death, name);
 	return wf_return(call, text, (size_t)n) < 0;
 }
 
 static int do_thread(struct wf_call *call) {
 	(void)call;
 	return leave_thread();
+}
+
+static int do_privileges(struct wf_call *call) {
+	(void)call;
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+static int do_close_stdio(struct wf_call *call) {
+	(void)call;
+	return fclose(stdin);
+}
+
+static int do_leak(struct wf_call *call) {
+	(void)call;
+	for (int i = 0; i < 100; i++)
+		if (open("/dev/null", O_RDONLY | O_CLOEXEC) < 0)
+			return 1;
+	return 0;
+}
+
+/* A child that has become another user; a preload without CAP_KILL has made it unkillable for
+ * zygote and worker. */
+static int do_other_user(struct wf_call *call) {
+	int ends[2];
+	char byte;
+
+	(void)call;
+	if (pipe(ends) < 0)
+		return 1;
+	if (fork() == 0) {
+		if (setresuid(1234, 1234, 1234) == 0 && write(ends[1], "s", 1) == 1)
+			for (;;)
+				(void)pause();
+		_exit(1);
+	}
+	(void)close(ends[1]);
+	(void)!read(ends[0], &byte, 1);
+	return close(ends[0]);
 }
 
 static int do_facts(struct wf_call *call) {
@@ -300,4 +368,6 @@ WF_MODULE(.preload = preload, .after_fork = after_fork, .initialize = initialize
 	      { "large", do_large }, { "large, shared", do_large_shared }, { "mess", do_mess },
 	      { "state", do_state }, { "thread", do_thread }, { "facts", do_facts },
 	      { "print", do_print }, { "read descriptor", do_read_descriptor },
-	      { "return in child", do_return_in_child }));
+	      { "return in child", do_return_in_child }, { "leak", do_leak },
+	      { "privileges", do_privileges }, { "close stdio", do_close_stdio },
+	      { "other user", do_other_user }));
