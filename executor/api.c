@@ -283,7 +283,8 @@ int wf_future_on_done(struct wf_future *future, wf_callback function, void *cont
 		return report_internal(-ENOMEM, "wf_future_on_done");
 	*callback = (struct future_callback){ .function = function, .context = context };
 	executor_lock(future->executor);
-	now = future->called_back;
+	/* behind those that are about to be called, if there are any */
+	now = future->called_back || (future->state == FUTURE_RESOLVED && !future->callbacks);
 	if (!now) {
 		*future->callbacks_end = callback;
 		future->callbacks_end = &callback->next;

@@ -488,8 +488,8 @@ static unsigned count_ahead(const struct wf_executor *executor) {
 	for (unsigned i = 0; i < executor->n_slots; i++) {
 		const struct worker *worker = executor->slots[i].current;
 
-		if (worker && channel_outstanding(worker) > 1)
-			ahead += channel_outstanding(worker) - 1;
+		if (worker && channel_count(worker) > 1)
+			ahead += channel_count(worker) - 1;
 	}
 	return ahead;
 }

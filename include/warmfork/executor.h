@@ -179,7 +179,7 @@ struct wf_executor_options {
 	int min_workers;          /* started at once and kept, though idle; default 0: on demand */
 	int max_tasks_per_worker; /* 0: reused; 1: a fresh process for each task; N: recycled after
 				     N */
-	int spares;          /* fresh workers forked ahead; 0: as many as workers; WF_NO_SPARES */
+	int spares; /* fresh workers forked ahead; 0: as many as workers; WF_NO_SPARES; one behind each slot */
 	int idle_timeout_ms; /* an idle worker leaves; 0: 10,000; WF_FOREVER: never */
 	int hand_ahead;      /* tasks that may lie on a reused worker's channel: 0: by their length,
 			      * 1: never more than the one that runs, up to WF_MAX_HAND_AHEAD */
