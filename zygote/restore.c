@@ -384,7 +384,7 @@ static int children_snapshot(struct restore_children *ret) {
  * us, the subreaper. Returns how many there were, or -errno; *ret_reaped: some have gone. */
 static int children_round(const struct restore_children *stay, bool *ret_reaped) {
 	static pid_t children[CHILDREN_BATCH];
-	int n = process_children(children, CHILDREN_BATCH), n_strangers = 0;
+	int n = process_children(children, sizeof children / sizeof children[0]), n_strangers = 0;
 
 	if (n < 0)
 		return error_trace(n);
