@@ -267,6 +267,13 @@ static int count_descriptors(struct wf_call *call) {
 	return wf_return(call, &n, sizeof n);
 }
 
+/* What the C library's generator says next. */
+static int draw(struct wf_call *call) {
+	const long drawn = random();
+
+	return wf_return(call, &drawn, sizeof drawn);
+}
+
 static int copy_input(struct wf_call *call) {
 	char text[4096];
 	ssize_t r = read(STDIN_FILENO, text, sizeof text);
@@ -397,4 +404,4 @@ WF_MODULE(.preload = preload, .initialize = initialize,
 	      { "directory", directory }, { "umask", get_umask }, { "nice", get_nice },
 	      { "rlimit", get_rlimit }, { "cpus", get_cpus },
 	      { "read_descriptors", read_descriptors }, { "count_descriptors", count_descriptors },
-	      { "copy_input", copy_input }));
+	      { "copy_input", copy_input }, { "random", draw }));
