@@ -16,6 +16,8 @@ static const struct {
 	bool after_floor; /* "linux-6.1" hides it too */
 } features[FEATURE_COUNT] = {
 	[FEATURE_MEMFD_NOEXEC] = { "memfd_noexec", true },
+	[FEATURE_PAGEMAP_SCAN] = { "pagemap_scan", true },
+	[FEATURE_COLLAPSE] = { "collapse", false }, /* a matter of configuration */
 	[FEATURE_DUPFD_QUERY] = { "dupfd_query", true },
 	[FEATURE_PIDFD_INFO] = { "pidfd_info", true },
 	[FEATURE_PROC_CHILDREN] = { "proc_children", false }, /* a matter of configuration */

@@ -382,12 +382,29 @@ int wf_executor_statistics(struct wf_executor *executor, struct wf_statistics *s
 	now.generation = executor->newest ? executor->newest->generation : 0;
 	now.keeper_pid = executor->keeper.pid;
 	now.zygote_pid = executor->newest ? executor->newest->pid : 0;
+	now.freezes = executor->newest ? executor->newest->freeze.freezes : 0;
+	now.frozen_dirtied = executor->newest ? executor->newest->freeze.dirtied : 0;
 	count_workers(executor, &now);
 	copy_counters(&executor->statistics, &now);
 	executor_unlock(executor);
 	now.size = statistics->size;
 	memcpy(statistics, &now, size);
 	return 0;
+}
+
+static void copy_freeze_facts(const struct zygote_freeze *freeze, struct wf_image_facts *facts) {
+	facts->frozen = freeze->frozen;
+	facts->freeze_note = strdup(freeze->note);
+	facts->frozen_bytes = freeze->bytes;
+	facts->freeze_ns = freeze->took_ns;
+	facts->unfrozen_bytes = freeze->unfrozen_bytes;
+	facts->frozen_mappings = freeze->mappings;
+	facts->frozen_holes = freeze->holes;
+	facts->fork_unfrozen_ns = freeze->fork_unfrozen_ns;
+	facts->fork_ns = freeze->fork_ns;
+	facts->heap_bytes = freeze->heap_bytes;
+	facts->stack_bytes = freeze->stack_bytes;
+	facts->page_table_bytes = freeze->page_table_bytes;
 }
 
 static int copy_facts(const struct zygote *zygote, struct wf_image_facts *facts) {
@@ -404,7 +421,8 @@ static int copy_facts(const struct zygote *zygote, struct wf_image_facts *facts)
 	facts->has_initializer = zygote->has_initializer;
 	facts->preload_output = strndup(output->data ? output->data : "", output->size);
 	facts->audit = strdup(zygote->audit ? zygote->audit : "");
-	return facts->preload_output && facts->audit ? 0 : -ENOMEM;
+	copy_freeze_facts(&zygote->freeze, facts);
+	return facts->preload_output && facts->audit && facts->freeze_note ? 0 : -ENOMEM;
 }
 
 int wf_executor_image(struct wf_executor *executor, struct wf_image_facts *facts) {
@@ -443,5 +461,6 @@ void wf_image_facts_clear(struct wf_image_facts *facts) {
 		return;
 	free(facts->preload_output);
 	free(facts->audit);
-	facts->preload_output = facts->audit = NULL;
+	free(facts->freeze_note);
+	facts->preload_output = facts->audit = facts->freeze_note = NULL;
 }

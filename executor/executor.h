@@ -121,6 +121,15 @@ struct zygote {
 	uint64_t preload_ns, anonymous_bytes, file_bytes;
 	unsigned mappings, descriptors, threads;
 	char *audit;
+	struct zygote_freeze {
+		bool frozen;
+		char *note;
+		uint64_t bytes, took_ns, unfrozen_bytes;
+		unsigned mappings, holes;
+		uint64_t fork_unfrozen_ns, fork_ns;
+		uint64_t heap_bytes, stack_bytes, page_table_bytes;
+		uint64_t freezes, dirtied;
+	} freeze;
 
 	struct capture output; /* of the preload */
 	struct timer preload_timer;

@@ -84,6 +84,25 @@ static int copy_functions(struct zygote *zygote, const struct message_image_read
 	return 0;
 }
 
+static int copy_freeze(struct zygote_freeze *freeze, const struct message_image_ready *ready) {
+	*freeze = (struct zygote_freeze){
+		.frozen = ready->frozen,
+		.bytes = ready->frozen_bytes,
+		.took_ns = ready->freeze_ns,
+		.unfrozen_bytes = ready->unfrozen_bytes,
+		.mappings = ready->frozen_mappings,
+		.holes = ready->frozen_holes,
+		.fork_unfrozen_ns = ready->fork_unfrozen_ns,
+		.fork_ns = ready->fork_ns,
+		.heap_bytes = ready->heap_bytes,
+		.stack_bytes = ready->stack_bytes,
+		.page_table_bytes = ready->page_table_bytes,
+		.freezes = ready->frozen,
+		.note = strdup(ready->freeze_note),
+	};
+	return freeze->note ? 0 : error_origin(-ENOMEM);
+}
+
 int image_report_ready(struct zygote *zygote, const struct message_image_ready *ready) {
 	zygote->has_initializer = ready->has_initializer;
 	zygote->preload_ns = ready->preload_ns;
@@ -93,6 +112,8 @@ int image_report_ready(struct zygote *zygote, const struct message_image_ready *
 	zygote->descriptors = ready->descriptors;
 	zygote->threads = ready->threads;
 	append_findings(&zygote->audit, ready->findings, ready->n_findings);
+	if (copy_freeze(&zygote->freeze, ready) < 0)
+		return -ENOMEM;
 	return copy_functions(zygote, ready);
 }
 
@@ -156,6 +177,7 @@ int image_report_find(const struct zygote *zygote, const char *function) {
 void image_report_clear(struct zygote *zygote) {
 	free(zygote->functions);
 	free(zygote->audit);
+	free(zygote->freeze.note);
 	free(zygote->fail_text);
 	capture_reset(&zygote->output);
 }

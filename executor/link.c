@@ -308,9 +308,23 @@ static void worker_spawned(struct zygote *zygote, const struct message_spawned_w
 	}
 }
 
+static void note_frozen(struct zygote *zygote, const struct message_frozen *frozen) {
+	if (!frozen->known)
+		return;
+	zygote->freeze.freezes = frozen->freezes;
+	zygote->freeze.dirtied = frozen->dirtied;
+}
+
+static bool handle_pong(struct zygote *zygote, const struct message *message) {
+	note_frozen(zygote, &message->pong.frozen);
+	return true;
+}
+
 static bool handle_spawned(struct zygote *zygote, const struct message *message, int *fds,
 			   size_t n_fds) {
 	size_t next = 0;
+
+	note_frozen(zygote, &message->spawned.frozen);
 
 	for (size_t i = 0; i < message->spawned.n_workers; i++) {
 		const struct message_spawned_worker *worker = &message->spawned.workers[i];
@@ -364,12 +378,13 @@ static bool handle(struct zygote *zygote, const struct message *message, struct 
 		{ MESSAGE_IMAGE_READY, handle_image_ready },
 		{ MESSAGE_IMAGE_FAILED, handle_image_failed },
 		{ MESSAGE_REFUSED, handle_refused },
+		{ MESSAGE_PONG, handle_pong },
 	};
 	/* clang-format on */
 
 	if (message->type == MESSAGE_SPAWNED)
 		return handle_spawned(zygote, message, frame->descriptors, frame->n_descriptors);
-	if (message->type == MESSAGE_PONG || message->type == MESSAGE_WELCOME)
+	if (message->type == MESSAGE_WELCOME)
 		return true;
 	for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++)
 		if (handlers[i].type == message->type)
@@ -509,6 +524,10 @@ static int send_load(struct zygote *zygote, const char *nonce, int cells) {
 			.audit_waive = options->public.audit_waive,
 			.depth = link_depth() + 1,
 			.measure_memory = options->public.recycle_memory != 0,
+			.freeze = (enum freeze_wish)options->public.freeze,
+			.touch_ahead = options->public.touch_ahead &&
+				       options->public.max_tasks_per_worker == 1,
+			.spin_us = (uint32_t)options->public.spin_us,
 		},
 	};
 	int r = send_to(zygote, &hello, NULL, 0);

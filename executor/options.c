@@ -66,6 +66,9 @@ static int check_ranges(const struct wf_executor_options *o) {
 		{ "backoff_max_ms", o->backoff_max_ms, 0, INT_MAX },
 		{ "zygote_reply_ms", o->zygote_reply_ms, 0, INT_MAX },
 		{ "audit_waive", (long)o->audit_waive, 0, 2 * WF_AUDIT_CHILDREN - 1 },
+		{ "freeze", (long)o->freeze, 0, WF_FREEZE_NEVER },
+		{ "spin_us", o->spin_us, 0, WF_MAX_SPIN_US },
+		{ "placement", (long)o->placement, 0, WF_PLACE_SPREAD },
 	};
 
 	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
@@ -235,8 +238,10 @@ bool options_equal(const struct options *a, const struct options *b) {
 	       x.on_timeout == y.on_timeout && x.stack_on_timeout == y.stack_on_timeout &&
 	       x.max_attempts == y.max_attempts && x.start_attempts == y.start_attempts &&
 	       x.backoff_ms == y.backoff_ms && x.backoff_max_ms == y.backoff_max_ms &&
-	       x.zygote_reply_ms == y.zygote_reply_ms && x.caller_driven == y.caller_driven &&
-	       x.log == y.log && x.log_context == y.log_context;
+	       x.zygote_reply_ms == y.zygote_reply_ms && x.freeze == y.freeze &&
+	       x.touch_ahead == y.touch_ahead && x.spin_us == y.spin_us &&
+	       x.placement == y.placement && x.caller_driven == y.caller_driven && x.log == y.log &&
+	       x.log_context == y.log_context;
 }
 
 struct file_identity options_file_now(const struct options *options) {

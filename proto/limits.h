@@ -40,6 +40,7 @@
 #define LIMIT_PRELOAD_OUTPUT 65536 /* bytes kept */
 #define LIMIT_STACK_TEXT     2048
 #define LIMIT_DEPTH          10
+#define LIMIT_SPIN_US        1000
 
 /* Versions of the protocol that this code speaks. */
 #define PROTOCOL_VERSION_MIN 1

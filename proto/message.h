@@ -62,6 +62,7 @@ struct bytes {
 };
 
 enum image_kind { IMAGE_MODULE = 0, IMAGE_SELF = 1 };
+enum freeze_wish { FREEZE_AUTO = 0, FREEZE_ALWAYS = 1, FREEZE_NEVER = 2 };
 enum stream_mode { STREAM_LEAVE = 0, STREAM_NULL = 1, STREAM_DESCRIPTOR = 2 };
 enum result_kind {
 	RESULT_RETURNED = 0,
@@ -125,6 +126,9 @@ struct message_load {
 	uint32_t audit_waive;
 	uint32_t depth;
 	bool measure_memory;
+	enum freeze_wish freeze;
+	bool touch_ahead;
+	uint32_t spin_us;
 };
 
 struct message_spawn_worker {
@@ -132,6 +136,7 @@ struct message_spawn_worker {
 	uint32_t slot;
 	uint32_t cell;
 	uint32_t max_tasks;
+	uint32_t cpu; /* plus 1; 0: anywhere */
 };
 
 struct message_spawn {
@@ -140,8 +145,19 @@ struct message_spawn {
 	size_t n_workers; /* 1 .. LIMIT_SPAWN_BATCH */
 };
 
-struct message_request { /* PING, PONG */
+struct message_request { /* PING */
 	uint64_t request;
+};
+
+struct message_frozen {
+	bool known; /* else it is not told */
+	uint32_t freezes;
+	uint64_t dirtied; /* pages */
+};
+
+struct message_pong {
+	uint64_t request;
+	struct message_frozen frozen;
 };
 
 struct message_welcome {
@@ -168,6 +184,12 @@ struct message_image_ready {
 	uint32_t mappings, descriptors, threads;
 	const struct message_finding *findings;
 	size_t n_findings;
+	bool frozen;
+	const char *freeze_note;
+	uint64_t frozen_bytes, freeze_ns, unfrozen_bytes;
+	uint32_t frozen_mappings, frozen_holes;
+	uint64_t fork_unfrozen_ns, fork_ns;
+	uint64_t heap_bytes, stack_bytes, page_table_bytes;
 };
 
 struct message_image_failed {
@@ -189,6 +211,7 @@ struct message_spawned {
 	uint64_t request;
 	const struct message_spawned_worker *workers;
 	size_t n_workers;
+	struct message_frozen frozen;
 };
 
 struct message_worker_exited {
@@ -289,7 +312,7 @@ struct message {
 		struct message_worker_exited worker_exited;
 		struct message_worker_stopped worker_stopped;
 		struct message_swept swept;
-		struct message_request pong;
+		struct message_pong pong;
 		struct message_tasks tasks;
 		struct message_worker_ready worker_ready;
 		struct message_result result;

@@ -164,6 +164,9 @@ FILL(load, Load) {
 	out->audit_waive = in->audit_waive;
 	out->depth = in->depth;
 	out->measure_memory = in->measure_memory;
+	out->freeze = (Warmfork__V1__FreezeWish)in->freeze;
+	out->touch_ahead = in->touch_ahead;
+	out->spin_us = in->spin_us;
 	return 0;
 }
 
@@ -178,6 +181,7 @@ FILL(spawn, Spawn) {
 		out->workers[i]->slot = in->workers[i].slot;
 		out->workers[i]->cell = in->workers[i].cell;
 		out->workers[i]->max_tasks = in->workers[i].max_tasks;
+		out->workers[i]->cpu = in->workers[i].cpu;
 	}
 	return 0;
 }
@@ -213,6 +217,18 @@ FILL(image_ready, ImageReady) {
 	out->mappings = in->mappings;
 	out->descriptors = in->descriptors;
 	out->threads = in->threads;
+	out->frozen = in->frozen;
+	out->freeze_note = borrow_text(in->freeze_note);
+	out->frozen_bytes = in->frozen_bytes;
+	out->freeze_ns = in->freeze_ns;
+	out->unfrozen_bytes = in->unfrozen_bytes;
+	out->frozen_mappings = in->frozen_mappings;
+	out->frozen_holes = in->frozen_holes;
+	out->fork_unfrozen_ns = in->fork_unfrozen_ns;
+	out->fork_ns = in->fork_ns;
+	out->heap_bytes = in->heap_bytes;
+	out->stack_bytes = in->stack_bytes;
+	out->page_table_bytes = in->page_table_bytes;
 	out->n_findings = in->n_findings;
 	return error_trace(fill_findings(in->findings, in->n_findings, &out->findings, arena));
 }
@@ -223,6 +239,21 @@ FILL(image_failed, ImageFailed) {
 	out->text = borrow_text(in->text);
 	out->n_findings = in->n_findings;
 	return error_trace(fill_findings(in->findings, in->n_findings, &out->findings, arena));
+}
+
+static int fill_frozen(const struct message_frozen *in, Warmfork__V1__Frozen **ret,
+		       struct arena *arena) {
+	Warmfork__V1__Frozen *out;
+
+	if (!in->known)
+		return 0;
+	out = submessage(arena, &warmfork__v1__frozen__descriptor);
+	if (!out)
+		return error_origin(-ENOMEM);
+	out->freezes = in->freezes;
+	out->dirtied = in->dirtied;
+	*ret = out;
+	return 0;
 }
 
 FILL(spawned, Spawned) {
@@ -237,7 +268,7 @@ FILL(spawned, Spawned) {
 		out->workers[i]->error = in->workers[i].error;
 		out->workers[i]->step = borrow_text(in->workers[i].step);
 	}
-	return 0;
+	return error_trace(fill_frozen(&in->frozen, &out->frozen, arena));
 }
 
 FILL(worker_exited, WorkerExited) {
@@ -262,7 +293,7 @@ FILL(swept, Swept) {
 
 FILL(pong, Pong) {
 	out->request = in->request;
-	return 0;
+	return error_trace(fill_frozen(&in->frozen, &out->frozen, arena));
 }
 
 /* --- executor -> worker --- */

@@ -149,12 +149,20 @@ READ(hello, Hello) {
 	return check(text_read(in->nonce, LIMIT_NONCE, &out->nonce));
 }
 
+static bool freeze_wish_is_known(Warmfork__V1__FreezeWish in) {
+	return in >= WARMFORK__V1__FREEZE_WISH__AUTO && in <= WARMFORK__V1__FREEZE_WISH__NEVER;
+}
+
 READ(load, Load) {
 	out->generation = in->generation;
 	out->audit_waive = in->audit_waive;
 	out->depth = in->depth;
 	out->measure_memory = in->measure_memory;
+	out->freeze = (enum freeze_wish)in->freeze;
+	out->touch_ahead = in->touch_ahead;
+	out->spin_us = in->spin_us;
 	return check(
+	    freeze_wish_is_known(in->freeze) && in->spin_us <= LIMIT_SPIN_US &&
 	    kind_read(in->kind, &out->kind) && text_read(in->module, LIMIT_PATH, &out->module) &&
 	    text_read(in->name, LIMIT_IMAGE_NAME, &out->name) &&
 	    bytes_read(in->preload_argument, LIMIT_PRELOAD_ARGUMENT, &out->preload_argument) &&
@@ -172,13 +180,15 @@ READ(spawn, Spawn) {
 	for (size_t i = 0; i < in->n_workers; i++) {
 		const Warmfork__V1__SpawnWorker *worker = in->workers[i];
 
-		if (worker->slot >= LIMIT_WORKERS || worker->cell >= LIMIT_WORKERS)
+		if (worker->slot >= LIMIT_WORKERS || worker->cell >= LIMIT_WORKERS ||
+		    worker->cpu > LIMIT_CPUS)
 			return MESSAGE_E_MALFORMED;
 		workers[i] = (struct message_spawn_worker){
 			.worker_id = worker->worker_id,
 			.slot = worker->slot,
 			.cell = worker->cell,
 			.max_tasks = worker->max_tasks,
+			.cpu = worker->cpu,
 		};
 	}
 	out->request = in->request;
@@ -228,6 +238,19 @@ READ(image_ready, ImageReady) {
 	out->mappings = in->mappings;
 	out->descriptors = in->descriptors;
 	out->threads = in->threads;
+	out->frozen = in->frozen;
+	out->frozen_bytes = in->frozen_bytes;
+	out->freeze_ns = in->freeze_ns;
+	out->unfrozen_bytes = in->unfrozen_bytes;
+	out->frozen_mappings = in->frozen_mappings;
+	out->frozen_holes = in->frozen_holes;
+	out->fork_unfrozen_ns = in->fork_unfrozen_ns;
+	out->fork_ns = in->fork_ns;
+	out->heap_bytes = in->heap_bytes;
+	out->stack_bytes = in->stack_bytes;
+	out->page_table_bytes = in->page_table_bytes;
+	if (!text_read(in->freeze_note, LIMIT_TEXT, &out->freeze_note))
+		return MESSAGE_E_MALFORMED;
 	out->n_findings = in->n_findings;
 	return findings_read(in->findings, in->n_findings, &out->findings, arena);
 }
@@ -239,6 +262,14 @@ READ(image_failed, ImageFailed) {
 	    !text_read(in->text, LIMIT_TEXT, &out->text))
 		return MESSAGE_E_MALFORMED;
 	return findings_read(in->findings, in->n_findings, &out->findings, arena);
+}
+
+static void frozen_read(const Warmfork__V1__Frozen *in, struct message_frozen *ret) {
+	*ret = (struct message_frozen){ .known = in != NULL };
+	if (!in)
+		return;
+	ret->freezes = in->freezes;
+	ret->dirtied = in->dirtied;
 }
 
 READ(spawned, Spawned) {
@@ -260,6 +291,7 @@ READ(spawned, Spawned) {
 	out->request = in->request;
 	out->workers = workers;
 	out->n_workers = in->n_workers;
+	frozen_read(in->frozen, &out->frozen);
 	return 0;
 }
 
@@ -285,6 +317,7 @@ READ(swept, Swept) {
 
 READ(pong, Pong) {
 	out->request = in->request;
+	frozen_read(in->frozen, &out->frozen);
 	return 0;
 }
 

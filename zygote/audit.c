@@ -32,15 +32,13 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/process.h"
-#include "zygote/leave.h"
 #include "zygote/sweep.h"
+#include "zygote/trial.h"
 
 /* A thread that has been joined is still listed until the kernel has buried it. */
 #define THREADS_PATIENCE_MS 20
-/* What the C library's fork dirties at first, such as pages of its locks, is dirtied now. */
-#define TRIAL_FORKS  2
-#define CENSUS_NAMES 8
-#define CENSUS_NAME  32
+#define CENSUS_NAMES        8
+#define CENSUS_NAME         32
 
 static const char *waiver_name(enum wf_audit kind) {
 	switch (kind) {
@@ -160,13 +158,6 @@ static void census_count(void) {
 		census_entries(tasks, buffer, (size_t)n);
 }
 
-static bool children_are_reaped(void) {
-	struct sigaction action;
-
-	return sigaction(SIGCHLD, NULL, &action) == 0 &&
-	       (action.sa_handler == SIG_IGN || action.sa_flags & SA_NOCLDWAIT);
-}
-
 static void handle_prepare(void) {
 	const struct timespec moment = { .tv_nsec = (long)NSEC_PER_MSEC };
 
@@ -180,24 +171,11 @@ static void handle_prepare(void) {
 	}
 }
 
-/* A preload that ignores SIGCHLD has the kernel reap its children: that is a finding of its own. */
-static int trial_fork(void) {
-	pid_t pid = fork();
-	int r;
-
-	if (pid == 0)
-		leave(0);
-	if (pid < 0)
-		return error_origin(-errno);
-	r = sweep_reap(pid, NULL);
-	return r < 0 && !(r == -ECHILD && children_are_reaped()) ? error_trace(r) : 0;
-}
-
 static int audit_threads(struct audit *audit, struct image *image) {
 	int r;
 
 	census.wanted = true;
-	r = trial_fork();
+	r = trial_fork(NULL);
 	if (r < 0)
 		return error_trace(r);
 	image->threads = census.n_threads > 1;
@@ -421,8 +399,6 @@ int audit_run(struct audit *audit, struct image *image) {
 		return error_trace(r);
 	audit_descriptors(audit, image);
 	audit_timers(audit);
-	for (int i = 0; i < TRIAL_FORKS && r == 0; i++)
-		r = trial_fork();
 	return error_trace(r);
 }
 

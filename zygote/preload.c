@@ -19,6 +19,7 @@
 #include "zygote/audit.h"
 #include "zygote/crash.h"
 #include "zygote/facts.h"
+#include "zygote/frozen.h"
 #include "zygote/launch.h"
 #include "zygote/module.h"
 
@@ -173,6 +174,20 @@ static void report_failed(struct zygote *zygote) {
 	(void)zygote_send(zygote, &failed, NULL, 0);
 }
 
+/* The last thing of all: whatever is written to later is copied at each fork. */
+static bool image_freeze(struct zygote *zygote, const struct message_load *load) {
+	struct message_image_ready *ready = &zygote->answer.image_ready;
+	int r = frozen_begin(zygote, load->freeze, ready);
+
+	if (r == 0)
+		return true;
+	(void)snprintf(preload.text, sizeof preload.text, "it cannot be frozen: %s",
+		       ready->freeze_note);
+	(void)preload_fail(-r, "freeze");
+	report_failed(zygote);
+	return false;
+}
+
 /* --- all of it ----------------------------------------------------------------------------- */
 
 static void preload_prepare(struct zygote *zygote, const struct message_load *load) {
@@ -206,5 +221,5 @@ bool preload_run(struct zygote *zygote, const struct message_load *load) {
 	crash_install();
 	answer_ready(zygote, load);
 	(void)fflush(NULL);
-	return true;
+	return image_freeze(zygote, load);
 }

@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/process.h"
+#include "zygote/frozen.h"
 #include "zygote/launch.h"
 #include "zygote/lifeline.h"
 #include "zygote/reap.h"
@@ -90,6 +91,7 @@ static void spawned_answer(struct zygote *zygote, const struct message_spawn *re
 		.type = MESSAGE_SPAWNED,
 		.spawned = { request->request, zygote->memory->spawned, request->n_workers },
 	};
+	frozen_forked(zygote, (unsigned)request->n_workers, &zygote->answer.spawned.frozen);
 	zygote_answer(zygote);
 }
 

@@ -36,6 +36,7 @@
 #include "base/process.h"
 #include "zygote/aside.h"
 #include "zygote/crash.h"
+#include "zygote/frozen.h"
 #include "zygote/launch.h"
 #include "zygote/leave.h"
 #include "zygote/lifeline.h"
@@ -186,6 +187,7 @@ static void handle_load(struct zygote *zygote, const struct message *message,
 	}
 	zygote->state = ZYGOTE_SERVING;
 	zygote_answer(zygote);
+	frozen_serve(zygote);
 }
 
 static void handle_spawn(struct zygote *zygote, const struct message *message,
@@ -199,7 +201,9 @@ static void handle_spawn(struct zygote *zygote, const struct message *message,
 static void handle_ping(struct zygote *zygote, const struct message *message,
 			struct wire_frame *frame) {
 	(void)frame;
-	zygote->answer = (struct message){ .type = MESSAGE_PONG, .pong = message->ping };
+	zygote->answer =
+	    (struct message){ .type = MESSAGE_PONG, .pong.request = message->ping.request };
+	frozen_look(zygote, &zygote->answer.pong.frozen);
 	zygote_answer(zygote);
 }
 

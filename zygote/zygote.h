@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "proto/message.h"
 #include "proto/wire.h"
+#include "zygote/freeze.h"
 #include "zygote/image.h"
 #include "zygote/table.h"
 
@@ -46,6 +47,10 @@ struct zygote {
 	const struct wf_module *self; /* NULL: a module is to be loaded */
 	struct log log;
 	struct image image;
+	struct freeze *freeze;
+	uint64_t n_left_out; /* pages of the frozen image that were written to, and became holes */
+	unsigned n_forks;    /* since that was looked at */
+	unsigned n_freezes_spare; /* how often it may still be frozen again */
 	struct zygote_memory *memory;
 	struct arena in, out;
 

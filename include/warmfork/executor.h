@@ -93,6 +93,22 @@ enum wf_audit {
 	WF_AUDIT_CHILDREN = 1 << 5, /* child processes; waived: they live as long as the zygote */
 };
 
+/* Whether the zygote freezes the image: it moves what the preload built into a sealed memfd, from
+ * which workers are forked in a time that does not depend on its size (docs/performance.md). */
+enum wf_freeze {
+	WF_FREEZE_AUTO = 0,   /* if it is large enough to pay, and nothing stands against it; the
+			       * facts of the image say which */
+	WF_FREEZE_ALWAYS = 1, /* however small; an image that cannot be frozen is refused */
+	WF_FREEZE_NEVER = 2,
+};
+
+/* On which CPUs workers run, of those that the process that opens the executor may use. */
+enum wf_placement {
+	WF_PLACE_ANYWHERE = 0, /* the kernel decides */
+	WF_PLACE_SPREAD = 1,   /* slot n stays on the n-th CPU, modulo their number: for as many
+				* long tasks as there are CPUs */
+};
+
 enum wf_queue_full {
 	WF_QUEUE_BLOCK = 0, /* wf_submit() waits for room */
 	WF_QUEUE_FAIL = 1,  /* wf_submit() returns -EAGAIN */
@@ -173,6 +189,7 @@ struct wf_executor_options {
 	size_t preload_argument_size; /* at most 32 KiB */
 	int preload_timeout_ms;       /* 0: 60,000; WF_FOREVER: none */
 	unsigned audit_waive;         /* enum wf_audit, or-ed */
+	enum wf_freeze freeze;
 
 	/* the workers */
 	int workers; /* slots; 0: one for each CPU this process may use; at most WF_MAX_WORKERS */
@@ -185,6 +202,13 @@ struct wf_executor_options {
 			      * 1: never more than the one that runs, up to WF_MAX_HAND_AHEAD */
 	uint64_t
 	    recycle_memory; /* bytes of private memory by which a reused worker may grow; 0: any */
+	bool touch_ahead;   /* fresh workers: a parked one writes to the pages of a frozen image
+			     * that the first tasks have written to, so that its task finds them
+			     * copied. Costs their memory in each spare */
+	int spin_us;        /* a reused worker, and whoever waits for its result, look for so long
+			     * before they sleep, at most WF_MAX_SPIN_US; 0: not at all. Worth it
+			     * only with a CPU for each */
+	enum wf_placement placement;
 
 	/* the queue */
 	size_t queue_limit; /* tasks that wait; 0: no limit */
@@ -226,6 +250,7 @@ struct wf_executor_options {
 #define WF_MAX_DESCRIPTORS 64
 #define WF_MAX_CPUS        1024
 #define WF_MAX_DEPTH       10
+#define WF_MAX_SPIN_US     1000
 #define WF_MAX_PAYLOAD     ((size_t)1 << 40)
 #define WF_PRIORITY_MIN    (-16)
 #define WF_PRIORITY_MAX    15
@@ -582,6 +607,10 @@ struct wf_statistics {
 	uint64_t generation;
 	struct wf_quantiles queued_time, handed_time, run_time, resolve_time;
 	pid_t keeper_pid, zygote_pid; /* 0: none now */
+	uint64_t freezes;        /* of images, the first and those that became necessary later */
+	uint64_t frozen_dirtied; /* pages of the newest frozen image that its zygote has written to
+				  * since: they make each fork dearer. As it told last, which is
+				  * every 256 forks and when it is asked whether it lives */
 };
 
 /* A snapshot. `statistics->size` must be set; no more than that is written. Does not block. Errors:
@@ -600,6 +629,15 @@ struct wf_image_facts {
 	bool has_initializer;
 	char *preload_output; /* what it wrote; never NULL; the last 64 KiB */
 	char *audit;          /* findings that were waived, a line each; never NULL */
+	bool frozen;
+	char *freeze_note; /* why it was not frozen, or what could not be; never NULL */
+	uint64_t frozen_bytes, freeze_ns;
+	uint64_t unfrozen_bytes; /* private memory that every fork has to look at */
+	unsigned frozen_mappings;
+	unsigned frozen_holes;              /* pages inside of them that fork(2) itself writes to */
+	uint64_t fork_unfrozen_ns, fork_ns; /* fork, exit and wait: before the freeze (or without),
+					     * and now; the median of a few */
+	uint64_t heap_bytes, stack_bytes, page_table_bytes; /* resident; of the tables: before */
 };
 int wf_executor_image(struct wf_executor *executor, struct wf_image_facts *facts);
 void wf_image_facts_clear(struct wf_image_facts *facts);

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What it gains: a worker that reads the image takes one fault for each 2 MiB; and if the zygote should
+ * dirty a page after all, only the page table of its 2 MiB is copied at a fork.
+ *
+ * It is the file's pages that become huge (MADV_COLLAPSE, 6.1), so a child of the zygote can do it
+ * for all, while the zygote serves. The child runs when nobody else wants the CPU.
+ *
+ * Only full 2 MiB: a hole would be filled, and a sparse image would grow.
+ */
+#include "zygote/collapse.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/feature.h"
+#include "base/process.h"
+#include "zygote/leave.h"
+
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+
+#define HUGE_BYTES ((uintptr_t)2 << 20)
+
+static size_t collapse_run(uintptr_t start, uintptr_t end) {
+	size_t n = 0;
+
+	start = (start + HUGE_BYTES - 1) & ~(HUGE_BYTES - 1);
+	for (; start + HUGE_BYTES <= end; start += HUGE_BYTES)
+		n += madvise((void *)start, HUGE_BYTES, MADV_COLLAPSE) == 0;
+	return n;
+}
+
+size_t collapse_file(int memfd) {
+	size_t n = 0;
+	off_t data = 0;
+
+	if (feature_hidden(FEATURE_COLLAPSE))
+		return 0;
+	while ((data = lseek(memfd, data, SEEK_DATA)) >= 0) {
+		off_t hole = lseek(memfd, data, SEEK_HOLE);
+
+		if (hole < 0)
+			break;
+		n += collapse_run((uintptr_t)data, (uintptr_t)hole);
+		data = hole;
+	}
+	return n;
+}
+
+static _Noreturn void child_run(int memfd, pid_t parent) {
+	const struct sched_param idle = { .sched_priority = 0 };
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		leave(1);
+	(void)fd_close_others(&memfd, 1);
+	(void)sched_setscheduler(0, SCHED_IDLE, &idle);
+	process_title("warmfork: huge pages");
+	(void)collapse_file(memfd);
+	leave(0);
+}
+
+pid_t collapse_start(int memfd) {
+	pid_t parent = getpid(), pid;
+
+	if (memfd < 0 || feature_hidden(FEATURE_COLLAPSE))
+		return error_origin(-EOPNOTSUPP);
+	pid = fork();
+	if (pid == 0)
+		child_run(memfd, parent);
+	return pid < 0 ? error_origin(-errno) : pid;
+}

@@ -1,0 +1,629 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What is frozen, and what never is:
+ *
+ *     frozen    private memory with at least FREEZE_MIN_BYTES pages of its own: heaps, maps, the data
+ *               of programs and libraries, read-only or not
+ *     not       stacks, what is shared, executable or unreadable, what the kernel or madvise(2) gave a
+ *               meaning of its own (MAPPING_ODD), the page of the thread control block (the kernel
+ *               writes to its rseq area at each preemption, and errno lies there), our own data and
+ *               the zygote's tables, little ones: a mapping that is copied at a fork is cheaper than
+ *               the faults of a frozen one
+ *
+ * A large untouched gap in a mapping is given fresh anonymous memory instead of a hole in the file: a
+ * worker that writes to a hole pays for the page twice, in the file as well.
+ *
+ * In between, while a chunk has been copied and is not yet mapped, nothing may write to it. What runs here
+ * is on the main stack, which is never frozen; its variables lie in struct freeze; errno has been
+ * cut out.
+ */
+#include "zygote/freeze.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "zygote/aside.h"
+#include "zygote/copier.h"
+#include "zygote/facts.h"
+#include "zygote/mapping.h"
+#include "zygote/pages.h"
+#include "zygote/trial.h"
+
+#define FREEZE_MIN_BYTES ((uint64_t)64 << 10)
+/* Of a file's private mapping all bytes are copied: not if few of them are ours and it is large. */
+#define FREEZE_FILE_BYTES ((uint64_t)16 << 20)
+#define FREEZE_FILE_SHARE 8
+/* A gap counts as large from here on, and from this share of its mapping. */
+#define FREEZE_GAP_BYTES    ((uintptr_t)2 << 20)
+#define FREEZE_GAP_SHARE    16
+#define FREEZE_MAPPINGS     65536 /* vm.max_map_count */
+#define FREEZE_RANGES       16384
+#define FREEZE_HOLES        64
+#define FREEZE_RUNS         64
+#define FREEZE_THREAD_BYTES ((uintptr_t)64 << 10)
+#define SETTLE_ROUNDS       4
+#define SETTLE_FORKS        2
+#define COREDUMP_PRIVATE    4 /* bit 2 of /proc/PID/coredump_filter: private mappings of files */
+
+struct range {
+	uintptr_t start, end;
+	int protection;
+	unsigned flags; /* enum mapping_flag */
+};
+
+struct freeze {
+	struct pages pages;
+	int memfd; /* -1: nothing is frozen */
+	struct freeze_facts facts;
+	char text[512];
+
+	struct range ranges[FREEZE_RANGES];
+	size_t n_ranges;
+	size_t n_holes;
+	uintptr_t holes[FREEZE_HOLES];
+	uint8_t contents[FREEZE_HOLES][PAGE_BYTES];
+
+	size_t n_mappings;
+	struct mapping mappings[FREEZE_MAPPINGS];
+};
+
+/* The mappings that hold these two are those of our own data, which the zygote writes to. */
+static char own_data[1] = { 1 };
+static char own_bss[1];
+
+extern void __asan_init(void) __attribute__((weak));
+extern void __tsan_init(void) __attribute__((weak));
+extern void __msan_init(void) __attribute__((weak));
+
+__attribute__((format(printf, 3, 4))) static int refuse(struct freeze *freeze, int r,
+							const char *format, ...) {
+	va_list arguments;
+
+	va_start(arguments, format);
+	(void)vsnprintf(freeze->text, sizeof freeze->text, format, arguments);
+	va_end(arguments);
+	return error_origin(r);
+}
+
+struct freeze *freeze_new(void) {
+	struct freeze *freeze = mmap(NULL, sizeof *freeze, PROT_READ | PROT_WRITE,
+				     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	/* Not forked: so neither frozen, nor merged with a neighbour that is, nor a cost of a fork. */
+	if (freeze == MAP_FAILED || madvise(freeze, sizeof *freeze, MADV_DONTFORK) < 0)
+		return NULL;
+	freeze->memfd = -1;
+	if (pages_open(&freeze->pages) < 0)
+		return NULL;
+	freeze->pages.pagemap = aside_consume(freeze->pages.pagemap);
+	return freeze;
+}
+
+/* --- what qualifies ------------------------------------------------------------------------ */
+
+static bool mapping_has(const struct mapping *mapping, const void *address) {
+	return (uintptr_t)address >= mapping->start && (uintptr_t)address < mapping->end;
+}
+
+static bool is_in_use(const struct mapping *mapping) {
+	const char here = 0;
+
+	return mapping->kind == MAPPING_STACK || mapping_has(mapping, &here) ||
+	       mapping_has(mapping, own_data) || mapping_has(mapping, own_bss);
+}
+
+static bool qualifies(const struct mapping *mapping) {
+	uint64_t size = mapping->end - mapping->start;
+
+	if (mapping->flags & (MAPPING_SHARED | MAPPING_ODD | MAPPING_KEYED) ||
+	    mapping->kind == MAPPING_SPECIAL || !(mapping->protection & PROT_READ) ||
+	    mapping->protection & PROT_EXEC || is_in_use(mapping))
+		return false;
+	if (mapping->kind == MAPPING_FROZEN)
+		return true;
+	if (mapping->anonymous < FREEZE_MIN_BYTES)
+		return false;
+	return mapping->kind != MAPPING_FILE || size <= FREEZE_FILE_BYTES ||
+	       mapping->anonymous * FREEZE_FILE_SHARE >= size;
+}
+
+static void take_mapping(void *context, const struct mapping *mapping) {
+	struct freeze *freeze = context;
+
+	/* Those beyond stay as they are. */
+	if (freeze->n_mappings < FREEZE_MAPPINGS)
+		freeze->mappings[freeze->n_mappings++] = *mapping;
+}
+
+static int collect(struct freeze *freeze) {
+	freeze->n_mappings = 0;
+	return error_trace(mapping_each(take_mapping, freeze));
+}
+
+/* --- what stands against it ---------------------------------------------------------------- */
+
+static unsigned long status_number(const char *key) {
+	FILE *file = fopen("/proc/self/status", "re");
+	char line[256];
+	unsigned long value = 0;
+
+	while (file && fgets(line, sizeof line, file))
+		if (strncmp(line, key, strlen(key)) == 0)
+			(void)sscanf(line + strlen(key), ": %lu", &value);
+	if (file)
+		(void)fclose(file);
+	return value;
+}
+
+static int check_process(struct freeze *freeze) {
+	struct rlimit limit;
+
+	if (__asan_init || __tsan_init || __msan_init)
+		return refuse(freeze, -EBUSY,
+			      "a sanitizer is in this program: its shadow memory cannot be moved");
+	if (facts_threads_run())
+		return refuse(freeze, -EBUSY,
+			      "threads run: one of them may write while memory is moved; stop them "
+			      "before the preload returns");
+	if (status_number("VmPin") > 0)
+		return refuse(freeze, -EBUSY,
+			      "the kernel has pinned %lu KiB of memory for a device or io_uring: "
+			      "register buffers in initialize",
+			      status_number("VmPin"));
+	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_max != RLIM_INFINITY &&
+	    limit.rlim_max < (rlim_t)COPIER_FILE_SIZE)
+		return refuse(freeze, -EBUSY,
+			      "RLIMIT_FSIZE is %llu: a file as large as the address space, though "
+			      "empty, is needed; raise its hard limit",
+			      (unsigned long long)limit.rlim_max);
+	return 0;
+}
+
+static int check_mapping(struct freeze *freeze, const struct mapping *mapping) {
+	const char *name = mapping->name[0] ? mapping->name : "anonymous memory";
+
+	if (strstr(mapping->name, "[io_uring]"))
+		return refuse(freeze, -EBUSY,
+			      "an io_uring is open: the kernel may write to memory of the image; "
+			      "open it in initialize");
+	if (mapping->flags & MAPPING_USERFAULTFD)
+		return refuse(freeze, -EBUSY,
+			      "userfaultfd watches the memory at %#lx (%s): it would lose it; "
+			      "register it in initialize",
+			      mapping->start, name);
+	if (mapping->flags & MAPPING_LOCKED)
+		return refuse(
+		    freeze, -EBUSY,
+		    "the memory at %#lx (%s) is locked: mlock() in initialize, if workers "
+		    "need it",
+		    mapping->start, name);
+	if (qualifies(mapping) && pages_have_guard(&freeze->pages, mapping->start, mapping->end))
+		return refuse(
+		    freeze, -EBUSY,
+		    "the memory at %#lx (%s) has guard regions (MADV_GUARD_INSTALL), which "
+		    "cannot be moved",
+		    mapping->start, name);
+	return 0;
+}
+
+int64_t freeze_possible(struct freeze *freeze) {
+	int64_t bytes = 0;
+	int r = check_process(freeze);
+
+	if (r < 0)
+		return r;
+	r = collect(freeze);
+	if (r < 0)
+		return refuse(freeze, r, "/proc/self/smaps cannot be read: %s",
+			      strerrordesc_np(-r));
+	for (size_t i = 0; i < freeze->n_mappings; i++) {
+		r = check_mapping(freeze, &freeze->mappings[i]);
+		if (r < 0)
+			return r;
+		if (qualifies(&freeze->mappings[i]))
+			bytes += (int64_t)freeze->mappings[i].anonymous;
+	}
+	return bytes;
+}
+
+/* --- ranges -------------------------------------------------------------------------------- */
+
+static bool range_add(struct freeze *freeze, const struct mapping *mapping, uintptr_t start,
+		      uintptr_t end) {
+	if (freeze->n_ranges == FREEZE_RANGES)
+		return false;
+	freeze->ranges[freeze->n_ranges++] = (struct range){
+		.start = start,
+		.end = end,
+		.protection = mapping->protection,
+		.flags = mapping->flags,
+	};
+	return true;
+}
+
+static void range_remove_page(struct freeze *freeze, uintptr_t page) {
+	for (size_t i = 0; i < freeze->n_ranges; i++) {
+		struct range *range = &freeze->ranges[i];
+
+		if (page < range->start || page >= range->end)
+			continue;
+		if (page == range->start) {
+			range->start += PAGE_BYTES;
+			return;
+		}
+		if (page + PAGE_BYTES == range->end) {
+			range->end = page;
+			return;
+		}
+		if (freeze->n_ranges == FREEZE_RANGES)
+			return;
+		memmove(range + 2, range + 1, (freeze->n_ranges - i - 1) * sizeof *range);
+		range[1] = range[0];
+		range[0].end = page;
+		range[1].start = page + PAGE_BYTES;
+		freeze->n_ranges++;
+		return;
+	}
+}
+
+static struct mapping range_mapping(const struct range *range) {
+	return (struct mapping){
+		.start = range->start,
+		.end = range->end,
+		.protection = range->protection,
+		.flags = range->flags,
+	};
+}
+
+/* --- moving -------------------------------------------------------------------------------- */
+
+struct move {
+	struct freeze *freeze;
+	struct copier copier;
+	const struct mapping *mapping;
+};
+
+/* The bounds of what glibc and the kernel write to at any time: errno and the thread control block,
+ * which holds the rseq area. */
+static struct page_run thread_pages(void) {
+	uintptr_t block = (uintptr_t)__builtin_thread_pointer(), low = block;
+	const uintptr_t variables[] = { (uintptr_t)&errno, (uintptr_t)error_trail() };
+
+	/* On x86-64 thread-local variables lie below the block; dlopen'ed libraries have others. The
+	 * trail of errors is a struct, of which its text is the end: hence a page more. */
+	for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++)
+		if (variables[i] < low && block - variables[i] < FREEZE_THREAD_BYTES)
+			low = variables[i];
+	/* struct pthread of glibc 2.36 has 2,304 bytes */
+	return (struct page_run){ (low & ~(PAGE_BYTES - 1)) - PAGE_BYTES,
+				  (block + 2 * PAGE_BYTES - 1) & ~(PAGE_BYTES - 1) };
+}
+
+static int move_range(struct move *move, uintptr_t start, uintptr_t end) {
+	struct freeze *freeze = move->freeze;
+	uint64_t before = move->copier.copied;
+	int r;
+
+	if (start >= end)
+		return 0;
+	if (!range_add(freeze, move->mapping, start, end))
+		return error_origin(-ENOSPC);
+	r = copier_move(&move->copier, move->mapping, start, end);
+	if (r == 0)
+		return 0;
+	/* Chunk by chunk: what is mapped from the file now stays so, and is not looked after. */
+	freeze->n_ranges--;
+	move->copier.copied = before;
+	return r;
+}
+
+/* A gap that has never been touched needs no file. */
+static int move_gap(const struct mapping *mapping, uintptr_t start, uintptr_t end) {
+	void *map = mmap((void *)start, end - start, mapping->protection,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+
+	if (map == MAP_FAILED)
+		return error_origin(-errno);
+	if (mapping->flags & MAPPING_NO_DUMP)
+		(void)madvise(map, end - start, MADV_DONTDUMP);
+	return 0;
+}
+
+/* [start, end) of anonymous memory: between its large gaps. */
+static int move_touched(struct move *move, uintptr_t start, uintptr_t end) {
+	uintptr_t share = (end - start) / FREEZE_GAP_SHARE;
+	uintptr_t gap = share > FREEZE_GAP_BYTES ? share : FREEZE_GAP_BYTES;
+	uintptr_t from = start, seen = start, at = start;
+	struct page_run runs[FREEZE_RUNS];
+	int r = 0;
+
+	while (at < end && r == 0) {
+		int n = pages_private(&move->freeze->pages, at, end, runs, FREEZE_RUNS, &at);
+
+		if (n < 0)
+			return error_trace(n);
+		for (int i = 0; i < n && r == 0; i++) {
+			if (runs[i].start - seen >= gap) {
+				r = move_range(move, from, seen);
+				if (r == 0)
+					r = move_gap(move->mapping, seen, runs[i].start);
+				from = runs[i].start;
+			}
+			seen = runs[i].end;
+		}
+	}
+	if (r != 0 || end - seen < gap)
+		return r != 0 ? r : move_range(move, from, end);
+	r = move_range(move, from, seen);
+	return r != 0 ? r : move_gap(move->mapping, seen, end);
+}
+
+static int move_part(struct move *move, uintptr_t start, uintptr_t end) {
+	if (start >= end)
+		return 0;
+	if (move->mapping->kind == MAPPING_ANONYMOUS || move->mapping->kind == MAPPING_HEAP)
+		return move_touched(move, start, end);
+	return move_range(move, start, end);
+}
+
+/* All but the thread's pages. */
+static int move_mapping(struct move *move, const struct mapping *mapping) {
+	struct page_run out = thread_pages();
+	int r;
+
+	move->mapping = mapping;
+	if (out.end <= mapping->start || out.start >= mapping->end)
+		return move_part(move, mapping->start, mapping->end);
+	r = move_part(move, mapping->start, out.start);
+	return r != 0 ? r : move_part(move, out.end, mapping->end);
+}
+
+static int move_all(struct move *move) {
+	struct freeze *freeze = move->freeze;
+
+	for (size_t i = 0; i < freeze->n_mappings; i++) {
+		const struct mapping *mapping = &freeze->mappings[i];
+		size_t n_before = freeze->n_ranges;
+		int r;
+
+		if (!qualifies(mapping)) {
+			if (!(mapping->flags & MAPPING_SHARED))
+				freeze->facts.unfrozen += mapping->anonymous;
+			continue;
+		}
+		r = move_mapping(move, mapping);
+		if (r < 0)
+			return refuse(freeze, r, "moving the memory at %#lx (%s) failed: %s",
+				      mapping->start, mapping->name, strerrordesc_np(-r));
+		freeze->facts.mappings += freeze->n_ranges > n_before;
+		if (r == COPIER_E_UNREADABLE)
+			(void)snprintf(freeze->text, sizeof freeze->text,
+				       "part of the memory at %#lx (%s) cannot be read, and is not "
+				       "frozen",
+				       mapping->start, mapping->name);
+	}
+	return 0;
+}
+
+/* --- all of it ----------------------------------------------------------------------------- */
+
+/* The soft limit too bars the file; SIGXFSZ, which the kernel sends then, is blocked. */
+static int file_new(void) {
+	struct rlimit limit, high;
+	int memfd;
+
+	if (getrlimit(RLIMIT_FSIZE, &limit) < 0)
+		return error_origin(-errno);
+	high = limit;
+	high.rlim_cur = high.rlim_max;
+	(void)setrlimit(RLIMIT_FSIZE, &high);
+	memfd = fd_memfd(MAPPING_FROZEN_NAME, (size_t)COPIER_FILE_SIZE);
+	(void)setrlimit(RLIMIT_FSIZE, &limit);
+	return error_trace(aside_consume(memfd));
+}
+
+/* Pages that nobody has written to are a file's now: without this a core file would not have them. */
+static void dump_private_files(void) {
+	cleanup_close int fd = open("/proc/self/coredump_filter", O_RDWR | O_CLOEXEC);
+	char text[32] = "";
+	unsigned filter;
+
+	if (fd < 0 || read(fd, text, sizeof text - 1) <= 0 || sscanf(text, "%x", &filter) != 1)
+		return;
+	(void)snprintf(text, sizeof text, "%#x", filter | COREDUMP_PRIVATE);
+	(void)pwrite(fd, text, strlen(text), 0);
+}
+
+static int seal(struct freeze *freeze) {
+	if (fcntl(freeze->memfd, F_ADD_SEALS,
+		  F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) == 0)
+		return 0;
+	return refuse(freeze, -errno, "the file of the image cannot be sealed: %s",
+		      strerrordesc_np(errno));
+}
+
+static int run(struct freeze *freeze) {
+	struct move move = {
+		.freeze = freeze,
+		.copier = { .pages = &freeze->pages, .previous = freeze->memfd },
+	};
+	unsigned freezes = freeze->facts.freezes;
+	int r = collect(freeze);
+
+	move.copier.memfd = r < 0 ? r : file_new();
+	if (move.copier.memfd < 0)
+		return refuse(freeze, move.copier.memfd, "no file for the image: %s",
+			      strerrordesc_np(-move.copier.memfd));
+	freeze->facts = (struct freeze_facts){ .freezes = freezes + 1 };
+	freeze->n_ranges = freeze->n_holes = 0;
+	r = move_all(&move);
+	fd_close(freeze->memfd);
+	freeze->memfd = move.copier.memfd;
+	freeze->facts.bytes = move.copier.copied;
+	return r < 0 ? r : seal(freeze);
+}
+
+int freeze_run(struct freeze *freeze) {
+	nsec_t before = clock_now();
+	sigset_t all, old;
+	int r;
+
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_SETMASK, &all, &old);
+	dump_private_files();
+	freeze->text[0] = '\0';
+	r = run(freeze);
+	freeze->facts.took_ns = clock_now() - before;
+	(void)sigprocmask(SIG_SETMASK, &old, NULL);
+	return error_trace(r);
+}
+
+/* --- pages that are written to all the same ------------------------------------------------ */
+
+/* Calls back for each page of a range that was written to since; -ENOSPC if that says no. */
+static int each_dirty(struct freeze *freeze, bool (*take)(struct freeze *freeze, uintptr_t page),
+		      uint64_t *ret_n) {
+	struct page_run runs[FREEZE_RUNS];
+
+	*ret_n = 0;
+	for (size_t i = 0; i < freeze->n_ranges; i++) {
+		uintptr_t at = freeze->ranges[i].start, end = freeze->ranges[i].end;
+
+		while (at < end) {
+			int n = pages_private(&freeze->pages, at, end, runs, FREEZE_RUNS, &at);
+
+			if (n < 0)
+				return error_trace(n);
+			for (int j = 0; j < n; j++)
+				for (uintptr_t page = runs[j].start; page < runs[j].end;
+				     page += PAGE_BYTES, ++*ret_n)
+					if (take && !take(freeze, page))
+						return error_origin(-ENOSPC);
+		}
+	}
+	return 0;
+}
+
+static bool hole_take(struct freeze *freeze, uintptr_t page) {
+	if (freeze->n_holes == FREEZE_HOLES)
+		return false;
+	memcpy(freeze->contents[freeze->n_holes], (const void *)page, PAGE_BYTES);
+	freeze->holes[freeze->n_holes++] = page;
+	return true;
+}
+
+static int hole_make(struct freeze *freeze, size_t index) {
+	uintptr_t page = freeze->holes[index];
+	void *map = mmap((void *)page, PAGE_BYTES, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+
+	if (map == MAP_FAILED)
+		return error_origin(-ENOTRECOVERABLE);
+	memcpy(map, freeze->contents[index], PAGE_BYTES);
+	range_remove_page(freeze, page);
+	return 0;
+}
+
+/* An anon_vma stays with a mapping, and with both halves of a split one: only a new mapping has none. So
+ * all ranges are mapped again, and the pages that were written to come back as holes. */
+static int leave_out(struct freeze *freeze, uint64_t *ret_n) {
+	size_t n_before = freeze->n_holes;
+	int r = each_dirty(freeze, hole_take, ret_n);
+
+	if (r < 0) {
+		freeze->n_holes = n_before;
+		return r;
+	}
+	if (*ret_n == 0)
+		return 0;
+	for (size_t i = 0; i < freeze->n_ranges && r == 0; i++) {
+		struct mapping mapping = range_mapping(&freeze->ranges[i]);
+
+		if (mapping.start < mapping.end)
+			r = copier_map(freeze->memfd, &mapping, mapping.start, mapping.end);
+	}
+	for (size_t i = n_before; i < freeze->n_holes && r == 0; i++)
+		r = hole_make(freeze, i);
+	return r < 0 ? error_trace(-ENOTRECOVERABLE) : 0;
+}
+
+static int leave_out_blocked(struct freeze *freeze, uint64_t *ret_n) {
+	sigset_t all, old;
+	int r;
+
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_SETMASK, &all, &old);
+	r = leave_out(freeze, ret_n);
+	(void)sigprocmask(SIG_SETMASK, &old, NULL);
+	freeze->facts.holes = (unsigned)freeze->n_holes;
+	return r;
+}
+
+int freeze_settle(struct freeze *freeze) {
+	uint64_t n = 1;
+	int r = 0;
+
+	for (int round = 0; round < SETTLE_ROUNDS && n > 0 && r == 0; round++) {
+		for (int i = 0; i < SETTLE_FORKS && r == 0; i++)
+			r = trial_fork(NULL);
+		if (r == 0)
+			r = leave_out_blocked(freeze, &n);
+	}
+	if (r == -ENOSPC)
+		return refuse(freeze, r,
+			      "fork writes to more than %d pages of the image: its "
+			      "pthread_atfork() handlers should not",
+			      FREEZE_HOLES);
+	return r;
+}
+
+int freeze_leave_out(struct freeze *freeze) {
+	uint64_t n;
+
+	return leave_out_blocked(freeze, &n);
+}
+
+uint64_t freeze_dirtied(struct freeze *freeze) {
+	uint64_t n;
+
+	(void)each_dirty(freeze, NULL, &n);
+	return n;
+}
+
+/* ------------------------------------------------------------------------------------------- */
+
+int freeze_file(const struct freeze *freeze) {
+	return freeze->memfd;
+}
+
+const char *freeze_text(const struct freeze *freeze) {
+	return freeze->text;
+}
+
+uint64_t freeze_bytes(const struct freeze *freeze) {
+	return freeze->facts.bytes;
+}
+
+struct freeze_facts freeze_facts(const struct freeze *freeze) {
+	return freeze->facts;
+}
+
+bool freeze_range(const struct freeze *freeze, size_t index, uintptr_t *ret_start,
+		  uintptr_t *ret_end) {
+	if (index >= freeze->n_ranges)
+		return false;
+	*ret_start = freeze->ranges[index].start;
+	*ret_end = freeze->ranges[index].end;
+	return true;
+}

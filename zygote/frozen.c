@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The zygote writes to no page of its image; but an atfork handler of the image may. A few such pages
+ * become holes: memory that is copied at each fork like any other. When they are too many, the image
+ * is frozen again, a few times; then it is left as it is, and the log says so.
+ */
+#include "zygote/frozen.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/error.h"
+#include "zygote/allocator.h"
+#include "zygote/collapse.h"
+#include "zygote/freeze.h"
+#include "zygote/trial.h"
+
+/* From here on a fork gains more than the faults of its child lose: docs/performance.md. */
+#define FROZEN_AUTO_BYTES ((int64_t)4 << 20)
+/* Looking costs a system call for each range. */
+#define FROZEN_LOOK_FORKS 256
+#define FROZEN_FREEZES    4
+#define FROZEN_TRIALS     5
+/* A fork that takes longer than this is not tried more often than need be. */
+#define FROZEN_SLOW_NS ((uint64_t)2000000)
+
+static uint64_t fork_time(void) {
+	uint64_t once = trial_median(1);
+
+	return once > FROZEN_SLOW_NS ? once : trial_median(FROZEN_TRIALS);
+}
+
+/* --- whether ------------------------------------------------------------------------------- */
+
+/* 0: yes. Else `note` says why not, and -EAGAIN: it would be possible, but does not pay. */
+static int decide(struct freeze *freeze, enum freeze_wish wish, char *note, size_t size) {
+	int64_t bytes;
+
+	if (wish == FREEZE_NEVER) {
+		(void)snprintf(note, size, "options.freeze is WF_FREEZE_NEVER");
+		return -EAGAIN;
+	}
+	bytes = freeze_possible(freeze);
+	if (bytes < 0) {
+		(void)snprintf(note, size, "%s", freeze_text(freeze));
+		return -EBUSY;
+	}
+	if (wish == FREEZE_AUTO && bytes < FROZEN_AUTO_BYTES) {
+		(void)snprintf(note, size,
+			       "%lld KiB of private memory are too little for it to pay, which it "
+			       "does from %lld KiB on",
+			       (long long)(bytes >> 10), (long long)(FROZEN_AUTO_BYTES >> 10));
+		return -EAGAIN;
+	}
+	return allocator_prepare(note, size);
+}
+
+static int freeze_and_settle(struct zygote *zygote, struct message_image_ready *ret) {
+	struct freeze_facts facts;
+	int r = freeze_run(zygote->freeze);
+
+	if (r == 0)
+		r = freeze_settle(zygote->freeze);
+	facts = freeze_facts(zygote->freeze);
+	ret->frozen = r == 0;
+	ret->freeze_note = freeze_text(zygote->freeze);
+	ret->frozen_bytes = facts.bytes;
+	ret->freeze_ns = facts.took_ns;
+	ret->unfrozen_bytes = facts.unfrozen;
+	ret->frozen_mappings = facts.mappings;
+	ret->frozen_holes = facts.holes;
+	return r;
+}
+
+int frozen_begin(struct zygote *zygote, enum freeze_wish wish, struct message_image_ready *ret) {
+	static char note[LIMIT_TEXT];
+	int r;
+
+	ret->freeze_note = note;
+	ret->unfrozen_bytes = ret->anonymous_bytes;
+	zygote->n_freezes_spare = FROZEN_FREEZES;
+	zygote->freeze = freeze_new();
+	if (!zygote->freeze) {
+		(void)snprintf(note, sizeof note, "no memory to freeze the image");
+		return wish == FREEZE_ALWAYS ? error_origin(-EBUSY) : 0;
+	}
+	ret->fork_unfrozen_ns = ret->fork_ns = fork_time();
+	r = decide(zygote->freeze, wish, note, sizeof note);
+	if (r < 0)
+		return wish == FREEZE_ALWAYS ? error_origin(-EBUSY) : 0;
+	r = freeze_and_settle(zygote, ret);
+	if (r == -ENOTRECOVERABLE)
+		return r;
+	ret->fork_ns = fork_time();
+	return r < 0 && wish == FREEZE_ALWAYS ? error_origin(-EBUSY) : 0;
+}
+
+/* A child of the zygote's own, as one that a preload left would be. */
+void frozen_serve(struct zygote *zygote) {
+	struct image *image = &zygote->image;
+	pid_t pid;
+
+	if (!zygote->freeze || freeze_file(zygote->freeze) < 0 ||
+	    image->n_children == IMAGE_CHILDREN)
+		return;
+	pid = collapse_start(freeze_file(zygote->freeze));
+	if (pid > 0)
+		image->children[image->n_children++] = pid;
+}
+
+/* --- that it stays so ---------------------------------------------------------------------- */
+
+static void freeze_again(struct zygote *zygote, uint64_t n) {
+	int r;
+
+	if (zygote->n_freezes_spare == 0)
+		return;
+	zygote->n_freezes_spare--;
+	log_write(&zygote->log, LOG_WARNING,
+		  "zygote of %s: it has written to %llu pages of its frozen image, which is frozen "
+		  "again: a pthread_atfork() handler of the image does that",
+		  zygote->image.name, (unsigned long long)n);
+	r = freeze_run(zygote->freeze);
+	if (r == -ENOTRECOVERABLE)
+		zygote_end(zygote, LOG_ERROR, "memory of the image was lost");
+	else if (r == 0)
+		zygote->n_left_out = 0;
+}
+
+void frozen_look(struct zygote *zygote, struct message_frozen *ret) {
+	struct freeze *freeze = zygote->freeze;
+	uint64_t n;
+
+	zygote->n_forks = 0;
+	*ret = (struct message_frozen){ .known = false };
+	if (!freeze || freeze_file(freeze) < 0)
+		return;
+	n = freeze_dirtied(freeze);
+	ret->known = true;
+	ret->dirtied = zygote->n_left_out + n;
+	if (n > 0) {
+		int r = freeze_leave_out(freeze);
+
+		if (r == -ENOTRECOVERABLE)
+			zygote_end(zygote, LOG_ERROR, "memory of the image was lost");
+		else if (r < 0)
+			freeze_again(zygote, n);
+		else
+			zygote->n_left_out += n;
+	}
+	ret->freezes = freeze_facts(freeze).freezes;
+}
+
+void frozen_forked(struct zygote *zygote, unsigned n, struct message_frozen *ret) {
+	zygote->n_forks += n;
+	if (zygote->n_forks >= FROZEN_LOOK_FORKS)
+		frozen_look(zygote, ret);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The zygote and its frozen image: whether it is frozen, what is told of it, and that it stays so.
+ */
+#pragma once
+
+#include "zygote/zygote.h"
+
+/* The last step of loading. Fills what `ret` says of it, which borrows from zygote->freeze. 0; -EBUSY: it
+ * was to be frozen in any case, and cannot be, for the reason in ret->freeze_note;
+ * -ENOTRECOVERABLE: memory was lost. */
+int frozen_begin(struct zygote *zygote, enum freeze_wish wish, struct message_image_ready *ret);
+
+/* The executor knows that the image is ready: what can be done later is begun. */
+void frozen_serve(struct zygote *zygote);
+
+/* After `n` forks: now and then, looks whether the zygote has written to the image, mends it, and fills
+ * *ret. */
+void frozen_forked(struct zygote *zygote, unsigned n, struct message_frozen *ret);
+void frozen_look(struct zygote *zygote, struct message_frozen *ret);

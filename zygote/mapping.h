@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The memory of this process, as /proc/self/smaps tells it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MAPPING_NAME 64
+
+enum mapping_kind {
+	MAPPING_ANONYMOUS,
+	MAPPING_HEAP,    /* of brk(2) */
+	MAPPING_STACK,   /* of the main thread */
+	MAPPING_FILE,    /* a private mapping of a file, or a shared one */
+	MAPPING_FROZEN,  /* of an image that was frozen */
+	MAPPING_SPECIAL, /* [vdso] and its kin */
+};
+
+/* What VmFlags says, as far as it matters here. */
+enum mapping_flag {
+	MAPPING_SHARED = 1 << 0,
+	MAPPING_LOCKED = 1 << 1,      /* lo */
+	MAPPING_USERFAULTFD = 1 << 2, /* um, uw, ui */
+	MAPPING_ODD =
+	    1 << 3, /* wf dc io pf mm ht gd dp ss sl: not to be forked, or not replaceable */
+	MAPPING_NO_DUMP = 1 << 4, /* dd */
+	MAPPING_KEYED = 1 << 5,   /* it has a protection key */
+};
+
+struct mapping {
+	uintptr_t start, end;
+	int protection; /* PROT_... */
+	enum mapping_kind kind;
+	unsigned flags;     /* enum mapping_flag, or-ed */
+	uint64_t anonymous; /* bytes of pages of its own */
+	uint64_t resident;
+	char name[MAPPING_NAME]; /* the end of its path, or "" */
+};
+
+/* Without malloc and stdio. Calls back for each, in the order of their addresses. 0, -errno. */
+int mapping_each(void (*take)(void *context, const struct mapping *mapping), void *context);
+
+#define MAPPING_FROZEN_NAME "warmfork-image"
