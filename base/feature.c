@@ -18,6 +18,7 @@ static const struct {
 	[FEATURE_MEMFD_NOEXEC] = { "memfd_noexec", true },
 	[FEATURE_PAGEMAP_SCAN] = { "pagemap_scan", true },
 	[FEATURE_COLLAPSE] = { "collapse", false }, /* a matter of configuration */
+	[FEATURE_SYSCALL_DISPATCH] = { "syscall_dispatch", false },
 	[FEATURE_DUPFD_QUERY] = { "dupfd_query", true },
 	[FEATURE_PIDFD_INFO] = { "pidfd_info", true },
 	[FEATURE_PROC_CHILDREN] = { "proc_children", false }, /* a matter of configuration */

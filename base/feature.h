@@ -14,6 +14,7 @@ enum feature {
 	FEATURE_PIDFD_INFO,   /* 6.15: PIDFD_GET_INFO with PIDFD_INFO_EXIT */
 	FEATURE_PROC_CHILDREN, /* CONFIG_PROC_CHILDREN: /proc/PID/task/TID/children */
 	FEATURE_COLLAPSE,      /* 6.1, unless /sys/kernel/mm/transparent_hugepage denies it */
+	FEATURE_SYSCALL_DISPATCH, /* 5.11; hidden for tracers, which stop at each */
 	FEATURE_COUNT,
 };
 

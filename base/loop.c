@@ -20,6 +20,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/uninitialized.h"
 
 #define TOKEN_TIMER UINT64_MAX
 #define PLACE_NONE  UINT32_MAX
@@ -93,7 +94,7 @@ int loop_fd(const struct loop *loop) {
 }
 
 int loop_wait(struct loop *loop, int timeout_ms, struct loop_batch *ret) {
-	struct epoll_event events[LOOP_BATCH];
+	struct epoll_event events[LOOP_BATCH] uninitialized;
 	int n = epoll_wait(loop->epoll, events, LOOP_BATCH, timeout_ms);
 
 	ret->n = 0;

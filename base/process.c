@@ -25,6 +25,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/uninitialized.h"
 #include "base/feature.h"
 
 /* --- by pidfd --- */
@@ -168,7 +169,7 @@ static ssize_t read_retry(int fd, char *buffer, size_t size) {
 
 /* Numbers, a space after each; one may lie across two reads. */
 static int children_from_file(int fd, struct pid_list *list) {
-	char buffer[4096];
+	char buffer[4096] uninitialized;
 	pid_t pid = 0;
 	ssize_t n;
 
@@ -231,7 +232,7 @@ static void children_from_entries(int proc, const char *buffer, size_t size, pid
 }
 
 static int children_from_scan(struct pid_list *list) {
-	_Alignas(struct directory_entry) char buffer[4096];
+	_Alignas(struct directory_entry) char buffer[4096] uninitialized;
 	cleanup_close int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	pid_t self = getpid();
 	long n;

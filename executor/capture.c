@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/uninitialized.h"
 
 void capture_init(struct capture *capture, int stream) {
 	*capture = (struct capture){ .fd = -1, .stream = stream };
@@ -88,7 +89,7 @@ static void capture_append(struct capture *capture, const char *bytes, size_t n)
 }
 
 void capture_drain(struct capture *capture) {
-	char bytes[16384];
+	char bytes[16384] uninitialized;
 
 	/* Bounded, so that a writer who never pauses cannot hold the executor here. */
 	for (int i = 0; i < 64 && capture->fd >= 0; i++) {

@@ -17,6 +17,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/uninitialized.h"
 #include "executor/image_report.h"
 #include "executor/keeper_link.h"
 #include "executor/link.h"
@@ -288,7 +289,7 @@ static unsigned handed_out(struct worker *worker, unsigned n) {
 
 	/* only while nothing else runs: what moves meanwhile may be somebody's evidence */
 	if (executor->n_pending == executor->queue.size + executor->n_tickets + n)
-		evidence_refresh(&executor->evidence, clock_now());
+		evidence_refresh(&executor->evidence, executor_now(executor));
 	slot_busy(worker);
 	link_watch(worker->zygote);
 	for (uint64_t s = worker->next_sequence - n; s < worker->next_sequence; s++)
@@ -315,7 +316,7 @@ static unsigned hand_out_one(struct worker *worker, struct wf_future *future, ns
 
 /* Several tasks that are nothing but bytes share a frame. */
 static unsigned hand_out_plain(struct worker *worker, unsigned n, nsec_t now) {
-	struct message_task tasks[LIMIT_TASKS_PER_FRAME];
+	struct message_task tasks[LIMIT_TASKS_PER_FRAME] uninitialized;
 	size_t size = 0;
 	unsigned count = 0;
 	int r;
@@ -341,7 +342,7 @@ static unsigned hand_out_plain(struct worker *worker, unsigned n, nsec_t now) {
 
 unsigned channel_hand_out(struct worker *worker, unsigned n) {
 	struct wf_future *future = queue_front(worker->executor);
-	nsec_t now = clock_now();
+	nsec_t now = executor_now(worker->executor);
 
 	if (!future || !n)
 		return 0;
@@ -477,7 +478,7 @@ static void after_task(struct worker *worker, const struct message_result *resul
 static void handle_result(struct worker *worker, const struct message_result *result, int r_receive,
 			  int memfd) {
 	struct wf_future *future = worker->assigned[result->sequence % CELL_CLAIMS];
-	nsec_t now = clock_now();
+	nsec_t now = executor_now(worker->executor);
 
 	if (result->sequence != worker->first_sequence ||
 	    worker->first_sequence == worker->next_sequence ||
@@ -554,7 +555,7 @@ static void handle(struct worker *worker, struct wire_frame *frame, int r_receiv
 }
 
 void channel_receive(struct worker *worker) {
-	struct wire_frame frame;
+	struct wire_frame frame uninitialized;
 
 	/* Bounded, so that one worker cannot keep the others waiting; level-triggered, so that the
 	 * rest is not forgotten. */
@@ -566,6 +567,9 @@ void channel_receive(struct worker *worker) {
 			return;
 		if (r == 0 || r == WIRE_E_TRUNCATED) {
 			handle(worker, &frame, r);
+			/* nothing more is due: what may come all the same wakes the loop again */
+			if (channel_outstanding(worker) == 0 && worker->state == WORKER_READY)
+				return;
 		} else if (r == WIRE_E_EOF) {
 			worker->eof = true;
 			source_remove(&worker->source);
@@ -599,9 +603,11 @@ static void on_channel(struct source *source, uint32_t events) {
 
 static void record_death(struct wf_future *future, const struct worker *worker,
 			 const struct exit_status *status) {
-	struct outcome_memory *memory = future->memory;
+	struct outcome_memory *memory = &future->memory;
 
-	if (memory->n_deaths == WF_MAX_DEATHS)
+	if (!memory->deaths)
+		memory->deaths = calloc(WF_MAX_DEATHS, sizeof(memory->deaths[0]));
+	if (!memory->deaths || memory->n_deaths == WF_MAX_DEATHS)
 		return;
 	memory->deaths[memory->n_deaths++] = (struct wf_death){
 		.pid = worker->pid,
@@ -632,7 +638,7 @@ static bool try_again(struct wf_future *future) {
 static void victim(struct worker *worker, struct wf_future *future,
 		   const struct exit_status *status, const char *oom) {
 	future->attempts++;
-	note_started(future, clock_now());
+	note_started(future, executor_now(worker->executor));
 	if (future->verdict == VERDICT_NONE && atomic_load(&worker->cell->lost_channel)) {
 		future->verdict = VERDICT_KILLED;
 		future->verdict_killer = WF_BY_PROTOCOL;
@@ -650,8 +656,8 @@ static void victim(struct worker *worker, struct wf_future *future,
 		outcome_from_exit(future, status, oom);
 	else
 		outcome_zygote_lost(future);
-	if (future->memory->n_deaths && future->outcome.kind == WF_MEMORY_LIMIT)
-		future->memory->deaths[future->memory->n_deaths - 1].kind = WF_MEMORY_LIMIT;
+	if (future->memory.n_deaths && future->outcome.kind == WF_MEMORY_LIMIT)
+		future->memory.deaths[future->memory.n_deaths - 1].kind = WF_MEMORY_LIMIT;
 	future->outcome.reaped = status && !worker->unswept;
 	if ((future->flags & WF_TASK_WAIT_EXIT) && worker->unswept) {
 		future->result_here = true;

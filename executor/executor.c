@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/uninitialized.h"
 #include "executor/channel.h"
 #include "executor/keeper_link.h"
 #include "executor/lifetime.h"
@@ -37,6 +38,13 @@ static _Thread_local unsigned callback_depth;
 
 void executor_lock(struct wf_executor *executor) {
 	must(pthread_mutex_lock(&executor->lock) == 0);
+	executor->now = 0;
+}
+
+nsec_t executor_now(struct wf_executor *executor) {
+	if (executor->now == 0)
+		executor->now = clock_now();
+	return executor->now;
 }
 
 /* Log lines are born under the lock; a handler may take locks of its own, under which another thread may
@@ -219,28 +227,45 @@ void executor_pump(struct wf_executor *executor) {
 /* --- dispatch
  * ---------------------------------------------------------------------------------------- */
 
+/* Those that nobody wants to be called back for only have to be given back. */
+static void take_due(struct wf_executor *executor, struct link *ret_quiet, struct link *ret_loud) {
+	executor_lock(executor);
+	list_foreach_safe (link, next, &executor->due) {
+		struct wf_future *future = container_of(link, struct wf_future, link);
+
+		list_remove(link);
+		future->called_back = !future->callbacks;
+		list_append(future->called_back ? ret_quiet : ret_loud, link);
+	}
+	executor_unlock(executor);
+}
+
 void executor_run_due(struct wf_executor *executor) {
+	struct link quiet, loud;
+
+	list_init(&quiet);
+	list_init(&loud);
 	(void)executor_ref(executor); /* a callback may give the last handle back */
 	callback_depth++;
-	for (;;) {
-		struct wf_future *future = NULL;
-
-		executor_lock(executor);
-		if (!list_is_empty(&executor->due)) {
-			future = container_of(executor->due.next, struct wf_future, link);
-			list_remove(&future->link);
+	do {
+		take_due(executor, &quiet, &loud);
+		list_foreach_safe (link, next, &quiet) {
+			list_remove(link);
+			(void)future_unref(container_of(link, struct wf_future, link));
 		}
-		executor_unlock(executor);
-		if (!future)
+		if (list_is_empty(&loud))
 			break;
-		future_run_callbacks(future);
-	}
+		list_foreach_safe (link, next, &loud) {
+			list_remove(link);
+			future_run_callbacks(container_of(link, struct wf_future, link));
+		}
+	} while (true);
 	callback_depth--;
 	(void)executor_unref(executor);
 }
 
 int executor_step(struct wf_executor *executor, int timeout_ms) {
-	struct loop_batch batch;
+	struct loop_batch batch uninitialized;
 	int r;
 
 	executor_lock(executor);
@@ -269,6 +294,7 @@ static int sleep_on_changed(struct wf_executor *executor, nsec_t until) {
 	else
 		r = pthread_cond_timedwait(&executor->changed, &executor->lock, &at);
 	executor->n_sleepers--;
+	executor->now = 0; /* the lock was free meanwhile */
 	return r == ETIMEDOUT ? -ETIMEDOUT : 0;
 }
 
@@ -288,15 +314,15 @@ static int step_as_dispatcher(struct wf_executor *executor, int timeout_ms) {
 
 /* The caller is the one who dispatches, unless another of his threads does so now. */
 static int drive(struct wf_executor *executor, nsec_t until) {
-	nsec_t now = clock_now();
-
 	if (executor->releasing || !executor->loop)
 		return -ESHUTDOWN;
 	if (executor->dispatching)
 		return sleep_on_changed(executor, until);
-	if (now >= until)
+	if (until == NSEC_NEVER)
+		return step_as_dispatcher(executor, -1);
+	if (clock_now() >= until)
 		return -ETIMEDOUT;
-	return step_as_dispatcher(executor, clock_until_ms(now, until));
+	return step_as_dispatcher(executor, clock_until_ms(clock_now(), until));
 }
 
 int executor_await(struct wf_executor *executor, bool (*done)(struct wf_executor *, const void *),

@@ -179,6 +179,7 @@ struct wf_executor {
 	struct link registry_link;
 
 	pthread_mutex_t lock;
+	nsec_t now; /* of this hold of the lock, once somebody has asked; see executor_now() */
 	pthread_cond_t changed; /* state, room in the queue, end of a dispatch */
 	unsigned n_sleepers;    /* on `changed` */
 	pthread_t thread;
@@ -241,6 +242,9 @@ struct wf_executor {
 
 void executor_lock(struct wf_executor *executor);
 void executor_unlock(struct wf_executor *executor);
+/* CLOCK_MONOTONIC, read once for each hold of the lock: everything that one event brings about happens at one
+ * moment, and asking the clock costs as much as a small message. */
+nsec_t executor_now(struct wf_executor *executor);
 /* A log handler: keeps the line until the lock is given back. */
 void executor_keep_line(void *context, enum log_level level, const char *text);
 struct wf_executor *executor_ref(struct wf_executor *executor);

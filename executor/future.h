@@ -59,6 +59,17 @@ struct waiter_stake {
 	struct waiter *waiter;
 };
 
+/* What an outcome points to. */
+struct outcome_memory {
+	void *mapping; /* of a large result */
+	size_t mapping_size;
+	void *data; /* of a small one, or a message */
+	char *evidence;
+	char *stack;
+	struct wf_death *deaths; /* WF_MAX_DEATHS, once there is one */
+	size_t n_deaths;
+};
+
 struct wf_future {
 	_Atomic unsigned references;
 	struct wf_executor *executor; /* a reference */
@@ -97,7 +108,7 @@ struct wf_future {
 	bool called_back; /* all that were added before; one that comes now is called at once */
 
 	struct wf_outcome outcome;
-	struct outcome_memory *memory; /* what `outcome` points to */
+	struct outcome_memory memory;
 };
 
 /* A queued future with one reference for the caller and one for the executor, which keeps it until

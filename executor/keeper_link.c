@@ -22,6 +22,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/uninitialized.h"
 #include "executor/channel.h"
 #include "executor/image_report.h"
 #include "executor/link.h"
@@ -479,7 +480,7 @@ static int start_all(struct wf_executor *executor) {
 }
 
 void keeper_link_plan(struct wf_executor *executor) {
-	char text[512];
+	char text[512] uninitialized;
 	int r;
 
 	if (executor->newest || executor->loading || executor->ending ||

@@ -31,15 +31,13 @@ void outcome_init(struct wf_outcome *outcome) {
 	};
 }
 
-void outcome_memory_free(struct outcome_memory *memory) {
-	if (!memory)
-		return;
+void outcome_memory_clear(struct outcome_memory *memory) {
 	if (memory->mapping)
 		(void)munmap(memory->mapping, memory->mapping_size);
 	free(memory->data);
 	free(memory->evidence);
 	free(memory->stack);
-	free(memory);
+	free(memory->deaths);
 }
 
 void outcome_evidence(struct wf_future *future, const char *format, ...) {
@@ -50,8 +48,8 @@ void outcome_evidence(struct wf_future *future, const char *format, ...) {
 	if (vasprintf(&text, format, arguments) < 0)
 		text = NULL;
 	va_end(arguments);
-	free(future->memory->evidence);
-	future->memory->evidence = text;
+	free(future->memory.evidence);
+	future->memory.evidence = text;
 	future->outcome.evidence = text ? text : "no memory for the evidence";
 }
 
@@ -60,7 +58,7 @@ void outcome_evidence(struct wf_future *future, const char *format, ...) {
 /* A memfd whose size may still shrink would kill its reader with SIGBUS: only sealed ones are
  * mapped. */
 static int map_result(struct wf_future *future, const struct message_result *result, int memfd) {
-	struct outcome_memory *memory = future->memory;
+	struct outcome_memory *memory = &future->memory;
 	struct stat st;
 	int seals = fcntl(memfd, F_GET_SEALS);
 
@@ -92,12 +90,12 @@ static int fill_returned(struct wf_future *future, const struct message_result *
 	if (!result->payload.size)
 		return 0;
 	/* one byte more, so that text is also a string */
-	future->memory->data = malloc(result->payload.size + 1);
-	if (!future->memory->data)
+	future->memory.data = malloc(result->payload.size + 1);
+	if (!future->memory.data)
 		return error_origin(-ENOMEM);
-	memcpy(future->memory->data, result->payload.data, result->payload.size);
-	((char *)future->memory->data)[result->payload.size] = '\0';
-	outcome->returned.data = future->memory->data;
+	memcpy(future->memory.data, result->payload.data, result->payload.size);
+	((char *)future->memory.data)[result->payload.size] = '\0';
+	outcome->returned.data = future->memory.data;
 	outcome->returned.size = result->payload.size;
 	return 0;
 }
@@ -105,8 +103,8 @@ static int fill_returned(struct wf_future *future, const struct message_result *
 static void fill_failed(struct wf_future *future, const struct message_result *result) {
 	future->outcome.kind = WF_FAILED;
 	future->outcome.failed.code = result->code;
-	future->memory->data = strdup(result->text);
-	future->outcome.failed.message = future->memory->data ? future->memory->data : "";
+	future->memory.data = strdup(result->text);
+	future->outcome.failed.message = future->memory.data ? future->memory.data : "";
 	future->outcome.evidence = "the function returned a failure";
 }
 

@@ -11,22 +11,12 @@
 #include "base/process.h"
 #include "proto/message.h"
 
+struct outcome_memory;
 struct wf_future;
-
-/* What an outcome points to; freed with its future. */
-struct outcome_memory {
-	void *mapping; /* of a large result */
-	size_t mapping_size;
-	void *data; /* of a small one, or a message */
-	char *evidence;
-	char *stack;
-	struct wf_death deaths[WF_MAX_DEATHS];
-	size_t n_deaths;
-};
 
 /* An outcome that points at static nothings. */
 void outcome_init(struct wf_outcome *outcome);
-void outcome_memory_free(struct outcome_memory *memory);
+void outcome_memory_clear(struct outcome_memory *memory);
 
 /* Each sets the kind, its members and the evidence. All but the first never fail: without memory
  * the evidence is a static sentence. */

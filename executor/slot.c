@@ -98,7 +98,7 @@ void slot_idle(struct worker *worker) {
 	}
 	if (worker->slot->current != worker || worker->stopped || worker->stop != STOP_NONE)
 		return;
-	worker->idle_since = clock_now();
+	worker->idle_since = executor_now(worker->executor);
 	list_append(&worker->executor->idle, &worker->idle_link);
 	worker->executor->n_idle++;
 	supervise_idle(worker->executor);
@@ -161,7 +161,8 @@ void slot_started(struct worker *worker) {
 	worker->zygote->n_asked--;
 	if (worker->zygote->has_initializer && timeout_ms != WF_FOREVER)
 		(void)timer_set(worker->executor->loop, &worker->stop_timer,
-				clock_after_ms(clock_now(), timeout_ms), on_start_overdue);
+				clock_after_ms(executor_now(worker->executor), timeout_ms),
+				on_start_overdue);
 }
 
 void slot_ready(struct worker *worker, int error, const char *text) {
@@ -196,7 +197,7 @@ void slot_leaving(struct worker *worker) {
 	if (link_is_linked(&worker->leaving_link))
 		return;
 	link_watch(worker->zygote);
-	worker->leaving_since = clock_now();
+	worker->leaving_since = executor_now(executor);
 	list_append(&executor->leaving, &worker->leaving_link);
 	supervise_leaving(executor);
 }
@@ -347,7 +348,7 @@ static void widen_window(struct wf_executor *executor) {
 	if (start->delay_ms > options->backoff_max_ms)
 		start->delay_ms = options->backoff_max_ms;
 	start->failures++;
-	start->not_before = clock_after_ms(clock_now(), start->delay_ms);
+	start->not_before = clock_after_ms(executor_now(executor), start->delay_ms);
 	(void)timer_set(executor->loop, &start->timer, start->not_before, on_backoff);
 }
 
@@ -359,7 +360,7 @@ void slot_start_failed(struct wf_executor *executor, enum wf_phase phase, int er
 	start->error = error;
 	free(start->text);
 	start->text = strdup(text);
-	if (clock_now() >= start->not_before)
+	if (executor_now(executor) >= start->not_before)
 		widen_window(executor);
 	executor_log(executor, LOG_WARNING,
 		     "a worker could not start (%u in a row, again in %d ms): %s", start->failures,
@@ -613,7 +614,7 @@ void slot_plan(struct wf_executor *executor) {
 	end_stopped(executor);
 	if (!executor->newest || executor->newest->blocked)
 		return;
-	if (clock_now() < executor->start.not_before)
+	if (executor->start.not_before && executor_now(executor) < executor->start.not_before)
 		return;
 	if (executor->start.spent && executor->queue.size == 0)
 		return; /* only work brings another try */

@@ -126,7 +126,8 @@ void supervise_watch(struct wf_future *future) {
 
 	if (future->verdict != VERDICT_NONE)
 		return;
-	run = run_timeout_at(future, clock_now());
+	run = future->timeout_ms ? run_timeout_at(future, executor_now(future->executor))
+				 : NSEC_NEVER;
 	if (run < at)
 		at = run;
 	if (at == NSEC_NEVER)

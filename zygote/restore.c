@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * What is cheap to set is set, without looking; what is not is compared first. One read of
- * /proc/self/status has a bit for each signal handler, the number of threads, and who we are.
+ * After a task that made no system call (zygote/tripwire.h), only what lies in memory is looked at.
+ * After any other, what is cheap to set is set, without looking; what is not is compared first. One
+ * read of /proc/self/status has a bit for each signal handler, the number of threads, and who we are.
  *
  *     put back    environment, directory, umask, standard streams, affinity, signal mask, handlers
  *                 and their stack, interval timers, soft limits, process group, being a subreaper,
@@ -40,6 +41,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/process.h"
+#include "base/uninitialized.h"
 #include "zygote/aside.h"
 #include "zygote/sweep.h"
 
@@ -103,7 +105,7 @@ static void status_parse(const char *text, size_t size, struct status_line *line
 
 static int status_read(int fd, struct restore_status *ret) {
 	struct status_line line = { .hash = HASH_START };
-	char text[4096];
+	char text[4096] uninitialized;
 	off_t at = 0;
 	ssize_t n;
 
@@ -192,11 +194,14 @@ static const char *streams_restore(const int *streams) {
 		else if (dup2(streams[i], i) < 0)
 			return "its standard streams cannot be put back";
 	}
+	return NULL;
+}
+
+static void stdio_restore(void) {
 	__fpurge(stdin);
 	clearerr(stdin);
 	clearerr(stdout);
 	clearerr(stderr);
-	return NULL;
 }
 
 /* --- signals and timers -------------------------------------------------------------------- */
@@ -296,11 +301,14 @@ static int stdio_descriptor(FILE *stream) {
 }
 
 static void manner_read(struct restore_manner *ret) {
-	const char *locale = setlocale(LC_ALL, NULL);
-
 	ret->policy = sched_getscheduler(0);
 	ret->nice = getpriority(PRIO_PROCESS, 0);
 	ret->personality = personality(PERSONALITY_QUERY);
+}
+
+static void library_read(struct restore_library *ret) {
+	const char *locale = setlocale(LC_ALL, NULL);
+
 	ret->stdio[0] = stdio_descriptor(stdin);
 	ret->stdio[1] = stdio_descriptor(stdout);
 	ret->stdio[2] = stdio_descriptor(stderr);
@@ -316,11 +324,17 @@ static const char *manner_check(const struct restore_manner *before) {
 		return "its nice value was changed";
 	if (now.policy != before->policy)
 		return "its scheduling policy was changed";
-	if (now.personality != before->personality)
-		return "its personality was changed";
-	if (memcmp(now.stdio, before->stdio, sizeof now.stdio) != 0)
+	return now.personality != before->personality ? "its personality was changed" : NULL;
+}
+
+static const char *library_check(const struct restore_library *before) {
+	const char *locale = setlocale(LC_ALL, NULL);
+
+	if (stdio_descriptor(stdin) != before->stdio[0] ||
+	    stdio_descriptor(stdout) != before->stdio[1] ||
+	    stdio_descriptor(stderr) != before->stdio[2])
 		return "stdin, stdout or stderr of stdio was closed or replaced";
-	return strcmp(now.locale, before->locale) != 0 ? "its locale was changed" : NULL;
+	return strcmp(locale ? locale : "", before->locale) != 0 ? "its locale was changed" : NULL;
 }
 
 /* Before children are ended: a task that is no subreaper has lost them to the zygote. */
@@ -474,6 +488,7 @@ int restore_snapshot(struct restore *restore) {
 	(void)umask(restore->umask);
 	(void)prctl(PR_GET_NAME, restore->name, 0, 0, 0);
 	manner_read(&restore->manner);
+	library_read(&restore->library);
 	restore->n_timers = timers_size(restore->timers);
 	for (unsigned i = 0; i < RLIM_NLIMITS; i++)
 		if (getrlimit((__rlimit_resource_t)i, &restore->limits[i]) < 0)
@@ -510,6 +525,13 @@ static const char *restore_while_masked(struct restore *restore) {
 	return reason;
 }
 
+/* What a task can change without the kernel. */
+const char *restore_memory(struct restore *restore) {
+	stdio_restore();
+	environment_restore(&restore->environment);
+	return library_check(&restore->library);
+}
+
 const char *restore_apply(struct restore *restore) {
 	const char *reason = restore_while_masked(restore);
 
@@ -523,6 +545,5 @@ const char *restore_apply(struct restore *restore) {
 	if (!reason && fchdir(restore->directory) < 0)
 		reason = "its working directory cannot be put back";
 	(void)umask(restore->umask);
-	environment_restore(&restore->environment);
-	return reason;
+	return reason ? reason : restore_memory(restore);
 }

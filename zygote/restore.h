@@ -28,6 +28,9 @@ struct restore_manner {
 	int policy; /* sched_getscheduler(2) */
 	int nice;
 	int personality;
+};
+
+struct restore_library {
 	int stdio[3]; /* descriptors of stdin, stdout, stderr; -1: closed */
 	char locale[1024];
 };
@@ -54,6 +57,7 @@ struct restore {
 	char name[16]; /* of the thread: what ps shows */
 	stack_t stack; /* for signal handlers */
 	struct restore_manner manner;
+	struct restore_library library;
 	size_t n_timers; /* bytes in that file */
 	cpu_set_t cpus;
 	sigset_t mask;
@@ -70,3 +74,5 @@ int restore_snapshot(struct restore *restore);
 
 /* Ends what the task left running and puts the rest back. NULL; or why it cannot be: a sentence. */
 const char *restore_apply(struct restore *restore);
+/* The same after a task that made no system call. */
+const char *restore_memory(struct restore *restore);
