@@ -25,8 +25,8 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
-#include "base/uninitialized.h"
 #include "base/feature.h"
+#include "base/uninitialized.h"
 
 /* --- by pidfd --- */
 
@@ -269,6 +269,8 @@ int process_children(pid_t *pids, size_t n) {
 
 /* --- titles --- */
 
+#define TITLE_TEXT 256
+
 static struct {
 	char *area; /* where the kernel found argv: what /proc/PID/cmdline shows */
 	size_t size;
@@ -291,20 +293,17 @@ void process_title_init(int argc, char **argv) {
 
 /* The thread name has 15 bytes: what comes before the first ": " is the same for all of us. */
 static void thread_name_set(const char *text) {
-	const char *colon = strstr(text, ": ");
+	const char *name = text;
 
-	(void)prctl(PR_SET_NAME, colon ? colon + 2 : text, 0, 0, 0);
+	for (const char *c = text; *c && name == text; c++)
+		if (c[0] == ':' && c[1] == ' ')
+			name = c + 2;
+	(void)prctl(PR_SET_NAME, name, 0, 0, 0);
 }
 
-void process_title(const char *format, ...) {
-	char text[256];
-	va_list arguments;
+static void title_set(const char *text) {
 	size_t length;
 
-	va_start(arguments, format);
-	if (vsnprintf(text, sizeof text, format, arguments) < 0)
-		text[0] = '\0';
-	va_end(arguments);
 	thread_name_set(text);
 	if (!title.size)
 		return;
@@ -312,4 +311,37 @@ void process_title(const char *format, ...) {
 	length = strnlen(text, title.size - 1);
 	memcpy(title.area, text, length);
 	memset(title.area + length, 0, title.size - length);
+}
+
+void process_title(const char *format, ...) {
+	char text[TITLE_TEXT] uninitialized;
+	va_list arguments;
+
+	va_start(arguments, format);
+	if (vsnprintf(text, sizeof text, format, arguments) < 0)
+		text[0] = '\0';
+	va_end(arguments);
+	title_set(text);
+}
+
+static char *text_append(char *at, const char *end, const char *text) {
+	while (*text && at < end)
+		*at++ = *text++;
+	*at = '\0';
+	return at;
+}
+
+void process_title_numbered(const char *before, unsigned number, const char *after) {
+	char text[TITLE_TEXT] uninitialized, digits[16], *at, *digit = digits + sizeof digits;
+	const char *end = text + sizeof text - 1;
+
+	*--digit = '\0';
+	do {
+		*--digit = (char)('0' + number % 10);
+		number /= 10;
+	} while (number > 0);
+	at = text_append(text, end, before);
+	at = text_append(at, end, digit);
+	(void)text_append(at, end, after);
+	title_set(text);
 }

@@ -48,5 +48,8 @@ int process_children(pid_t *pids, size_t n);
  * line. */
 void process_title_init(int argc, char **argv);
 void process_title(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* `before`, the number, `after`, without stdio: in a fresh worker each page of code that is used costs a
+ * fault. */
+void process_title_numbered(const char *before, unsigned number, const char *after);
 
 void exit_status_from_rusage(struct exit_status *status, const struct rusage *usage);

@@ -264,15 +264,32 @@ void executor_run_due(struct wf_executor *executor) {
 	(void)executor_unref(executor);
 }
 
+/* With options.spin_us, while tasks are out: a result that comes soon finds us awake. */
+static int wait_spinning(struct wf_executor *executor, int timeout_ms, struct loop_batch *batch) {
+	nsec_t until = clock_now() + (nsec_t)executor->options.public.spin_us * 1000;
+	int r;
+
+	do {
+		r = loop_wait(executor->loop, 0, batch);
+		if (r < 0 || batch->n > 0)
+			return error_trace(r);
+	} while (clock_now() < until);
+	return error_trace(loop_wait(executor->loop, timeout_ms, batch));
+}
+
 int executor_step(struct wf_executor *executor, int timeout_ms) {
 	struct loop_batch batch uninitialized;
+	bool spin;
 	int r;
 
 	executor_lock(executor);
 	if (!list_is_empty(&executor->due))
 		timeout_ms = 0;
+	spin = timeout_ms != 0 && executor->options.public.spin_us > 0 &&
+	       executor->n_pending > executor->queue.size + executor->n_tickets;
 	executor_unlock(executor);
-	r = loop_wait(executor->loop, timeout_ms, &batch);
+	r = spin ? wait_spinning(executor, timeout_ms, &batch)
+		 : loop_wait(executor->loop, timeout_ms, &batch);
 	if (r < 0)
 		return error_trace(r);
 	executor_lock(executor);

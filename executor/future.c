@@ -78,6 +78,16 @@ static void waiter_fire(struct waiter *waiter) {
 		(void)eventfd_write(doorbell, 1);
 }
 
+void waiter_spin(const struct waiter *waiter, int spin_us) {
+	nsec_t until;
+
+	if (spin_us <= 0)
+		return;
+	until = clock_now() + (nsec_t)spin_us * 1000;
+	while (!atomic_load_explicit(&waiter->fired, memory_order_acquire) && clock_now() < until)
+		__builtin_ia32_pause();
+}
+
 bool waiter_sleep(struct waiter *waiter, nsec_t until) {
 	struct timespec at = { .tv_sec = (time_t)(until / NSEC_PER_SEC),
 			       .tv_nsec = (long)(until % NSEC_PER_SEC) };

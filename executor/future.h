@@ -128,5 +128,7 @@ void future_run_callbacks(struct wf_future *future);
 bool future_has_started(const struct wf_future *future);
 
 void waiter_init(struct waiter *waiter, int32_t wanted);
+/* Looks for at most so long whether it has fired, without sleeping. */
+void waiter_spin(const struct waiter *waiter, int spin_us);
 /* Sleeps until it fired or `until` has passed. True: fired. */
 bool waiter_sleep(struct waiter *waiter, nsec_t until);

@@ -185,6 +185,8 @@ int options_init(struct options *options, const struct wf_executor_options *give
 	if (r < 0)
 		return r;
 	options->public = taken;
+	if (sched_getaffinity(0, sizeof(options->cpus), &options->cpus) < 0)
+		CPU_ZERO(&options->cpus);
 	options->spares_given = taken.spares;
 	options->public.helper = NULL;
 	fill_defaults(&options->public);
@@ -201,6 +203,18 @@ int options_init(struct options *options, const struct wf_executor_options *give
 	else
 		options->file = options_file_now(options);
 	return r;
+}
+
+uint32_t options_cpu(const struct options *options, unsigned slot) {
+	unsigned n = (unsigned)CPU_COUNT(&options->cpus), wanted;
+
+	if (options->public.placement != WF_PLACE_SPREAD || n == 0)
+		return 0;
+	wanted = slot % n;
+	for (unsigned cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &options->cpus) && wanted-- == 0)
+			return cpu + 1;
+	return 0;
 }
 
 void options_deinit(struct options *options) {

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <sched.h>
 #include <stdbool.h>
 
 #include <warmfork/executor.h>
@@ -21,10 +22,13 @@ struct options {
 	int spares_given;
 	struct task_context *context; /* NULL: nothing */
 	struct file_identity file;    /* the image's, when it was last loaded */
+	cpu_set_t cpus;               /* that the opener may use */
 };
 
 /* 0 or a public error, reported. */
 int options_init(struct options *options, const struct wf_executor_options *given);
+/* The CPU of a slot, plus 1, if workers are spread (options.placement); else 0. */
+uint32_t options_cpu(const struct options *options, unsigned slot);
 void options_deinit(struct options *options);
 
 /* The same pool? Everything but `workers` counts. */

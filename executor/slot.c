@@ -565,6 +565,7 @@ static int batch_add(struct batch *batch, struct wf_executor *executor, struct s
 		.slot = slot->number,
 		.cell = worker->cell_index,
 		.max_tasks = (uint32_t)executor->options.public.max_tasks_per_worker,
+		.cpu = options_cpu(&executor->options, slot->number),
 	};
 	return 0;
 }

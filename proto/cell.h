@@ -28,6 +28,8 @@
  * first in programs of their own. */
 #define CELL_STACK_SIGNAL (SIGRTMAX - 1)
 
+#define CELL_TOUCHED 64
+
 enum claim_state {
 	CLAIM_EMPTY = 0,
 	CLAIM_QUEUED = 1,
@@ -55,6 +57,9 @@ struct cell {
 	_Atomic uint32_t stack_size;   /* bytes of `stack` that are valid; written last */
 	_Atomic uint32_t lost_channel; /* 1: a task closed the worker's channel, and so it ends */
 	char stack[LIMIT_STACK_TEXT];
+	_Atomic uint32_t n_touched; /* of `touched`; written last, by a worker that ends */
+	uint32_t reserved;
+	uint64_t touched[CELL_TOUCHED]; /* runs of pages that its task has written to */
 };
 
 _Static_assert(sizeof(struct cell) <= CELL_SIZE, "a cell is one page");
@@ -73,4 +78,15 @@ static inline bool claim_swap(struct cell_claim *claim, uint64_t sequence, enum 
 	uint64_t expected = claim_word(sequence, CLAIM_QUEUED);
 
 	return atomic_compare_exchange_strong(&claim->word, &expected, claim_word(sequence, to));
+}
+
+/* A run of pages in 64 bits: the number of the first, and how many. */
+static inline uint64_t cell_touched_pack(uint64_t page, uint64_t n) {
+	return page << 16 | n;
+}
+static inline uint64_t cell_touched_page(uint64_t run) {
+	return run >> 16;
+}
+static inline unsigned cell_touched_n(uint64_t run) {
+	return run & UINT16_MAX;
 }

@@ -12,6 +12,7 @@
 #include <warmfork/task.h>
 
 #include "proto/message.h"
+#include "zygote/touch.h"
 
 /* Descriptors that a waived finding leaves open: workers keep them, up to so many. */
 #define IMAGE_DESCRIPTORS 240
@@ -22,7 +23,10 @@ struct image {
 	enum image_kind kind;
 	uint64_t generation;
 	char name[LIMIT_IMAGE_NAME];
+	char title_end[LIMIT_IMAGE_NAME + 8]; /* " of NAME" */
 	bool measure_memory;
+	uint32_t spin_us;
+	struct touch touch;
 
 	const struct wf_module *module;
 	const char *functions[LIMIT_FUNCTIONS]; /* borrowed from the module */

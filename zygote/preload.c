@@ -179,6 +179,8 @@ static bool image_freeze(struct zygote *zygote, const struct message_load *load)
 	struct message_image_ready *ready = &zygote->answer.image_ready;
 	int r = frozen_begin(zygote, load->freeze, ready);
 
+	if (r == 0 && ready->frozen && load->touch_ahead)
+		touch_begin(&zygote->image.touch, zygote->freeze);
 	if (r == 0)
 		return true;
 	(void)snprintf(preload.text, sizeof preload.text, "it cannot be frozen: %s",
@@ -197,7 +199,10 @@ static void preload_prepare(struct zygote *zygote, const struct message_load *lo
 	zygote->image.kind = load->kind;
 	zygote->image.generation = load->generation;
 	zygote->image.measure_memory = load->measure_memory;
+	zygote->image.spin_us = load->spin_us;
 	(void)snprintf(zygote->image.name, sizeof zygote->image.name, "%s", load->name);
+	(void)snprintf(zygote->image.title_end, sizeof zygote->image.title_end, " of %s",
+		       zygote->image.name);
 	(void)snprintf(depth, sizeof depth, "%u", load->depth);
 	(void)setenv(DEPTH_VARIABLE, depth, 1);
 	process_title("warmfork: zygote of %s", zygote->image.name);

@@ -118,6 +118,9 @@ static bool worker_reap(struct zygote *zygote, struct table_entry *entry) {
 	report.worker_exited.swept = swept;
 	if (!zygote_send(zygote, &report, NULL, 0))
 		return false;
+	if (touch_learns(&zygote->image.touch))
+		touch_learn(&zygote->image.touch, &zygote->memory->touched, zygote->cells,
+			    entry->cell);
 	(void)sweep_reap(entry->pid, NULL);
 	if (!swept)
 		zygote->memory->unswept[zygote->n_unswept++] = entry->worker_id;

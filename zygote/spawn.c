@@ -55,6 +55,7 @@ static int spawn_one(struct zygote *zygote, const struct message_spawn_worker *e
 		.slot = entry->slot,
 		.cell = entry->cell,
 		.max_tasks = entry->max_tasks,
+		.cpu = entry->cpu,
 		.channel = *channel,
 		.cells = zygote->cells,
 		.image = &zygote->image,
@@ -81,7 +82,7 @@ static int spawn_one(struct zygote *zygote, const struct message_spawn_worker *e
 		zygote->suspicious = true;
 		return error_trace(r);
 	}
-	table_add(&zygote->memory->table, pid, entry->worker_id);
+	table_add(&zygote->memory->table, pid, entry->worker_id, entry->cell);
 	ret->pid = pid;
 	return r;
 }

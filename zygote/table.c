@@ -31,13 +31,14 @@ static int32_t entry_take(struct table *table) {
 	return index;
 }
 
-void table_add(struct table *table, pid_t pid, uint64_t worker_id) {
+void table_add(struct table *table, pid_t pid, uint64_t worker_id, uint32_t cell) {
 	int32_t index, *chain = &table->chains[CHAIN(pid)];
 
 	must(!table_is_full(table));
 	index = entry_take(table);
 	table->entries[index] = (struct table_entry){
 		.worker_id = worker_id,
+		.cell = cell,
 		.pid = pid,
 		.next = *chain,
 		.report = TABLE_NOTHING,

@@ -17,6 +17,7 @@ enum table_report { TABLE_NOTHING, TABLE_STOPPED, TABLE_WENT_ON };
 
 struct table_entry {
 	uint64_t worker_id;
+	uint32_t cell;
 	pid_t pid;                /* 0: free */
 	int32_t next;             /* in its chain, or of the free ones; -1: none */
 	enum table_report report; /* not sent yet */
@@ -32,7 +33,7 @@ struct table {
 void table_init(struct table *table);
 bool table_is_full(const struct table *table);
 /* It must not be full. */
-void table_add(struct table *table, pid_t pid, uint64_t worker_id);
+void table_add(struct table *table, pid_t pid, uint64_t worker_id, uint32_t cell);
 /* NULL: no worker. */
 struct table_entry *table_find(struct table *table, pid_t pid);
 void table_remove(struct table *table, struct table_entry *entry);

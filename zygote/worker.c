@@ -18,12 +18,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -93,6 +96,14 @@ static _Noreturn void worker_exit(int code) {
 static _Noreturn void worker_lost(void) {
 	(void)poll(NULL, 0, WORKER_LOST_MS);
 	worker_exit(1);
+}
+
+/* A look at an empty buffer writes to nothing. */
+static void streams_flush(void) {
+	if (stdout && __fpending(stdout) > 0)
+		(void)fflush(stdout);
+	if (stderr && __fpending(stderr) > 0)
+		(void)fflush(stderr);
 }
 
 static void worker_send(struct worker *worker, const struct message *message, int fd) {
@@ -196,6 +207,17 @@ static int enter_descriptors(struct worker *worker) {
 	return error_trace(fd_close_others(keep, image->n_descriptors + 2));
 }
 
+/* A CPU that went away meanwhile is no reason not to work. */
+static void enter_cpu(uint32_t cpu) {
+	cpu_set_t cpus;
+
+	if (cpu == 0)
+		return;
+	CPU_ZERO(&cpus);
+	CPU_SET(cpu - 1, &cpus);
+	(void)sched_setaffinity(0, sizeof cpus, &cpus);
+}
+
 static void enter_entropy(struct worker *worker) {
 	unsigned seed;
 	long seed48;
@@ -237,7 +259,8 @@ static void worker_enter(struct worker *worker, const struct worker_start *start
 		worker_say_ready(worker, -r, text);
 		worker_exit(0);
 	}
-	process_title("warmfork: worker %u of %s", worker->slot, worker->image->name);
+	process_title_numbered("warmfork: worker ", worker->slot, worker->image->title_end);
+	enter_cpu(start->cpu);
 	enter_entropy(worker);
 	(void)sigprocmask(SIG_SETMASK, &worker->image->mask, NULL);
 }
@@ -351,8 +374,7 @@ static void task_run(struct worker *worker, const struct message_task *task, str
 	worker->touched |= !wire.clean;
 	if (!wire.clean)
 		worker_still_me(worker, code);
-	(void)fflush(stdout);
-	(void)fflush(stderr);
+	streams_flush();
 	result->run_ns = clock_now() - before;
 	usage_take(worker, cpu_before, &wire, before, result);
 	result->memory_growth = memory_growth(worker);
@@ -476,8 +498,11 @@ static void task_answer(struct worker *worker, struct wire_frame *frame,
 }
 
 static void worker_check_age(const struct worker *worker) {
-	if (worker->max_tasks != 0 && worker->n_tasks >= worker->max_tasks)
-		worker_exit(0);
+	if (worker->max_tasks == 0 || worker->n_tasks < worker->max_tasks)
+		return;
+	if (worker->max_tasks == 1)
+		touch_tell(&worker->image->touch, worker->cell);
+	worker_exit(0);
 }
 
 static void task_refuse(struct worker *worker, const struct message_task *task,
@@ -539,11 +564,27 @@ static void worker_dispatch(struct worker *worker, struct wire_frame *frame) {
 		worker_do_task(worker, &message.tasks.tasks[i], frame);
 }
 
+/* With options.spin_us it looks for a while before it sleeps: being woken takes longer than a short task. */
+static int worker_receive(struct worker *worker, struct wire_frame *frame) {
+	nsec_t until = (nsec_t)worker->image->spin_us * 1000;
+	int r;
+
+	if (until > 0 && worker->n_tasks > 0) {
+		until += clock_now();
+		do {
+			r = wire_receive(worker->channel, worker->in_frame, MSG_DONTWAIT, frame);
+			if (r != WIRE_E_AGAIN)
+				return r;
+		} while (clock_now() < until);
+	}
+	return wire_receive(worker->channel, worker->in_frame, 0, frame);
+}
+
 static _Noreturn void worker_serve(struct worker *worker) {
 	struct wire_frame frame uninitialized;
 
 	for (;;) {
-		int r = wire_receive(worker->channel, worker->in_frame, 0, &frame);
+		int r = worker_receive(worker, &frame);
 
 		/* Nobody has claimed what was in the frame: another worker can have it. */
 		if (r == WIRE_E_TRUNCATED)
@@ -586,8 +627,9 @@ _Noreturn void worker_run(const struct worker_start *start) {
 
 	worker_enter(worker, start);
 	code = worker_initialize(worker, text, sizeof text);
-	(void)fflush(stdout);
-	(void)fflush(stderr);
+	if (worker->max_tasks == 1)
+		touch_ahead(&worker->image->touch);
+	streams_flush();
 	if (worker->image->measure_memory) {
 		worker->statm = aside_consume(open("/proc/self/statm", O_RDONLY | O_CLOEXEC));
 		worker->private_at_start = worker->statm < 0 ? 0 : private_bytes(worker);

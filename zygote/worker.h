@@ -12,6 +12,7 @@
 struct worker_start {
 	uint64_t worker_id;
 	uint32_t slot, cell, max_tasks;
+	uint32_t cpu; /* plus 1; 0: anywhere */
 	int channel, lifeline, cells;
 	const struct image *image;
 };

@@ -33,6 +33,7 @@ struct zygote_memory {
 	/* Strangers that have become processes of another user. */
 	pid_t unkillable[ZYGOTE_UNKILLABLE];
 	struct message_spawned_worker spawned[LIMIT_SPAWN_BATCH];
+	struct touch_count touched;
 	uint8_t in_frame[LIMIT_FRAME], out_frame[LIMIT_FRAME];
 	_Alignas(16) uint8_t in_memory[ARENA_MESSAGE], out_memory[ARENA_MESSAGE];
 };
