@@ -695,8 +695,9 @@ void channel_ended(struct worker *worker, const struct exit_status *status) {
 	const char *oom = NULL;
 	bool busy = false;
 
-	/* what it sent before it ended counts */
-	while (!worker->eof && worker->stop != STOP_KILL) {
+	/* What it sent before it ended counts, unless it is beyond trust; also when it was killed: it may
+	 * have done other tasks before the one that was to be ended. */
+	while (!worker->eof && worker->source.loop) {
 		uint64_t before = worker->first_sequence;
 
 		channel_receive(worker);

@@ -143,15 +143,18 @@ int wire_receive(int socket, uint8_t *buffer, int flags, struct wire_frame *ret)
 	} control uninitialized;
 	struct iovec part = { .iov_base = buffer, .iov_len = LIMIT_FRAME };
 	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control };
+	unsigned reset = 0;
 	bool fit;
 	ssize_t n;
 	int r;
 
 	ret->n_descriptors = 0;
+	/* A peer that dies with frames of ours unread leaves ECONNRESET, which is told once and before
+	 * the frames that it had sent: they still count. */
 	do {
 		message.msg_controllen = sizeof control;
 		n = recvmsg(socket, &message, flags | MSG_CMSG_CLOEXEC);
-	} while (n < 0 && errno == EINTR);
+	} while (n < 0 && (errno == EINTR || (errno == ECONNRESET && !reset++)));
 	if (n < 0)
 		return socket_error(errno);
 	fit = take_descriptors(&message, ret);

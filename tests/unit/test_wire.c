@@ -258,6 +258,22 @@ START_TEST(test_a_reset_is_the_end) {
 }
 END_TEST
 
+/* What the peer had sent before comes first, whatever it left unread. */
+START_TEST(test_a_reset_hides_nothing) {
+	struct wire_frame frame;
+
+	ck_assert_int_eq(wire_send(ends[0], 1, out, 0, NULL, 0, 0), 0);
+	ck_assert_int_eq(wire_send(ends[1], 7, out, 0, NULL, 0, 0), 0);
+	ck_assert_int_eq(wire_send(ends[1], 8, out, 0, NULL, 0, 0), 0);
+	ends[1] = fd_close(ends[1]);
+	ck_assert_int_eq(wire_receive(ends[0], in, 0, &frame), 0);
+	ck_assert_uint_eq(frame.type, 7);
+	ck_assert_int_eq(wire_receive(ends[0], in, 0, &frame), 0);
+	ck_assert_uint_eq(frame.type, 8);
+	ck_assert_int_eq(wire_receive(ends[0], in, 0, &frame), WIRE_E_EOF);
+}
+END_TEST
+
 START_TEST(test_shutdown_lets_what_was_sent_arrive) {
 	struct wire_frame frame;
 
@@ -374,6 +390,7 @@ int main(void) {
 	tcase_add_test(test_case, test_a_full_buffer_is_a_wait);
 	tcase_add_test(test_case, test_a_closed_peer_is_the_end);
 	tcase_add_test(test_case, test_a_reset_is_the_end);
+	tcase_add_test(test_case, test_a_reset_hides_nothing);
 	tcase_add_test(test_case, test_shutdown_lets_what_was_sent_arrive);
 	tcase_add_test(test_case, test_a_bad_socket_is_an_error);
 	tcase_add_test(test_case, test_a_full_table_costs_the_descriptors_only);
