@@ -49,7 +49,7 @@ struct wf_future *future_unref(struct wf_future *future) {
 		future->callbacks = callback->next;
 		free(callback);
 	}
-	payload_deinit(&future->payload);
+	payload_deinit(&future->payload, false);
 	(void)task_context_free(future->context);
 	capture_reset(&future->captures[0]);
 	capture_reset(&future->captures[1]);
@@ -173,7 +173,8 @@ void future_resolve(struct wf_future *future) {
 	fill_captures(future);
 	fill_worker(future);
 	timer_clear(&future->timer);
-	payload_deinit(&future->payload);
+	payload_deinit(&future->payload,
+		       outcome->kind == WF_RETURNED || outcome->kind == WF_FAILED);
 	future->worker = NULL;
 	future->state = FUTURE_RESOLVED;
 	executor->n_pending--;

@@ -21,6 +21,7 @@
 #include "base/list.h"
 #include "base/loop.h"
 #include "executor/capture.h"
+#include "executor/payload.h"
 #include "executor/task.h"
 
 struct worker;

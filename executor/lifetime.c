@@ -464,6 +464,7 @@ void lifetime_release(struct wf_executor *executor) {
 }
 
 void lifetime_destroy(struct wf_executor *executor) {
+	payload_forget_buffers();
 	while (!list_is_empty(&executor->zygotes))
 		link_free(container_of(executor->zygotes.next, struct zygote, link));
 	keeper_link_clear(executor);

@@ -84,7 +84,11 @@ static int prepare(struct wf_executor *executor, const struct wf_task *task,
 	future->context = task_context_ref(context);
 	r = context ? 0 : task_context_new(task->context, &future->context);
 	if (r >= 0)
-		r = payload_init(&future->payload, task->input, task->input_size, task->buffer);
+		r = payload_init(&future->payload, task->input, task->input_size,
+				 future->context && !future->context->plain
+				     ? LIMIT_INLINE_BESIDE_CONTEXT
+				     : LIMIT_INLINE_PAYLOAD,
+				 task->buffer);
 	if (r < 0) {
 		(void)future_unref(future);
 		(void)future_unref(future);

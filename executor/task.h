@@ -48,22 +48,3 @@ bool task_context_equal(const struct task_context *a, const struct task_context 
 bool task_context_captures(const struct task_context *context);
 /* Points into `context`. */
 void task_context_message(const struct task_context *context, struct message_context *ret);
-
-/* Library-owned memory for a large argument; the public wf_buffer. */
-struct wf_buffer {
-	int memfd;
-	void *data; /* NULL: size 0, or sealed */
-	size_t size;
-};
-
-/* The input: inline in the heap, or a sealed memfd. */
-struct payload {
-	void *data;
-	size_t size;
-	int memfd; /* -1: inline */
-};
-
-/* Copies (inline or into a memfd), or takes the buffer on success. 0 or a public error, reported.
- */
-int payload_init(struct payload *payload, const void *data, size_t size, struct wf_buffer *buffer);
-void payload_deinit(struct payload *payload);

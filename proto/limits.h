@@ -15,7 +15,10 @@
 #define LIMIT_FRAME_DESCRIPTORS 128
 #define LIMIT_SPAWN_BATCH       64
 
-#define LIMIT_INLINE_PAYLOAD   ((size_t)32768) /* larger ones travel as a memfd */
+/* Larger ones travel as a memfd, which costs as much as copying several times as many bytes: so it is the
+ * frame that sets the limit. The rest of it is for the other fields, and for a context. */
+#define LIMIT_INLINE_PAYLOAD        ((size_t)61440)
+#define LIMIT_INLINE_BESIDE_CONTEXT ((size_t)15360)
 #define LIMIT_PAYLOAD          ((size_t)1 << 40)
 #define LIMIT_PRELOAD_ARGUMENT ((size_t)32768)
 #define LIMIT_TASKS_PER_FRAME  32

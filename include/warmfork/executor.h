@@ -346,7 +346,9 @@ struct wf_task {
 int wf_submit(struct wf_executor *executor, const struct wf_task *task, struct wf_future **ret);
 
 /* A large argument without a copy: memory that is handed to the worker as it is. wf_buffer_data()
- * is writable until the buffer is submitted. wf_buffer_free() is for one that was never submitted.
+ * is writable until the buffer is submitted, and holds anything at first: memory of buffers whose task
+ * has ended is used again, since fresh pages cost more than to fill them. wf_buffer_free() is for
+ * one that was never submitted.
  * Errors: -EINVAL, -E2BIG, -EMFILE, -ENOMEM. Since 0.1. */
 int wf_buffer_new(size_t size, struct wf_buffer **ret);
 void *wf_buffer_data(struct wf_buffer *buffer);

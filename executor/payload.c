@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What is small is copied and travels in the frame; that is cheaper than a memfd up to the size of a
+ * frame (docs/performance.md). What is large goes into a memfd, at once, so that it is copied only
+ * once; and what is built in a wf_buffer is not copied at all.
+ *
+ * F_SEAL_FUTURE_WRITE (Linux 5.1) leaves our own mapping of a buffer writable and allows nobody else one. So
+ * the buffer of a task that has ended can be used for the next: to have the kernel find and clear new
+ * pages costs more than to write to them. A few are kept, for as long as there is an executor.
+ */
+#include "executor/payload.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "executor/report.h"
+#include "proto/limits.h"
+
+/* Smaller ones are made as fast as they are found. */
+#define KEEP_SMALLEST ((size_t)65536)
+#define KEEP_BYTES    ((size_t)256 << 20)
+#define KEEP_BUFFERS  8
+
+static struct {
+	pthread_mutex_t lock;
+	pid_t process; /* a child of a fork has the descriptors, but not the mappings */
+	struct wf_buffer *buffers[KEEP_BUFFERS];
+	size_t n, bytes;
+} kept = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+/* --- buffers ------------------------------------------------------------------------------- */
+
+static struct wf_buffer *buffer_destroy(struct wf_buffer *buffer) {
+	if (buffer->data)
+		(void)munmap(buffer->data, buffer->capacity);
+	(void)fd_close(buffer->memfd);
+	free(buffer);
+	return NULL;
+}
+
+/* Not inherited by a forked child of the host: it would see what is written later. */
+static int buffer_map(struct wf_buffer *buffer) {
+	if (buffer->capacity == 0)
+		return 0;
+	buffer->data =
+	    mmap(NULL, buffer->capacity, PROT_READ | PROT_WRITE, MAP_SHARED, buffer->memfd, 0);
+	if (buffer->data == MAP_FAILED) {
+		buffer->data = NULL;
+		return error_origin(-errno);
+	}
+	(void)madvise(buffer->data, buffer->capacity, MADV_DONTFORK);
+	return 0;
+}
+
+/* The first time by write(2): through a mapping each new page would cost a fault. */
+static int buffer_write(struct wf_buffer *buffer, const void *data) {
+	size_t done = 0;
+
+	while (done < buffer->size) {
+		ssize_t n = pwrite(buffer->memfd, (const char *)data + done, buffer->size - done,
+				   (off_t)done);
+
+		if (n < 0 && errno != EINTR)
+			return error_origin(-errno);
+		done += n < 0 ? 0 : (size_t)n;
+	}
+	return 0;
+}
+
+static int buffer_seal(const struct wf_buffer *buffer) {
+	static const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE;
+
+	return fcntl(buffer->memfd, F_ADD_SEALS, seals) < 0 ? error_origin(-errno) : 0;
+}
+
+/* `data` NULL: to be filled by somebody else. */
+static int buffer_make(const void *data, size_t size, struct wf_buffer **ret) {
+	struct wf_buffer *buffer = calloc(1, sizeof(*buffer));
+	int r;
+
+	if (!buffer)
+		return error_origin(-ENOMEM);
+	buffer->size = buffer->capacity = size;
+	buffer->memfd = fd_memfd("warmfork-input", size);
+	r = buffer->memfd < 0 ? buffer->memfd : buffer_map(buffer);
+	if (r == 0 && data)
+		r = buffer_write(buffer, data);
+	if (r == 0)
+		r = buffer_seal(buffer);
+	if (r < 0) {
+		(void)buffer_destroy(buffer);
+		return error_trace(r);
+	}
+	*ret = buffer;
+	return 0;
+}
+
+/* Another thread of a process that has forked may have held the lock: whoever does not get it does without.
+ * In the child all that is left of the buffers is dropped. */
+static bool kept_lock(void) {
+	if (pthread_mutex_trylock(&kept.lock) != 0)
+		return false;
+	if (kept.process != getpid()) {
+		kept.process = getpid();
+		kept.n = kept.bytes = 0;
+	}
+	return true;
+}
+
+/* At most half of it would lie idle. */
+static struct wf_buffer *kept_find(size_t size) {
+	struct wf_buffer *found = NULL;
+
+	if (size < KEEP_SMALLEST || !kept_lock())
+		return NULL;
+	for (size_t i = 0; i < kept.n && !found; i++) {
+		struct wf_buffer *buffer = kept.buffers[i];
+
+		if (buffer->capacity < size || buffer->capacity / 2 > size)
+			continue;
+		found = buffer;
+		found->size = size;
+		kept.bytes -= buffer->capacity;
+		kept.buffers[i] = kept.buffers[--kept.n];
+	}
+	(void)pthread_mutex_unlock(&kept.lock);
+	return found;
+}
+
+static bool kept_add(struct wf_buffer *buffer) {
+	bool room;
+
+	if (buffer->capacity < KEEP_SMALLEST || !kept_lock())
+		return false;
+	room = kept.n < KEEP_BUFFERS && buffer->capacity <= KEEP_BYTES - kept.bytes;
+	if (room) {
+		kept.buffers[kept.n++] = buffer;
+		kept.bytes += buffer->capacity;
+	}
+	(void)pthread_mutex_unlock(&kept.lock);
+	return room;
+}
+
+void payload_forget_buffers(void) {
+	if (!kept_lock())
+		return;
+	while (kept.n > 0)
+		(void)buffer_destroy(kept.buffers[--kept.n]);
+	kept.bytes = 0;
+	(void)pthread_mutex_unlock(&kept.lock);
+}
+
+int wf_buffer_new(size_t size, struct wf_buffer **ret) {
+	int r;
+
+	if (!ret)
+		return report_error(-EINVAL, "wf_buffer_new: ret is NULL");
+	if (size > WF_MAX_PAYLOAD)
+		return report_error(-E2BIG, "a buffer of %zu bytes; at most %zu", size,
+				    WF_MAX_PAYLOAD);
+	*ret = kept_find(size);
+	if (*ret)
+		return 0;
+	r = buffer_make(NULL, size, ret);
+	return r < 0 ? report_internal(r, "a buffer") : 0;
+}
+
+void *wf_buffer_data(struct wf_buffer *buffer) {
+	static char nothing;
+
+	if (!buffer)
+		return NULL;
+	return buffer->data ? buffer->data : &nothing;
+}
+
+size_t wf_buffer_size(const struct wf_buffer *buffer) {
+	return buffer ? buffer->size : 0;
+}
+
+struct wf_buffer *wf_buffer_free(struct wf_buffer *buffer) {
+	if (buffer && !kept_add(buffer))
+		(void)buffer_destroy(buffer);
+	return NULL;
+}
+
+/* --- payloads ------------------------------------------------------------------------------ */
+
+static void payload_take(struct payload *payload, struct wf_buffer *buffer) {
+	payload->buffer = buffer;
+	payload->memfd = buffer->memfd;
+	payload->size = buffer->size;
+}
+
+static int copy_large(struct payload *payload, const void *data, size_t size) {
+	struct wf_buffer *buffer = kept_find(size);
+	int r = 0;
+
+	if (buffer)
+		memcpy(buffer->data, data, size);
+	else
+		r = buffer_make(data, size, &buffer);
+	if (r < 0)
+		return report_internal(r, "copying an input");
+	payload_take(payload, buffer);
+	return 0;
+}
+
+static int copy_small(struct payload *payload, const void *data, size_t size) {
+	payload->size = size;
+	if (size == 0)
+		return 0;
+	payload->data = malloc(size);
+	if (!payload->data)
+		return report_internal(-ENOMEM, "copying an input");
+	memcpy(payload->data, data, size);
+	return 0;
+}
+
+int payload_init(struct payload *payload, const void *data, size_t size, size_t inline_limit,
+		 struct wf_buffer *buffer) {
+	*payload = (struct payload){ .memfd = -1 };
+	if (buffer && (data || size))
+		return report_error(-EINVAL, "the task has both an input and a buffer");
+	if (buffer) {
+		payload_take(payload, buffer);
+		return 0;
+	}
+	if (size > WF_MAX_PAYLOAD)
+		return report_error(-E2BIG, "an input of %zu bytes; at most %zu", size,
+				    WF_MAX_PAYLOAD);
+	if (size && !data)
+		return report_error(-EINVAL, "task.input is NULL, but its size is %zu", size);
+	return size > inline_limit ? copy_large(payload, data, size)
+				   : copy_small(payload, data, size);
+}
+
+void payload_deinit(struct payload *payload, bool read_out) {
+	free(payload->data);
+	payload->data = NULL;
+	if (payload->buffer && read_out)
+		(void)wf_buffer_free(payload->buffer);
+	else if (payload->buffer)
+		(void)buffer_destroy(payload->buffer);
+	payload->buffer = NULL;
+	payload->memfd = -1;
+}

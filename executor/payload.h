@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A task's input: inline in the heap, or a memfd that the worker maps.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <warmfork/executor.h>
+
+/* Library-owned memory for a large argument; the public wf_buffer. Only this process can write to it, through
+ * `data`: its seals allow no other writable mapping and no write(2). */
+struct wf_buffer {
+	int memfd;
+	void *data; /* NULL: size 0 */
+	size_t size;
+	size_t capacity; /* of the memfd and the mapping */
+};
+
+struct payload {
+	void *data; /* inline */
+	size_t size;
+	int memfd;                /* of the buffer; -1: inline */
+	struct wf_buffer *buffer; /* ours until the task has ended */
+};
+
+/* Copies (inline, if it has at most `inline_limit` bytes, or into a memfd), or takes the buffer on success. 0
+ * or a public error, reported. */
+int payload_init(struct payload *payload, const void *data, size_t size, size_t inline_limit,
+		 struct wf_buffer *buffer);
+/* `read_out`: its reader has had it and needs it no more, so its memory may be used again. */
+void payload_deinit(struct payload *payload, bool read_out);
+/* Gives back what is kept for later buffers. */
+void payload_forget_buffers(void);
