@@ -54,6 +54,9 @@ def outside(top, work, prefix):
     run(compiler, "-shared", "-fPIC", "upper.c", "-o", "upper.so", *flags, cwd=folder,
         env=environment)
     run(compiler, "hello.c", "-o", "hello", *flags, cwd=folder, env=environment)
+    command = os.path.join(prefix, "bin", "warmfork")
+    if os.path.exists(command):  # without jansson there is none
+        run(command, "image", "upper.so", cwd=folder, env=clean_environment(), timeout=60)
     return run("./hello", cwd=folder, env=clean_environment(LD_LIBRARY_PATH=library), timeout=60)
 
 

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * warmfork: what can be asked of an image without writing a program. A user of the public headers
+ * like any other: what it cannot find out, nobody can.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <warmfork/executor.h>
+
+#include "command.h"
+
+static const struct command {
+	const char *name, *does;
+	command_function run;
+} commands[] = {
+	{ "image", "load an image and report what it costs, and what makes its forks slow",
+	  image_command },
+};
+#define N_COMMANDS (sizeof commands / sizeof commands[0])
+
+static const struct command *find_command(const char *name) {
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+static void print_help(FILE *to) {
+	(void)fprintf(to, "warmfork COMMAND [ARGUMENTS]\n\n");
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		(void)fprintf(to, "  %-15s %s\n", commands[i].name, commands[i].does);
+	(void)fprintf(to, "  %-15s %s\n", "help [COMMAND]", "this, or the options of a command");
+	(void)fprintf(to, "  %-15s %s\n", "--version", "the version of the library");
+}
+
+static enum command_status no_command(const char *name) {
+	(void)fprintf(stderr, "warmfork: there is no command \"%s\"; `warmfork help` lists them\n",
+		      name);
+	return COMMAND_USAGE;
+}
+
+static enum command_status run(const char *name, int argc, char **argv) {
+	const struct command *command = find_command(name);
+
+	return command ? command->run(argc, argv) : no_command(name);
+}
+
+static enum command_status help(char *name) {
+	char option[] = "--help";
+
+	if (name)
+		return run(name, 2, (char *[]){ name, option, NULL });
+	print_help(stdout);
+	return COMMAND_OK;
+}
+
+static enum command_status dispatch(int argc, char **argv) {
+	const char *name = argv[1];
+
+	if (!name) {
+		print_help(stderr);
+		return COMMAND_USAGE;
+	}
+	if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+		return help(argv[2]);
+	if (strcmp(name, "--version") == 0) {
+		(void)printf("warmfork %s\n", wf_version());
+		return COMMAND_OK;
+	}
+	return run(name, argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv) {
+	enum command_status status = argc < 1 ? COMMAND_USAGE : dispatch(argc, argv);
+
+	/* A report that did not get through must not look like one that did. */
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		perror("warmfork: standard output");
+		return COMMAND_FAILED;
+	}
+	return (int)status;
+}
