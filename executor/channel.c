@@ -470,6 +470,8 @@ static void after_task(struct worker *worker, const struct message_result *resul
 	} else if (options->max_tasks_per_worker &&
 		   worker->tasks_done >= (uint64_t)options->max_tasks_per_worker) {
 		slot_leaving(worker); /* by itself */
+		if (worker->executor->queue.size > 0)
+			slot_hasten(worker);
 	} else if (channel_outstanding(worker) == 0) {
 		slot_idle(worker);
 	}

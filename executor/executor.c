@@ -25,6 +25,7 @@
 #include "executor/slot.h"
 #include "executor/supervise.h"
 
+#define SETTLE_MS     100 /* without any event: then nothing is left that could tick */
 #define LOG_LINES_MAX 256 /* of one hold of the lock */
 
 struct log_line {
@@ -277,9 +278,24 @@ static int wait_spinning(struct wf_executor *executor, int timeout_ms, struct lo
 	return error_trace(loop_wait(executor->loop, timeout_ms, batch));
 }
 
+/* A zygote that owes nothing need not be asked whether it lives. Its timer is taken away when nothing has
+ * happened for a moment, not with each task: that would be a system call. */
+static void settle_down(struct wf_executor *executor) {
+	list_foreach_safe (link, next, &executor->zygotes)
+		link_settle(container_of(link, struct zygote, link));
+}
+
+static bool may_settle(struct wf_executor *executor) {
+	for (struct link *link = executor->zygotes.next; link != &executor->zygotes;
+	     link = link->next)
+		if (container_of(link, struct zygote, link)->ping_timer.loop)
+			return executor->n_pending == 0;
+	return false;
+}
+
 int executor_step(struct wf_executor *executor, int timeout_ms) {
 	struct loop_batch batch uninitialized;
-	bool spin;
+	bool spin, settle;
 	int r;
 
 	executor_lock(executor);
@@ -287,12 +303,15 @@ int executor_step(struct wf_executor *executor, int timeout_ms) {
 		timeout_ms = 0;
 	spin = timeout_ms != 0 && executor->options.public.spin_us > 0 &&
 	       executor->n_pending > executor->queue.size + executor->n_tickets;
+	settle = timeout_ms < 0 && may_settle(executor);
 	executor_unlock(executor);
 	r = spin ? wait_spinning(executor, timeout_ms, &batch)
-		 : loop_wait(executor->loop, timeout_ms, &batch);
+		 : loop_wait(executor->loop, settle ? SETTLE_MS : timeout_ms, &batch);
 	if (r < 0)
 		return error_trace(r);
 	executor_lock(executor);
+	if (settle && batch.n == 0)
+		settle_down(executor);
 	loop_dispatch(executor->loop, &batch);
 	executor_pump(executor);
 	executor_unlock(executor);

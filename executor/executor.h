@@ -74,6 +74,7 @@ struct worker {
 	bool blocked;  /* its channel was full: EPOLLOUT is awaited */
 	bool stopped;  /* by a signal */
 	bool asked;    /* to leave: its end is no surprise */
+	bool hastened; /* its stream has been ended: it need not wait for that any more */
 	bool detained; /* left stopped for a debugger until the executor closes */
 	bool broken;   /* nothing can be sent to it */
 	bool eof;      /* of its channel: nothing comes from it */
@@ -209,6 +210,8 @@ struct wf_executor {
 	unsigned n_workers; /* wanted: slots [0, n_workers) take tasks */
 	struct link idle, leaving;
 	struct timer idle_timer, leaving_timer;
+	struct timer refill_timer; /* armed while spares are missing that nobody waits for */
+	bool refill_due;
 	struct timer retry_timer; /* armed while somebody waits for descriptors or buffers */
 	bool starved;             /* no descriptor for a task: nothing is handed out until then */
 	bool parking; /* spares are kept: off after an idle timeout, until the next task */

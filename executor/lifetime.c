@@ -367,6 +367,7 @@ static void release_loop(struct wf_executor *executor) {
 	if (executor->loop) {
 		timer_clear(&executor->idle_timer);
 		timer_clear(&executor->leaving_timer);
+		timer_clear(&executor->refill_timer);
 		timer_clear(&executor->retry_timer);
 		timer_clear(&executor->start.timer);
 		timer_clear(&executor->launch.timer);

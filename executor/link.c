@@ -192,6 +192,11 @@ static void on_ping_timer(struct timer *timer, nsec_t now) {
 	(void)timer_set(zygote->executor->loop, timer, clock_after_ms(now, half_ms), on_ping_timer);
 }
 
+void link_settle(struct zygote *zygote) {
+	if (!has_work(zygote))
+		timer_clear(&zygote->ping_timer);
+}
+
 void link_watch(struct zygote *zygote) {
 	int half_ms = zygote->executor->options.public.zygote_reply_ms / 2;
 

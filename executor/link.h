@@ -19,6 +19,8 @@ void link_spawn(struct zygote *zygote, const struct message_spawn_worker *worker
 
 /* There is work with it: it must answer a ping from now on. */
 void link_watch(struct zygote *zygote);
+/* Stops asking, if nothing is expected of it. */
+void link_settle(struct zygote *zygote);
 
 /* From the keeper. */
 void link_started(struct zygote *zygote, pid_t pid, int pidfd_take, int error, const char *step);

@@ -33,6 +33,7 @@
 #include "executor/outcome.h"
 #include "executor/supervise.h"
 
+#define REFILL_NS       ((nsec_t)2000000)
 #define AHEAD_LEARN     16               /* results before a length is known */
 #define AHEAD_TARGET_NS ((nsec_t)200000) /* of work on a channel */
 
@@ -202,6 +203,19 @@ void slot_leaving(struct worker *worker) {
 	supervise_leaving(executor);
 }
 
+void slot_hasten(struct worker *worker) {
+	if (!worker->hastened)
+		(void)shutdown(worker->channel, SHUT_WR);
+	worker->hastened = true;
+}
+
+/* Those that have done the only task of their life linger for a moment; somebody waits for their slots. */
+static void hasten_leaving(struct wf_executor *executor) {
+	for (struct link *link = executor->leaving.next; link != &executor->leaving;
+	     link = link->next)
+		slot_hasten(container_of(link, struct worker, leaving_link));
+}
+
 void slot_retire(struct worker *worker) {
 	if (worker->state == WORKER_LEAVING && !channel_has_tasks(worker))
 		slot_leaving(worker);
@@ -209,7 +223,7 @@ void slot_retire(struct worker *worker) {
 		return;
 	(void)channel_take_back(worker, UINT32_MAX);
 	/* the end of the stream: it leaves when it has read what came before */
-	(void)shutdown(worker->channel, SHUT_WR);
+	slot_hasten(worker);
 	worker->asked = true;
 	idle_remove(worker);
 	if (worker->state == WORKER_ASKED)
@@ -473,8 +487,10 @@ void slot_hand_out(struct wf_executor *executor) {
 			worker = pick_ahead(executor, depth);
 			n = worker ? channel_room(worker, depth) : 0;
 		}
-		if (!worker)
+		if (!worker) {
+			hasten_leaving(executor);
 			return;
+		}
 		if (channel_hand_out(worker, n) == 0)
 			idle_remove(worker); /* blocked, or gone: an event will tell */
 	}
@@ -520,8 +536,25 @@ static struct census count_workers(const struct wf_executor *executor) {
 	return census;
 }
 
+static void on_refill(struct timer *timer, nsec_t now) {
+	(void)now;
+	container_of(timer, struct wf_executor, refill_timer)->refill_due = true;
+}
+
+/* Forking spares beside the task that has just been handed out would take its CPU: while nobody waits, they
+ * come a moment later, and several at a time. */
+static bool defer_refill(struct wf_executor *executor, const struct census *census,
+			 unsigned demand) {
+	if (census->current == 0 || demand > census->parked || executor->refill_due)
+		return false;
+	if (!executor->refill_timer.loop)
+		(void)timer_set(executor->loop, &executor->refill_timer,
+				executor_now(executor) + REFILL_NS, on_refill);
+	return true;
+}
+
 /* How many more workers are wanted. */
-static unsigned count_wanted(const struct wf_executor *executor) {
+static unsigned count_wanted(struct wf_executor *executor) {
 	const struct wf_executor_options *options = &executor->options.public;
 	struct census census = count_workers(executor);
 	unsigned demand = (unsigned)(executor->queue.size > WF_MAX_WORKERS ? WF_MAX_WORKERS
@@ -535,7 +568,11 @@ static unsigned count_wanted(const struct wf_executor *executor) {
 		else if (executor->parking && (unsigned)options->spares > minimum)
 			minimum = (unsigned)options->spares;
 		wanted = demand + minimum;
-		return wanted > census.parked ? wanted - census.parked : 0;
+		if (wanted <= census.parked) {
+			executor->refill_due = false;
+			return 0;
+		}
+		return defer_refill(executor, &census, demand) ? 0 : wanted - census.parked;
 	}
 	wanted = demand > census.parked ? demand - census.parked : 0;
 	if (executor->state == EXECUTOR_OPEN && census.current < minimum &&

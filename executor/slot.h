@@ -20,6 +20,8 @@ void slot_idle(struct worker *worker);
 void slot_busy(struct worker *worker);
 /* It ends by itself. */
 void slot_leaving(struct worker *worker);
+/* It may end at once. */
+void slot_hasten(struct worker *worker);
 /* Tells it to leave when it has done what it runs; what it has not claimed is taken back. */
 void slot_retire(struct worker *worker);
 /* Everything that a zygote's workers are waiting for is over: those that do nothing leave. */

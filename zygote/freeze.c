@@ -418,19 +418,18 @@ static int move_all(struct move *move) {
 
 /* --- all of it ----------------------------------------------------------------------------- */
 
-/* The soft limit too bars the file; SIGXFSZ, which the kernel sends then, is blocked. */
 static int file_new(void) {
-	struct rlimit limit, high;
-	int memfd;
+	return error_trace(aside_consume(fd_memfd(MAPPING_FROZEN_NAME, (size_t)COPIER_FILE_SIZE)));
+}
 
-	if (getrlimit(RLIMIT_FSIZE, &limit) < 0)
-		return error_origin(-errno);
-	high = limit;
-	high.rlim_cur = high.rlim_max;
+/* The soft limit bars making the file and writing to it; freeze_possible() has looked at the hard one. */
+static void file_limit_lift(struct rlimit *ret_before) {
+	struct rlimit high;
+
+	if (getrlimit(RLIMIT_FSIZE, ret_before) < 0)
+		*ret_before = (struct rlimit){ RLIM_INFINITY, RLIM_INFINITY };
+	high = (struct rlimit){ ret_before->rlim_max, ret_before->rlim_max };
 	(void)setrlimit(RLIMIT_FSIZE, &high);
-	memfd = fd_memfd(MAPPING_FROZEN_NAME, (size_t)COPIER_FILE_SIZE);
-	(void)setrlimit(RLIMIT_FSIZE, &limit);
-	return error_trace(aside_consume(memfd));
 }
 
 /* Pages that nobody has written to are a file's now: without this a core file would not have them. */
@@ -476,6 +475,7 @@ static int run(struct freeze *freeze) {
 
 int freeze_run(struct freeze *freeze) {
 	nsec_t before = clock_now();
+	struct rlimit limit;
 	sigset_t all, old;
 	int r;
 
@@ -483,7 +483,9 @@ int freeze_run(struct freeze *freeze) {
 	(void)sigprocmask(SIG_SETMASK, &all, &old);
 	dump_private_files();
 	freeze->text[0] = '\0';
+	file_limit_lift(&limit);
 	r = run(freeze);
+	(void)setrlimit(RLIMIT_FSIZE, &limit);
 	freeze->facts.took_ns = clock_now() - before;
 	(void)sigprocmask(SIG_SETMASK, &old, NULL);
 	return error_trace(r);

@@ -25,9 +25,9 @@
 #define FROZEN_SLOW_NS ((uint64_t)2000000)
 
 static uint64_t fork_time(void) {
-	uint64_t once = trial_median(1);
+	uint64_t once = trial_fastest(1);
 
-	return once > FROZEN_SLOW_NS ? once : trial_median(FROZEN_TRIALS);
+	return once > FROZEN_SLOW_NS ? once : trial_fastest(FROZEN_TRIALS);
 }
 
 /* --- whether ------------------------------------------------------------------------------- */
@@ -47,8 +47,8 @@ static int decide(struct freeze *freeze, enum freeze_wish wish, char *note, size
 	}
 	if (wish == FREEZE_AUTO && bytes < FROZEN_AUTO_BYTES) {
 		(void)snprintf(note, size,
-			       "%lld KiB of private memory are too little for it to pay, which it "
-			       "does from %lld KiB on",
+			       "%lld KiB of private memory that could be frozen are too little for "
+			       "it to pay, which it does from %lld KiB on",
 			       (long long)(bytes >> 10), (long long)(FROZEN_AUTO_BYTES >> 10));
 		return -EAGAIN;
 	}
@@ -62,7 +62,8 @@ static int freeze_and_settle(struct zygote *zygote, struct message_image_ready *
 	if (r == 0)
 		r = freeze_settle(zygote->freeze);
 	facts = freeze_facts(zygote->freeze);
-	ret->frozen = r == 0;
+	/* When fork writes to too many of its pages, the rest is frozen all the same. */
+	ret->frozen = r == 0 || r == -ENOSPC;
 	ret->freeze_note = freeze_text(zygote->freeze);
 	ret->frozen_bytes = facts.bytes;
 	ret->freeze_ns = facts.took_ns;

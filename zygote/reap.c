@@ -8,15 +8,24 @@
  * waits. Whose a stranger was cannot be told, so all workers that died since the last time there
  * were none are reported as swept together. A stranger that has become a process of another user
  * cannot be killed: it is logged, and nobody waits for it.
+ *
+ * The kernel can only list all children, so with thousands of workers each look costs more than a fork. Then
+ * they are some time apart, a share of the time that one takes, and the ends of workers are reported
+ * meanwhile without it.
  */
 #include "zygote/reap.h"
 
 #include <errno.h>
 #include <signal.h>
 
+#include "base/clock.h"
 #include "base/process.h"
 #include "zygote/sweep.h"
 
+/* With so many children a look is cheap. */
+#define SWEEP_FEW 128
+/* Of the time that it takes, until the next. */
+#define SWEEP_SHARE 8
 /* Swept in pieces that fit a frame. */
 #define SWEPT_BATCH ((size_t)1024)
 
@@ -76,9 +85,22 @@ static void stranger_reap(struct zygote *zygote, pid_t pid) {
 	zygote->suspicious = true;
 }
 
+static bool sweep_is_due(const struct zygote *zygote) {
+	return zygote->memory->table.n < SWEEP_FEW || clock_now() >= zygote->next_sweep;
+}
+
+int reap_timeout(const struct zygote *zygote) {
+	if (zygote->n_unswept == 0 && !zygote->suspicious)
+		return -1;
+	return zygote->memory->table.n < SWEEP_FEW
+		   ? -1
+		   : clock_until_ms(clock_now(), zygote->next_sweep);
+}
+
 /* Kills the strangers and returns how many are about to end. Reaping one brings its children to us, at the
  * end of the list: hence the rounds. */
 static size_t sweep_strangers(struct zygote *zygote) {
+	nsec_t before = clock_now(), after;
 	const pid_t *children;
 	size_t n_alive;
 
@@ -100,6 +122,8 @@ static size_t sweep_strangers(struct zygote *zygote) {
 			stranger_reap(zygote, children[i]);
 		}
 	} while (zygote->suspicious);
+	after = clock_now();
+	zygote->next_sweep = after + SWEEP_SHARE * (after - before);
 	return n_alive;
 }
 
@@ -112,7 +136,7 @@ static bool worker_reap(struct zygote *zygote, struct table_entry *entry) {
 	    sweep_peek(entry->pid, &report.worker_exited.status) != 1)
 		return false;
 	/* What is gone already is still to be counted, in a Swept. */
-	swept = sweep_strangers(zygote) == 0 && zygote->n_ended == 0;
+	swept = sweep_is_due(zygote) && sweep_strangers(zygote) == 0 && zygote->n_ended == 0;
 	report.worker_exited.worker_id = entry->worker_id;
 	report.worker_exited.pid = entry->pid;
 	report.worker_exited.swept = swept;
@@ -201,8 +225,8 @@ void reap_children(struct zygote *zygote) {
 		;
 	if (!zygote->blocked)
 		send_stops(zygote);
-	if ((zygote->suspicious || zygote->n_unswept > 0) && sweep_strangers(zygote) == 0 &&
-	    !zygote->blocked)
+	if ((zygote->suspicious || zygote->n_unswept > 0) && sweep_is_due(zygote) &&
+	    sweep_strangers(zygote) == 0 && !zygote->blocked)
 		send_swept(zygote);
 }
 

@@ -11,3 +11,5 @@
 void reap_children(struct zygote *zygote);
 /* No worker is left, nor anything of one, nor a report. */
 bool reap_is_done(const struct zygote *zygote);
+/* Milliseconds until it has to be called although nothing happens; -1: never. */
+int reap_timeout(const struct zygote *zygote);

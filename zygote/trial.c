@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -40,21 +39,11 @@ int trial_fork(uint64_t *ret_ns) {
 	return 0;
 }
 
-static void insert(uint64_t *sorted, unsigned n, uint64_t value) {
-	unsigned at = n;
+uint64_t trial_fastest(unsigned n) {
+	uint64_t fastest = 0, took;
 
-	for (; at > 0 && sorted[at - 1] > value; at--)
-		sorted[at] = sorted[at - 1];
-	sorted[at] = value;
-}
-
-uint64_t trial_median(unsigned n) {
-	uint64_t sorted[TRIAL_FORKS_MAX], took;
-	unsigned n_sorted = 0;
-
-	must(n <= TRIAL_FORKS_MAX);
 	for (unsigned i = 0; i < n; i++)
-		if (trial_fork(&took) == 0)
-			insert(sorted, n_sorted++, took);
-	return n_sorted > 0 ? sorted[n_sorted / 2] : 0;
+		if (trial_fork(&took) == 0 && (fastest == 0 || took < fastest))
+			fastest = took;
+	return fastest;
 }

@@ -9,6 +9,5 @@
 
 /* Forks, waits until the child has left. *ret_ns (may be NULL): how long all of it took. 0, -errno. */
 int trial_fork(uint64_t *ret_ns);
-/* The median of `n` (at most TRIAL_FORKS_MAX). 0: none succeeded. */
-uint64_t trial_median(unsigned n);
-#define TRIAL_FORKS_MAX 16
+/* Of `n`: what else the machine does makes one slower, never faster. 0: none succeeded. */
+uint64_t trial_fastest(unsigned n);

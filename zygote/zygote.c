@@ -275,7 +275,9 @@ static void drain_signals(int fd) {
 static int zygote_timeout(const struct zygote *zygote) {
 	if (zygote->blocked && zygote->n_answer_fds > 0)
 		return ZYGOTE_RETRY_MS;
-	return zygote->image.threads && zygote->memory->table.n > 0 ? ZYGOTE_THREADS_MS : -1;
+	if (zygote->image.threads && zygote->memory->table.n > 0)
+		return ZYGOTE_THREADS_MS;
+	return reap_timeout(zygote);
 }
 
 enum { POLL_CONTROL, POLL_SIGNALS, POLL_LIFELINE, N_POLLS };

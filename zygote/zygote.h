@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "proto/message.h"
 #include "proto/wire.h"
@@ -56,6 +57,7 @@ struct zygote {
 	struct arena in, out;
 
 	bool suspicious; /* there may be children that nobody has looked at */
+	nsec_t next_sweep;
 	size_t n_unswept, n_unkillable;
 	uint32_t n_ended; /* processes that the sweep has ended since the last Swept */
 	size_t n_stop_reports;

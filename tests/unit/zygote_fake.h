@@ -55,6 +55,8 @@ void fake_load(struct fake *fake, const char *argument);
 
 /* `fd` and the type that must come next. The message stays valid until the next call. */
 const struct message *fake_expect(struct fake *fake, int fd, enum message_type type);
+/* Whatever comes next. */
+const struct message *fake_next(struct fake *fake, int fd);
 /* The end of the stream must come next. */
 void fake_expect_end(struct fake *fake, int fd);
 void fake_send(struct fake *fake, int fd, const struct message *message, const int *fds, size_t n);
