@@ -20,6 +20,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/memory.h"
 #include "executor/report.h"
 #include "proto/limits.h"
 
@@ -50,13 +51,20 @@ static int buffer_map(struct wf_buffer *buffer) {
 	if (buffer->capacity == 0)
 		return 0;
 	buffer->data =
-	    mmap(NULL, buffer->capacity, PROT_READ | PROT_WRITE, MAP_SHARED, buffer->memfd, 0);
+	    memory_map(buffer->memfd, buffer->capacity, PROT_READ | PROT_WRITE, MAP_SHARED, 0);
 	if (buffer->data == MAP_FAILED) {
 		buffer->data = NULL;
 		return error_origin(-errno);
 	}
 	(void)madvise(buffer->data, buffer->capacity, MADV_DONTFORK);
 	return 0;
+}
+
+/* As far as they can be had at once. */
+static void buffer_make_huge(const struct wf_buffer *buffer) {
+	for (size_t at = 0; at + MEMORY_HUGE <= buffer->capacity; at += MEMORY_HUGE)
+		if (memory_make_huge(buffer->memfd, (char *)buffer->data + at, (off_t)at) < 0)
+			return;
 }
 
 /* The first time by write(2): through a mapping each new page would cost a fault. */
@@ -90,6 +98,8 @@ static int buffer_make(const void *data, size_t size, struct wf_buffer **ret) {
 	buffer->size = buffer->capacity = size;
 	buffer->memfd = fd_memfd("warmfork-input", size);
 	r = buffer->memfd < 0 ? buffer->memfd : buffer_map(buffer);
+	if (r == 0)
+		buffer_make_huge(buffer);
 	if (r == 0 && data)
 		r = buffer_write(buffer, data);
 	if (r == 0)

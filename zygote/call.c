@@ -23,7 +23,6 @@ _Static_assert(WF_MAX_FUNCTIONS == LIMIT_FUNCTIONS, "the public limit is the pro
 void call_init(struct wf_call *call, struct call_memory *memory) {
 	memset(call, 0, sizeof *call);
 	call->memory = memory;
-	call->memory->message[0] = '\0';
 	call->input = "";
 	call->result_fd = -1;
 }
@@ -174,6 +173,7 @@ int wf_fail(struct wf_call *call, int code, const char *format, ...) {
 
 	va_start(arguments, format);
 	(void)vsnprintf(call->memory->message, sizeof call->memory->message, format, arguments);
+	call->has_message = true;
 	va_end(arguments);
 	return code != 0 ? code : 1;
 }

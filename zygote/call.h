@@ -28,6 +28,7 @@ struct wf_call {
 	const int *descriptors; /* the extra ones */
 	size_t n_descriptors;
 	struct call_memory *memory;
+	bool has_message; /* in `memory` */
 
 	enum call_result result;
 	size_t result_size;

@@ -35,6 +35,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/memory.h"
 #include "base/process.h"
 #include "base/uninitialized.h"
 #include "proto/cell.h"
@@ -82,8 +83,13 @@ struct worker {
 	struct restore restore;
 	struct arena in, out;
 	struct call_memory call_memory;
-	uint8_t in_frame[LIMIT_FRAME], out_frame[LIMIT_FRAME];
-	_Alignas(16) uint8_t in_memory[ARENA_MESSAGE], out_memory[ARENA_MESSAGE];
+	/* What goes out has space of its own only in a reused worker, which may have other tasks in its
+	 * hands meanwhile: each page that a fresh one touches costs it a fault. */
+	uint8_t *out_frame;
+	uint8_t in_frame[LIMIT_FRAME];
+	_Alignas(16) uint8_t in_memory[ARENA_MESSAGE];
+	uint8_t out_frame_memory[LIMIT_FRAME];
+	_Alignas(16) uint8_t out_memory[ARENA_MESSAGE];
 };
 
 /* The only way out, but for a task that calls exit(3) or is killed. A thread that a task left may
@@ -162,7 +168,9 @@ static struct worker *worker_new(const struct worker_start *start) {
 	worker->pid = getpid();
 	worker->n_measured = 1; /* a fresh worker's only task */
 	arena_init(&worker->in, worker->in_memory, sizeof worker->in_memory);
-	arena_init(&worker->out, worker->out_memory, sizeof worker->out_memory);
+	worker->out_frame = start->max_tasks == 1 ? worker->in_frame : worker->out_frame_memory;
+	arena_init(&worker->out, start->max_tasks == 1 ? worker->in_memory : worker->out_memory,
+		   ARENA_MESSAGE);
 	return worker;
 }
 
@@ -313,7 +321,8 @@ static int input_map(const struct message_task *task, int fd, struct input *ret)
 		return error_origin(-errno);
 	if ((uint64_t)status.st_size < task->payload_size)
 		return error_origin(-EINVAL);
-	map = mmap(NULL, task->payload_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	/* all at once is half as dear as a fault for every 64 KiB */
+	map = memory_map(fd, task->payload_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, 0);
 	if (map == MAP_FAILED)
 		return error_origin(-errno);
 	ret->map = map;
@@ -384,7 +393,7 @@ static void task_run(struct worker *worker, const struct message_task *task, str
 	result->code = code;
 	result->kind = code == 0 ? RESULT_RETURNED : RESULT_FAILED;
 	if (code != 0)
-		result->text = call->memory->message;
+		result->text = call->has_message ? call->memory->message : "";
 }
 
 static void result_take(struct wf_call *call, struct message_result *result) {
@@ -594,7 +603,6 @@ static void worker_rehearse(struct worker *worker) {
 	arena_reset(&worker->out);
 	(void)message_pack(&result, &worker->out, worker->out_frame, LIMIT_FRAME, &size);
 	worker->call_memory.result[0] = 0;
-	worker->call_memory.message[0] = '\0';
 	atomic_store(&worker->cell->n_touched, 0);
 	(void)clock_now();
 	for (size_t i = 0; i < image->n_functions && i < WORKER_REHEARSED; i++)

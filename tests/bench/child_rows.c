@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -122,7 +123,9 @@ static int prepare_task(struct parent *parent) {
 
 	if (fd_seqpacket_pair(pair) < 0)
 		measure_die("no channel");
-	if (message_send(pair[0], &tasks, &parent->arena, parent->frame, NULL, 0, 0) != 0)
+	/* the end of the stream comes behind the task, as from an executor that needs the slot */
+	if (message_send(pair[0], &tasks, &parent->arena, parent->frame, NULL, 0, 0) != 0 ||
+	    shutdown(pair[0], SHUT_WR) < 0)
 		measure_die("the task cannot be sent");
 	atomic_store(&cell_claim(parent->cell, 0)->word, claim_word(0, CLAIM_QUEUED));
 	parent->start.channel = pair[1];

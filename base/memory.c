@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * MADV_COLLAPSE is the way to huge pages that needs no setting of the administrator's: memfds have
+ * none by default. It refuses a range of which no page is there, hence the one byte that is written
+ * first. In fragmented memory the kernel moves pages to find 2 MiB; that may take milliseconds.
+ */
+#include "base/memory.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/feature.h"
+
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+
+#define MEMORY_SLOW_NS ((nsec_t)1000000)
+
+void *memory_map(int fd, size_t size, int protection, int flags, off_t offset) {
+	uintptr_t room, start, wanted = (uintptr_t)offset % MEMORY_HUGE;
+	void *reserve, *map;
+
+	if (size < MEMORY_HUGE)
+		return mmap(NULL, size, protection, flags, fd, offset);
+	reserve = mmap(NULL, size + MEMORY_HUGE, PROT_NONE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (reserve == MAP_FAILED)
+		return reserve;
+	room = (uintptr_t)reserve;
+	start = room + (wanted + MEMORY_HUGE - room % MEMORY_HUGE) % MEMORY_HUGE;
+	map = mmap((void *)start, size, protection, flags | MAP_FIXED, fd, offset);
+	if (map == MAP_FAILED) {
+		int saved = errno;
+
+		(void)munmap(reserve, size + MEMORY_HUGE);
+		errno = saved;
+		return map;
+	}
+	if (start > room)
+		(void)munmap(reserve, start - room);
+	size = (size + 4095) & ~(size_t)4095;
+	(void)munmap((void *)(start + size), room + MEMORY_HUGE - start);
+	return map;
+}
+
+int memory_make_huge(int fd, void *address, off_t offset) {
+	nsec_t before = clock_now();
+
+	if (feature_hidden(FEATURE_COLLAPSE))
+		return error_origin(-EOPNOTSUPP);
+	if (pwrite(fd, "", 1, offset) != 1 || madvise(address, MEMORY_HUGE, MADV_COLLAPSE) < 0)
+		return error_origin(-errno);
+	return clock_now() - before > MEMORY_SLOW_NS ? -ETIME : 0;
+}
