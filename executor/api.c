@@ -149,10 +149,9 @@ int wf_submit(struct wf_executor *executor, const struct wf_task *task, struct w
 	if (r >= 0)
 		r = submit_check(task, &known);
 	if (r >= 0)
-		r = submit_task(executor, &known, 0, NULL, &future);
+		r = submit_task(executor, &known, true, 0, NULL, &future);
 	if (r < 0)
 		return r;
-	submit_done(executor);
 	if (ret)
 		*ret = future;
 	else

@@ -293,12 +293,12 @@ static bool may_settle(struct wf_executor *executor) {
 	return false;
 }
 
-int executor_step(struct wf_executor *executor, int timeout_ms) {
+/* Under the lock when it begins, without it when it returns. */
+static int step(struct wf_executor *executor, int timeout_ms) {
 	struct loop_batch batch uninitialized;
 	bool spin, settle;
 	int r;
 
-	executor_lock(executor);
 	if (!list_is_empty(&executor->due))
 		timeout_ms = 0;
 	spin = timeout_ms != 0 && executor->options.public.spin_us > 0 &&
@@ -317,6 +317,11 @@ int executor_step(struct wf_executor *executor, int timeout_ms) {
 	executor_unlock(executor);
 	executor_run_due(executor);
 	return 0;
+}
+
+int executor_step(struct wf_executor *executor, int timeout_ms) {
+	executor_lock(executor);
+	return step(executor, timeout_ms);
 }
 
 static int sleep_on_changed(struct wf_executor *executor, nsec_t until) {
@@ -339,8 +344,7 @@ static int step_as_dispatcher(struct wf_executor *executor, int timeout_ms) {
 	int r;
 
 	executor->dispatching = true;
-	executor_unlock(executor);
-	r = executor_step(executor, timeout_ms);
+	r = step(executor, timeout_ms);
 	executor_lock(executor);
 	executor->dispatching = false;
 	if (executor->n_sleepers || executor->releasing)

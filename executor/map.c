@@ -21,6 +21,8 @@
 #include "executor/submit.h"
 #include "executor/wait.h"
 
+#define MAP_PUMP 128
+
 struct map_item {
 	struct wf_map *map;
 	struct wf_future *future; /* a reference; NULL: not submitted, or given back */
@@ -70,7 +72,7 @@ static int submit_one(struct wf_map *map, uint64_t batch) {
 
 	map->task.input = map->inputs[map->submitted].data;
 	map->task.input_size = map->inputs[map->submitted].size;
-	r = submit_task(map->executor, &map->task, batch, map->context, &item->future);
+	r = submit_task(map->executor, &map->task, false, batch, map->context, &item->future);
 	if (r < 0)
 		return r;
 	map->submitted++;
@@ -84,7 +86,8 @@ static int submit_one(struct wf_map *map, uint64_t batch) {
 	return r;
 }
 
-/* Submits up to the window; the first pump comes when all are queued, so that they share frames. */
+/* Submits up to the window. What is queued is handed out now and then: as many at a time as share frames, and
+ * so that the workers need not wait until all are queued. */
 static int submit_more(struct wf_map *map) {
 	size_t chunk = map->options.chunk ? (size_t)map->options.chunk : 1;
 	uint64_t batch = 0;
@@ -97,7 +100,7 @@ static int submit_more(struct wf_map *map) {
 			batch = submit_batch(map->executor);
 		r = submit_one(map, batch);
 		/* a bounded queue makes room only if what it holds is handed out */
-		if (map->executor->options.public.queue_limit)
+		if (map->executor->options.public.queue_limit || i % MAP_PUMP == MAP_PUMP - 1)
 			submit_done(map->executor);
 	}
 	submit_done(map->executor);

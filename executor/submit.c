@@ -76,6 +76,7 @@ static void fill(struct wf_future *future, const struct wf_task *task) {
 /* Everything but the queue: without the lock, for it copies and may be slow. */
 static int prepare(struct wf_executor *executor, const struct wf_task *task,
 		   struct task_context *context, struct wf_future **ret) {
+	const struct task_context *in_force;
 	struct wf_future *future;
 	int r = future_new(executor, &future);
 
@@ -83,11 +84,11 @@ static int prepare(struct wf_executor *executor, const struct wf_task *task,
 		return report_internal(r, "submitting a task");
 	future->context = task_context_ref(context);
 	r = context ? 0 : task_context_new(task->context, &future->context);
+	in_force = future->context ? future->context : executor->options.context;
 	if (r >= 0)
 		r = payload_init(&future->payload, task->input, task->input_size,
-				 future->context && !future->context->plain
-				     ? LIMIT_INLINE_BESIDE_CONTEXT
-				     : LIMIT_INLINE_PAYLOAD,
+				 in_force && !in_force->plain ? LIMIT_INLINE_BESIDE_CONTEXT
+							      : LIMIT_INLINE_PAYLOAD,
 				 task->buffer);
 	if (r < 0) {
 		(void)future_unref(future);
@@ -137,8 +138,14 @@ uint64_t submit_batch(struct wf_executor *executor) {
 	return batch;
 }
 
+static void pump_and_ring(struct wf_executor *executor) {
+	executor_pump(executor);
+	if (!list_is_empty(&executor->due))
+		executor_ring(executor);
+}
+
 /* The ticket is spent: with a future, or because none could be made. */
-static void enqueue(struct wf_executor *executor, struct wf_future *future) {
+static void enqueue(struct wf_executor *executor, struct wf_future *future, bool alone) {
 	executor_lock(executor);
 	executor->n_tickets--;
 	if (!future) {
@@ -154,11 +161,13 @@ static void enqueue(struct wf_executor *executor, struct wf_future *future) {
 	executor->statistics.submitted++;
 	queue_push(&executor->queue, &future->link, future->priority);
 	supervise_watch(future);
+	if (alone)
+		pump_and_ring(executor);
 	executor_unlock(executor);
 }
 
-int submit_task(struct wf_executor *executor, const struct wf_task *task, uint64_t batch,
-		struct task_context *context, struct wf_future **ret) {
+int submit_task(struct wf_executor *executor, const struct wf_task *task, bool alone,
+		uint64_t batch, struct task_context *context, struct wf_future **ret) {
 	struct wf_future *future = NULL;
 	const char *function = NULL;
 	int r;
@@ -175,14 +184,12 @@ int submit_task(struct wf_executor *executor, const struct wf_task *task, uint64
 		future->batch = batch;
 		*ret = future;
 	}
-	enqueue(executor, future);
+	enqueue(executor, future, alone);
 	return r;
 }
 
 void submit_done(struct wf_executor *executor) {
 	executor_lock(executor);
-	executor_pump(executor);
-	if (!list_is_empty(&executor->due))
-		executor_ring(executor);
+	pump_and_ring(executor);
 	executor_unlock(executor);
 }

@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-/* On frozen memory MADV_DONTNEED brings the bytes of the image back, not zeroes. An allocator that is known
- * to count on those is told not to give pages back; if it cannot be told, -EBUSY, and why in
- * `text`. The C library's own does not. Before the freeze. */
-int allocator_prepare(char *text, size_t size);
+/* On frozen memory MADV_DONTNEED brings the bytes of the image back, not zeroes. If the image uses an
+ * allocator that is known to count on those, -EBUSY, and which in `text`; else 0. The C library's
+ * own does not. Before the freeze. */
+int allocator_check(char *text, size_t size);

@@ -8,7 +8,7 @@
  *
  *     anonymous     the pages that are there; untouched ones stay holes of the file
  *     a file's      all of them, since the new mapping hides that file
- *     frozen        what its image holds, and the pages written to since
+ *     frozen        what its image holds, as it was written to since
  *
  * The kernel copies (pwrite(2) from the range itself), for it takes a page that is swapped out or not
  * readable by us without a signal.
@@ -57,7 +57,8 @@ static int copy_private(struct copier *copier, uintptr_t start, uintptr_t end) {
 	return 0;
 }
 
-/* Read through the mapping, not from the file: pages that were written to count. */
+/* Read through the mapping, not from the file: pages that were written to count. Those in holes as well, for
+ * the kernel makes a page of the file before it copies that. */
 static int copy_previous(struct copier *copier, uintptr_t start, uintptr_t end) {
 	while (start < end) {
 		off_t data = lseek(copier->previous, (off_t)start, SEEK_DATA), hole;
@@ -80,14 +81,11 @@ static int copy_previous(struct copier *copier, uintptr_t start, uintptr_t end) 
 
 static int copy_chunk(struct copier *copier, const struct mapping *mapping, uintptr_t start,
 		      uintptr_t end) {
-	int r;
-
 	switch (mapping->kind) {
 	case MAPPING_FILE:
 		return copy(copier, start, end);
 	case MAPPING_FROZEN:
-		r = copy_previous(copier, start, end);
-		return r != 0 ? r : copy_private(copier, start, end);
+		return copy_previous(copier, start, end);
 	case MAPPING_ANONYMOUS:
 	case MAPPING_HEAP:
 		return copy_private(copier, start, end);

@@ -28,6 +28,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -64,7 +65,8 @@ struct range {
 
 struct freeze {
 	struct pages pages;
-	int memfd; /* -1: nothing is frozen */
+	int memfd;      /* -1: nothing is frozen */
+	uint64_t inode; /* of that */
 	struct freeze_facts facts;
 	char text[512];
 
@@ -142,8 +144,13 @@ static void take_mapping(void *context, const struct mapping *mapping) {
 	struct freeze *freeze = context;
 
 	/* Those beyond stay as they are. */
-	if (freeze->n_mappings < FREEZE_MAPPINGS)
-		freeze->mappings[freeze->n_mappings++] = *mapping;
+	if (freeze->n_mappings == FREEZE_MAPPINGS)
+		return;
+	freeze->mappings[freeze->n_mappings] = *mapping;
+	/* The name proves nothing: the image may have a memfd of its own that is called so. */
+	if (mapping->kind == MAPPING_FROZEN && mapping->inode != freeze->inode)
+		freeze->mappings[freeze->n_mappings].kind = MAPPING_FILE;
+	freeze->n_mappings++;
 }
 
 static int collect(struct freeze *freeze) {
@@ -458,6 +465,7 @@ static int run(struct freeze *freeze) {
 		.copier = { .pages = &freeze->pages, .previous = freeze->memfd },
 	};
 	unsigned freezes = freeze->facts.freezes;
+	struct stat status;
 	int r = collect(freeze);
 
 	move.copier.memfd = r < 0 ? r : file_new();
@@ -469,6 +477,8 @@ static int run(struct freeze *freeze) {
 	r = move_all(&move);
 	fd_close(freeze->memfd);
 	freeze->memfd = move.copier.memfd;
+	if (fstat(freeze->memfd, &status) == 0)
+		freeze->inode = status.st_ino;
 	freeze->facts.bytes = move.copier.copied;
 	return r < 0 ? r : seal(freeze);
 }

@@ -52,7 +52,7 @@ static int decide(struct freeze *freeze, enum freeze_wish wish, char *note, size
 			       (long long)(bytes >> 10), (long long)(FROZEN_AUTO_BYTES >> 10));
 		return -EAGAIN;
 	}
-	return allocator_prepare(note, size);
+	return allocator_check(note, size);
 }
 
 static int freeze_and_settle(struct zygote *zygote, struct message_image_ready *ret) {

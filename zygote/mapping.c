@@ -101,6 +101,7 @@ static void take_header(struct reader *reader) {
 	while (*at == ' ')
 		at++;
 	mapping->kind = kind_of(at, inode);
+	mapping->inode = inode;
 	name_copy(reader, reader->total - (size_t)(at - reader->line));
 }
 

@@ -37,6 +37,7 @@ struct mapping {
 	unsigned flags;     /* enum mapping_flag, or-ed */
 	uint64_t anonymous; /* bytes of pages of its own */
 	uint64_t resident;
+	uint64_t inode;          /* of its file; 0: none */
 	char name[MAPPING_NAME]; /* the end of its path, or "" */
 };
 

@@ -124,7 +124,7 @@ END_TEST
 /* --- options --- */
 
 START_TEST(test_absurd_options) {
-	struct wf_executor_options bad[18];
+	struct wf_executor_options bad[25];
 	size_t n = 0;
 
 	for (size_t i = 0; i < N_OF(bad); i++)
@@ -147,9 +147,35 @@ START_TEST(test_absurd_options) {
 	bad[n++].max_attempts = -1;
 	bad[n++].preload_argument_size = 3;
 	bad[n++].module = NULL;
+	bad[n++].freeze = (enum wf_freeze)3;
+	bad[n++].freeze = (enum wf_freeze) - 1;
+	bad[n++].spin_us = -1;
+	bad[n++].spin_us = WF_MAX_SPIN_US + 1;
+	bad[n++].spin_us = INT_MAX;
+	bad[n++].placement = (enum wf_placement)2;
+	bad[n++].placement = (enum wf_placement) - 1;
 	ck_assert_uint_eq(n, N_OF(bad));
 	for (size_t i = 0; i < n; i++)
 		ck_assert_msg(open_with(&bad[i]) == -EINVAL, "options %zu are not refused", i);
+}
+END_TEST
+
+/* The ends of a range belong to it. */
+START_TEST(test_options_at_their_ends) {
+	struct wf_executor_options options = more_options(_i);
+
+	options.freeze = WF_FREEZE_NEVER;
+	options.spin_us = WF_MAX_SPIN_US;
+	options.placement = WF_PLACE_SPREAD;
+	options.touch_ahead = true;
+	struct wf_executor *executor = pool_open(&options);
+	pool_check_works(executor);
+	pool_close(executor);
+	options.freeze = WF_FREEZE_AUTO;
+	options.spin_us = 1;
+	executor = pool_open(&options);
+	pool_check_works(executor);
+	pool_close(executor);
 }
 END_TEST
 
@@ -569,6 +595,7 @@ int main(void) {
 	add_for_both(test_case, test_null_executor_and_future);
 	add_for_both(test_case, test_null_arguments);
 	tcase_add_test(test_case, test_absurd_options);
+	add_for_both(test_case, test_options_at_their_ends);
 	tcase_add_test(test_case, test_options_of_an_older_and_a_newer_header);
 	tcase_add_test(test_case, test_missing_helper);
 	add_for_both(test_case, test_unknown_function_is_named);

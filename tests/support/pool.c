@@ -13,10 +13,18 @@
 
 #include "tests/support/number.h"
 
+enum wf_freeze pool_freeze(void) {
+	const char *wish = getenv("WF_TEST_FREEZE");
+
+	if (POOL_SANITIZED || (wish != NULL && strcmp(wish, "never") == 0))
+		return WF_FREEZE_NEVER;
+	return WF_FREEZE_ALWAYS;
+}
+
 struct wf_executor_options pool_options(int regime) {
 	return WF_EXECUTOR_OPTIONS(.module = getenv("TOY"), .helper = getenv("WARMFORK_HELPER"),
 				   .workers = 2, .max_tasks_per_worker = regime == FRESH ? 1 : 0,
-				   .hand_ahead = 1);
+				   .freeze = pool_freeze(), .hand_ahead = 1);
 }
 
 struct wf_executor *pool_open(const struct wf_executor_options *options) {

@@ -19,6 +19,22 @@
 enum regime { FRESH = 0, REUSED = 1 };
 #define add_for_both(test_case, test) tcase_add_loop_test(test_case, test, 0, 2)
 
+/* A program with a sanitizer cannot be frozen: its shadow memory cannot be moved. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define POOL_SANITIZED true
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define POOL_SANITIZED true
+#endif
+#endif
+#ifndef POOL_SANITIZED
+#define POOL_SANITIZED false
+#endif
+
+/* All stories run on frozen images, small as they are: WF_FREEZE_ALWAYS, except under a sanitizer
+ * or with WF_TEST_FREEZE=never in the environment. */
+enum wf_freeze pool_freeze(void);
+
 /* Two workers of the toy, on demand; the caller may change any of it before pool_open(). */
 struct wf_executor_options pool_options(int regime);
 

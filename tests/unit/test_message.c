@@ -78,7 +78,8 @@ static const uint64_t ids[] = { 1, UINT64_MAX };
 static const char *const texts[] = { "first", "second" };
 static const uint32_t cpus[] = { 0, 7, LIMIT_CPUS - 1 };
 static const struct message_finding findings[] = { { 1, "a thread" }, { 32, "a child" } };
-static const struct message_spawn_worker spawn_workers[] = { { 1, 2, 3, 4 }, { 5, 6, 7, 8 } };
+static const struct message_spawn_worker spawn_workers[] = { { 1, 2, 3, 4, 5 },
+							     { 5, 6, 7, 8, LIMIT_CPUS } };
 static const struct message_spawned_worker spawned_workers[] = { { 1, 2, 3, "fork" },
 								 { 5, 6, 7, "pidfd" } };
 static const struct message_rlimit rlimits[] = { { 7, 1024 }, { 3, UINT64_MAX } };
@@ -128,25 +129,58 @@ static const struct sample {
 	{ { MESSAGE_ADOPTED_EXITED, .adopted_exited = { 1, STATUS } }, 2 },
 	{ { MESSAGE_ADOPTED_STOPPED, .adopted_stopped = { 1, true } }, 2 },
 	{ { MESSAGE_HELLO, .hello = { 1, 2, "0123456789abcdef0123456789abcdef" } }, 3 },
-	{ { MESSAGE_LOAD,
-	    .load = { 1, IMAGE_SELF, "/m.so", "m", { (const uint8_t *)"a\0b", 3 }, 4, 5, true } },
-	  8 },
+	{ { MESSAGE_LOAD, .load = { 1,
+				    IMAGE_SELF,
+				    "/m.so",
+				    "m",
+				    { (const uint8_t *)"a\0b", 3 },
+				    4,
+				    5,
+				    true,
+				    FREEZE_NEVER,
+				    true,
+				    LIMIT_SPIN_US } },
+	  11 },
 	{ { MESSAGE_SPAWN, .spawn = { 1, spawn_workers, N_OF(spawn_workers) } }, 2 },
 	{ { MESSAGE_PING, .ping = { UINT64_MAX } }, 1 },
 	{ { MESSAGE_DRAIN }, 0 },
 	{ { MESSAGE_WELCOME, .welcome = { 1, 2 } }, 2 },
 	{ { MESSAGE_REFUSED, .refused = { 1, 2, "no" } }, 3 },
-	{ { MESSAGE_IMAGE_READY, .image_ready = { 1, texts, N_OF(texts), true, 2, 3, 4, 5, 6, 7,
-						  findings, N_OF(findings) } },
-	  10 },
+	{ { MESSAGE_IMAGE_READY, .image_ready = { .generation = 1,
+						  .functions = texts,
+						  .n_functions = N_OF(texts),
+						  .has_initializer = true,
+						  .preload_ns = 2,
+						  .anonymous_bytes = 3,
+						  .file_bytes = 4,
+						  .mappings = 5,
+						  .descriptors = 6,
+						  .threads = 7,
+						  .findings = findings,
+						  .n_findings = N_OF(findings),
+						  .frozen = true,
+						  .freeze_note = "but for a part",
+						  .frozen_bytes = 8,
+						  .freeze_ns = 9,
+						  .unfrozen_bytes = 10,
+						  .frozen_mappings = 11,
+						  .frozen_holes = 12,
+						  .fork_unfrozen_ns = 13,
+						  .fork_ns = 14,
+						  .heap_bytes = 15,
+						  .stack_bytes = 16,
+						  .page_table_bytes = 17 } },
+	  22 },
 	{ { MESSAGE_IMAGE_FAILED,
 	    .image_failed = { "preload", -1, "no", findings, N_OF(findings) } },
 	  4 },
-	{ { MESSAGE_SPAWNED, .spawned = { 1, spawned_workers, N_OF(spawned_workers) } }, 2 },
+	{ { MESSAGE_SPAWNED,
+	    .spawned = { 1, spawned_workers, N_OF(spawned_workers), { true, 2, UINT64_MAX } } },
+	  3 },
 	{ { MESSAGE_WORKER_EXITED, .worker_exited = { 1, 2, STATUS, true } }, 4 },
 	{ { MESSAGE_WORKER_STOPPED, .worker_stopped = { 1, true } }, 2 },
 	{ { MESSAGE_SWEPT, .swept = { ids, N_OF(ids), 3 } }, 2 },
-	{ { MESSAGE_PONG, .pong = { 1 } }, 1 },
+	{ { MESSAGE_PONG, .pong = { 1, { true, 2, 3 } } }, 2 },
 	{ { MESSAGE_TASKS, .tasks = { &inline_task, 1 } }, 1 },
 	{ { MESSAGE_TASKS, .tasks = { &memfd_task, 1 } }, 1 },
 	{ { MESSAGE_WORKER_READY, .worker_ready = { 1, -2, "no" } }, 3 },
@@ -279,8 +313,10 @@ START_TEST(test_submessages_have_all_their_fields) {
 	check_nested(MESSAGE_ZYGOTE_EXITED, 2, 6);
 	check_nested(MESSAGE_ADOPTED_EXITED, 2, 6);
 	check_nested(MESSAGE_WORKER_EXITED, 3, 6);
-	check_nested(MESSAGE_SPAWN, 2, 4);
+	check_nested(MESSAGE_SPAWN, 2, 5);
 	check_nested(MESSAGE_SPAWNED, 2, 4);
+	check_nested(MESSAGE_SPAWNED, 3, 2);
+	check_nested(MESSAGE_PONG, 2, 2);
 	check_nested(MESSAGE_IMAGE_READY, 10, 2);
 	check_nested(MESSAGE_IMAGE_FAILED, 4, 2);
 	check_nested(MESSAGE_TASKS, 1, 6); /* payload_in_memfd excludes the payload */
@@ -331,6 +367,89 @@ START_TEST(test_statuses_land_in_their_places) {
 }
 END_TEST
 
+START_TEST(test_facts_of_the_freeze_land_in_their_places) {
+	const struct message ready = {
+		MESSAGE_IMAGE_READY,
+		.image_ready = { .frozen = true,
+				 .freeze_note = "a note",
+				 .frozen_bytes = UINT64_MAX,
+				 .freeze_ns = 2,
+				 .unfrozen_bytes = 3,
+				 .frozen_mappings = UINT32_MAX,
+				 .frozen_holes = 5,
+				 .fork_unfrozen_ns = 6,
+				 .fork_ns = 7,
+				 .heap_bytes = 8,
+				 .stack_bytes = 9,
+				 .page_table_bytes = 10 },
+	};
+	struct message got;
+
+	ck_assert_int_eq(pass(&ready, &got), 0);
+	ck_assert(got.image_ready.frozen);
+	ck_assert_str_eq(got.image_ready.freeze_note, "a note");
+	ck_assert_uint_eq(got.image_ready.frozen_bytes, UINT64_MAX);
+	ck_assert_uint_eq(got.image_ready.freeze_ns, 2);
+	ck_assert_uint_eq(got.image_ready.unfrozen_bytes, 3);
+	ck_assert_uint_eq(got.image_ready.frozen_mappings, UINT32_MAX);
+	ck_assert_uint_eq(got.image_ready.frozen_holes, 5);
+	ck_assert_uint_eq(got.image_ready.fork_unfrozen_ns, 6);
+	ck_assert_uint_eq(got.image_ready.fork_ns, 7);
+	ck_assert_uint_eq(got.image_ready.heap_bytes, 8);
+	ck_assert_uint_eq(got.image_ready.stack_bytes, 9);
+	ck_assert_uint_eq(got.image_ready.page_table_bytes, 10);
+}
+END_TEST
+
+START_TEST(test_wishes_land_in_their_places) {
+	const struct message_spawn_worker worker = { .cpu = 3 };
+	struct message got;
+
+	ck_assert_int_eq(pass(&(struct message){ MESSAGE_LOAD, .load = { .freeze = FREEZE_ALWAYS,
+									 .spin_us = 3 } },
+			      &got),
+			 0);
+	ck_assert_int_eq(got.load.freeze, FREEZE_ALWAYS);
+	ck_assert_uint_eq(got.load.spin_us, 3);
+	ck_assert(!got.load.touch_ahead);
+	ck_assert_int_eq(
+	    pass(&(struct message){ MESSAGE_LOAD, .load = { .touch_ahead = true } }, &got), 0);
+	ck_assert(got.load.touch_ahead);
+	ck_assert_int_eq(got.load.freeze, FREEZE_AUTO);
+	ck_assert_int_eq(pass(&(struct message){ MESSAGE_SPAWN, .spawn = { 1, &worker, 1 } }, &got),
+			 0);
+	ck_assert_uint_eq(got.spawn.workers->cpu, 3);
+}
+END_TEST
+
+/* Told or not told is a difference, also when all that is told is 0. */
+START_TEST(test_what_is_frozen_is_told_now_and_then) {
+	static const struct message_frozen told[] = {
+		{ false, 0, 0 },
+		{ true, 0, 0 },
+		{ true, UINT32_MAX, UINT64_MAX },
+	};
+	struct message got;
+
+	for (size_t i = 0; i < N_OF(told); i++) {
+		ck_assert_int_eq(
+		    pass(&(struct message){ MESSAGE_PONG, .pong = { 1, told[i] } }, &got), 0);
+		ck_assert_int_eq(got.pong.frozen.known, told[i].known);
+		ck_assert_uint_eq(got.pong.frozen.freezes, told[i].freezes);
+		ck_assert_uint_eq(got.pong.frozen.dirtied, told[i].dirtied);
+		ck_assert_int_eq(
+		    pass(&(struct message){ MESSAGE_SPAWNED,
+					    .spawned = { 1, spawned_workers, N_OF(spawned_workers),
+							 told[i] } },
+			 &got),
+		    0);
+		ck_assert_int_eq(got.spawned.frozen.known, told[i].known);
+		ck_assert_uint_eq(got.spawned.frozen.freezes, told[i].freezes);
+		ck_assert_uint_eq(got.spawned.frozen.dirtied, told[i].dirtied);
+	}
+}
+END_TEST
+
 START_TEST(test_null_strings_are_packed_as_empty) {
 	struct message got;
 
@@ -339,6 +458,8 @@ START_TEST(test_null_strings_are_packed_as_empty) {
 	ck_assert_int_eq(pass(&(struct message){ MESSAGE_LOAD }, &got), 0);
 	ck_assert_str_eq(got.load.module, "");
 	ck_assert_uint_eq(got.load.preload_argument.size, 0);
+	ck_assert_int_eq(pass(&(struct message){ MESSAGE_IMAGE_READY }, &got), 0);
+	ck_assert_str_eq(got.image_ready.freeze_note, "");
 }
 END_TEST
 
@@ -456,6 +577,12 @@ START_TEST(test_limits_of_load) {
 	accepts(with(.depth = LIMIT_DEPTH));
 	refuses(with(.depth = LIMIT_DEPTH + 1));
 	refuses(with(.kind = (enum image_kind)2));
+	accepts(with(.freeze = FREEZE_NEVER));
+	refuses(with(.freeze = (enum freeze_wish)3));
+	refuses(with(.freeze = (enum freeze_wish) - 1));
+	accepts(with(.spin_us = LIMIT_SPIN_US));
+	refuses(with(.spin_us = LIMIT_SPIN_US + 1));
+	refuses(with(.spin_us = UINT32_MAX));
 #undef with
 }
 END_TEST
@@ -474,6 +601,13 @@ START_TEST(test_limits_of_spawn) {
 	refuses(with(2));
 	workers[1].slot = 0;
 	workers[1].cell = LIMIT_WORKERS;
+	refuses(with(2));
+	workers[1].cell = 0;
+	workers[1].cpu = LIMIT_CPUS;
+	accepts(with(2));
+	workers[1].cpu = LIMIT_CPUS + 1;
+	refuses(with(2));
+	workers[1].cpu = UINT32_MAX;
 	refuses(with(2));
 #undef with
 }
@@ -515,6 +649,8 @@ START_TEST(test_limits_of_image_ready) {
 	refuses(with(.functions = functions, .n_functions = 2));
 	accepts(with(.findings = many, .n_findings = LIMIT_FINDINGS));
 	refuses(with(.findings = many, .n_findings = LIMIT_FINDINGS + 1));
+	accepts(with(.freeze_note = text_of(LIMIT_TEXT - 1)));
+	refuses(with(.freeze_note = text_of(LIMIT_TEXT)));
 #undef with
 }
 END_TEST
@@ -960,6 +1096,9 @@ int main(void) {
 	tcase_add_test(test_case, test_submessages_have_all_their_fields);
 	tcase_add_test(test_case, test_fields_land_in_their_places);
 	tcase_add_test(test_case, test_statuses_land_in_their_places);
+	tcase_add_test(test_case, test_facts_of_the_freeze_land_in_their_places);
+	tcase_add_test(test_case, test_wishes_land_in_their_places);
+	tcase_add_test(test_case, test_what_is_frozen_is_told_now_and_then);
 	tcase_add_test(test_case, test_null_strings_are_packed_as_empty);
 	tcase_add_test(test_case, test_an_absent_context_is_null);
 	tcase_add_test(test_case, test_inline_size_is_the_payloads_own);

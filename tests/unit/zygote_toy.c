@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <warmfork/task.h>
@@ -171,12 +172,14 @@ static int do_sleep(struct wf_call *call) {
 
 /* A process that has left every group and session, and whose parent is gone. Returns its pid. */
 static int do_daemon(struct wf_call *call) {
+	pid_t pid, parent;
+	siginfo_t info;
 	int ends[2];
-	pid_t pid;
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return 1;
-	if (fork() == 0) {
+	parent = fork();
+	if (parent == 0) {
 		(void)setsid();
 		if (fork() == 0) {
 			(void)setsid();
@@ -188,7 +191,8 @@ static int do_daemon(struct wf_call *call) {
 		}
 		_exit(0);
 	}
-	if (read(ends[0], &pid, sizeof pid) != sizeof pid)
+	if (read(ends[0], &pid, sizeof pid) != sizeof pid ||
+	    waitid(P_PID, (id_t)parent, &info, WEXITED | WNOWAIT) < 0)
 		return 1;
 	(void)close(ends[0]);
 	(void)close(ends[1]);
