@@ -12,8 +12,8 @@ enum feature {
 	FEATURE_PAGEMAP_SCAN, /* 6.7: which pages are private, without reading of each */
 	FEATURE_DUPFD_QUERY,  /* 6.10: fcntl(F_DUPFD_QUERY), are two descriptors one description? */
 	FEATURE_PIDFD_INFO,   /* 6.15: PIDFD_GET_INFO with PIDFD_INFO_EXIT */
-	FEATURE_PROC_CHILDREN, /* CONFIG_PROC_CHILDREN: /proc/PID/task/TID/children */
-	FEATURE_COLLAPSE,      /* 6.1, unless /sys/kernel/mm/transparent_hugepage denies it */
+	FEATURE_PROC_CHILDREN,    /* CONFIG_PROC_CHILDREN: /proc/PID/task/TID/children */
+	FEATURE_COLLAPSE,         /* 6.1, unless /sys/kernel/mm/transparent_hugepage denies it */
 	FEATURE_SYSCALL_DISPATCH, /* 5.11; hidden for tracers, which stop at each */
 	FEATURE_COUNT,
 };

@@ -314,7 +314,7 @@ static void title_set(const char *text) {
 }
 
 void process_title(const char *format, ...) {
-	char text[TITLE_TEXT] uninitialized;
+	char text[TITLE_TEXT];
 	va_list arguments;
 
 	va_start(arguments, format);
@@ -332,7 +332,7 @@ static char *text_append(char *at, const char *end, const char *text) {
 }
 
 void process_title_numbered(const char *before, unsigned number, const char *after) {
-	char text[TITLE_TEXT] uninitialized, digits[16], *at, *digit = digits + sizeof digits;
+	char text[TITLE_TEXT] = "", digits[16], *at, *digit = digits + sizeof digits;
 	const char *end = text + sizeof text - 1;
 
 	*--digit = '\0';

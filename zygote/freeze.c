@@ -22,7 +22,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -88,15 +87,9 @@ extern void __asan_init(void) __attribute__((weak));
 extern void __tsan_init(void) __attribute__((weak));
 extern void __msan_init(void) __attribute__((weak));
 
-__attribute__((format(printf, 3, 4))) static int refuse(struct freeze *freeze, int r,
-							const char *format, ...) {
-	va_list arguments;
-
-	va_start(arguments, format);
-	(void)vsnprintf(freeze->text, sizeof freeze->text, format, arguments);
-	va_end(arguments);
-	return error_origin(r);
-}
+/* Says why in the text, and is `r`. */
+#define refuse(freeze, r, ...)                                                                     \
+	((void)snprintf((freeze)->text, sizeof(freeze)->text, __VA_ARGS__), error_origin(r))
 
 struct freeze *freeze_new(void) {
 	struct freeze *freeze = mmap(NULL, sizeof *freeze, PROT_READ | PROT_WRITE,

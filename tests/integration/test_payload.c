@@ -201,7 +201,6 @@ START_TEST(test_huge_argument_in_a_buffer) {
 	}
 	free(data);
 	pool_close(executor);
-
 }
 END_TEST
 
