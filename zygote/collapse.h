@@ -10,5 +10,5 @@
  * offset = address. Takes seconds for each GiB. Returns how many huge pages there are then. */
 size_t collapse_file(int memfd);
 
-/* A child that does this and leaves; `*memfd` is borrowed. It goes with its parent. -errno. */
+/* A child that does this and leaves; `memfd` is borrowed. It goes with its parent. -errno. */
 pid_t collapse_start(int memfd);

@@ -5,7 +5,7 @@
  *     frozen    private memory with at least FREEZE_MIN_BYTES pages of its own: heaps, maps, the data
  *               of programs and libraries, read-only or not
  *     not       stacks, what is shared, executable or unreadable, what the kernel or madvise(2) gave a
- *               meaning of its own (MAPPING_ODD), the page of the thread control block (the kernel
+ *               meaning of its own (MAPPING_ODD), the pages of the thread control block (the kernel
  *               writes to its rseq area at each preemption, and errno lies there), our own data and
  *               the zygote's tables, little ones: a mapping that is copied at a fork is cheaper than
  *               the faults of a frozen one
@@ -448,8 +448,10 @@ static int seal(struct freeze *freeze) {
 	if (fcntl(freeze->memfd, F_ADD_SEALS,
 		  F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) == 0)
 		return 0;
-	return refuse(freeze, -errno, "the file of the image cannot be sealed: %s",
-		      strerrordesc_np(errno));
+	return freeze->text[0]
+		   ? error_origin(-errno)
+		   : refuse(freeze, -errno, "the file of the image cannot be sealed: %s",
+			    strerrordesc_np(errno));
 }
 
 static int run(struct freeze *freeze) {
@@ -458,6 +460,7 @@ static int run(struct freeze *freeze) {
 		.copier = { .pages = &freeze->pages, .previous = freeze->memfd },
 	};
 	unsigned freezes = freeze->facts.freezes;
+	int sealed;
 	struct stat status;
 	int r = collect(freeze);
 
@@ -473,7 +476,8 @@ static int run(struct freeze *freeze) {
 	if (fstat(freeze->memfd, &status) == 0)
 		freeze->inode = status.st_ino;
 	freeze->facts.bytes = move.copier.copied;
-	return r < 0 ? r : seal(freeze);
+	sealed = seal(freeze); /* a part of it too: what is mapped from the file must not change */
+	return r < 0 ? r : sealed;
 }
 
 int freeze_run(struct freeze *freeze) {

@@ -3,7 +3,7 @@
  * Freezing: what the preload built moves into a sealed file that is mapped back over itself.
  *
  * fork(2) has to copy the page tables of a mapping only if it has an anon_vma, that is, if this process has
- * ever written to it (vma_needs_copy() in the kernel's mm/memory.c; since 2.6.14). A private mapping
+ * ever written to it (a rule of 2.6.14; vma_needs_copy() in the kernel's mm/memory.c). A private mapping
  * of a file that nobody has written to has none: its pages are found again in the file when a child
  * touches them. So the time of a fork no longer depends on how much was loaded.
  */

@@ -116,16 +116,17 @@ static void freeze_again(struct zygote *zygote, uint64_t n) {
 
 	if (zygote->n_freezes_spare == 0)
 		return;
-	zygote->n_freezes_spare--;
-	log_write(&zygote->log, LOG_WARNING,
-		  "zygote of %s: it has written to %llu pages of its frozen image, which is frozen "
-		  "again: a pthread_atfork() handler of the image does that",
-		  zygote->image.name, (unsigned long long)n);
 	r = freeze_run(zygote->freeze);
 	if (r == -ENOTRECOVERABLE)
 		zygote_end(zygote, LOG_ERROR, "memory of the image was lost");
 	else if (r == 0)
 		zygote->n_left_out = 0;
+	log_write(&zygote->log, LOG_WARNING,
+		  "zygote of %s: it has written to %llu pages of its frozen image, as a "
+		  "pthread_atfork() handler does; the image is frozen again%s%s%s",
+		  zygote->image.name, (unsigned long long)n, r < 0 ? ", which failed: " : "",
+		  r < 0 ? freeze_text(zygote->freeze) : "",
+		  --zygote->n_freezes_spare == 0 ? "; this was the last time" : "");
 }
 
 void frozen_look(struct zygote *zygote, struct message_frozen *ret) {

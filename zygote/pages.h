@@ -14,9 +14,8 @@ struct page_run {
 	uintptr_t start, end;
 };
 
-/* The first run of private pages in [from, end); false if there is none, or on an error, which *ret_error
- * tells (0 or -errno). Without malloc. Where the kernel has PAGEMAP_SCAN (6.7) it costs what is
- * there; before that eight bytes are read for each page of the range. */
+/* Where the kernel has PAGEMAP_SCAN (6.7) a question costs what is there; before that eight bytes are read for
+ * each page of a range. */
 struct pages {
 	int pagemap; /* /proc/self/pagemap */
 	bool scan;   /* the kernel has PAGEMAP_SCAN */

@@ -3,7 +3,7 @@
  * The zygote: single-threaded for ever.
  *
  *                   Hello            Load                            Drain
- *     EXPECTS_HELLO -----> EXPECTS_LOAD -----> (preload, audit) -----> SERVING -----> DRAINING
+ *     EXPECTS_HELLO -----> EXPECTS_LOAD -----> (preload, audit, freeze) -----> SERVING -----> DRAINING
  *          |  Welcome           |                  |  ImageReady                         |
  *          v Refused, exit      v                  v ImageFailed, exit                   v
  *                                                                    last worker gone: exit

@@ -257,8 +257,8 @@ struct wf_executor_options {
 
 /* --- executor ------------------------------------------------------------------------------ */
 
-/* Opens an executor: starts the keeper and the zygote, and waits until the image is preloaded and
- * audited. `options` is borrowed during the call. On success `*ret` is owned by the caller and
+/* Opens an executor: starts the keeper and the zygote, and waits until the image is preloaded,
+ * audited and frozen. `options` is borrowed during the call. On success `*ret` is owned by the caller and
  * given back with wf_executor_free(). Blocks until the image is ready or refused
  * (preload_timeout_ms). Workers are not waited for: an initializer that fails shows in outcomes.
  * Errors: -EINVAL, -ENOEXEC, -ENOMEM, -EMFILE, -ELOOP, -EPERM, -EIO. Since 0.1. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The rows, each in the file that measures it. What they have to reach is in bench.py.
+ * The rows, each in the file that measures it. What they have to reach is in rows.py.
  */
 #pragma once
 

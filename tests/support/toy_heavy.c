@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <warmfork/task.h>
 
@@ -442,6 +443,19 @@ static int give_back(struct wf_call *call) {
 	return answer_now(call);
 }
 
+/* Far from each other, so that no fault serves two of them. */
+static int write_pages(struct wf_call *call) {
+	struct rusage before, after;
+	uint64_t faults;
+
+	getrusage(RUSAGE_SELF, &before);
+	for (size_t i = 0; i < HEAVY_WRITTEN; i++)
+		mapped[i * (MAPPED_BYTES / HEAVY_WRITTEN)]++;
+	getrusage(RUSAGE_SELF, &after);
+	faults = (uint64_t)(after.ru_minflt - before.ru_minflt);
+	return wf_return(call, &faults, sizeof faults);
+}
+
 static int nothing(struct wf_call *call) {
 	(void)call;
 	return 0;
@@ -457,4 +471,5 @@ WF_MODULE(.preload = preload,
 				    { "grow", grow }, { "grow_mapping", grow_mapping },
 				    { "grow_blocks", grow_blocks }, { "churn", churn },
 				    { "zeroes", zeroes }, { "give_back", give_back },
-				    { "abort", dump }, { "nothing", nothing }));
+				    { "abort", dump }, { "nothing", nothing },
+				    { "write_pages", write_pages }));

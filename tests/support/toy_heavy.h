@@ -13,14 +13,16 @@
  *     flooding    ... and here to a hundred pages at each fork
  *
  * Tasks, beside those of `struct heavy_answer`: "hold" reports "held" on descriptor 0, waits for a
- * byte on descriptor 1 and answers as "hash"; "abort" dumps core; "scribble" writes to all of it.
+ * byte on descriptor 1 and answers as "hash"; "abort" dumps core; "scribble" writes to all of it;
+ * "write_pages" writes to HEAVY_WRITTEN pages and answers how many faults that took.
  */
 #pragma once
 
 #include <stdint.h>
 
-#define HEAVY_MARKER "warmfork: this text lies in the heap of the image"
-#define HEAVY_BYTES  ((uint64_t)32 << 20) /* at least so much is built */
+#define HEAVY_MARKER  "warmfork: this text lies in the heap of the image"
+#define HEAVY_WRITTEN 32
+#define HEAVY_BYTES   ((uint64_t)32 << 20) /* at least so much is built */
 
 /* What most tasks answer. */
 struct heavy_answer {
