@@ -74,7 +74,7 @@ static void tell_image(struct report *report, const struct image_options *option
 	report_section(report, "image");
 	report_text(report, REPORT_TEXT, "module", "module", options->module);
 	report_text(report, REPORT_TEXT, "warmfork", "loaded by warmfork", wf_version());
-	report_number(report, REPORT_COUNT, "functions", "functions", facts->n_functions);
+	report_text(report, REPORT_LINES, "functions", "functions", facts->functions);
 	report_number(report, REPORT_FLAG, "initializer", "initializer", facts->has_initializer);
 	report_number(report, REPORT_TIME, "preload", "preload took", facts->preload_ns);
 	report_text(report, REPORT_LINES, "output", "preload wrote", facts->preload_output);

@@ -406,6 +406,25 @@ static void copy_freeze_facts(const struct zygote_freeze *freeze, struct wf_imag
 	facts->page_table_bytes = freeze->page_table_bytes;
 }
 
+/* A line each; NULL without memory. */
+static char *join_functions(const struct zygote *zygote) {
+	size_t size = 1, used = 0;
+	char *names;
+
+	for (size_t i = 0; i < zygote->n_functions; i++)
+		size += strlen(zygote->functions[i]) + 1;
+	names = calloc(1, size);
+	for (size_t i = 0; names && i < zygote->n_functions; i++) {
+		size_t length = strlen(zygote->functions[i]);
+
+		memcpy(names + used, zygote->functions[i], length);
+		used += length;
+		if (i + 1 < zygote->n_functions)
+			names[used++] = '\n';
+	}
+	return names;
+}
+
 static int copy_facts(const struct zygote *zygote, struct wf_image_facts *facts) {
 	const struct capture *output = &zygote->output;
 
@@ -420,8 +439,11 @@ static int copy_facts(const struct zygote *zygote, struct wf_image_facts *facts)
 	facts->has_initializer = zygote->has_initializer;
 	facts->preload_output = strndup(output->data ? output->data : "", output->size);
 	facts->audit = strdup(zygote->audit ? zygote->audit : "");
+	facts->functions = join_functions(zygote);
 	copy_freeze_facts(&zygote->freeze, facts);
-	return facts->preload_output && facts->audit && facts->freeze_note ? 0 : -ENOMEM;
+	return facts->functions && facts->preload_output && facts->audit && facts->freeze_note
+		   ? 0
+		   : -ENOMEM;
 }
 
 int wf_executor_image(struct wf_executor *executor, struct wf_image_facts *facts) {
@@ -461,5 +483,6 @@ void wf_image_facts_clear(struct wf_image_facts *facts) {
 	free(facts->preload_output);
 	free(facts->audit);
 	free(facts->freeze_note);
-	facts->preload_output = facts->audit = facts->freeze_note = NULL;
+	free(facts->functions);
+	facts->preload_output = facts->audit = facts->freeze_note = facts->functions = NULL;
 }

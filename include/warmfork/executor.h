@@ -639,6 +639,7 @@ struct wf_image_facts {
 	unsigned frozen_holes;              /* pages inside of them that fork(2) itself writes to */
 	uint64_t fork_unfrozen_ns, fork_ns; /* fork, exit and wait: before the freeze (or without),
 					     * and now; the fastest of a few */
+	char *functions;                    /* their names, a line each; never NULL */
 	uint64_t heap_bytes, stack_bytes, page_table_bytes; /* resident; of the tables: before */
 };
 int wf_executor_image(struct wf_executor *executor, struct wf_image_facts *facts);
