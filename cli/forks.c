@@ -104,5 +104,10 @@ unsigned forks_make(struct wf_executor *executor, unsigned n, struct wf_statisti
 	settled = settle(executor, FORKS_TOGETHER, ret);
 	while (settled && ret->forks < n)
 		settled = renew(executor, ret);
-	return settled ? 0 : FORKS_TOGETHER - ret->idle;
+	if (!settled)
+		return FORKS_TOGETHER - ret->idle;
+	/* The zygote looks at its image after it has answered: when it tells of their ends, it has. */
+	if (wf_executor_resize(executor, 1) == 0)
+		(void)settle(executor, 1, ret);
+	return 0;
 }

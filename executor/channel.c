@@ -407,8 +407,9 @@ static void note_started(struct wf_future *future, nsec_t now) {
 
 	/* the worker wrote it: believe it only where it is possible */
 	if (!future->started)
-		future->started =
-		    started < future->handed || started > now ? future->handed : started;
+		future->started = started < future->handed ? future->handed
+				  : started > now          ? now
+							   : started;
 	future->ended = now;
 }
 

@@ -310,8 +310,14 @@ static int step(struct wf_executor *executor, int timeout_ms) {
 	if (r < 0)
 		return error_trace(r);
 	executor_lock(executor);
-	if (settle && batch.n == 0)
+	if (settle && batch.n == 0) {
 		settle_down(executor);
+		executor_unlock(executor);
+		r = loop_wait(executor->loop, timeout_ms, &batch);
+		if (r < 0)
+			return error_trace(r);
+		executor_lock(executor);
+	}
 	loop_dispatch(executor->loop, &batch);
 	executor_pump(executor);
 	executor_unlock(executor);

@@ -175,6 +175,7 @@ struct backoff {
 struct wf_executor {
 	_Atomic unsigned references; /* handles and futures */
 	unsigned handles;
+	uint64_t number; /* among those of this process, from 1 */
 	bool shared;
 	uint64_t process; /* see lifetime_same_process() */
 	struct link registry_link;

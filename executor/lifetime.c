@@ -148,6 +148,8 @@ static int make_scratch(struct wf_executor *executor) {
 		   : error_origin(-ENOMEM);
 }
 
+static _Atomic uint64_t n_executors; /* that this process has had */
+
 static int make(const struct wf_executor_options *options, struct wf_executor **ret) {
 	struct wf_executor *executor = calloc(1, sizeof(*executor));
 	int r;
@@ -155,6 +157,7 @@ static int make(const struct wf_executor_options *options, struct wf_executor **
 	if (!executor)
 		return report_internal(-ENOMEM, "opening an executor");
 	executor->references = executor->handles = 1;
+	executor->number = atomic_fetch_add(&n_executors, 1) + 1;
 	executor->process = registry.process;
 	executor->doorbell = executor->keeper.control = executor->keeper.pidfd = -1;
 	queue_init(&executor->queue);
@@ -169,6 +172,7 @@ static int make(const struct wf_executor_options *options, struct wf_executor **
 		return report_internal(r, "opening an executor");
 	}
 	*ret = executor;
+	payload_keep(true);
 	r = options_init(&executor->options, options);
 	if (r < 0)
 		return r;
@@ -465,7 +469,7 @@ void lifetime_release(struct wf_executor *executor) {
 }
 
 void lifetime_destroy(struct wf_executor *executor) {
-	payload_forget_buffers();
+	payload_keep(false);
 	while (!list_is_empty(&executor->zygotes))
 		link_free(container_of(executor->zygotes.next, struct zygote, link));
 	keeper_link_clear(executor);

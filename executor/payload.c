@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -28,10 +29,13 @@
 #define KEEP_SMALLEST ((size_t)65536)
 #define KEEP_BYTES    ((size_t)256 << 20)
 #define KEEP_BUFFERS  8
+/* Of a buffer, at its beginning: who asks for more may not mean to fill it. */
+#define HUGE_BYTES ((size_t)64 << 20)
 
 static struct {
 	pthread_mutex_t lock;
-	pid_t process; /* a child of a fork has the descriptors, but not the mappings */
+	pid_t process;            /* a child of a fork has the descriptors, but not the mappings */
+	_Atomic unsigned n_users; /* executors */
 	struct wf_buffer *buffers[KEEP_BUFFERS];
 	size_t n, bytes;
 } kept = { .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -62,7 +66,8 @@ static int buffer_map(struct wf_buffer *buffer) {
 
 /* As far as they can be had at once. */
 static void buffer_make_huge(const struct wf_buffer *buffer) {
-	for (size_t at = 0; at + MEMORY_HUGE <= buffer->capacity; at += MEMORY_HUGE)
+	for (size_t at = 0; at + MEMORY_HUGE <= buffer->capacity && at < HUGE_BYTES;
+	     at += MEMORY_HUGE)
 		if (memory_make_huge(buffer->memfd, (char *)buffer->data + at, (off_t)at) < 0)
 			return;
 }
@@ -118,6 +123,10 @@ static bool kept_lock(void) {
 	if (pthread_mutex_trylock(&kept.lock) != 0)
 		return false;
 	if (kept.process != getpid()) {
+		for (size_t i = 0; i < kept.n; i++) {
+			(void)fd_close(kept.buffers[i]->memfd);
+			free(kept.buffers[i]);
+		}
 		kept.process = getpid();
 		kept.n = kept.bytes = 0;
 	}
@@ -149,7 +158,8 @@ static bool kept_add(struct wf_buffer *buffer) {
 
 	if (buffer->capacity < KEEP_SMALLEST || !kept_lock())
 		return false;
-	room = kept.n < KEEP_BUFFERS && buffer->capacity <= KEEP_BYTES - kept.bytes;
+	room = kept.n_users > 0 && kept.n < KEEP_BUFFERS &&
+	       buffer->capacity <= KEEP_BYTES - kept.bytes;
 	if (room) {
 		kept.buffers[kept.n++] = buffer;
 		kept.bytes += buffer->capacity;
@@ -158,8 +168,12 @@ static bool kept_add(struct wf_buffer *buffer) {
 	return room;
 }
 
-void payload_forget_buffers(void) {
-	if (!kept_lock())
+void payload_keep(bool begin) {
+	if (begin)
+		atomic_fetch_add(&kept.n_users, 1);
+	else if (atomic_fetch_sub(&kept.n_users, 1) != 1 || !kept_lock())
+		return;
+	if (begin)
 		return;
 	while (kept.n > 0)
 		(void)buffer_destroy(kept.buffers[--kept.n]);
@@ -202,15 +216,27 @@ struct wf_buffer *wf_buffer_free(struct wf_buffer *buffer) {
 
 /* --- payloads ------------------------------------------------------------------------------ */
 
-static void payload_take(struct payload *payload, struct wf_buffer *buffer) {
+/* Behind what it holds there may be what the task before was given. */
+static void payload_take(struct payload *payload, struct wf_buffer *buffer, uint64_t owner) {
+	if (buffer->owner != 0 && buffer->size < buffer->capacity)
+		memset((char *)buffer->data + buffer->size, 0, buffer->capacity - buffer->size);
+	buffer->owner = owner;
 	payload->buffer = buffer;
 	payload->memfd = buffer->memfd;
 	payload->size = buffer->size;
 }
 
-static int copy_large(struct payload *payload, const void *data, size_t size) {
+/* A worker of the executor that had the buffer before may have kept its mapping of it. */
+static bool is_anothers(const struct wf_buffer *buffer, uint64_t owner) {
+	return buffer->owner != 0 && buffer->owner != owner;
+}
+
+static int copy_large(struct payload *payload, const void *data, size_t size, uint64_t owner) {
 	struct wf_buffer *buffer = kept_find(size);
 	int r = 0;
+
+	if (buffer && is_anothers(buffer, owner))
+		buffer = buffer_destroy(buffer);
 
 	if (buffer)
 		memcpy(buffer->data, data, size);
@@ -218,7 +244,7 @@ static int copy_large(struct payload *payload, const void *data, size_t size) {
 		r = buffer_make(data, size, &buffer);
 	if (r < 0)
 		return report_internal(r, "copying an input");
-	payload_take(payload, buffer);
+	payload_take(payload, buffer, owner);
 	return 0;
 }
 
@@ -233,21 +259,35 @@ static int copy_small(struct payload *payload, const void *data, size_t size) {
 	return 0;
 }
 
+static int take_buffer(struct payload *payload, struct wf_buffer *buffer, uint64_t owner) {
+	struct wf_buffer *copy;
+	int r;
+
+	if (!is_anothers(buffer, owner)) {
+		payload_take(payload, buffer, owner);
+		return 0;
+	}
+	r = buffer_make(buffer->data, buffer->size, &copy);
+	if (r < 0)
+		return report_internal(r, "copying a buffer");
+	(void)wf_buffer_free(buffer);
+	payload_take(payload, copy, owner);
+	return 0;
+}
+
 int payload_init(struct payload *payload, const void *data, size_t size, size_t inline_limit,
-		 struct wf_buffer *buffer) {
+		 struct wf_buffer *buffer, uint64_t owner) {
 	*payload = (struct payload){ .memfd = -1 };
 	if (buffer && (data || size))
 		return report_error(-EINVAL, "the task has both an input and a buffer");
-	if (buffer) {
-		payload_take(payload, buffer);
-		return 0;
-	}
+	if (buffer)
+		return take_buffer(payload, buffer, owner);
 	if (size > WF_MAX_PAYLOAD)
 		return report_error(-E2BIG, "an input of %zu bytes; at most %zu", size,
 				    WF_MAX_PAYLOAD);
 	if (size && !data)
 		return report_error(-EINVAL, "task.input is NULL, but its size is %zu", size);
-	return size > inline_limit ? copy_large(payload, data, size)
+	return size > inline_limit ? copy_large(payload, data, size, owner)
 				   : copy_small(payload, data, size);
 }
 

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <warmfork/executor.h>
 
@@ -16,6 +17,7 @@ struct wf_buffer {
 	void *data; /* NULL: size 0 */
 	size_t size;
 	size_t capacity; /* of the memfd and the mapping */
+	uint64_t owner;  /* the executor that it was last given to; 0: none */
 };
 
 struct payload {
@@ -26,10 +28,11 @@ struct payload {
 };
 
 /* Copies (inline, if it has at most `inline_limit` bytes, or into a memfd), or takes the buffer on success. 0
- * or a public error, reported. */
+ * or a public error, reported. `owner` is the executor's number: another one's workers never see what is given
+ * to this. */
 int payload_init(struct payload *payload, const void *data, size_t size, size_t inline_limit,
-		 struct wf_buffer *buffer);
+		 struct wf_buffer *buffer, uint64_t owner);
 /* `read_out`: its reader has had it and needs it no more, so its memory may be used again. */
 void payload_deinit(struct payload *payload, bool read_out);
-/* Gives back what is kept for later buffers. */
-void payload_forget_buffers(void);
+/* An executor begins or ends: buffers are kept for later ones as long as there is one. */
+void payload_keep(bool begin);

@@ -514,6 +514,8 @@ static unsigned count_ahead(const struct wf_executor *executor) {
 struct census {
 	unsigned current; /* slots that have a worker */
 	unsigned parked;  /* workers that wait for a task, or will */
+	unsigned behind;  /* of them: behind a busy one, whose slot they need */
+	unsigned empty;   /* slots that have none */
 };
 
 static bool is_parked(const struct worker *worker) {
@@ -524,12 +526,14 @@ static bool is_parked(const struct worker *worker) {
 }
 
 static struct census count_workers(const struct wf_executor *executor) {
-	struct census census = { 0, 0 };
+	struct census census = { 0 };
 
 	for (unsigned i = 0; i < executor->n_workers; i++) {
 		const struct slot *slot = &executor->slots[i];
 
 		census.current += slot->current != NULL;
+		census.empty += slot->current == NULL;
+		census.behind += is_parked(slot->next);
 		census.parked +=
 		    (unsigned)is_parked(slot->current) + (unsigned)is_parked(slot->next);
 	}
@@ -553,6 +557,15 @@ static bool defer_refill(struct wf_executor *executor, const struct census *cens
 	return true;
 }
 
+/* Tasks that wait for a worker although there are empty slots: who is parked behind a busy worker is of no use
+ * to them before that has ended. */
+static unsigned count_stranded(const struct census *census, unsigned demand) {
+	unsigned now = census->parked - census->behind;
+	unsigned stranded = demand > now ? demand - now : 0;
+
+	return stranded < census->empty ? stranded : census->empty;
+}
+
 /* How many more workers are wanted. */
 static unsigned count_wanted(struct wf_executor *executor) {
 	const struct wf_executor_options *options = &executor->options.public;
@@ -567,12 +580,14 @@ static unsigned count_wanted(struct wf_executor *executor) {
 			minimum = 0;
 		else if (executor->parking && (unsigned)options->spares > minimum)
 			minimum = (unsigned)options->spares;
-		wanted = demand + minimum;
-		if (wanted <= census.parked) {
+		unsigned stranded = count_stranded(&census, demand);
+
+		wanted = demand + minimum > census.parked ? demand + minimum - census.parked : 0;
+		if (wanted == 0)
 			executor->refill_due = false;
-			return 0;
-		}
-		return defer_refill(executor, &census, demand) ? 0 : wanted - census.parked;
+		else if (defer_refill(executor, &census, demand))
+			wanted = 0;
+		return wanted > stranded ? wanted : stranded;
 	}
 	wanted = demand > census.parked ? demand - census.parked : 0;
 	if (executor->state == EXECUTOR_OPEN && census.current < minimum &&

@@ -89,7 +89,7 @@ static int prepare(struct wf_executor *executor, const struct wf_task *task,
 		r = payload_init(&future->payload, task->input, task->input_size,
 				 in_force && !in_force->plain ? LIMIT_INLINE_BESIDE_CONTEXT
 							      : LIMIT_INLINE_PAYLOAD,
-				 task->buffer);
+				 task->buffer, executor->number);
 	if (r < 0) {
 		(void)future_unref(future);
 		(void)future_unref(future);

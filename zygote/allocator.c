@@ -8,7 +8,12 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <link.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "base/error.h"
 
@@ -23,16 +28,42 @@ static const struct {
 	{ "je_scudo_malloc", "scudo" },
 };
 
+/* Not only what everybody sees: a module's own libraries are theirs alone (RTLD_LOCAL). */
+struct search {
+	const char *found;
+};
+
+static int search_object(struct dl_phdr_info *info, size_t size, void *context) {
+	struct search *search = context;
+	void *object = dlopen(info->dlpi_name, RTLD_LAZY | RTLD_NOLOAD);
+
+	(void)size;
+	for (size_t i = 0; object && i < sizeof allocators / sizeof allocators[0]; i++)
+		if (dlsym(object, allocators[i].symbol))
+			search->found = allocators[i].name;
+	if (object)
+		(void)dlclose(object);
+	return search->found != NULL;
+}
+
+/* A program that has an allocator linked into it exports malloc(), for its libraries ask for that. */
+static bool malloc_is_the_library_s(void) {
+	Dl_info malloc_info, library_info;
+
+	return dladdr((void *)(uintptr_t)malloc, &malloc_info) == 0 ||
+	       dladdr((void *)(uintptr_t)getpid, &library_info) == 0 ||
+	       malloc_info.dli_fbase == library_info.dli_fbase;
+}
+
 int allocator_check(char *text, size_t size) {
-	for (size_t i = 0; i < sizeof allocators / sizeof allocators[0]; i++) {
-		if (!dlsym(RTLD_DEFAULT, allocators[i].symbol))
-			continue;
-		(void)snprintf(text, size,
-			       "the image uses %s, which gives pages back and takes them for "
-			       "zeroes: in frozen memory it would find the image; use the C "
-			       "library's allocator",
-			       allocators[i].name);
-		return error_origin(-EBUSY);
-	}
-	return 0;
+	struct search search = { .found = NULL };
+
+	(void)dl_iterate_phdr(search_object, &search);
+	if (!search.found && malloc_is_the_library_s())
+		return 0;
+	(void)snprintf(text, size,
+		       "the image uses %s, which may give pages back and take them for zeroes: in "
+		       "frozen memory it would find the image; use the C library's allocator",
+		       search.found ? search.found : "an allocator of its own");
+	return error_origin(-EBUSY);
 }

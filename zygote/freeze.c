@@ -532,15 +532,62 @@ static bool hole_take(struct freeze *freeze, uintptr_t page) {
 	return true;
 }
 
+static struct range range_of(const struct freeze *freeze, uintptr_t page) {
+	for (size_t i = 0; i < freeze->n_ranges; i++)
+		if (page >= freeze->ranges[i].start && page < freeze->ranges[i].end)
+			return freeze->ranges[i];
+	return (struct range){ .protection = PROT_READ | PROT_WRITE };
+}
+
 static int hole_make(struct freeze *freeze, size_t index) {
 	uintptr_t page = freeze->holes[index];
+	const struct range range = range_of(freeze, page);
 	void *map = mmap((void *)page, PAGE_BYTES, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 
 	if (map == MAP_FAILED)
 		return error_origin(-ENOTRECOVERABLE);
 	memcpy(map, freeze->contents[index], PAGE_BYTES);
+	if (!(range.protection & PROT_WRITE))
+		(void)mprotect(map, PAGE_BYTES, range.protection);
+	if (range.flags & MAPPING_NO_DUMP)
+		(void)madvise(map, PAGE_BYTES, MADV_DONTDUMP);
 	range_remove_page(freeze, page);
+	return 0;
+}
+
+/* What is still there of a range, as it is now: an atfork handler may have unmapped part of it, given it another
+ * protection, or put something else in its place. */
+static bool range_intersect(struct freeze *freeze, const struct range *range) {
+	for (size_t i = 0; i < freeze->n_mappings; i++) {
+		const struct mapping *mapping = &freeze->mappings[i];
+		uintptr_t start = mapping->start > range->start ? mapping->start : range->start;
+		uintptr_t end = mapping->end < range->end ? mapping->end : range->end;
+
+		if (mapping->kind == MAPPING_FROZEN && start < end &&
+		    !range_add(freeze, mapping, start, end))
+			return false;
+	}
+	return true;
+}
+
+static int ranges_refresh(struct freeze *freeze) {
+	size_t n = freeze->n_ranges;
+	int r = collect(freeze);
+
+	if (r < 0)
+		return error_trace(r);
+	/* behind the old ones, then over them */
+	for (size_t i = 0; i < n; i++) {
+		const struct range range = freeze->ranges[i];
+
+		if (!range_intersect(freeze, &range)) {
+			freeze->n_ranges = n;
+			return error_origin(-ENOSPC);
+		}
+	}
+	freeze->n_ranges -= n;
+	memmove(freeze->ranges, freeze->ranges + n, freeze->n_ranges * sizeof freeze->ranges[0]);
 	return 0;
 }
 
@@ -548,8 +595,12 @@ static int hole_make(struct freeze *freeze, size_t index) {
  * all ranges are mapped again, and the pages that were written to come back as holes. */
 static int leave_out(struct freeze *freeze, uint64_t *ret_n) {
 	size_t n_before = freeze->n_holes;
-	int r = each_dirty(freeze, hole_take, ret_n);
+	int r = ranges_refresh(freeze);
 
+	if (r == 0)
+		r = each_dirty(freeze, hole_take, ret_n);
+	if (r == 0 && freeze->n_ranges + *ret_n > FREEZE_RANGES)
+		r = error_origin(-ENOSPC);
 	if (r < 0) {
 		freeze->n_holes = n_before;
 		return r;

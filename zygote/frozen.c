@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "zygote/allocator.h"
 #include "zygote/collapse.h"
+#include "zygote/facts.h"
 #include "zygote/freeze.h"
 #include "zygote/trial.h"
 
@@ -64,6 +65,7 @@ static int freeze_and_settle(struct zygote *zygote, struct message_image_ready *
 	facts = freeze_facts(zygote->freeze);
 	/* When fork writes to too many of its pages, the rest is frozen all the same. */
 	ret->frozen = r == 0 || r == -ENOSPC;
+	zygote->freeze_in_vain = r == -ENOSPC;
 	ret->freeze_note = freeze_text(zygote->freeze);
 	ret->frozen_bytes = facts.bytes;
 	ret->freeze_ns = facts.took_ns;
@@ -114,8 +116,10 @@ void frozen_serve(struct zygote *zygote) {
 static void freeze_again(struct zygote *zygote, uint64_t n) {
 	int r;
 
-	if (zygote->n_freezes_spare == 0)
+	/* What the last time did not help will not help now. A thread could write while memory moves. */
+	if (zygote->n_freezes_spare == 0 || zygote->freeze_in_vain || facts_threads_run())
 		return;
+	zygote->freeze_in_vain = true; /* until a look has found little */
 	r = freeze_run(zygote->freeze);
 	if (r == -ENOTRECOVERABLE)
 		zygote_end(zygote, LOG_ERROR, "memory of the image was lost");
@@ -150,11 +154,20 @@ void frozen_look(struct zygote *zygote, struct message_frozen *ret) {
 		else
 			zygote->n_left_out += n;
 	}
+	if (n == 0)
+		zygote->freeze_in_vain = false;
 	ret->freezes = freeze_facts(freeze).freezes;
 }
 
-void frozen_forked(struct zygote *zygote, unsigned n, struct message_frozen *ret) {
+void frozen_forked(struct zygote *zygote, unsigned n) {
 	zygote->n_forks += n;
-	if (zygote->n_forks >= FROZEN_LOOK_FORKS)
-		frozen_look(zygote, ret);
+	if (zygote->n_forks < FROZEN_LOOK_FORKS)
+		return;
+	frozen_look(zygote, &zygote->frozen);
+	/* a Pong that nobody asked for; if the answer still waits for room, the next one tells it */
+	if (zygote->answering || !zygote->frozen.known)
+		return;
+	zygote->answer = (struct message){ .type = MESSAGE_PONG, .pong.frozen = zygote->frozen };
+	zygote->frozen.known = false;
+	zygote_answer(zygote);
 }

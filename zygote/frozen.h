@@ -14,7 +14,7 @@ int frozen_begin(struct zygote *zygote, enum freeze_wish wish, struct message_im
 /* The executor knows that the image is ready: what can be done later is begun. */
 void frozen_serve(struct zygote *zygote);
 
-/* After `n` forks: now and then, looks whether the zygote has written to the image, mends it, and fills
- * *ret. */
-void frozen_forked(struct zygote *zygote, unsigned n, struct message_frozen *ret);
+/* After `n` forks, and their answer: now and then, looks whether the zygote has written to the image, mends it, and
+ * keeps what is to be told in zygote->frozen. */
+void frozen_forked(struct zygote *zygote, unsigned n);
 void frozen_look(struct zygote *zygote, struct message_frozen *ret);

@@ -24,6 +24,8 @@
 
 /* With so many children a look is cheap. */
 #define SWEEP_FEW 128
+/* While something that was killed has not ended. */
+#define SWEEP_AGAIN_NS ((nsec_t)5 * NSEC_PER_MSEC)
 /* Of the time that it takes, until the next. */
 #define SWEEP_SHARE 8
 /* Swept in pieces that fit a frame. */
@@ -124,6 +126,8 @@ static size_t sweep_strangers(struct zygote *zygote) {
 	} while (zygote->suspicious);
 	after = clock_now();
 	zygote->next_sweep = after + SWEEP_SHARE * (after - before);
+	if (n_alive > 0 && zygote->next_sweep < after + SWEEP_AGAIN_NS)
+		zygote->next_sweep = after + SWEEP_AGAIN_NS; /* SIGCHLD tells of most */
 	return n_alive;
 }
 

@@ -198,10 +198,13 @@ static const char *streams_restore(const int *streams) {
 }
 
 static void stdio_restore(void) {
-	__fpurge(stdin);
-	clearerr(stdin);
-	clearerr(stdout);
-	clearerr(stderr);
+	FILE *const streams[] = { stdin, stdout, stderr };
+
+	if (stdin)
+		__fpurge(stdin);
+	for (size_t i = 0; i < sizeof streams / sizeof streams[0]; i++)
+		if (streams[i])
+			clearerr(streams[i]);
 }
 
 /* --- signals and timers -------------------------------------------------------------------- */
@@ -527,9 +530,12 @@ static const char *restore_while_masked(struct restore *restore) {
 
 /* What a task can change without the kernel. */
 const char *restore_memory(struct restore *restore) {
-	stdio_restore();
+	const char *reason = library_check(&restore->library);
+
 	environment_restore(&restore->environment);
-	return library_check(&restore->library);
+	if (!reason)
+		stdio_restore();
+	return reason;
 }
 
 const char *restore_apply(struct restore *restore) {

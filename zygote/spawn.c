@@ -92,8 +92,10 @@ static void spawned_answer(struct zygote *zygote, const struct message_spawn *re
 		.type = MESSAGE_SPAWNED,
 		.spawned = { request->request, zygote->memory->spawned, request->n_workers },
 	};
-	frozen_forked(zygote, (unsigned)request->n_workers, &zygote->answer.spawned.frozen);
+	zygote->answer.spawned.frozen = zygote->frozen;
+	zygote->frozen.known = false;
 	zygote_answer(zygote);
+	frozen_forked(zygote, (unsigned)request->n_workers);
 }
 
 void spawn_workers(struct zygote *zygote, const struct message_spawn *request,

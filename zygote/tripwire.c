@@ -61,12 +61,16 @@ static bool dispatch(int mode) {
 		     mode == PR_SYS_DISPATCH_ON ? &wire.selector : NULL) == 0;
 }
 
-/* A SIGSYS that is not ours kills, as it would without us. */
-static void die_of_it(void) {
+/* A SIGSYS that is not ours kills, as it would without us. One of a seccomp filter comes again when its call is
+ * made again, so that status and core tell of the real one. */
+static void die_of_it(const siginfo_t *info, ucontext_t *user) {
 	const struct sigaction action = { .sa_handler = SIG_DFL };
 
 	(void)sigaction(SIGSYS, &action, NULL);
-	(void)syscall(SYS_tgkill, getpid(), gettid(), SIGSYS);
+	if (info->si_code > 0)
+		user->uc_mcontext.gregs[REG_RIP] -= CALL_BYTES;
+	else
+		(void)syscall(SYS_tgkill, getpid(), gettid(), SIGSYS);
 }
 
 static void handle(int signal, siginfo_t *info, void *context) {
@@ -76,7 +80,7 @@ static void handle(int signal, siginfo_t *info, void *context) {
 	(void)signal;
 	wire.selector = DISPATCH_ALLOW;
 	if (info->si_code != SYS_USER_DISPATCH) {
-		die_of_it();
+		die_of_it(info, user);
 		return;
 	}
 	(void)dispatch(PR_SYS_DISPATCH_OFF);
@@ -89,6 +93,18 @@ static void handle(int signal, siginfo_t *info, void *context) {
 	user->uc_mcontext.gregs[REG_RIP] -= CALL_BYTES;
 }
 
+/* A call in a handler that blocks SIGSYS, be it the return from it, would kill. Handlers that a task installs
+ * come after its first call. */
+static bool handlers_let_it_through(void) {
+	struct sigaction action;
+
+	for (int number = 1; number <= SIGRTMAX; number++)
+		if (sigaction(number, NULL, &action) == 0 && action.sa_handler != SIG_DFL &&
+		    action.sa_handler != SIG_IGN && sigismember(&action.sa_mask, SIGSYS) == 1)
+			return false;
+	return true;
+}
+
 void tripwire_prepare(void) {
 	struct sigaction action = { .sa_sigaction = handle, .sa_flags = SA_SIGINFO | SA_ONSTACK };
 	struct sigaction present;
@@ -97,7 +113,7 @@ void tripwire_prepare(void) {
 	if (feature_hidden(FEATURE_SYSCALL_DISPATCH) || facts_threads_run() ||
 	    sigprocmask(SIG_SETMASK, NULL, &blocked) < 0 || sigismember(&blocked, SIGSYS) ||
 	    sigaction(SIGSYS, NULL, &present) < 0 || present.sa_flags & SA_SIGINFO ||
-	    present.sa_handler != SIG_DFL)
+	    present.sa_handler != SIG_DFL || !handlers_let_it_through())
 		return;
 	(void)sigemptyset(&action.sa_mask);
 	wire.on = dispatch(PR_SYS_DISPATCH_ON);

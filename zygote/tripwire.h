@@ -17,8 +17,8 @@ struct tripwire_report {
 };
 
 /* Once in a process, before the state to come back to is noted: installs a handler of SIGSYS. Without effect
- * where the kernel (5.11) or the image (a handler of its own, SIGSYS blocked, threads) does not
- * allow it: then nothing is ever clean. */
+ * where the kernel (5.11) or the image (a handler of its own, SIGSYS blocked, also while another handler
+ * runs, threads) does not allow it: then nothing is ever clean. */
 void tripwire_prepare(void);
 
 void tripwire_arm(void);

@@ -74,8 +74,8 @@ struct worker {
 	uint64_t n_tasks;
 	nsec_t claimed_at; /* the task that runs; also its start, if there was nothing to set up */
 	bool touched;      /* something of the kernel's may have to be put back after the task */
-	unsigned n_measured; /* tasks whose CPU time is taken at their start as well */
-	uint64_t peak_rss;   /* when it was looked at last */
+	unsigned n_measured;         /* tasks whose CPU time is taken at their start as well */
+	uint64_t peak_rss, cpu_last; /* when they were looked at last */
 	uint64_t private_at_start;
 	struct cell *cell;
 	struct wf_worker_info info;
@@ -351,6 +351,13 @@ static void worker_still_me(const struct worker *worker, int code) {
 		worker_exit(code != 0);
 }
 
+/* Of a task that nobody saw coming: no more than the process has used since it was looked at last. */
+static uint64_t cpu_since(const struct worker *worker, uint64_t run_ns) {
+	uint64_t used = cpu_now() - worker->cpu_last;
+
+	return used < run_ns ? used : run_ns;
+}
+
 /* Asking the kernel costs more than a short task. One that made no system call has waited for nothing: its
  * CPU time is what the clock says, and it cannot have grown by much in that time. */
 static void usage_take(struct worker *worker, uint64_t cpu_before,
@@ -367,7 +374,8 @@ static void usage_take(struct worker *worker, uint64_t cpu_before,
 	else if (wire->tripped)
 		result->cpu_ns = wire->at - before + cpu_now() - wire->cpu_ns;
 	else
-		result->cpu_ns = result->run_ns;
+		result->cpu_ns = cpu_since(worker, result->run_ns);
+	worker->cpu_last = cpu_now();
 	result->peak_rss = worker->peak_rss = peak_rss();
 	worker->n_measured = WORKER_MEASURED;
 }
@@ -581,6 +589,9 @@ static void worker_dispatch(struct worker *worker, struct wire_frame *frame) {
 	arena_reset(&worker->in);
 	if (frame->type != MESSAGE_TASKS ||
 	    message_unpack(frame->type, frame->body, frame->size, &worker->in, &message) != 0)
+		worker_exit(1);
+	/* the message lies where the answer of a fresh worker is packed */
+	if (worker->max_tasks == 1 && message.tasks.n_tasks != 1)
 		worker_exit(1);
 	for (size_t i = 0; i < message.tasks.n_tasks; i++)
 		worker_do_task(worker, &message.tasks.tasks[i], frame);

@@ -53,6 +53,8 @@ struct zygote {
 	uint64_t n_left_out; /* pages of the frozen image that were written to, and became holes */
 	unsigned n_forks;    /* since that was looked at */
 	unsigned n_freezes_spare; /* how often it may still be frozen again */
+	bool freeze_in_vain;      /* so many pages are written to that freezing again is no use */
+	struct message_frozen frozen; /* to be told with the next answer */
 	struct zygote_memory *memory;
 	struct arena in, out;
 

@@ -56,7 +56,9 @@ class Running:
             program = [sys.executable, "-B", os.path.join(HERE, player.program)]
         self.process = subprocess.Popen(
             [*program, player.row, *(["--quick"] if quick else [])],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            # a fork server imports its preload from the path of the environment alone
+            env={**os.environ, "PYTHONPATH": HERE})
         self.rest = b""
         self.answer("ready")
 
@@ -119,7 +121,7 @@ def missing(player):
     return None
 
 
-def play(group, parts, build, quick):
+def play(group, parts, build, quick, notes):
     """[numbers of one round] of all players that these parts need and that there are."""
     wanted = {part.reference for part in parts}
     running = []
@@ -127,7 +129,12 @@ def play(group, parts, build, quick):
         for player in group.players:
             if player.peer and player.peer not in wanted or missing(player):
                 continue
-            running.append(Running(player, build, quick))
+            try:
+                running.append(Running(player, build, quick))
+            except Unmeasured as error:
+                if not player.peer:
+                    raise
+                notes[player.peer] = f"{player.peer}: {error}"
         for _ in range(group.warm_up):
             for player in running:
                 player.round()
@@ -192,7 +199,7 @@ def figures(part, rounds, note):
 def measure(group, parts, build, quick):
     notes = {player.peer: missing(player) for player in group.players}
     try:
-        rounds = play(group, parts, build, quick)
+        rounds = play(group, parts, build, quick, notes)
     except Unmeasured as error:
         return [figures(part, [], str(error)) for part in parts]
     return [figures(part, rounds, notes.get(part.reference)) for part in parts]
@@ -321,8 +328,19 @@ def write(path, text):
         file.write(text)
 
 
+def check_writable(paths):
+    """Before anything is measured, not after."""
+    for path in paths:
+        try:
+            with open(path, "a", encoding="utf-8"):
+                pass
+        except OSError as error:
+            sys.exit(f"bench: {path}: {error.strerror}; nothing has been measured")
+
+
 def main():
     arguments = read_arguments()
+    check_writable(path for path in (arguments.json, arguments.chart) if path)
     # the programs in a build directory do not find the installed helper
     os.environ.setdefault("WARMFORK_HELPER", os.path.abspath(
         os.path.join(arguments.build, "..", "..", "warmfork-zygote")))

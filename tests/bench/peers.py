@@ -126,11 +126,17 @@ def start_loky(path):
     return lambda: executor.shutdown(kill_workers=True)
 
 
+def become_ready_warm(path):
+    if "heavy" not in sys.modules:
+        sys.exit("the fork server did not import its preload")
+    become_ready(path)
+
+
 def start_forkserver(path):
     from multiprocessing import forkserver, resource_tracker
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["__main__", "heavy"])
-    workers = context.Pool(WORKERS, initializer=become_ready, initargs=(path,))
+    workers = context.Pool(WORKERS, initializer=become_ready_warm, initargs=(path,))
 
     def stop():
         workers.terminate()
