@@ -94,6 +94,7 @@ static bool renew(struct wf_executor *executor, struct wf_statistics *now) {
 }
 
 unsigned forks_make(struct wf_executor *executor, unsigned n, struct wf_statistics *ret) {
+	uint64_t counted;
 	bool settled;
 
 	*ret = (struct wf_statistics){ .size = sizeof *ret };
@@ -106,8 +107,9 @@ unsigned forks_make(struct wf_executor *executor, unsigned n, struct wf_statisti
 		settled = renew(executor, ret);
 	if (!settled)
 		return FORKS_TOGETHER - ret->idle;
-	/* The zygote looks at its image after it has answered: when it tells of their ends, it has. */
-	if (wf_executor_resize(executor, 1) == 0)
-		(void)settle(executor, 1, ret);
+	/* The zygote looks at its image after it has answered: when it answers once more, it has. */
+	counted = ret->forks;
+	(void)renew(executor, ret);
+	ret->forks = counted;
 	return 0;
 }

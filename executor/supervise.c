@@ -312,6 +312,9 @@ void supervise_idle(struct wf_executor *executor) {
 
 	if (timeout_ms == WF_FOREVER || executor->idle_timer.loop || list_is_empty(&executor->idle))
 		return;
+	/* nobody would be told to leave */
+	if ((unsigned)executor->options.public.min_workers >= executor->n_workers)
+		return;
 	oldest = container_of(executor->idle.next, struct worker, idle_link);
 	(void)timer_set(executor->loop, &executor->idle_timer,
 			clock_after_ms(oldest->idle_since, timeout_ms), on_idle_timer);

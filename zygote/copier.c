@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * File offset = virtual address, in a sparse file. So huge pages are aligned by themselves, a block that
- * mremap(2) lets grow reaches into a hole, which is zeroes, and not into a neighbour's bytes, and
- * ranges that are neighbours in memory become one mapping.
+ * mremap(2) lets grow reaches into a hole, which is zeroes (or into what is frozen right behind it),
+ * and ranges that are neighbours in memory become one mapping.
  *
  * What is copied depends on what the bytes are:
  *
