@@ -123,6 +123,29 @@ START_TEST(test_who_spins_gets_the_same_answers) {
 }
 END_TEST
 
+/* --- the tripwire ---------------------------------------------------------------------------- */
+
+/* A system call in a handler that blocks SIGSYS would kill, if the tripwire were laid. */
+START_TEST(test_handlers_may_block_all_signals) {
+	struct wf_executor_options options = pool_options(REUSED);
+
+	options.module = getenv("TOY_HEAVY");
+	options.freeze = WF_FREEZE_NEVER;
+	options.preload_argument = "little masking";
+	options.preload_argument_size = strlen("little masking");
+	struct wf_executor *executor = pool_open(&options);
+
+	for (int i = 0; i < 20; i++) {
+		struct wf_future *future = pool_call(executor, "wait_for_bell", "");
+
+		expect_text(pool_wait(future), "rung");
+		wf_future_free(future);
+	}
+	ck_assert_uint_eq(pool_statistics(executor).worker_deaths_signal, 0);
+	pool_close(executor);
+}
+END_TEST
+
 /* --- spares ---------------------------------------------------------------------------------- */
 
 static bool are_parked(const struct wf_statistics *statistics) {
@@ -145,6 +168,29 @@ START_TEST(test_spares_come_back) {
 }
 END_TEST
 
+/* Workers that are parked behind a busy one are no use to tasks that have empty slots to go to. */
+START_TEST(test_a_busy_slot_keeps_nobody_waiting) {
+	struct wf_executor_options options = more_options(FRESH);
+	struct wf_future *futures[8];
+	struct cord cord;
+
+	options.workers = 4;
+	options.spares = _i ? 1 : WF_NO_SPARES;
+	struct wf_executor *executor = pool_open(&options);
+	struct wf_future *busy = more_gate(&cord, executor);
+
+	(void)more_gate_started(&cord);
+	for (size_t i = 0; i < 8; i++)
+		futures[i] = more_call(executor, "echo", "x", 1);
+	for (size_t i = 0; i < 8; i++)
+		more_finish(futures[i]);
+	cord_release(&cord);
+	more_finish(busy);
+	cord_close(&cord);
+	pool_close(executor);
+}
+END_TEST
+
 int main(void) {
 	TCase *test_case = fixture_case("parked");
 
@@ -155,6 +201,8 @@ int main(void) {
 	add_for_both(test_case, test_workers_are_spread);
 	add_for_both(test_case, test_workers_are_anywhere_by_default);
 	tcase_add_loop_test(test_case, test_who_spins_gets_the_same_answers, 0, 4);
+	tcase_add_test(test_case, test_handlers_may_block_all_signals);
 	tcase_add_test(test_case, test_spares_come_back);
+	tcase_add_loop_test(test_case, test_a_busy_slot_keeps_nobody_waiting, 0, 2);
 	return fixture_run("parked", test_case);
 }

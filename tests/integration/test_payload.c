@@ -204,6 +204,24 @@ START_TEST(test_huge_argument_in_a_buffer) {
 }
 END_TEST
 
+/* The memory of the first is used for the second, which is shorter, and in the end for another executor's. */
+START_TEST(test_what_an_input_leaves_is_not_seen) {
+	struct wf_executor *one = more_open(REUSED), *other = more_open(REUSED);
+	char text[70000];
+	uint64_t n;
+
+	memset(text, 's', sizeof text);
+	more_ask(one, "count_behind", text, sizeof text, &n, sizeof n);
+	ck_assert_uint_eq(n, 0);
+	more_ask(one, "count_behind", text, sizeof text - 100, &n, sizeof n);
+	ck_assert_uint_eq(n, 0);
+	more_ask(other, "count_behind", text, sizeof text - 200, &n, sizeof n);
+	ck_assert_uint_eq(n, 0);
+	pool_close(other);
+	pool_close(one);
+}
+END_TEST
+
 START_TEST(test_huge_result) {
 	struct wf_executor_options options = more_options(REUSED);
 
@@ -264,6 +282,7 @@ int main(void) {
 	add_for_both(test_case, test_buffer_of_refused_and_cancelled_task);
 	add_for_both(test_case, test_huge_argument_copied);
 	tcase_add_test(test_case, test_huge_argument_in_a_buffer);
+	tcase_add_test(test_case, test_what_an_input_leaves_is_not_seen);
 	tcase_add_test(test_case, test_huge_result);
 	add_for_both(test_case, test_large_result_outlives_the_executor);
 	add_for_both(test_case, test_too_large_is_refused);

@@ -11,6 +11,7 @@
  *     handlers    pthread_atfork() handlers write to the same pages at each fork
  *     spreading   ... and here to another page at each fork
  *     flooding    ... and here to a hundred pages at each fork
+ *     masking     workers are interrupted each millisecond, by a handler that blocks all signals
  *
  * Tasks, beside those of `struct heavy_answer`: "hold" reports "held" on descriptor 0, waits for a
  * byte on descriptor 1 and answers as "hash"; "abort" dumps core; "scribble" writes to all of it;

@@ -395,6 +395,17 @@ static int preload(const struct wf_preload_info *info) {
 	return 0;
 }
 
+/* How many bytes behind its input, up to the end of their page, are not zero. */
+static int count_behind(struct wf_call *call) {
+	size_t size;
+	const char *input = wf_input(call, &size);
+	uint64_t n = 0;
+
+	for (const char *c = input + size; (uintptr_t)c % 4096 != 0; c++)
+		n += *c != 0;
+	return wf_return(call, &n, sizeof n);
+}
+
 WF_MODULE(.preload = preload, .initialize = initialize,
 	  .functions = WF_FUNCTIONS(
 	      { "where", where }, { "gate", gate }, { "alone", alone }, { "note", note },
@@ -404,4 +415,4 @@ WF_MODULE(.preload = preload, .initialize = initialize,
 	      { "directory", directory }, { "umask", get_umask }, { "nice", get_nice },
 	      { "rlimit", get_rlimit }, { "cpus", get_cpus },
 	      { "read_descriptors", read_descriptors }, { "count_descriptors", count_descriptors },
-	      { "copy_input", copy_input }, { "random", draw }));
+	      { "copy_input", copy_input }, { "random", draw }, { "count_behind", count_behind }));

@@ -208,6 +208,7 @@ static const struct {
 } leavings[] = {
 	{ "leak", "tasks left 100 descriptors open" },
 	{ "privileges", "its user, group or privileges were changed" },
+	{ "forget stdin", "stdin, stdout or stderr of stdio was closed or replaced" },
 	{ "close stdio", "stdin, stdout or stderr of stdio was closed or replaced" },
 };
 

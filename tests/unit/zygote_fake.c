@@ -43,6 +43,7 @@ static const char *const functions[] = {
 	"return in child",
 	"leak",
 	"privileges",
+	"forget stdin",
 	"close stdio",
 	"other user",
 	/* of no table */

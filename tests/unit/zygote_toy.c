@@ -304,6 +304,12 @@ static int do_privileges(struct wf_call *call) {
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
+static int do_forget_stdin(struct wf_call *call) {
+	(void)call;
+	stdin = NULL;
+	return 0;
+}
+
 static int do_close_stdio(struct wf_call *call) {
 	(void)call;
 	return fclose(stdin);
@@ -373,5 +379,5 @@ WF_MODULE(.preload = preload, .after_fork = after_fork, .initialize = initialize
 	      { "state", do_state }, { "thread", do_thread }, { "facts", do_facts },
 	      { "print", do_print }, { "read descriptor", do_read_descriptor },
 	      { "return in child", do_return_in_child }, { "leak", do_leak },
-	      { "privileges", do_privileges }, { "close stdio", do_close_stdio },
-	      { "other user", do_other_user }));
+	      { "privileges", do_privileges }, { "forget stdin", do_forget_stdin },
+	      { "close stdio", do_close_stdio }, { "other user", do_other_user }));
