@@ -16,7 +16,7 @@ sys.dont_write_bytecode = True
 
 import rows  # noqa: E402
 
-WIDTH, LABELS, RIGHT = 900, 380, 110
+WIDTH, LABELS, RIGHT = 940, 380, 150
 ROW, BAR, GAP, HEAD = 26, 14, 30, 34
 PLOT = WIDTH - LABELS - RIGHT
 
