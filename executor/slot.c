@@ -514,7 +514,7 @@ static unsigned count_ahead(const struct wf_executor *executor) {
 struct census {
 	unsigned current; /* slots that have a worker */
 	unsigned parked;  /* workers that wait for a task, or will */
-	unsigned behind;  /* of them: behind a busy one, whose slot they need */
+	unsigned behind;  /* of them: behind one that runs a task, whose slot they need */
 	unsigned empty;   /* slots that have none */
 };
 
@@ -533,7 +533,7 @@ static struct census count_workers(const struct wf_executor *executor) {
 
 		census.current += slot->current != NULL;
 		census.empty += slot->current == NULL;
-		census.behind += is_parked(slot->next);
+		census.behind += is_parked(slot->next) && channel_has_tasks(slot->current);
 		census.parked +=
 		    (unsigned)is_parked(slot->current) + (unsigned)is_parked(slot->next);
 	}
