@@ -597,6 +597,7 @@ static int leave_out(struct freeze *freeze, uint64_t *ret_n) {
 	size_t n_before = freeze->n_holes;
 	int r = ranges_refresh(freeze);
 
+	*ret_n = 0;
 	if (r == 0)
 		r = each_dirty(freeze, hole_take, ret_n);
 	if (r == 0 && freeze->n_ranges + *ret_n > FREEZE_RANGES)
