@@ -31,6 +31,7 @@
 #define KEEP_BUFFERS  8
 /* Of a buffer, at its beginning: who asks for more may not mean to fill it. */
 #define HUGE_BYTES ((size_t)64 << 20)
+#define HUGE_SLOW  16 /* of them may take long to be found */
 
 static struct {
 	pthread_mutex_t lock;
@@ -64,12 +65,18 @@ static int buffer_map(struct wf_buffer *buffer) {
 	return 0;
 }
 
-/* As far as they can be had at once. */
+/* As far as they can be had soon. */
 static void buffer_make_huge(const struct wf_buffer *buffer) {
-	for (size_t at = 0; at + MEMORY_HUGE <= buffer->capacity && at < HUGE_BYTES;
-	     at += MEMORY_HUGE)
-		if (memory_make_huge(buffer->memfd, (char *)buffer->data + at, (off_t)at) < 0)
+	size_t size = buffer->capacity < HUGE_BYTES ? buffer->capacity : HUGE_BYTES;
+	unsigned n_slow = 0;
+
+	for (size_t at = 0; at + MEMORY_HUGE <= size && n_slow <= HUGE_SLOW; at += MEMORY_HUGE) {
+		int r = memory_make_huge(buffer->memfd, (char *)buffer->data + at, (off_t)at);
+
+		n_slow += r == -ETIME;
+		if (r < 0 && r != -ETIME)
 			return;
+	}
 }
 
 /* The first time by write(2): through a mapping each new page would cost a fault. */
