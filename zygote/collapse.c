@@ -22,6 +22,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/feature.h"
+#include "base/memory.h"
 #include "base/process.h"
 #include "zygote/leave.h"
 
@@ -29,14 +30,12 @@
 #define MADV_COLLAPSE 25
 #endif
 
-#define HUGE_BYTES ((uintptr_t)2 << 20)
-
 static size_t collapse_run(uintptr_t start, uintptr_t end) {
 	size_t n = 0;
 
-	start = (start + HUGE_BYTES - 1) & ~(HUGE_BYTES - 1);
-	for (; start + HUGE_BYTES <= end; start += HUGE_BYTES)
-		n += madvise((void *)start, HUGE_BYTES, MADV_COLLAPSE) == 0;
+	start = (start + MEMORY_HUGE - 1) & ~(MEMORY_HUGE - 1);
+	for (; start + MEMORY_HUGE <= end; start += MEMORY_HUGE)
+		n += madvise((void *)start, MEMORY_HUGE, MADV_COLLAPSE) == 0;
 	return n;
 }
 
