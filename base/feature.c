@@ -19,6 +19,13 @@ static const struct {
 	[FEATURE_PAGEMAP_SCAN] = { "pagemap_scan", true },
 	[FEATURE_COLLAPSE] = { "collapse", false }, /* a matter of configuration */
 	[FEATURE_SYSCALL_DISPATCH] = { "syscall_dispatch", false },
+	/* matters of configuration, privileges and containers */
+	[FEATURE_LANDLOCK] = { "landlock", false },
+	[FEATURE_LANDLOCK_NEW] = { "landlock:2", true },
+	[FEATURE_USERNS] = { "userns", false },
+	[FEATURE_MOUNT_VIEW] = { "mount_view", false },
+	[FEATURE_CGROUP] = { "cgroup", false },
+	[FEATURE_SECCOMP] = { "seccomp", false },
 	[FEATURE_DUPFD_QUERY] = { "dupfd_query", true },
 	[FEATURE_PIDFD_INFO] = { "pidfd_info", true },
 	[FEATURE_PROC_CHILDREN] = { "proc_children", false }, /* a matter of configuration */

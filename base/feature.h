@@ -15,6 +15,12 @@ enum feature {
 	FEATURE_PROC_CHILDREN,    /* CONFIG_PROC_CHILDREN: /proc/PID/task/TID/children */
 	FEATURE_COLLAPSE,         /* 6.1, unless /sys/kernel/mm/transparent_hugepage denies it */
 	FEATURE_SYSCALL_DISPATCH, /* 5.11; hidden for tracers, which stop at each */
+	FEATURE_LANDLOCK,         /* CONFIG_SECURITY_LANDLOCK, and among the LSMs of the boot */
+	FEATURE_LANDLOCK_NEW,     /* its ABI 3 and later: 6.2 */
+	FEATURE_USERNS,           /* may we make user namespaces? */
+	FEATURE_MOUNT_VIEW,       /* a mount namespace with a root of our own */
+	FEATURE_CGROUP,           /* a control group below ours that we may write to */
+	FEATURE_SECCOMP,          /* filters */
 	FEATURE_COUNT,
 };
 

@@ -42,6 +42,17 @@ int process_signal(int pidfd, int signal) {
 	return 0;
 }
 
+/* <linux/pidfd.h> of 6.9 */
+#define SIGNAL_PROCESS_GROUP_6_9 (1u << 2)
+
+int process_signal_group(int pidfd, pid_t pid, int signal) {
+	if (syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, SIGNAL_PROCESS_GROUP_6_9) == 0)
+		return 0;
+	if (errno != EINVAL)
+		return error_origin(-errno);
+	return kill(-pid, signal) < 0 ? error_origin(-errno) : 0;
+}
+
 bool process_has_ended(int pidfd) {
 	struct pollfd poller = { .fd = pidfd, .events = POLLIN };
 	int r;
@@ -242,6 +253,13 @@ static int children_from_scan(struct pid_list *list) {
 	while ((n = syscall(SYS_getdents64, proc, buffer, sizeof buffer)) > 0)
 		children_from_entries(proc, buffer, (size_t)n, self, list);
 	return n < 0 ? error_origin(-errno) : 0;
+}
+
+int process_children_from(int fd, pid_t *pids, size_t n) {
+	struct pid_list list = { .pids = pids, .room = n };
+	int r = lseek(fd, 0, SEEK_SET) < 0 ? error_origin(-errno) : children_from_file(fd, &list);
+
+	return r < 0 ? error_trace(r) : list.n;
 }
 
 /* The file is there with CONFIG_PROC_CHILDREN only; it lists the children of one thread, and we

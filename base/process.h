@@ -23,6 +23,8 @@ struct exit_status {
 int process_open(pid_t pid);
 /* pidfd_send_signal(2). 0, or -errno (-ESRCH: it has been reaped). */
 int process_signal(int pidfd, int signal);
+/* The same to its process group, of which it is the leader: by the pidfd where the kernel can (6.9). */
+int process_signal_group(int pidfd, pid_t pid, int signal);
 /* Has it ended (reaped or not)? Does not block. */
 bool process_has_ended(int pidfd);
 /* Waits up to timeout_ms (-1: for ever) for its end, without reaping. 0, -ETIMEDOUT, -errno. */
@@ -43,6 +45,8 @@ int process_peek_children(pid_t *ret_pid, enum child_event *ret_event);
  * scanning /proc for our pid as parent. Fills at most `n`; returns how many there are (may exceed
  * n), or -errno. Allocates nothing. */
 int process_children(pid_t *pids, size_t n);
+/* The same from a file of that kind that was opened before. */
+int process_children_from(int fd, pid_t *pids, size_t n);
 
 /* Sets what ps shows: the thread name (15 bytes) and, if process_title_init() saw argv, the command
  * line. */

@@ -268,6 +268,46 @@ int wf_future_kill(struct wf_future *future, int grace_ms) {
 	return r;
 }
 
+static int check_running(struct wf_future *future) {
+	if (future->state == FUTURE_RESOLVED || future->result_here)
+		return report_error(-EALREADY, "the task has ended");
+	if (!future_has_started(future))
+		return report_error(-EBUSY, "the task has not started");
+	return 0;
+}
+
+int wf_future_signal(struct wf_future *future, int signal) {
+	int r = check_future(future, "wf_future_signal");
+
+	if (r < 0)
+		return r;
+	if (signal < 1 || signal > SIGRTMAX)
+		return report_error(-EINVAL, "wf_future_signal: there is no signal %d", signal);
+	executor_lock(future->executor);
+	r = check_running(future);
+	if (r == 0 && !supervise_signal(future, signal))
+		r = report_error(-EALREADY, "the task has ended; its result is on the way");
+	executor_unlock(future->executor);
+	return r;
+}
+
+int wf_future_process(struct wf_future *future, struct wf_process *process) {
+	int r = check_future(future, "wf_future_process");
+
+	if (r < 0)
+		return r;
+	if (!process || process->size != sizeof(*process))
+		return report_error(-EINVAL, "wf_future_process: process->size is not set");
+	executor_lock(future->executor);
+	r = check_running(future);
+	if (r == 0) {
+		process->pid = future->worker->pid;
+		process->stopped = future->worker->stopped;
+	}
+	executor_unlock(future->executor);
+	return r;
+}
+
 int wf_future_on_done(struct wf_future *future, wf_callback function, void *context) {
 	struct future_callback *callback;
 	bool now;

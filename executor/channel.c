@@ -44,6 +44,7 @@ int channel_new(struct zygote *zygote, struct slot *slot, struct worker **ret, i
 	worker->executor = executor;
 	worker->zygote = zygote;
 	worker->pidfd = worker->channel = -1;
+	listener_init(&worker->listener, zygote, worker);
 	r = link_cell_take(zygote, &worker->cell_index);
 	if (r < 0) {
 		free(worker);
@@ -85,6 +86,7 @@ void channel_free(struct worker *worker) {
 	slot_forget(worker);
 	timer_clear(&worker->stop_timer);
 	source_remove(&worker->source);
+	listener_stop(&worker->listener);
 	(void)fd_close(worker->channel);
 	(void)fd_close(worker->pidfd);
 	link_cell_give(zygote, worker->cell_index);
@@ -196,6 +198,16 @@ static void unassign_last(struct worker *worker) {
 	channel_requeue(future);
 }
 
+/* limits.output of the policy: more ends the task. */
+static void limit_output(const struct wf_future *future, struct task_stream *stream) {
+	uint64_t limit = options_limit(&future->executor->options, POLICY_OUTPUT);
+
+	if (limit >= stream->limit)
+		return;
+	stream->limit = limit;
+	stream->overflow = WF_OVERFLOW_KILL;
+}
+
 static int parcel_streams(struct parcel *parcel, struct wf_future *future) {
 	struct loop *loop = future->executor->loop;
 
@@ -206,7 +218,10 @@ static int parcel_streams(struct parcel *parcel, struct wf_future *future) {
 		if (stream->mode == WF_STDIO_DESCRIPTOR) {
 			parcel->fds[parcel->n_fds++] = stream->descriptor;
 		} else if (stream->mode == WF_STDIO_CAPTURE) {
-			r = capture_open(&future->captures[i - 1], loop, stream,
+			struct task_stream limited = *stream;
+
+			limit_output(future, &limited);
+			r = capture_open(&future->captures[i - 1], loop, &limited,
 					 supervise_on_capture, &write_end);
 			if (r < 0)
 				return error_trace(r);
@@ -433,6 +448,7 @@ static void result_unavailable(struct wf_future *future, int error) {
 
 static bool verdict_stands(const struct wf_future *future) {
 	return future->verdict == VERDICT_TIMED_OUT || future->verdict == VERDICT_OUTPUT_LIMIT ||
+	       future->verdict == VERDICT_VIOLATION ||
 	       (future->verdict == VERDICT_KILLED && future->verdict_killer == WF_BY_PROTOCOL);
 }
 
@@ -538,6 +554,16 @@ static void handle_leaving(struct worker *worker, const struct message_leaving *
 	slot_leaving(worker);
 }
 
+/* A worker that a task has taken over could send any descriptor: only the first counts, before any task. */
+static void handle_listener(struct worker *worker, struct wire_frame *frame) {
+	if (worker->state != WORKER_STARTED || frame->n_descriptors != 1 ||
+	    !worker->executor->options.policy)
+		distrust(worker, "sent a listener that nobody expects");
+	else if (listener_start(&worker->listener, fd_steal(&frame->descriptors[0])) < 0)
+		executor_log(worker->executor, LOG_WARNING,
+			     "worker %d: its refusals cannot be listened to", (int)worker->pid);
+}
+
 static void handle(struct worker *worker, struct wire_frame *frame, int r_receive) {
 	struct message message;
 	int r;
@@ -552,6 +578,8 @@ static void handle(struct worker *worker, struct wire_frame *frame, int r_receiv
 		handle_ready(worker, &message.worker_ready);
 	else if (r == 0 && message.type == MESSAGE_LEAVING)
 		handle_leaving(worker, &message.leaving);
+	else if (r == 0 && message.type == MESSAGE_LISTENER)
+		handle_listener(worker, frame);
 	else
 		distrust(worker, "sent a message that it may not send");
 	wire_frame_close(frame);
@@ -713,7 +741,11 @@ void channel_ended(struct worker *worker, const struct exit_status *status) {
 		worker->asked = true;
 	}
 	if (status && !status->exited && status->signal == SIGKILL && worker->stop == STOP_NONE)
-		oom = evidence_look(&executor->evidence);
+		oom = worker->zygote->oom_kills
+			  ? evidence_group(&executor->evidence, worker->zygote->memory_group,
+					   worker->cell_index,
+					   &worker->zygote->oom_kills[worker->cell_index])
+			  : evidence_look(&executor->evidence);
 	/* newest first, so that the queue gets them back in their order */
 	for (uint64_t s = worker->next_sequence; s > worker->first_sequence; s--) {
 		struct wf_future *future = worker->assigned[(s - 1) % CELL_CLAIMS];

@@ -87,6 +87,25 @@ const char *evidence_look(struct evidence *evidence) {
 	return evidence->sentence;
 }
 
+const char *evidence_group(struct evidence *evidence, const char *prefix, unsigned cell,
+			   uint64_t *known) {
+	static const char *const files[] = { "memory.events", "memory.oom_control" };
+	uint64_t before = *known, kills;
+	char path[512];
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		(void)snprintf(path, sizeof(path), "%s/%u/%s", prefix, cell, files[i]);
+		if (!read_kills(path, &kills) || kills <= before)
+			continue;
+		*known = kills;
+		(void)snprintf(evidence->sentence, sizeof(evidence->sentence),
+			       "SIGKILL, and oom_kill in %s went from %llu to %llu", path,
+			       (unsigned long long)before, (unsigned long long)kills);
+		return evidence->sentence;
+	}
+	return NULL;
+}
+
 void evidence_refresh(struct evidence *evidence, uint64_t now_ns) {
 	if (!evidence->path[0] || now_ns - evidence->looked_ns < 100000000u)
 		return;

@@ -20,6 +20,10 @@ void evidence_init(struct evidence *evidence);
  * NULL. */
 const char *evidence_look(struct evidence *evidence);
 
+/* The same of the control group of one cell, whose directory is in `prefix`. */
+const char *evidence_group(struct evidence *evidence, const char *prefix, unsigned cell,
+			   uint64_t *known);
+
 struct exit_status;
 
 /* Forgets what has moved so far: it is no evidence for what comes. Looks at most every 100 ms. */

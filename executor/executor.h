@@ -27,6 +27,7 @@
 #include "base/loop.h"
 #include "executor/evidence.h"
 #include "executor/future.h"
+#include "executor/listener.h"
 #include "executor/options.h"
 #include "executor/queue.h"
 #include "executor/statistics.h"
@@ -83,6 +84,7 @@ struct worker {
 	struct timer stop_timer;
 	nsec_t idle_since, leaving_since;
 	struct wf_future *awaiting_exit; /* WF_TASK_WAIT_EXIT: its outcome is filled; a reference */
+	struct listener listener;
 };
 
 struct slot {
@@ -131,6 +133,12 @@ struct zygote {
 		uint64_t heap_bytes, stack_bytes, page_table_bytes;
 		uint64_t freezes, dirtied;
 	} freeze;
+
+	char *layers; /* of the sandbox in force; NULL: no policy */
+	pid_t init;   /* of its pid namespace; 0: none */
+	char *memory_group, *pids_group; /* directories of control groups, one for each cell; "": none */
+	uint64_t *oom_kills; /* of each cell's group, when last looked at */
+	struct listener listener;
 
 	struct capture output; /* of the preload */
 	struct timer preload_timer;

@@ -18,6 +18,7 @@
 
 #include "base/error.h"
 #include "executor/executor.h"
+#include "executor/learn.h"
 #include "executor/outcome.h"
 
 int future_new(struct wf_executor *executor, struct wf_future **ret) {
@@ -54,6 +55,8 @@ struct wf_future *future_unref(struct wf_future *future) {
 	capture_reset(&future->captures[0]);
 	capture_reset(&future->captures[1]);
 	outcome_memory_clear(&future->memory);
+	refusals_clear(&future->refusals);
+	(void)wf_policy_free(future->learned);
 	(void)executor_unref(future->executor);
 	free(future);
 	return NULL;
@@ -149,6 +152,25 @@ static void fill_worker(struct wf_future *future) {
 	}
 }
 
+static void fill_sandbox(struct wf_future *future) {
+	struct wf_outcome *outcome = &future->outcome;
+	const struct worker *worker = future->worker;
+
+	outcome->refusals = future->refusals.list;
+	outcome->n_refusals = future->refusals.n;
+	outcome->n_refusals_dropped = future->refusals.n_dropped;
+	if (!worker || !worker->zygote->layers)
+		return;
+	future->memory.layers = strdup(worker->zygote->layers);
+	if (future->memory.layers)
+		outcome->layers = future->memory.layers;
+	if (!future->executor->options.public.learn)
+		return;
+	future->memory.learned = learn_text(future);
+	if (future->memory.learned)
+		outcome->learned = future->memory.learned;
+}
+
 static void fill_captures(struct wf_future *future) {
 	for (int i = 0; i < 2; i++) {
 		capture_drain(&future->captures[i]);
@@ -172,6 +194,7 @@ void future_resolve(struct wf_future *future) {
 	fill_times(future, now);
 	fill_captures(future);
 	fill_worker(future);
+	fill_sandbox(future);
 	timer_clear(&future->timer);
 	payload_deinit(&future->payload,
 		       outcome->kind == WF_RETURNED || outcome->kind == WF_FAILED);

@@ -16,12 +16,14 @@
 #include <stdint.h>
 
 #include <warmfork/executor.h>
+#include <warmfork/policy.h>
 
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/loop.h"
 #include "executor/capture.h"
 #include "executor/payload.h"
+#include "executor/refusal.h"
 #include "executor/task.h"
 
 struct worker;
@@ -38,6 +40,7 @@ enum future_verdict {
 	VERDICT_TIMED_OUT,
 	VERDICT_KILLED,
 	VERDICT_OUTPUT_LIMIT,
+	VERDICT_VIOLATION, /* the last of its refusals ended it */
 };
 
 struct future_callback {
@@ -66,7 +69,7 @@ struct outcome_memory {
 	size_t mapping_size;
 	void *data; /* of a small one, or a message */
 	char *evidence;
-	char *stack;
+	char *stack, *layers, *learned;
 	struct wf_death *deaths; /* WF_MAX_DEATHS, once there is one */
 	size_t n_deaths;
 };
@@ -102,6 +105,8 @@ struct wf_future {
 	nsec_t deadline; /* NSEC_NEVER: none */
 	struct timer timer;
 	struct capture captures[2]; /* standard output, standard error */
+	struct refusals refusals;
+	struct wf_policy *learned; /* NULL: nothing yet */
 
 	/* who is told */
 	struct link waiters; /* struct waiter_stake */

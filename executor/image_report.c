@@ -5,12 +5,15 @@
  */
 #include "executor/image_report.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "executor/report.h"
@@ -103,6 +106,35 @@ static int copy_freeze(struct zygote_freeze *freeze, const struct message_image_
 	return freeze->note ? 0 : error_origin(-ENOMEM);
 }
 
+/* When nothing of the zygote's is left: it has not kept the privilege itself. */
+static void group_remove(const char *path) {
+	DIR *directory = path && path[0] ? opendir(path) : NULL;
+	struct dirent *entry;
+
+	if (!directory)
+		return;
+	while ((entry = readdir(directory)))
+		if (entry->d_name[0] >= '0' && entry->d_name[0] <= '9')
+			(void)unlinkat(dirfd(directory), entry->d_name, AT_REMOVEDIR);
+	(void)closedir(directory);
+	(void)rmdir(path);
+}
+
+static int copy_sandbox(struct zygote *zygote, const struct message_image_ready *ready) {
+	zygote->init = ready->init;
+	if (!zygote->executor->options.policy)
+		return 0;
+	zygote->layers = strdup(ready->layers);
+	zygote->memory_group = strdup(ready->memory_group);
+	zygote->pids_group = strdup(ready->pids_group);
+	if (!zygote->layers || !zygote->memory_group || !zygote->pids_group)
+		return error_origin(-ENOMEM);
+	if (!zygote->memory_group[0])
+		return 0;
+	zygote->oom_kills = calloc(LIMIT_WORKERS, sizeof(zygote->oom_kills[0]));
+	return zygote->oom_kills ? 0 : error_origin(-ENOMEM);
+}
+
 int image_report_ready(struct zygote *zygote, const struct message_image_ready *ready) {
 	zygote->has_initializer = ready->has_initializer;
 	zygote->preload_ns = ready->preload_ns;
@@ -112,7 +144,7 @@ int image_report_ready(struct zygote *zygote, const struct message_image_ready *
 	zygote->descriptors = ready->descriptors;
 	zygote->threads = ready->threads;
 	append_findings(&zygote->audit, ready->findings, ready->n_findings);
-	if (copy_freeze(&zygote->freeze, ready) < 0)
+	if (copy_freeze(&zygote->freeze, ready) < 0 || copy_sandbox(zygote, ready) < 0)
 		return -ENOMEM;
 	return copy_functions(zygote, ready);
 }
@@ -178,6 +210,12 @@ void image_report_clear(struct zygote *zygote) {
 	free(zygote->functions);
 	free(zygote->audit);
 	free(zygote->freeze.note);
+	free(zygote->layers);
+	group_remove(zygote->memory_group);
+	group_remove(zygote->pids_group);
+	free(zygote->memory_group);
+	free(zygote->pids_group);
+	free(zygote->oom_kills);
 	free(zygote->fail_text);
 	capture_reset(&zygote->output);
 }

@@ -37,6 +37,7 @@
 #include "executor/channel.h"
 #include "executor/image_report.h"
 #include "executor/keeper_link.h"
+#include "executor/policy.h"
 #include "executor/slot.h"
 #include "executor/supervise.h"
 #include "proto/wire.h"
@@ -258,9 +259,15 @@ static void ready_when_held(struct zygote *zygote) {
 		become_newest(zygote);
 }
 
-static bool handle_image_ready(struct zygote *zygote, const struct message *message) {
-	if (zygote->state != ZYGOTE_LOADING || zygote->image_ready)
+static bool handle_image_ready(struct zygote *zygote, const struct message *message,
+			       struct wire_frame *frame) {
+	bool listener = message->image_ready.listener;
+
+	if (zygote->state != ZYGOTE_LOADING || zygote->image_ready ||
+	    frame->n_descriptors != (listener ? 1 : 0))
 		return false;
+	if (listener && listener_start(&zygote->listener, fd_steal(&frame->descriptors[0])) < 0)
+		executor_log(zygote->executor, LOG_WARNING, "refusals cannot be listened to");
 	if (image_report_ready(zygote, &message->image_ready) < 0) {
 		zygote->fail_text = strdup("no memory for the image's facts");
 		link_kill(zygote);
@@ -380,7 +387,6 @@ static bool handle(struct zygote *zygote, const struct message *message, struct 
 		{ MESSAGE_WORKER_EXITED, handle_worker_exited },
 		{ MESSAGE_WORKER_STOPPED, handle_worker_stopped },
 		{ MESSAGE_SWEPT, handle_swept },
-		{ MESSAGE_IMAGE_READY, handle_image_ready },
 		{ MESSAGE_IMAGE_FAILED, handle_image_failed },
 		{ MESSAGE_REFUSED, handle_refused },
 		{ MESSAGE_PONG, handle_pong },
@@ -389,6 +395,8 @@ static bool handle(struct zygote *zygote, const struct message *message, struct 
 
 	if (message->type == MESSAGE_SPAWNED)
 		return handle_spawned(zygote, message, frame->descriptors, frame->n_descriptors);
+	if (message->type == MESSAGE_IMAGE_READY)
+		return handle_image_ready(zygote, message, frame);
 	if (message->type == MESSAGE_WELCOME)
 		return true;
 	for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++)
@@ -502,13 +510,34 @@ static int send_start(struct zygote *zygote, const char *nonce, const int *fds, 
 	struct wf_executor *executor = zygote->executor;
 	struct message_start_zygote start = {
 		.generation = zygote->generation,
-		.kind = executor->options.public.image == WF_IMAGE_SELF ? IMAGE_SELF : IMAGE_MODULE,
+		.kind = (enum image_kind)executor->options.public.image,
 		.nonce = nonce,
 		.program = program_invocation_name,
 		.depth = link_depth() + 1,
 	};
 
 	return keeper_link_start_zygote(executor, &start, fds, n_fds);
+}
+
+static int send_policy(struct zygote *zygote, const struct options *options) {
+	struct policy policy = *policy_view(options->policy);
+	uint8_t *frame = zygote->executor->frame;
+	size_t size = 0;
+	int r;
+
+	if (options->public.learn) {
+		policy.learn = true;
+		policy.groups = UINT64_C(1) << CALLS_BASE;
+		policy.n_calls = 0;
+		policy.report = POLICY_REPORT_PATHS;
+		policy.layers = LAYER_NO_NEW_PRIVS | LAYER_SECCOMP;
+	}
+	r = policy_pack(&policy, frame + WIRE_HEADER, WIRE_BODY, &size);
+	if (r > 0)
+		return error_origin(-E2BIG);
+	if (r < 0)
+		return error_trace(r);
+	return wire_send(zygote->control, MESSAGE_POLICY, frame, size, NULL, 0, MSG_DONTWAIT);
 }
 
 static int send_load(struct zygote *zygote, const char *nonce, int cells) {
@@ -521,7 +550,7 @@ static int send_load(struct zygote *zygote, const char *nonce, int cells) {
 		.type = MESSAGE_LOAD,
 		.load = {
 			.generation = zygote->generation,
-			.kind = options->public.image == WF_IMAGE_SELF ? IMAGE_SELF : IMAGE_MODULE,
+			.kind = (enum image_kind)options->public.image,
 			.module = options->module,
 			.name = options->name,
 			.preload_argument = { options->preload_argument,
@@ -537,6 +566,8 @@ static int send_load(struct zygote *zygote, const char *nonce, int cells) {
 	};
 	int r = send_to(zygote, &hello, NULL, 0);
 
+	if (r == 0 && options->policy)
+		r = send_policy(zygote, options);
 	return r ? r : send_to(zygote, &load, &cells, 1);
 }
 
@@ -599,6 +630,7 @@ int link_start(struct wf_executor *executor) {
 	zygote->state = ZYGOTE_LOADING;
 	zygote->generation = ++executor->next_generation;
 	zygote->pidfd = zygote->control = -1;
+	listener_init(&zygote->listener, zygote, NULL);
 	zygote->fail_phase = WF_PHASE_PRELOAD;
 	list_init(&zygote->workers);
 	capture_init(&zygote->output, 1);
@@ -668,6 +700,9 @@ static void ask_to_keep(struct zygote *zygote) {
 			pids[n++] = worker->pid;
 		}
 	}
+	/* they end with it */
+	if (n > 0 && n < LIMIT_WORKERS && zygote->init > 0)
+		pids[n++] = zygote->init;
 	keeper_link_keep(executor, zygote->generation, pids, n);
 }
 
@@ -727,6 +762,7 @@ void link_free(struct zygote *zygote) {
 	timer_clear(&zygote->preload_timer);
 	timer_clear(&zygote->ping_timer);
 	source_remove(&zygote->source);
+	listener_stop(&zygote->listener);
 	(void)fd_close(zygote->control);
 	(void)fd_close(zygote->pidfd);
 	if (zygote->cells)

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "executor/known.h"
+#include "executor/policy.h"
 #include "executor/report.h"
 #include "executor/task.h"
 #include "proto/limits.h"
@@ -47,7 +48,7 @@ struct range {
 
 static int check_ranges(const struct wf_executor_options *o) {
 	const struct range ranges[] = {
-		{ "image", (long)o->image, 0, WF_IMAGE_SELF },
+		{ "image", (long)o->image, 0, WF_IMAGE_COMMAND },
 		{ "workers", o->workers, 0, WF_MAX_WORKERS },
 		{ "min_workers", o->min_workers, 0, o->workers ? o->workers : WF_MAX_WORKERS },
 		{ "max_tasks_per_worker", o->max_tasks_per_worker, 0, INT_MAX },
@@ -84,9 +85,18 @@ static int check_image(const struct wf_executor_options *o) {
 	if (o->image == WF_IMAGE_MODULE && (!o->module || !*o->module))
 		return report_error(-EINVAL,
 				    "options.module is missing: the path of a shared object");
-	if (o->image == WF_IMAGE_SELF && o->module)
+	if (o->image != WF_IMAGE_MODULE && o->module)
+		return report_error(-EINVAL, "options.module is set, but the image is %s",
+				    o->image == WF_IMAGE_SELF ? "WF_IMAGE_SELF"
+							      : "WF_IMAGE_COMMAND");
+	if (o->image == WF_IMAGE_COMMAND && o->max_tasks_per_worker > 1)
 		return report_error(-EINVAL,
-				    "options.module is set, but the image is WF_IMAGE_SELF");
+				    "options.max_tasks_per_worker is %d, but a worker of "
+				    "WF_IMAGE_COMMAND becomes its task",
+				    o->max_tasks_per_worker);
+	if (o->learn && !o->policy)
+		return report_error(-EINVAL, "options.learn is set, but there is no options.policy "
+					     "to start from");
 	if (o->preload_argument_size > LIMIT_PRELOAD_ARGUMENT)
 		return report_error(-E2BIG, "options.preload_argument has %zu bytes; at most %zu",
 				    o->preload_argument_size, LIMIT_PRELOAD_ARGUMENT);
@@ -105,6 +115,8 @@ static void fill_int(int *value, int standard) {
 }
 
 static void fill_defaults(struct wf_executor_options *o) {
+	if (o->image == WF_IMAGE_COMMAND)
+		o->max_tasks_per_worker = 1;
 	fill_int(&o->workers, options_default_workers());
 	fill_int(&o->preload_timeout_ms, 60000);
 	fill_int(&o->spares, o->workers);
@@ -172,6 +184,39 @@ static int copy_strings(struct options *options) {
 	return 0;
 }
 
+uint64_t options_limit(const struct options *options, enum policy_limit limit) {
+	return options->policy ? policy_view(options->policy)->limits[limit] : POLICY_NO_LIMIT;
+}
+
+/* limits.wall is a clock of ours like timeout_ms: the shorter counts. */
+static void take_wall(struct options *options) {
+	uint64_t wall = options_limit(options, POLICY_WALL);
+	int *timeout_ms = &options->public.timeout_ms;
+
+	if (wall == POLICY_NO_LIMIT)
+		return;
+	wall = (wall + 999999) / 1000000;
+	if (wall <= INT_MAX && (*timeout_ms == 0 || (uint64_t)*timeout_ms > wall))
+		*timeout_ms = (int)wall;
+}
+
+static int copy_policy(struct options *options) {
+	const struct wf_policy *given = options->public.policy;
+	int r;
+
+	options->public.policy = NULL;
+	if (!given)
+		return 0;
+	r = policy_check(given);
+	if (r < 0)
+		return r;
+	options->policy = policy_copy(given);
+	if (!options->policy)
+		return report_internal(-ENOMEM, "copying the policy");
+	take_wall(options);
+	return 0;
+}
+
 int options_init(struct options *options, const struct wf_executor_options *given) {
 	struct wf_executor_options taken = { .size = 0 };
 	int r;
@@ -194,6 +239,8 @@ int options_init(struct options *options, const struct wf_executor_options *give
 	r = copy_strings(options);
 	if (r >= 0)
 		r = task_context_new(taken.context, &options->context);
+	if (r >= 0)
+		r = copy_policy(options);
 	options->public.module = options->module;
 	options->public.name = options->name;
 	options->public.preload_argument = options->preload_argument;
@@ -221,6 +268,7 @@ void options_deinit(struct options *options) {
 	/* helper is our copy behind a pointer to const */
 	free((void *)(uintptr_t)options->public.helper);
 	options->context = task_context_free(options->context);
+	(void)wf_policy_free(options->policy);
 	free(options->module);
 	free(options->name);
 	free(options->preload_argument);
@@ -240,7 +288,8 @@ bool options_equal(const struct options *a, const struct options *b) {
 	if (x.preload_argument_size &&
 	    memcmp(x.preload_argument, y.preload_argument, x.preload_argument_size) != 0)
 		return false;
-	if (!task_context_equal(a->context, b->context))
+	if (!task_context_equal(a->context, b->context) || !policy_equal(a->policy, b->policy) ||
+	    x.learn != y.learn)
 		return false;
 	return x.image == y.image && a->spares_given == b->spares_given &&
 	       x.preload_timeout_ms == y.preload_timeout_ms && x.audit_waive == y.audit_waive &&

@@ -8,6 +8,9 @@
 #include <stdbool.h>
 
 #include <warmfork/executor.h>
+#include <warmfork/policy.h>
+
+#include "proto/policy.h"
 
 /* Which file it was, and in which state. */
 struct file_identity {
@@ -23,7 +26,11 @@ struct options {
 	struct task_context *context; /* NULL: nothing */
 	struct file_identity file;    /* the image's, when it was last loaded */
 	cpu_set_t cpus;               /* that the opener may use */
+	struct wf_policy *policy;     /* NULL: none */
 };
+
+/* A limit of the policy; POLICY_NO_LIMIT: none. */
+uint64_t options_limit(const struct options *options, enum policy_limit limit);
 
 /* 0 or a public error, reported. */
 int options_init(struct options *options, const struct wf_executor_options *given);

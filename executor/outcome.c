@@ -26,6 +26,7 @@ void outcome_init(struct wf_outcome *outcome) {
 		.evidence = "",
 		.stack = "",
 		.layers = "none",
+		.learned = "",
 		.standard_output = { .data = "" },
 		.standard_error = { .data = "" },
 	};
@@ -37,6 +38,8 @@ void outcome_memory_clear(struct outcome_memory *memory) {
 	free(memory->data);
 	free(memory->evidence);
 	free(memory->stack);
+	free(memory->layers);
+	free(memory->learned);
 	free(memory->deaths);
 }
 
@@ -124,6 +127,9 @@ int outcome_from_result(struct wf_future *future, const struct message_result *r
 	case RESULT_NOT_SET_UP:
 		outcome_not_started(future, WF_PHASE_CONTEXT, result->code, result->text);
 		return 0;
+	case RESULT_NOT_EXECUTED:
+		outcome_not_started(future, WF_PHASE_EXEC, result->code, result->text);
+		return 0;
 	case RESULT_SKIPPED:
 		break;
 	}
@@ -179,6 +185,22 @@ static void fill_signalled(struct wf_future *future, const struct exit_status *s
 				 sigabbrev_np(status->signal));
 }
 
+static bool is_command(const struct wf_future *future) {
+	return future->executor->options.public.image == WF_IMAGE_COMMAND;
+}
+
+/* Two accounts of the kernel's, one by ticks. */
+#define CPU_ROUNDING_NS (50 * NSEC_PER_MSEC)
+
+/* RLIMIT_CPU: SIGXCPU first, and SIGKILL for those who ignore it. The kernel's own count is the evidence. */
+static bool is_cpu_limit(const struct wf_future *future, const struct exit_status *status) {
+	uint64_t limit = options_limit(&future->executor->options, POLICY_CPU);
+
+	return limit != POLICY_NO_LIMIT && !status->exited &&
+	       (status->signal == SIGXCPU || status->signal == SIGKILL) &&
+	       status->cpu_ns + CPU_ROUNDING_NS >= limit;
+}
+
 void outcome_from_exit(struct wf_future *future, const struct exit_status *status,
 		       const char *oom) {
 	struct wf_outcome *outcome = &future->outcome;
@@ -187,11 +209,19 @@ void outcome_from_exit(struct wf_future *future, const struct exit_status *statu
 	if (status->exited) {
 		outcome->kind = WF_EXITED;
 		outcome->exited.code = status->code;
-		outcome_evidence(future,
-				 "wait status: exited with code %d before the function returned",
-				 status->code);
+		outcome_evidence(future, "wait status: exited with code %d%s", status->code,
+				 is_command(future) ? "" : " before the function returned");
+	} else if (is_cpu_limit(future, status)) {
+		outcome->kind = WF_TIMED_OUT;
+		outcome->timed_out.clock = WF_CLOCK_CPU;
+		outcome_evidence(future, "SIG%s, and %llu ms of CPU time: limits.cpu",
+				 sigabbrev_np(status->signal),
+				 (unsigned long long)(status->cpu_ns / NSEC_PER_MSEC));
 	} else if (oom) {
+		uint64_t limit = options_limit(&future->executor->options, POLICY_MEMORY);
+
 		outcome->kind = WF_MEMORY_LIMIT;
+		outcome->memory_limit.limit = limit == POLICY_NO_LIMIT ? 0 : limit;
 		outcome_evidence(future, "wait status: %s", oom);
 	} else {
 		fill_signalled(future, status);
@@ -204,6 +234,8 @@ static const char *clock_name(enum wf_clock clock) {
 		return "timeout_ms ran out, counted from its start";
 	case WF_CLOCK_DEADLINE:
 		return "deadline_ms ran out while it ran, counted from submit";
+	case WF_CLOCK_CPU:
+		return "limits.cpu of the policy";
 	case WF_CLOCK_QUEUE:
 		return "deadline_ms ran out before it started, counted from submit";
 	}
@@ -222,6 +254,21 @@ static const char *killer_name(enum wf_killer killer) {
 	return "";
 }
 
+/* What ended it is the last of its refusals, and no longer among those that it survived. */
+static void fill_violation(struct wf_future *future) {
+	static const struct wf_refusal unknown = { "", "", "", "", 0, 1 };
+	struct wf_outcome *outcome = &future->outcome;
+	struct refusals *refusals = &future->refusals;
+
+	outcome->kind = WF_VIOLATION;
+	outcome->violation.refusal = refusals->n > 0 ? refusals->list[refusals->n - 1] : unknown;
+	outcome_evidence(future, "the filter of its sandbox reported %s(%s)%s%s%s",
+			 outcome->violation.refusal.call, outcome->violation.refusal.arguments,
+			 outcome->violation.refusal.allow[0] ? "; to allow it: `" : "",
+			 outcome->violation.refusal.allow,
+			 outcome->violation.refusal.allow[0] ? "`" : "");
+}
+
 void outcome_from_verdict(struct wf_future *future, const struct exit_status *status) {
 	struct wf_outcome *outcome = &future->outcome;
 
@@ -237,6 +284,9 @@ void outcome_from_verdict(struct wf_future *future, const struct exit_status *st
 		outcome->output_limit.stream = future->verdict_stream;
 		outcome->output_limit.limit = future->captures[future->verdict_stream - 1].limit;
 		outcome->evidence = "it wrote more than its capture keeps";
+		return;
+	case VERDICT_VIOLATION:
+		fill_violation(future);
 		return;
 	case VERDICT_KILLED:
 	case VERDICT_NONE:

@@ -15,14 +15,21 @@
 #include "executor/report.h"
 #include "executor/supervise.h"
 
+/* The one function of an image of kind command. */
+#define COMMAND_FUNCTION "command"
+
 static int check_task(const struct wf_task *task) {
 	if (!task)
 		return report_error(-EINVAL, "wf_submit: task is NULL");
 	if (task->size != sizeof(*task))
 		return report_error(-EINVAL, "task.size is %zu; initialise with WF_TASK()",
 				    task->size);
-	if (!task->function)
+	if (!task->function && !task->argv)
 		return report_error(-EINVAL, "task.function is NULL");
+	if (task->argv && (task->function || task->input_size || task->buffer))
+		return report_error(-EINVAL, "task.argv is set beside a function or an input");
+	if (task->argv && !task->argv[0])
+		return report_error(-EINVAL, "task.argv is empty: it begins with the program");
 	if (task->priority < WF_PRIORITY_MIN || task->priority > WF_PRIORITY_MAX)
 		return report_error(-EINVAL, "task.priority is %d; it must be from %d to %d",
 				    task->priority, WF_PRIORITY_MIN, WF_PRIORITY_MAX);
@@ -31,6 +38,35 @@ static int check_task(const struct wf_task *task) {
 	if (task->flags & ~(unsigned)(WF_TASK_IDEMPOTENT | WF_TASK_WAIT_EXIT))
 		return report_error(-EINVAL, "task.flags is 0x%x, with unknown bits", task->flags);
 	return 0;
+}
+
+static int check_kind(const struct wf_executor *executor, const struct wf_task *task) {
+	bool command = executor->options.public.image == WF_IMAGE_COMMAND;
+
+	if (command && !task->argv)
+		return report_error(-EINVAL, "task.argv is NULL: the image is WF_IMAGE_COMMAND");
+	if (!command && task->argv)
+		return report_error(-EINVAL, "task.argv is set, but the image is not "
+					     "WF_IMAGE_COMMAND");
+	return 0;
+}
+
+/* Strings one behind the other, with their NULs. NULL: no memory. */
+static char *pack_arguments(const char *const *argv, size_t *ret_size) {
+	size_t size = 0;
+	char *packed, *to;
+
+	for (size_t i = 0; argv[i]; i++)
+		size += strlen(argv[i]) + 1;
+	packed = to = malloc(size);
+	for (size_t i = 0; packed && argv[i]; i++) {
+		size_t length = strlen(argv[i]) + 1;
+
+		memcpy(to, argv[i], length);
+		to += length;
+	}
+	*ret_size = size;
+	return packed;
 }
 
 static bool has_room(struct wf_executor *executor, const void *context) {
@@ -77,6 +113,9 @@ static void fill(struct wf_future *future, const struct wf_task *task) {
 static int prepare(struct wf_executor *executor, const struct wf_task *task,
 		   struct task_context *context, struct wf_future **ret) {
 	const struct task_context *in_force;
+	const void *input = task->input;
+	size_t input_size = task->input_size;
+	char *arguments = NULL;
 	struct wf_future *future;
 	int r = future_new(executor, &future);
 
@@ -85,11 +124,17 @@ static int prepare(struct wf_executor *executor, const struct wf_task *task,
 	future->context = task_context_ref(context);
 	r = context ? 0 : task_context_new(task->context, &future->context);
 	in_force = future->context ? future->context : executor->options.context;
+	if (r >= 0 && task->argv) {
+		input = arguments = pack_arguments(task->argv, &input_size);
+		if (!arguments)
+			r = report_internal(-ENOMEM, "submitting a task");
+	}
 	if (r >= 0)
-		r = payload_init(&future->payload, task->input, task->input_size,
+		r = payload_init(&future->payload, input, input_size,
 				 in_force && !in_force->plain ? LIMIT_INLINE_BESIDE_CONTEXT
 							      : LIMIT_INLINE_PAYLOAD,
 				 task->buffer, executor->number);
+	free(arguments);
 	if (r < 0) {
 		(void)future_unref(future);
 		(void)future_unref(future);
@@ -110,14 +155,15 @@ static int admit(struct wf_executor *executor, const struct wf_task *task,
 		r = report_error(-ESHUTDOWN, "the executor is closed");
 	if (r < 0)
 		return r;
-	*ret_function = image_report_known(executor, task->function);
+	*ret_function =
+	    image_report_known(executor, task->argv ? COMMAND_FUNCTION : task->function);
 	if (*ret_function) {
 		/* a ticket: the place in the queue is taken, and close waits for what comes of it */
 		executor->n_tickets++;
 		executor->n_pending++;
 		return 0;
 	}
-	return image_report_unknown(executor, task->function);
+	return image_report_unknown(executor, task->argv ? COMMAND_FUNCTION : task->function);
 }
 
 int submit_check(const struct wf_task *given, struct wf_task *ret) {
@@ -174,7 +220,9 @@ int submit_task(struct wf_executor *executor, const struct wf_task *task, bool a
 
 	/* refused before anything is copied, and before a buffer is consumed */
 	executor_lock(executor);
-	r = admit(executor, task, &function);
+	r = check_kind(executor, task);
+	if (r >= 0)
+		r = admit(executor, task, &function);
 	executor_unlock(executor);
 	if (r < 0)
 		return r;

@@ -229,6 +229,19 @@ bool supervise_kill(struct wf_future *future, enum wf_killer by, int grace_ms) {
 	return true;
 }
 
+void supervise_violation(struct wf_future *future) {
+	if (future->verdict == VERDICT_NONE)
+		future->verdict = VERDICT_VIOLATION;
+	supervise_now_kill(future->worker);
+}
+
+/* The group by its number: the worker is its leader, and has not been reaped, so it cannot be another's. */
+bool supervise_signal(struct wf_future *future, int signal) {
+	if (is_over(future))
+		return false;
+	return process_signal_group(future->worker->pidfd, future->worker->pid, signal) == 0;
+}
+
 static void blame(struct worker *worker) {
 	for (uint64_t s = worker->first_sequence; s < worker->next_sequence; s++) {
 		struct wf_future *future = worker->assigned[s % CELL_CLAIMS];
@@ -261,6 +274,8 @@ static void on_channel_grace_over(struct timer *timer, nsec_t now) {
 void supervise_channel_closed(struct worker *worker) {
 	slot_busy(worker);
 	link_watch(worker->zygote);
+	if (atomic_load(&worker->cell->executing))
+		return; /* it has become the program of its task */
 	if (worker->stop == STOP_NONE)
 		(void)timer_set(worker->executor->loop, &worker->stop_timer,
 				clock_after_ms(clock_now(), CHANNEL_GRACE_MS),

@@ -12,9 +12,15 @@ void supervise_watch(struct wf_future *future);
 /* Ends a running task. `grace_ms` as in wf_future_kill(). False: it is over, and its result on the way. */
 bool supervise_kill(struct wf_future *future, enum wf_killer by, int grace_ms);
 
+/* Of the user's, to its process group. False: it is over. */
+bool supervise_signal(struct wf_future *future, int signal);
+
 /* SIGTERM, then SIGKILL after grace_ms; SIGKILL at once if it is stopped or there is no grace. */
 void supervise_stop(struct worker *worker, int grace_ms);
 void supervise_now_kill(struct worker *worker);
+
+/* The policy ends it. */
+void supervise_violation(struct wf_future *future);
 
 /* The worker broke the protocol. */
 void supervise_distrust(struct worker *worker);

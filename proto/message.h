@@ -38,6 +38,7 @@ enum message_type {
 	MESSAGE_SPAWN = 34,
 	MESSAGE_PING = 35,
 	MESSAGE_DRAIN = 36,
+	MESSAGE_POLICY = 37, /* packed and unpacked by proto/policy.c */
 	/* zygote -> executor */
 	MESSAGE_WELCOME = 48,
 	MESSAGE_REFUSED = 49,
@@ -54,6 +55,7 @@ enum message_type {
 	MESSAGE_WORKER_READY = 80,
 	MESSAGE_RESULT = 81,
 	MESSAGE_LEAVING = 82,
+	MESSAGE_LISTENER = 83,
 };
 
 struct bytes {
@@ -61,14 +63,15 @@ struct bytes {
 	size_t size;
 };
 
-enum image_kind { IMAGE_MODULE = 0, IMAGE_SELF = 1 };
+enum image_kind { IMAGE_MODULE = 0, IMAGE_SELF = 1, IMAGE_COMMAND = 2 };
 enum freeze_wish { FREEZE_AUTO = 0, FREEZE_ALWAYS = 1, FREEZE_NEVER = 2 };
 enum stream_mode { STREAM_LEAVE = 0, STREAM_NULL = 1, STREAM_DESCRIPTOR = 2 };
 enum result_kind {
 	RESULT_RETURNED = 0,
 	RESULT_FAILED = 1,
 	RESULT_SKIPPED = 2,
-	RESULT_NOT_SET_UP = 3
+	RESULT_NOT_SET_UP = 3,
+	RESULT_NOT_EXECUTED = 4, /* of a command: the program could not be executed */
 };
 
 struct message_start_zygote {
@@ -190,6 +193,10 @@ struct message_image_ready {
 	uint32_t frozen_mappings, frozen_holes;
 	uint64_t fork_unfrozen_ns, fork_ns;
 	uint64_t heap_bytes, stack_bytes, page_table_bytes;
+	const char *layers;
+	pid_t init;
+	const char *memory_group, *pids_group;
+	bool listener;
 };
 
 struct message_image_failed {

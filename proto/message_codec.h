@@ -39,7 +39,8 @@
 
 #define MESSAGES_EMPTY(X)                                                                          \
 	X(QUIT, Quit, quit)                                                                        \
-	X(DRAIN, Drain, drain)
+	X(DRAIN, Drain, drain)                                                                     \
+	X(LISTENER, Listener, listener)
 
 /* The type of a member of struct message. */
 #define MESSAGE_MEMBER(member) __typeof__(((struct message *)NULL)->member)

@@ -229,6 +229,11 @@ FILL(image_ready, ImageReady) {
 	out->heap_bytes = in->heap_bytes;
 	out->stack_bytes = in->stack_bytes;
 	out->page_table_bytes = in->page_table_bytes;
+	out->layers = borrow_text(in->layers);
+	out->init = in->init;
+	out->memory_group = borrow_text(in->memory_group);
+	out->pids_group = borrow_text(in->pids_group);
+	out->listener = in->listener;
 	out->n_findings = in->n_findings;
 	return error_trace(fill_findings(in->findings, in->n_findings, &out->findings, arena));
 }

@@ -40,7 +40,7 @@ static bool bytes_read(ProtobufCBinaryData in, size_t limit, struct bytes *ret) 
 
 static bool kind_read(Warmfork__V1__ImageKind in, enum image_kind *ret) {
 	*ret = (enum image_kind)in;
-	return in == WARMFORK__V1__IMAGE_KIND__MODULE || in == WARMFORK__V1__IMAGE_KIND__SELF;
+	return in >= WARMFORK__V1__IMAGE_KIND__MODULE && in <= WARMFORK__V1__IMAGE_KIND__COMMAND;
 }
 
 static bool pids_read(const int32_t *in, size_t n, struct message_pids *out) {
@@ -249,7 +249,12 @@ READ(image_ready, ImageReady) {
 	out->heap_bytes = in->heap_bytes;
 	out->stack_bytes = in->stack_bytes;
 	out->page_table_bytes = in->page_table_bytes;
-	if (!text_read(in->freeze_note, LIMIT_TEXT, &out->freeze_note))
+	out->init = in->init;
+	out->listener = in->listener;
+	if (!text_read(in->freeze_note, LIMIT_TEXT, &out->freeze_note) ||
+	    !text_read(in->layers, LIMIT_TEXT, &out->layers) ||
+	    !text_read(in->memory_group, LIMIT_PATH, &out->memory_group) ||
+	    !text_read(in->pids_group, LIMIT_PATH, &out->pids_group) || in->init < 0)
 		return MESSAGE_E_MALFORMED;
 	out->n_findings = in->n_findings;
 	return findings_read(in->findings, in->n_findings, &out->findings, arena);
@@ -456,7 +461,7 @@ READ(worker_ready, WorkerReady) {
 static bool result_kind_read(Warmfork__V1__ResultKind in, enum result_kind *ret) {
 	*ret = (enum result_kind)in;
 	return in >= WARMFORK__V1__RESULT_KIND__RETURNED &&
-	       in <= WARMFORK__V1__RESULT_KIND__NOT_SET_UP;
+	       in <= WARMFORK__V1__RESULT_KIND__NOT_EXECUTED;
 }
 
 READ(result, Result) {

@@ -25,6 +25,12 @@
 
 _Static_assert(LIMIT_CPUS <= CPU_SETSIZE, "a set holds every CPU that a context may name");
 
+static int null_device = -1;
+
+void context_null_device(int fd) {
+	null_device = fd;
+}
+
 __attribute__((format(printf, 3, 4))) static int context_fail(struct context_failure *failure,
 							      int error, const char *format, ...) {
 	va_list arguments;
@@ -101,7 +107,9 @@ static int set_stream(int stream, int consumed_fd) {
 }
 
 static int open_null(int stream) {
-	int fd = open("/dev/null", (stream == 0 ? O_RDONLY : O_WRONLY) | O_CLOEXEC);
+	int fd = null_device >= 0
+		     ? fd_duplicate(null_device)
+		     : open("/dev/null", (stream == 0 ? O_RDONLY : O_WRONLY) | O_CLOEXEC);
 
 	return fd < 0 ? error_origin(-errno) : fd;
 }

@@ -20,5 +20,8 @@ struct context_failure {
 int context_apply(const struct message_context *context, int *streams, struct arena *arena,
 		  struct context_failure *ret_failure);
 
+/* What STREAM_NULL duplicates (borrowed), where /dev/null may not be there to be opened. -1: it is opened. */
+void context_null_device(int fd);
+
 /* How many of its streams come with a descriptor. */
 size_t context_streams(const struct message_context *context);

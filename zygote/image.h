@@ -12,6 +12,7 @@
 #include <warmfork/task.h>
 
 #include "proto/message.h"
+#include "zygote/sandbox.h"
 #include "zygote/touch.h"
 
 /* Descriptors that a waived finding leaves open: workers keep them, up to so many. */
@@ -27,6 +28,7 @@ struct image {
 	bool measure_memory;
 	uint32_t spin_us;
 	struct touch touch;
+	struct sandbox sandbox;
 
 	const struct wf_module *module;
 	const char *functions[LIMIT_FUNCTIONS]; /* borrowed from the module */

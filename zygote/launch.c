@@ -105,7 +105,7 @@ static int child_exec(const struct launch *launch, int program) {
 
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	if (launch->request->kind == IMAGE_MODULE) {
+	if (launch->request->kind != IMAGE_SELF) {
 		(void)execve("/proc/self/exe", module_arguments, environ);
 		return error_origin(-errno);
 	}

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -17,6 +18,7 @@
 #include "base/fd.h"
 #include "base/process.h"
 #include "zygote/audit.h"
+#include "zygote/command.h"
 #include "zygote/crash.h"
 #include "zygote/facts.h"
 #include "zygote/frozen.h"
@@ -107,7 +109,9 @@ static bool image_load(struct zygote *zygote, const struct message_load *load) {
 	bool done;
 	int r;
 
-	if (zygote->self)
+	if (load->kind == IMAGE_COMMAND)
+		r = image_set_module(image, command_module(), preload.text, sizeof preload.text);
+	else if (zygote->self)
 		r = image_set_module(image, zygote->self, preload.text, sizeof preload.text);
 	else
 		r = module_load(load->module, &zygote->log, image, &step, preload.text,
@@ -190,6 +194,55 @@ static bool image_freeze(struct zygote *zygote, const struct message_load *load)
 	return false;
 }
 
+static uint64_t image_bytes(const struct message_image_ready *ready) {
+	return ready->anonymous_bytes + ready->frozen_bytes;
+}
+
+static bool sandbox_failed(struct zygote *zygote, int r, const struct sandbox_trouble *trouble) {
+	(void)snprintf(preload.text, sizeof preload.text, "the sandbox: %s%s%.3800s",
+		       trouble->layer ? policy_layer_name(trouble->layer) : "",
+		       trouble->layer ? ": " : "", trouble->text);
+	(void)preload_fail(-r, "sandbox");
+	report_failed(zygote);
+	return false;
+}
+
+static struct sandbox_trouble trouble;
+
+/* After the freeze: what it makes for workers is not part of the image. */
+static bool image_sandbox(struct zygote *zygote) {
+	struct message_image_ready *ready = &zygote->answer.image_ready;
+	struct sandbox *sandbox = &zygote->image.sandbox;
+	int r;
+
+	if (!zygote->policy)
+		return true;
+	sandbox->memory_base = image_bytes(ready);
+	r = sandbox_prepare(sandbox, zygote->policy, &trouble);
+	(void)munmap(zygote->policy_memory.memory, zygote->policy_memory.size);
+	zygote->policy = NULL;
+	if (r < 0)
+		return sandbox_failed(zygote, r, &trouble);
+	ready->layers = sandbox->text;
+	ready->init = sandbox->init;
+	ready->memory_group = sandbox->cgroup.memory.base;
+	ready->pids_group = sandbox->cgroup.pids.base;
+	return true;
+}
+
+bool preload_close(struct zygote *zygote) {
+	struct sandbox *sandbox = &zygote->image.sandbox;
+	int r = sandbox->on ? sandbox_close(sandbox, &trouble) : 0;
+
+	if (r < 0)
+		return sandbox_failed(zygote, r, &trouble);
+	if (sandbox->on && sandbox->listener >= 0) {
+		zygote->answer.image_ready.listener = true;
+		zygote->answer_fds[zygote->n_answer_fds++] = fd_steal(&sandbox->listener);
+	}
+	return true;
+}
+
 /* --- all of it ----------------------------------------------------------------------------- */
 
 static void preload_prepare(struct zygote *zygote, const struct message_load *load) {
@@ -224,7 +277,9 @@ bool preload_run(struct zygote *zygote, const struct message_load *load) {
 		return false;
 	}
 	crash_install();
+	if (zygote->policy && sandbox_environment(zygote->policy) < 0)
+		zygote_end(zygote, LOG_ERROR, "no memory for the environment");
 	answer_ready(zygote, load);
 	(void)fflush(NULL);
-	return image_freeze(zygote, load);
+	return image_freeze(zygote, load) && image_sandbox(zygote);
 }

@@ -47,7 +47,8 @@ static void image_remove_child(struct image *image, pid_t pid) {
 }
 
 static bool is_stranger(struct zygote *zygote, pid_t pid) {
-	return !table_find(&zygote->memory->table, pid) && !image_has_child(&zygote->image, pid);
+	return !table_find(&zygote->memory->table, pid) && !image_has_child(&zygote->image, pid) &&
+	       pid != zygote->image.sandbox.init;
 }
 
 static void unkillable_note(struct zygote *zygote, pid_t pid) {
@@ -99,6 +100,28 @@ int reap_timeout(const struct zygote *zygote) {
 		   : clock_until_ms(clock_now(), zygote->next_sweep);
 }
 
+/* What workers in a pid namespace left: the children of its init, all of them, which reaps them itself. */
+static size_t sweep_namespace(struct zygote *zygote) {
+	const struct sandbox *sandbox = &zygote->image.sandbox;
+	const pid_t *children;
+	size_t n;
+
+	if (sandbox->init == 0)
+		return 0;
+	n = sweep_children_of(sandbox->init_children, &children);
+	for (size_t i = 0; i < n; i++)
+		if (sweep_kill(children[i]) == 0)
+			zygote->n_ended++;
+	return n;
+}
+
+static size_t list_children(const struct zygote *zygote, const pid_t **ret) {
+	int own = zygote->image.sandbox.own_children;
+
+	return zygote->image.sandbox.on && own >= 0 ? sweep_children_of(own, ret)
+						    : sweep_children(ret);
+}
+
 /* Kills the strangers and returns how many are about to end. Reaping one brings its children to us, at the
  * end of the list: hence the rounds. */
 static size_t sweep_strangers(struct zygote *zygote) {
@@ -107,7 +130,7 @@ static size_t sweep_strangers(struct zygote *zygote) {
 	size_t n_alive;
 
 	do {
-		size_t n = sweep_children(&children);
+		size_t n = list_children(zygote, &children);
 
 		zygote->suspicious = false;
 		n_alive = 0;
@@ -124,6 +147,7 @@ static size_t sweep_strangers(struct zygote *zygote) {
 			stranger_reap(zygote, children[i]);
 		}
 	} while (zygote->suspicious);
+	n_alive += sweep_namespace(zygote);
 	after = clock_now();
 	zygote->next_sweep = after + SWEEP_SHARE * (after - before);
 	if (n_alive > 0 && zygote->next_sweep < after + SWEEP_AGAIN_NS)

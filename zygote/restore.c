@@ -386,8 +386,17 @@ static bool children_contain(const struct restore_children *children, pid_t pid)
 	return false;
 }
 
-static int children_snapshot(struct restore_children *ret) {
-	int n = process_children(ret->pids, RESTORE_CHILDREN);
+/* Without the file, a sandbox has no /proc, and so no policy under which there are children. */
+static int children_list(const struct restore *restore, pid_t *pids, size_t n) {
+	if (!restore->opened)
+		return process_children(pids, n);
+	return restore->children_file < 0 ? 0
+					  : process_children_from(restore->children_file, pids, n);
+}
+
+static int children_snapshot(struct restore *restore) {
+	struct restore_children *ret = &restore->children;
+	int n = children_list(restore, ret->pids, RESTORE_CHILDREN);
 
 	if (n < 0)
 		return error_trace(n);
@@ -399,9 +408,11 @@ static int children_snapshot(struct restore_children *ret) {
 
 /* Kills those of a generation that may not stay, and reaps what has ended of them: the next comes to
  * us, the subreaper. Returns how many there were, or -errno; *ret_reaped: some have gone. */
-static int children_round(const struct restore_children *stay, bool *ret_reaped) {
+static int children_round(const struct restore *restore, bool *ret_reaped) {
 	static pid_t children[CHILDREN_BATCH];
-	int n = process_children(children, sizeof children / sizeof children[0]), n_strangers = 0;
+	const struct restore_children *stay = &restore->children;
+	int n = children_list(restore, children, sizeof children / sizeof children[0]);
+	int n_strangers = 0;
 
 	if (n < 0)
 		return error_trace(n);
@@ -423,7 +434,7 @@ static int children_round(const struct restore_children *stay, bool *ret_reaped)
 
 /* Nothing here waits for a child that cannot be killed: one that has become another user's, or
  * hangs in the kernel. */
-static const char *children_restore(const struct restore_children *stay) {
+static const char *children_restore(const struct restore *restore) {
 	const struct timespec look = { .tv_nsec = CHILDREN_LOOK_NS };
 	nsec_t give_up = 0, now;
 	enum child_event event;
@@ -431,9 +442,9 @@ static const char *children_restore(const struct restore_children *stay) {
 	bool reaped = false;
 	int n;
 
-	if (stay->n == 0 && process_peek_children(&pid, &event) == -ECHILD)
+	if (restore->children.n == 0 && process_peek_children(&pid, &event) == -ECHILD)
 		return NULL;
-	while ((n = children_round(stay, &reaped)) > 0) {
+	while ((n = children_round(restore, &reaped)) > 0) {
 		now = clock_now();
 		if (reaped || give_up == 0)
 			give_up = clock_after_ms(now, CHILDREN_PATIENCE_MS);
@@ -460,15 +471,29 @@ static const char *threads_check(const struct restore *restore, struct restore_s
 
 /* --- all of it ----------------------------------------------------------------------------- */
 
+static void files_open(struct restore *restore) {
+	restore->directory = aside_consume(open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
+	restore->status = aside_consume(open("/proc/self/status", O_RDONLY | O_CLOEXEC));
+	restore->timers = aside_consume(open("/proc/self/timers", O_RDONLY | O_CLOEXEC));
+}
+
+void restore_open(struct restore *restore) {
+	char path[64];
+
+	files_open(restore);
+	(void)snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)gettid());
+	restore->children_file = aside_consume(open(path, O_RDONLY | O_CLOEXEC));
+	restore->opened = true;
+}
+
 static int files_snapshot(struct restore *restore) {
 	int r;
 
 	r = streams_snapshot(restore->streams);
 	if (r < 0)
 		return error_trace(r);
-	restore->directory = aside_consume(open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
-	restore->status = aside_consume(open("/proc/self/status", O_RDONLY | O_CLOEXEC));
-	restore->timers = aside_consume(open("/proc/self/timers", O_RDONLY | O_CLOEXEC));
+	if (!restore->opened)
+		files_open(restore);
 	if (restore->directory < 0 || restore->status < 0)
 		return error_origin(-EMFILE);
 	restore->lowest = descriptors_lowest(restore);
@@ -482,7 +507,7 @@ int restore_snapshot(struct restore *restore) {
 
 	r = files_snapshot(restore);
 	if (r == 0)
-		r = children_snapshot(&restore->children);
+		r = children_snapshot(restore);
 	if (r == 0)
 		r = environment_snapshot(&restore->environment);
 	if (r < 0)
@@ -524,7 +549,7 @@ static const char *restore_while_masked(struct restore *restore) {
 	if (!reason)
 		reason = process_restore(restore);
 	if (!reason)
-		reason = children_restore(&restore->children);
+		reason = children_restore(restore);
 	return reason;
 }
 

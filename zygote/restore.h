@@ -52,6 +52,8 @@ struct restore {
 	int streams[3]; /* -1: it was closed */
 	int directory;
 	int status, timers; /* open files of /proc/self; timers -1: the kernel has none */
+	int children_file;  /* -1: it is opened at each look */
+	bool opened;        /* by restore_open() */
 	int lowest;         /* the first number that was free */
 	mode_t umask;
 	char name[16]; /* of the thread: what ps shows */
@@ -68,6 +70,9 @@ struct restore {
 	struct restore_children children; /* of the initializer: they stay */
 	struct restore_environment environment;
 };
+
+/* In a sandbox, before it is closed: opens what looking at this process takes. */
+void restore_open(struct restore *restore);
 
 /* What the next tasks are to find: the present state. 0, or -errno. */
 int restore_snapshot(struct restore *restore);

@@ -38,6 +38,9 @@ static int spawn_check(struct zygote *zygote, struct message_spawned_worker *ret
 		return -EAGAIN;
 	}
 	/* Here and not in the worker: there it would have to build its own /proc/self first. */
+	*ret_lifeline = -1;
+	if (zygote->image.sandbox.init > 0)
+		return 0;
 	*ret_lifeline = lifeline_reopen(ZYGOTE_LIFELINE);
 	if (*ret_lifeline < 0) {
 		spawned_fail(ret, *ret_lifeline, "descriptors");
@@ -66,10 +69,17 @@ static int spawn_one(struct zygote *zygote, const struct message_spawn_worker *e
 	r = spawn_check(zygote, ret, &start.lifeline);
 	if (r < 0)
 		return error_trace(r);
+	r = cgroup_open(&zygote->image.sandbox.cgroup, entry->cell, &start.group);
+	if (r < 0) {
+		fd_close(start.lifeline);
+		spawned_fail(ret, r, "control group");
+		return error_trace(r);
+	}
 	pid = fork();
 	if (pid == 0)
 		worker_run(&start);
 	r = pid < 0 ? error_origin(-errno) : 0;
+	cgroup_close(&start.group);
 	fd_close(start.lifeline);
 	*channel = fd_close(*channel);
 	if (r < 0) {

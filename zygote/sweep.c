@@ -92,6 +92,15 @@ size_t sweep_children(const pid_t **ret) {
 	return (size_t)n < SWEEP_BATCH ? (size_t)n : SWEEP_BATCH;
 }
 
+size_t sweep_children_of(int file, const pid_t **ret) {
+	int n = process_children_from(file, batch, SWEEP_BATCH);
+
+	*ret = batch;
+	if (n < 0)
+		return 0;
+	return (size_t)n < SWEEP_BATCH ? (size_t)n : SWEEP_BATCH;
+}
+
 /* Returns how many of the children have ended and are gone now. *ret_killed: there was one, at
  * least, that may be killed. */
 static size_t sweep_round(const pid_t *children, size_t n, bool *ret_killed) {

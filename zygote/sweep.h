@@ -25,6 +25,8 @@ int sweep_kill(pid_t child);
 
 /* The children of this process now, in memory of this file: valid until the next call. */
 size_t sweep_children(const pid_t **ret);
+/* The same of a process whose children file this is (process_children_from()). */
+size_t sweep_children_of(int file, const pid_t **ret);
 
 /* Kills and reaps until there is no child left; SIGCHLD must be blocked. Returns 0, or how many have
  * become processes of another user, which cannot be killed: those it awaits for some seconds. */

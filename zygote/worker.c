@@ -43,12 +43,14 @@
 #include "proto/wire.h"
 #include "zygote/aside.h"
 #include "zygote/call.h"
+#include "zygote/command.h"
 #include "zygote/context.h"
 #include "zygote/crash.h"
 #include "zygote/facts.h"
 #include "zygote/leave.h"
 #include "zygote/lifeline.h"
 #include "zygote/restore.h"
+#include "zygote/sandbox_probe.h"
 #include "zygote/tripwire.h"
 
 #define WORKER_ENTROPY 32
@@ -177,11 +179,12 @@ static struct worker *worker_new(const struct worker_start *start) {
 /* Its own group: a task that signals its group must not hit the zygote and its siblings. The
  * lifeline kills that group, so it reaches what the task forked as well. */
 static int enter_group(struct worker *worker) {
-	int r;
+	int r = 0;
 
 	if (setpgid(0, 0) < 0)
 		return error_origin(-errno);
-	r = lifeline_arm(worker->lifeline, -worker->pid);
+	if (worker->lifeline >= 0)
+		r = lifeline_arm(worker->lifeline, -worker->pid);
 	if (r == -EPIPE)
 		leave(1);
 	if (r < 0)
@@ -202,20 +205,55 @@ static int enter_cell(struct worker *worker, const struct worker_start *start) {
 
 static int enter_descriptors(struct worker *worker) {
 	const struct image *image = worker->image;
-	int keep[IMAGE_DESCRIPTORS + 2], channel, lifeline;
+	int keep[IMAGE_DESCRIPTORS + 4], channel, lifeline;
 
 	channel = aside_duplicate(worker->channel);
 	if (channel < 0)
 		return error_trace(channel);
 	worker->channel = channel;
-	lifeline = aside_duplicate(worker->lifeline);
-	if (lifeline < 0)
+	lifeline = worker->lifeline < 0 ? -1 : aside_duplicate(worker->lifeline);
+	if (worker->lifeline >= 0 && lifeline < 0)
 		return error_trace(lifeline);
 	worker->lifeline = lifeline;
 	memcpy(keep, image->descriptors, image->n_descriptors * sizeof keep[0]);
 	keep[image->n_descriptors] = channel;
 	keep[image->n_descriptors + 1] = lifeline;
-	return error_trace(fd_close_others(keep, image->n_descriptors + 2));
+	keep[image->n_descriptors + 2] = image->sandbox.on ? image->sandbox.ruleset : -1;
+	keep[image->n_descriptors + 3] = image->sandbox.on ? image->sandbox.null_device : -1;
+	return error_trace(fd_close_others(keep, image->n_descriptors + 4));
+}
+
+/* What the worker itself reads later is opened in the view, and before the sandbox is closed. */
+static void enter_open(struct worker *worker) {
+	if (worker->max_tasks != 1 && worker->image->sandbox.on)
+		restore_open(&worker->restore);
+	if (worker->image->measure_memory)
+		worker->statm = aside_consume(open("/proc/self/statm", O_RDONLY | O_CLOEXEC));
+}
+
+/* The executor must have the listener before any code of the image runs that it might have to answer. */
+static int enter_sandbox(struct worker *worker, const char **ret_step) {
+	const struct sandbox *sandbox = &worker->image->sandbox;
+	const struct message listener = { .type = MESSAGE_LISTENER };
+	uint32_t layer = 0;
+	int fd = -1, r;
+
+	if (!sandbox->on)
+		return 0;
+	context_null_device(sandbox->null_device);
+	r = sandbox_enter_rest(sandbox, &fd, ret_step);
+	(void)fd_close(sandbox->ruleset);
+	if (r == 0 && fd >= 0) {
+		worker_send(worker, &listener, fd);
+		(void)fd_close(fd);
+	}
+	if (r == 0 && sandbox->probe_workers)
+		layer = probe_self(sandbox);
+	if (layer) {
+		*ret_step = policy_layer_name(layer);
+		return error_origin(-EIO);
+	}
+	return error_trace(r);
 }
 
 /* A CPU that went away meanwhile is no reason not to work. */
@@ -258,9 +296,15 @@ static void worker_enter(struct worker *worker, const struct worker_start *start
 		step = "cell";
 		r = enter_cell(worker, start);
 	}
+	if (r == 0 && worker->image->sandbox.on)
+		r = sandbox_enter_view(&worker->image->sandbox, &start->group, &step);
 	if (r == 0) {
 		step = "descriptors";
 		r = enter_descriptors(worker);
+	}
+	if (r == 0) {
+		enter_open(worker);
+		r = enter_sandbox(worker, &step);
 	}
 	if (r < 0) {
 		char text[128];
@@ -476,6 +520,24 @@ static int task_set_up(struct worker *worker, const struct message_task *task,
 	    context_apply(task->context, descriptors->streams, &worker->in, failure));
 }
 
+/* Comes back only if the program cannot be executed. */
+static void task_execute(struct worker *worker, const struct message_task *task,
+			 struct task_descriptors *descriptors, struct message_result *result,
+			 struct context_failure *failure) {
+	struct input input = { NULL, 0 };
+	int r = task_set_up(worker, task, descriptors, &input, failure);
+
+	result->kind = RESULT_NOT_SET_UP;
+	if (r == 0) {
+		result->kind = RESULT_NOT_EXECUTED;
+		command_execute(input.map ? input.map : task->payload.data, task->payload_size,
+				descriptors->extra, descriptors->n_extra, worker->cell, failure);
+	}
+	result->code = failure->error;
+	result->text = failure->text;
+	input_unmap(&input);
+}
+
 static void task_perform(struct worker *worker, const struct message_task *task,
 			 struct wire_frame *frame, struct task_descriptors *descriptors) {
 	struct message_result result = { .sequence = task->sequence, .text = "" };
@@ -484,7 +546,9 @@ static void task_perform(struct worker *worker, const struct message_task *task,
 	struct wf_call call;
 
 	task_call_init(worker, task, descriptors, &call);
-	if (task_set_up(worker, task, descriptors, &input, &failure) < 0) {
+	if (worker->image->kind == IMAGE_COMMAND) {
+		task_execute(worker, task, descriptors, &result, &failure);
+	} else if (task_set_up(worker, task, descriptors, &input, &failure) < 0) {
 		result.kind = RESULT_NOT_SET_UP;
 		result.code = failure.error;
 		result.text = failure.text;
@@ -692,10 +756,8 @@ _Noreturn void worker_run(const struct worker_start *start) {
 	if (worker->max_tasks == 1)
 		touch_ahead(&worker->image->touch);
 	streams_flush();
-	if (worker->image->measure_memory) {
-		worker->statm = aside_consume(open("/proc/self/statm", O_RDONLY | O_CLOEXEC));
+	if (worker->image->measure_memory)
 		worker->private_at_start = worker->statm < 0 ? 0 : private_bytes(worker);
-	}
 	worker_say_ready(worker, code, text);
 	if (code != 0)
 		worker_exit(0);

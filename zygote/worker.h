@@ -13,7 +13,9 @@ struct worker_start {
 	uint64_t worker_id;
 	uint32_t slot, cell, max_tasks;
 	uint32_t cpu; /* plus 1; 0: anywhere */
-	int channel, lifeline, cells;
+	int channel, cells;
+	int lifeline; /* -1: the init of the pid namespace has it */
+	struct sandbox_cgroup_entry group;
 	const struct image *image;
 };
 

@@ -185,9 +185,36 @@ static void handle_load(struct zygote *zygote, const struct message *message,
 		zygote_end(zygote, LOG_ERROR, "cannot serve");
 		return;
 	}
+	/* what is forked here for another purpose than a task is not meant to be filtered */
+	if (zygote->image.sandbox.on)
+		frozen_serve(zygote);
+	if (!preload_close(zygote)) {
+		zygote_end(zygote, LOG_WARNING, "the image is refused");
+		return;
+	}
 	zygote->state = ZYGOTE_SERVING;
 	zygote_answer(zygote);
-	frozen_serve(zygote);
+	if (!zygote->image.sandbox.on)
+		frozen_serve(zygote);
+}
+
+/* Kept in memory of its own until the sandbox is prepared. */
+static void handle_policy(struct zygote *zygote, const struct wire_frame *frame) {
+	struct policy *policy;
+	void *memory =
+	    mmap(NULL, ARENA_MESSAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (zygote->state != ZYGOTE_EXPECTS_LOAD || zygote->policy || memory == MAP_FAILED) {
+		zygote_end(zygote, LOG_ERROR, "a Policy that nobody expects, or no memory for it");
+		return;
+	}
+	arena_init(&zygote->policy_memory, memory, ARENA_MESSAGE);
+	policy = arena_allocate(&zygote->policy_memory, sizeof *policy);
+	/* the strings lie in the frame's buffer, which the next message overwrites: unpacking copies */
+	if (!policy || policy_unpack(frame->body, frame->size, &zygote->policy_memory, policy) != 0)
+		zygote_end(zygote, LOG_ERROR, "malformed policy");
+	else
+		zygote->policy = policy;
 }
 
 static void handle_spawn(struct zygote *zygote, const struct message *message,
@@ -230,6 +257,10 @@ static const struct {
 static void zygote_dispatch(struct zygote *zygote, struct wire_frame *frame, bool truncated) {
 	struct message message;
 
+	if (frame->type == MESSAGE_POLICY) {
+		handle_policy(zygote, frame);
+		return;
+	}
 	arena_reset(&zygote->in);
 	if (message_unpack(frame->type, frame->body, frame->size, &zygote->in, &message) != 0) {
 		zygote_end(zygote, LOG_ERROR, "malformed message");
@@ -351,6 +382,9 @@ static _Noreturn void zygote_run(struct zygote *zygote) {
 		zygote_receive(zygote, 0);
 	if (!zygote->ending)
 		zygote_serve(zygote);
+	/* first: it ends all that are in its namespace */
+	if (zygote->image.sandbox.init > 0)
+		(void)sweep_kill(zygote->image.sandbox.init);
 	n_left = sweep_everything();
 	if (n_left > 0)
 		log_write(&zygote->log, LOG_ERROR,

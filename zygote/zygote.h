@@ -57,6 +57,8 @@ struct zygote {
 	struct message_frozen frozen; /* to be told with the next answer */
 	struct zygote_memory *memory;
 	struct arena in, out;
+	const struct policy *policy; /* until the image is ready; NULL: no sandbox */
+	struct arena policy_memory;
 
 	bool suspicious; /* there may be children that nobody has looked at */
 	nsec_t next_sweep;

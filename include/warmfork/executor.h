@@ -80,6 +80,7 @@ struct wf_map;
 enum wf_image_kind {
 	WF_IMAGE_MODULE = 0, /* options.module is a shared object that exports `wf_module` */
 	WF_IMAGE_SELF = 1,   /* this program, executed again up to wf_init() in <warmfork/task.h> */
+	WF_IMAGE_COMMAND = 2, /* nothing is preloaded but the sandbox: a task is a program, task.argv */
 };
 
 /* What the audit before the first fork looks for. Each finding refuses the image unless waived. */
@@ -175,6 +176,8 @@ enum wf_log_level { WF_LOG_ERROR = 0, WF_LOG_WARNING = 1, WF_LOG_INFO = 2, WF_LO
  * library. `line` is borrowed and has no newline. */
 typedef void (*wf_log_handler)(void *context, enum wf_log_level level, const char *line);
 
+struct wf_policy; /* see <warmfork/policy.h> */
+
 struct wf_executor_options {
 	size_t size;
 
@@ -238,6 +241,12 @@ struct wf_executor_options {
 	const char *helper; /* path of the warmfork-zygote program; default: the environment
 			     * variable WARMFORK_HELPER (not in set-uid programs), else the
 			     * installed one */
+
+	/* the sandbox */
+	const struct wf_policy *policy; /* what workers may do; NULL: whatever the zygote may. Borrowed
+					 * during the call */
+	bool learn; /* with a policy: refuse nothing, and tell in each outcome which policy the task
+		     * needs. Only for programs that are trusted */
 };
 #define WF_EXECUTOR_OPTIONS(...)                                                                   \
 	((struct wf_executor_options){ .size = sizeof(struct wf_executor_options), __VA_ARGS__ })
@@ -335,6 +344,9 @@ struct wf_task {
 	const struct wf_context *context; /* NULL: the executor's. Otherwise it replaces it as a
 					   * whole: members left zero are not taken from the
 					   * executor's. */
+	const char *const *argv; /* WF_IMAGE_COMMAND, instead of a function and its input: ends with
+				  * NULL. A name without a slash is looked up in the PATH that the task
+				  * will have. Extra descriptors of its context become 3, 4, ... */
 };
 #define WF_TASK(...) ((struct wf_task){ .size = sizeof(struct wf_task), __VA_ARGS__ })
 
@@ -377,6 +389,7 @@ enum wf_clock {
 	WF_CLOCK_RUN = 1,      /* wf_task.timeout_ms, from the start */
 	WF_CLOCK_DEADLINE = 2, /* wf_task.deadline_ms, from submit; it was running */
 	WF_CLOCK_QUEUE = 3,    /* wf_task.deadline_ms, from submit; it had not started */
+	WF_CLOCK_CPU = 4,      /* limits.cpu of the policy */
 };
 
 enum wf_killer {
@@ -392,7 +405,20 @@ enum wf_phase {
 	WF_PHASE_INITIALIZE = 4, /* the image's initialize hook */
 	WF_PHASE_HAND_OUT = 5,   /* giving it the task; its workers died before they took it */
 	WF_PHASE_CONTEXT = 6,    /* setting up the task's directory, streams, limits */
+	WF_PHASE_SANDBOX = 7,    /* entering the sandbox */
+	WF_PHASE_EXEC = 8,       /* executing the program of a command */
 };
+
+/* Something that the policy did not allow. Strings are never NULL. */
+struct wf_refusal {
+	const char *call;      /* "openat" */
+	const char *arguments; /* decoded, as far as they could be read: "AT_FDCWD, \"in/a\", O_RDONLY" */
+	const char *path;      /* that the call named, absolute; "" if it named none */
+	const char *allow;     /* the policy line that would allow it; "" if none does */
+	int error;             /* errno that the call returned; 0: the task was ended instead */
+	unsigned count;        /* how often the task tried the same */
+};
+#define WF_MAX_REFUSALS 64
 
 enum wf_source {
 	WF_SOURCE_NONE = 0,
@@ -453,6 +479,9 @@ struct wf_outcome {
 			uint64_t limit;
 		} output_limit;
 		struct {
+			struct wf_refusal refusal;
+		} violation;
+		struct {
 			enum wf_phase phase;
 			int error; /* errno; 0: see evidence */
 		} not_started;
@@ -481,7 +510,11 @@ struct wf_outcome {
 
 	struct wf_capture standard_output, standard_error; /* empty unless captured */
 	const char *stack;  /* of the worker, when a deadline struck (stack_on_timeout); else "" */
-	const char *layers; /* of the sandbox in force; "none" */
+	const char *layers; /* of the sandbox in force: "seccomp, landlock 7, ..."; "none" */
+	const struct wf_refusal *refusals; /* that the task survived */
+	size_t n_refusals;                 /* at most WF_MAX_REFUSALS */
+	uint64_t n_refusals_dropped;       /* beyond them */
+	const char *learned; /* options.learn: a policy file that allows what the task did; else "" */
 	bool reaped;        /* the worker was reaped and swept when this resolved */
 };
 
@@ -522,6 +555,19 @@ int wf_future_cancel(struct wf_future *future);
  * way; it resolves as WF_KILLED when the worker is reaped, unless a result arrives first. Errors:
  * -EALREADY, -EINVAL, -ECHILD. Since 0.1. */
 int wf_future_kill(struct wf_future *future, int grace_ms);
+
+/* Sends a signal to the process group of a running task, as kill(2) would; what it does there is its
+ * own affair (SIGKILL shows as `signalled`, not as `killed`). Does not block. Errors: -EBUSY (it has
+ * not started), -EALREADY (it has ended), -EINVAL, -ECHILD. Since 0.1. */
+int wf_future_signal(struct wf_future *future, int signal);
+
+/* What runs the task now. `process->size` must be set. Errors: as wf_future_signal(). Since 0.1. */
+struct wf_process {
+	size_t size;
+	pid_t pid;    /* also the number of its process group, as this process sees it */
+	bool stopped; /* by a signal */
+};
+int wf_future_process(struct wf_future *future, struct wf_process *process);
 
 /* Calls `function` once, when the future has resolved: in the executor's thread (in
  * wf_executor_dispatch() if it is caller-driven), or in the thread that cancels it, or here and now

@@ -26,7 +26,7 @@ MAY = {
 }
 # system headers for one folder alone
 ONLY = (
-    (re.compile(r"seccomp\.h|linux/seccomp\.h"), "zygote"),
+    (re.compile(r"seccomp\.h"), "zygote"), # libseccomp; the kernel's <linux/seccomp.h> is anybody's
     (re.compile(r"protobuf-c/.*|.*\.pb-c\.h"), "proto"),
 )
 # a public header may rely on nothing else

@@ -169,8 +169,13 @@ static const struct sample {
 						  .fork_ns = 14,
 						  .heap_bytes = 15,
 						  .stack_bytes = 16,
-						  .page_table_bytes = 17 } },
-	  22 },
+						  .page_table_bytes = 17,
+						  .layers = "user, landlock 7",
+						  .init = 18,
+						  .memory_group = "/m",
+						  .pids_group = "/p",
+						  .listener = true } },
+	  27 },
 	{ { MESSAGE_IMAGE_FAILED,
 	    .image_failed = { "preload", -1, "no", findings, N_OF(findings) } },
 	  4 },
@@ -198,6 +203,7 @@ static const struct sample {
 	{ { MESSAGE_RESULT, .result = { .payload_in_memfd = true, .payload_size = LIMIT_PAYLOAD } },
 	  2 },
 	{ { MESSAGE_LEAVING, .leaving = { "umask" } }, 1 },
+	{ { MESSAGE_LISTENER }, 0 },
 };
 
 /* --- a reader of the encoding of its own: tag, then by wire type --- */
@@ -500,7 +506,7 @@ START_TEST(test_limits_of_start_zygote) {
 	refuses(with(.program = text_of(LIMIT_PATH)));
 	accepts(with(.depth = LIMIT_DEPTH));
 	refuses(with(.depth = LIMIT_DEPTH + 1));
-	refuses(with(.kind = (enum image_kind)2));
+	refuses(with(.kind = (enum image_kind)3));
 	refuses(with(.kind = (enum image_kind) - 1));
 #undef with
 }
@@ -576,7 +582,7 @@ START_TEST(test_limits_of_load) {
 	refuses(with(.preload_argument = bytes_of(LIMIT_PRELOAD_ARGUMENT + 1)));
 	accepts(with(.depth = LIMIT_DEPTH));
 	refuses(with(.depth = LIMIT_DEPTH + 1));
-	refuses(with(.kind = (enum image_kind)2));
+	refuses(with(.kind = (enum image_kind)3));
 	accepts(with(.freeze = FREEZE_NEVER));
 	refuses(with(.freeze = (enum freeze_wish)3));
 	refuses(with(.freeze = (enum freeze_wish) - 1));
@@ -797,7 +803,7 @@ END_TEST
 
 START_TEST(test_limits_of_result) {
 #define with(...) MESSAGE_RESULT, .result = { __VA_ARGS__ }
-	refuses(with(.kind = (enum result_kind)4));
+	refuses(with(.kind = (enum result_kind)5));
 	refuses(with(.kind = (enum result_kind) - 1));
 	accepts(with(.text = text_of(LIMIT_TEXT - 1)));
 	refuses(with(.text = text_of(LIMIT_TEXT)));
@@ -816,7 +822,7 @@ START_TEST(test_unknown_types_are_malformed) {
 
 	ck_assert_int_eq(unpack(0, NULL, 0, &got), MESSAGE_E_MALFORMED);
 	ck_assert_int_eq(unpack(4, NULL, 0, &got), MESSAGE_E_MALFORMED);
-	ck_assert_int_eq(unpack(MESSAGE_LEAVING + 1, NULL, 0, &got), MESSAGE_E_MALFORMED);
+	ck_assert_int_eq(unpack(MESSAGE_LISTENER + 1, NULL, 0, &got), MESSAGE_E_MALFORMED);
 	ck_assert_int_eq(unpack(UINT16_MAX, NULL, 0, &got), MESSAGE_E_MALFORMED);
 }
 END_TEST

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What is learned is a policy from the start: `stage`, with what the task did beyond it. So it is small where
+ * the task did what most programs do, and it says in the user's words what is special about this one.
+ *
+ * A rule must name what is there before the task runs. What a task makes anew is covered by its directory; what
+ * it makes in /tmp, by scratch space of its own. Many files of one directory become that directory.
+ */
+#include "executor/learn.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "executor/policy.h"
+
+/* So many files of one directory are a habit, not a list. */
+#define LEARN_FILES   8
+#define LEARN_SCRATCH "256M"
+
+static bool is_below(const char *path, const char *directory) {
+	size_t size = strlen(directory);
+
+	return strncmp(path, directory, size) == 0 && path[size] == '/';
+}
+
+static void parent_of(const char *path, char *ret, size_t size) {
+	const char *slash = strrchr(path, '/');
+
+	(void)snprintf(ret, size, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+}
+
+static unsigned count_beside(const struct policy *policy, const char *directory, uint32_t access) {
+	unsigned n = 0;
+
+	for (size_t i = 0; i < policy->n_paths; i++) {
+		const struct policy_path *rule = &policy->paths[i];
+
+		n += !rule->optional && rule->access & access && is_below(rule->path, directory) &&
+		     !strchr(rule->path + strlen(directory) + 1, '/');
+	}
+	return n;
+}
+
+static const char *key_of(uint32_t access) {
+	return access & POLICY_WRITE ? "write" : access & POLICY_EXECUTE ? "execute" : "read";
+}
+
+static void learn_path(struct wf_policy *policy, const char *path, uint32_t access) {
+	const struct policy *view = policy_view(policy);
+	char directory[4096];
+	struct stat status;
+
+	if (policy_allows_path(view, path, access))
+		return;
+	parent_of(path, directory, sizeof(directory));
+	if (is_below(path, "/tmp") && access & POLICY_WRITE) {
+		(void)wf_policy_add(policy, "limits.scratch", LEARN_SCRATCH);
+		return;
+	}
+	if (view->limits[POLICY_SCRATCH] != POLICY_NO_LIMIT && is_below(path, "/tmp"))
+		return;
+	if (stat(path, &status) == 0 && S_ISCHR(status.st_mode))
+		(void)wf_policy_add(policy, "device", path);
+	else if (access & POLICY_WRITE && (stat(path, &status) < 0 || !S_ISREG(status.st_mode)))
+		(void)wf_policy_add(policy, "write", S_ISDIR(status.st_mode) ? path : directory);
+	else if (directory[1] && count_beside(view, directory, access) >= LEARN_FILES)
+		(void)wf_policy_add(policy, key_of(access), directory);
+	else
+		(void)wf_policy_add(policy, key_of(access), path);
+}
+
+static void learn_socket(struct wf_policy *policy, uint64_t family) {
+	static const struct {
+		uint64_t number;
+		const char *name;
+	} families[] = { { 1, "unix" }, { 2, "inet" }, { 10, "inet6" }, { 16, "netlink" } };
+
+	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
+		if (families[i].number == family)
+			(void)wf_policy_add(policy, "socket", families[i].name);
+}
+
+static void learn_call(struct wf_policy *policy, const struct call *call,
+		       const uint64_t *arguments) {
+	const struct policy *view = policy_view(policy);
+	const uint64_t thread = 0x10000; /* CLONE_THREAD */
+
+	if (call->number == SYS_socket)
+		learn_socket(policy, arguments[0]);
+	if (call->number == SYS_clone && arguments[0] & thread)
+		(void)wf_policy_add(policy, "calls", "threads");
+	/* memory that is written and executed: calls of the base whose arguments are refused */
+	if (call->number == SYS_mmap || call->number == SYS_mprotect)
+		(void)wf_policy_add(policy, "calls", "jit");
+	if (view->groups & UINT64_C(1) << call->group || call->error == ENOSYS)
+		return;
+	if (call->group == CALLS_PRIVILEGED || call->group == CALLS_DEBUG)
+		(void)wf_policy_add(policy, "calls", call->name);
+	else
+		(void)wf_policy_add(policy, "calls", call_group_name(call->group));
+}
+
+void learn_attempt(struct wf_future *future, const struct call *call,
+		   const uint64_t arguments[CALL_ARGUMENTS], const char *path, uint32_t access) {
+	if (!future || !call)
+		return;
+	if (!future->learned && wf_policy_new("stage", &future->learned) < 0)
+		return;
+	if (path)
+		learn_path(future->learned, path, access);
+	learn_call(future->learned, call, arguments);
+}
+
+char *learn_text(struct wf_future *future) {
+	char *text = NULL;
+
+	if (!future->learned && wf_policy_new("stage", &future->learned) < 0)
+		return NULL;
+	return wf_policy_print(future->learned, &text) < 0 ? NULL : text;
+}

@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What is told, and what becomes of it:
+ *
+ *     a call of another ABI         the task is ended: whoever makes one means to evade the filter
+ *     a call that is not allowed    errno, a note; the task is ended if the policy says so, but not for a
+ *                                   call that libraries only try (ENOSYS)
+ *     a path (report: paths)        goes on, and Landlock judges; a note if the policy does not name it and
+ *                                   there is such a file, for what is nowhere was not refused
+ *     learning                      all go on, and are noted as what the policy must allow
+ *
+ * The paths of a note are read from the caller's memory, and looked up from here: a note may err where a
+ * task changes them under our eyes, a refusal may not.
+ */
+#include "executor/listener.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/audit.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "executor/channel.h"
+#include "executor/learn.h"
+#include "executor/outcome.h"
+#include "executor/policy.h"
+#include "executor/supervise.h"
+#include "proto/call_text.h"
+
+#define LISTENER_BATCH 16
+/* Above a worker, from which a process that made a call descends. */
+#define LISTENER_DEPTH 64
+#define X32_BIT        0x40000000u
+
+/* One call, as far as it could be read. */
+struct attempt {
+	const struct call *call; /* NULL: unknown */
+	const struct seccomp_notif *request;
+	uint64_t arguments[CALL_ARGUMENTS];
+	struct worker *worker;
+	struct wf_future *future; /* NULL: its worker has no task now */
+	char paths[CALL_ARGUMENTS][PATH_MAX];
+	const char *read[CALL_ARGUMENTS]; /* NULL: no path, or not readable */
+	char wanted[PATH_MAX];            /* absolute; "" */
+	uint32_t access;                  /* to `wanted` */
+};
+
+/* --- who ----------------------------------------------------------------------------------- */
+
+static struct worker *find_worker(struct zygote *zygote, pid_t pid) {
+	for (struct link *link = zygote->workers.next; link != &zygote->workers;
+	     link = link->next) {
+		struct worker *worker = container_of(link, struct worker, zygote_link);
+
+		if (worker->pid == pid && worker->state != WORKER_ENDED)
+			return worker;
+	}
+	return NULL;
+}
+
+/* Of a process: its thread group, its parent. */
+static pid_t read_status(pid_t pid, const char *key) {
+	char path[64], text[2048], *line;
+	cleanup_close int fd = -1;
+	ssize_t n;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (n <= 0)
+		return 0;
+	text[n] = '\0';
+	line = strstr(text, key);
+	return line ? (pid_t)strtol(line + strlen(key), NULL, 10) : 0;
+}
+
+/* The request names a thread of the worker, or of something that it started. */
+static struct worker *worker_of(const struct listener *listener, pid_t pid) {
+	struct worker *worker =
+	    listener->worker ? listener->worker : find_worker(listener->zygote, pid);
+
+	if (!worker)
+		pid = read_status(pid, "\nTgid:");
+	for (int i = 0; i < LISTENER_DEPTH && !worker && pid > 1; i++) {
+		worker = find_worker(listener->zygote, pid);
+		if (!worker)
+			pid = read_status(pid, "\nPPid:");
+	}
+	return worker;
+}
+
+/* The last that its worker has claimed: the results of those before it are on the way. */
+static struct wf_future *running_task(const struct worker *worker) {
+	for (uint64_t s = worker->next_sequence; s > worker->first_sequence; s--) {
+		struct wf_future *future = worker->assigned[(s - 1) % CELL_CLAIMS];
+
+		if (future && future_has_started(future))
+			return future;
+	}
+	return NULL;
+}
+
+/* --- what ---------------------------------------------------------------------------------- */
+
+static bool is_foreign(const struct seccomp_notif *request) {
+	return request->data.arch != AUDIT_ARCH_X86_64 || (uint32_t)request->data.nr & X32_BIT;
+}
+
+/* A string in the caller's memory, which ends before its page does, or goes on in the next one. */
+static bool read_string(pid_t pid, uint64_t address, char *text, size_t size) {
+	size_t used = 0;
+
+	while (used < size) {
+		size_t chunk = 4096 - (size_t)((address + used) & 4095);
+		struct iovec to = { text + used, chunk < size - used ? chunk : size - used };
+		struct iovec from = { (void *)(uintptr_t)(address + used), to.iov_len };
+		ssize_t n = process_vm_readv(pid, &to, 1, &from, 1, 0);
+
+		if (n <= 0)
+			return false;
+		if (memchr(text + used, '\0', (size_t)n))
+			return true;
+		used += (size_t)n;
+	}
+	return false;
+}
+
+static void read_paths(struct attempt *attempt) {
+	for (size_t i = 0; attempt->call && i < CALL_ARGUMENTS; i++)
+		if (attempt->call->arguments[i] == ARGUMENT_PATH &&
+		    read_string((pid_t)attempt->request->pid, attempt->request->data.args[i],
+				attempt->paths[i], PATH_MAX))
+			attempt->read[i] = attempt->paths[i];
+}
+
+/* In place: without ".", ".." and double slashes. */
+static void simplify(char *path) {
+	char *to = path;
+
+	for (const char *from = path; *from;) {
+		size_t size = strcspn(from + 1, "/");
+
+		if (size == 2 && strncmp(from + 1, "..", 2) == 0) {
+			while (to > path && *--to != '/')
+				;
+		} else if (size > 0 && !(size == 1 && from[1] == '.')) {
+			memmove(to, from, size + 1);
+			to += size + 1;
+		}
+		from += size + 1;
+	}
+	if (to == path)
+		*to++ = '/';
+	*to = '\0';
+}
+
+/* What lies in /proc and /dev means something else to whoever looks. */
+static bool is_relative_to_looker(const char *path) {
+	return strncmp(path, "/proc/", 6) == 0 || strncmp(path, "/dev/", 5) == 0;
+}
+
+/* In place: through symbolic links, as the kernel will go; a name that is not there yet has a directory that is. */
+static void resolve(char *path) {
+	char real[PATH_MAX], directory[PATH_MAX], *name;
+
+	if (is_relative_to_looker(path))
+		return;
+	if (realpath(path, real)) {
+		memcpy(path, real, strlen(real) + 1);
+		return;
+	}
+	memcpy(directory, path, strlen(path) + 1);
+	name = strrchr(directory, '/');
+	*name++ = '\0';
+	if (realpath(directory[0] ? directory : "/", real))
+		(void)snprintf(path, PATH_MAX, "%.*s/%s", (int)(PATH_MAX - NAME_MAX - 2),
+			       real[1] ? real : "", name);
+}
+
+static bool base_of(const struct attempt *attempt, size_t argument, char *ret) {
+	char link[64];
+	int directory = AT_FDCWD;
+	ssize_t n;
+
+	if (argument > 0 && attempt->call->arguments[argument - 1] == ARGUMENT_DIRECTORY_FD)
+		directory = (int)attempt->request->data.args[argument - 1];
+	if (directory == AT_FDCWD)
+		(void)snprintf(link, sizeof(link), "/proc/%u/cwd", attempt->request->pid);
+	else
+		(void)snprintf(link, sizeof(link), "/proc/%u/fd/%d", attempt->request->pid,
+			       directory);
+	n = readlink(link, ret, PATH_MAX - 1);
+	if (n <= 0 || ret[0] != '/')
+		return false;
+	ret[n] = '\0';
+	return true;
+}
+
+/* Absolute, but with its symbolic links. */
+static bool absolute_path(const struct attempt *attempt, size_t argument, char *ret) {
+	const char *path = attempt->read[argument];
+	char base[PATH_MAX];
+
+	if (!path)
+		return false;
+	if (path[0] == '/')
+		(void)snprintf(ret, PATH_MAX, "%s", path);
+	else if (!base_of(attempt, argument, base) ||
+		 snprintf(ret, PATH_MAX, "%s/%s", base, path) >= PATH_MAX)
+		return false;
+	simplify(ret);
+	return true;
+}
+
+static uint32_t access_of_open(uint64_t flags) {
+	if (flags & O_PATH)
+		return 0;
+	if ((flags & O_ACCMODE) != O_RDONLY || flags & (O_CREAT | O_TRUNC))
+		return POLICY_WRITE;
+	return POLICY_READ;
+}
+
+static uint32_t access_of(const struct attempt *attempt) {
+	const struct seccomp_data *data = &attempt->request->data;
+
+	switch (data->nr) {
+	case SYS_open:
+		return access_of_open(data->args[1]);
+	case SYS_openat:
+		return access_of_open(data->args[2]);
+	case SYS_execve:
+	case SYS_execveat:
+		return POLICY_EXECUTE;
+	default:
+		return POLICY_WRITE;
+	}
+}
+
+static bool allows(const struct policy *policy, const char *path, uint32_t access) {
+	return policy_allows_path(policy, path, access) ||
+	       (access != POLICY_EXECUTE && policy_allows_path(policy, path, POLICY_DEVICE)) ||
+	       (policy->limits[POLICY_SCRATCH] != POLICY_NO_LIMIT &&
+		(strncmp(path, "/tmp/", 5) == 0 || strncmp(path, "/.warmfork/", 11) == 0));
+}
+
+/* Is there something that was refused? What a task wanted to make, its directory decides. */
+static bool is_there(const char *path) {
+	struct stat status;
+	char directory[PATH_MAX], *slash;
+
+	if (is_relative_to_looker(path) || lstat(path, &status) == 0)
+		return true;
+	memcpy(directory, path, strlen(path) + 1);
+	slash = strrchr(directory, '/');
+	*(slash == directory ? slash + 1 : slash) = '\0';
+	return lstat(directory, &status) == 0;
+}
+
+/* The first of its paths that the policy does not name. */
+static bool wants_undeclared(struct attempt *attempt, const struct policy *policy) {
+	char path[PATH_MAX];
+
+	attempt->access = access_of(attempt);
+	if (attempt->access == 0)
+		return false;
+	for (size_t i = 0; i < CALL_ARGUMENTS; i++) {
+		struct stat status;
+		bool makes = attempt->access == POLICY_WRITE;
+
+		if (!absolute_path(attempt, i, path) || allows(policy, path, attempt->access))
+			continue;
+		resolve(path);
+		if (allows(policy, path, attempt->access) ||
+		    !(makes ? is_there(path)
+			    : is_relative_to_looker(path) || lstat(path, &status) == 0))
+			continue;
+		memcpy(attempt->wanted, path, strlen(path) + 1);
+		return true;
+	}
+	return false;
+}
+
+/* --- answering ----------------------------------------------------------------------------- */
+
+static void answer(const struct listener *listener, const struct seccomp_notif *request,
+		   int error) {
+	struct seccomp_notif_resp response = {
+		.id = request->id,
+		.error = -error,
+		.flags = error ? 0u : (uint32_t)SECCOMP_USER_NOTIF_FLAG_CONTINUE,
+	};
+
+	/* ENOENT: it has been killed meanwhile */
+	(void)ioctl(listener->fd, SECCOMP_IOCTL_NOTIF_SEND, &response);
+}
+
+static const char *name_of(const struct attempt *attempt, char *text, size_t size) {
+	if (attempt->call && !is_foreign(attempt->request))
+		return attempt->call->name;
+	(void)snprintf(text, size, "%scall %d",
+		       attempt->request->data.arch != AUDIT_ARCH_X86_64 ? "i386 "
+		       : is_foreign(attempt->request)                   ? "x32 "
+									: "",
+		       attempt->request->data.nr & (int)~X32_BIT);
+	return text;
+}
+
+static const struct wf_refusal *note(struct attempt *attempt, const struct policy *policy,
+				     int error) {
+	static char line[POLICY_LINE_SIZE];
+	char arguments[1024] = "", name[48];
+	struct wf_refusal refusal = { .path = attempt->wanted, .error = error };
+
+	line[0] = '\0';
+	if (attempt->call && !is_foreign(attempt->request)) {
+		call_text(attempt->call, attempt->arguments, attempt->read, arguments,
+			  sizeof(arguments));
+		if (attempt->wanted[0])
+			policy_line_for_path(policy, attempt->wanted, attempt->access, line,
+					     sizeof(line));
+		else
+			policy_line_for_call(policy, attempt->call, attempt->arguments, line,
+					     sizeof(line));
+	}
+	refusal.call = name_of(attempt, name, sizeof(name));
+	refusal.arguments = arguments;
+	refusal.allow = line;
+	executor_log(attempt->worker->executor, LOG_INFO, "worker %d was refused %s(%s)",
+		     (int)attempt->worker->pid, refusal.call, refusal.arguments);
+	return attempt->future ? refusals_add(&attempt->future->refusals, &refusal) : NULL;
+}
+
+/* Killed before it is answered, so that it never goes on. */
+static void end_task(struct attempt *attempt) {
+	if (attempt->future)
+		supervise_violation(attempt->future);
+	else
+		supervise_now_kill(attempt->worker);
+}
+
+/* A rule for the path it names would allow it, and the calls that go with it. */
+static bool is_about_path(const struct attempt *attempt) {
+	const struct call *call = attempt->call;
+
+	for (size_t i = 0; call && i < CALL_ARGUMENTS; i++)
+		if (call->arguments[i] == ARGUMENT_PATH)
+			return call->group == CALLS_FILES || call->number == SYS_execve ||
+			       call->number == SYS_execveat;
+	return false;
+}
+
+/* Bits that no mode of a sandboxed process may have: the filter sends these calls for that reason. */
+static bool asks_for_setid(const struct attempt *attempt) {
+	const struct seccomp_data *data = &attempt->request->data;
+	const uint64_t setid = S_ISUID | S_ISGID;
+
+	switch (data->nr) {
+	case SYS_open:
+		return data->args[1] & (O_CREAT | O_TMPFILE) && data->args[2] & setid;
+	case SYS_openat:
+		return data->args[2] & (O_CREAT | O_TMPFILE) && data->args[3] & setid;
+	case SYS_creat:
+	case SYS_chmod:
+	case SYS_mkdir:
+	case SYS_mknod:
+		return data->args[1] & setid;
+	case SYS_fchmodat:
+	case SYS_mkdirat:
+	case SYS_mknodat:
+	case 452: /* fchmodat2 */
+		return data->args[2] & setid;
+	default:
+		return false;
+	}
+}
+
+static int refuse(struct attempt *attempt, const struct policy *policy, int error) {
+	bool end = policy->on_refusal == POLICY_END && error != ENOSYS;
+
+	(void)note(attempt, policy, end ? 0 : error);
+	if (end)
+		end_task(attempt);
+	return error;
+}
+
+static int judge(struct attempt *attempt, const struct policy *policy) {
+	int error = attempt->call ? attempt->call->error : ENOSYS;
+	bool end = policy->on_refusal == POLICY_END;
+
+	if (is_foreign(attempt->request)) {
+		(void)note(attempt, policy, 0);
+		end_task(attempt);
+		return EPERM;
+	}
+	read_paths(attempt);
+	if (policy->learn) {
+		learn_attempt(attempt->future, attempt->call, attempt->arguments,
+			      wants_undeclared(attempt, policy) ? attempt->wanted : NULL,
+			      attempt->access);
+		return 0;
+	}
+	if (is_about_path(attempt) && !asks_for_setid(attempt)) {
+		bool undeclared = wants_undeclared(attempt, policy);
+
+		if (!(policy->groups & UINT64_C(1) << attempt->call->group))
+			return refuse(attempt, policy, error);
+		if (!undeclared)
+			return 0;
+		(void)note(attempt, policy, end ? 0 : EACCES);
+		if (end)
+			end_task(attempt);
+		return end ? EACCES : 0;
+	}
+	return refuse(attempt, policy, error);
+}
+
+static void receive(struct listener *listener, struct seccomp_notif *request) {
+	struct wf_executor *executor = listener->zygote->executor;
+	struct attempt *attempt = calloc(1, sizeof(*attempt));
+	int error = EPERM;
+
+	/* the zygote runs no task, and may open what it likes: another look at its frozen image */
+	if ((pid_t)request->pid == listener->zygote->pid)
+		error = 0;
+	else if (attempt) {
+		attempt->request = request;
+		for (size_t i = 0; i < CALL_ARGUMENTS; i++)
+			attempt->arguments[i] = request->data.args[i];
+		attempt->call = call_by_number((uint32_t)request->data.nr);
+		attempt->worker = worker_of(listener, (pid_t)request->pid);
+		if (attempt->worker) {
+			attempt->future = running_task(attempt->worker);
+			error = judge(attempt, policy_view(executor->options.policy));
+		}
+	}
+	answer(listener, request, error);
+	free(attempt);
+}
+
+static bool is_readable(int fd) {
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+
+	return poll(&poll_fd, 1, 0) == 1 && poll_fd.revents & POLLIN;
+}
+
+/* Bounded, so that one busy task cannot keep the others waiting. */
+static void on_listener(struct source *source, uint32_t events) {
+	struct listener *listener = container_of(source, struct listener, source);
+
+	(void)events;
+	for (int i = 0; i < LISTENER_BATCH && listener->fd >= 0 && is_readable(listener->fd); i++) {
+		struct seccomp_notif request;
+
+		memset(&request, 0, sizeof(request)); /* the kernel insists */
+		if (ioctl(listener->fd, SECCOMP_IOCTL_NOTIF_RECV, &request) < 0)
+			return; /* it was killed before it could be asked */
+		receive(listener, &request);
+	}
+	/* nobody is left under this filter */
+	if (listener->fd >= 0 && !is_readable(listener->fd) &&
+	    poll(&(struct pollfd){ .fd = listener->fd }, 1, 0) == 1)
+		listener_stop(listener);
+}
+
+/* --- life ---------------------------------------------------------------------------------- */
+
+void listener_init(struct listener *listener, struct zygote *zygote, struct worker *worker) {
+	*listener = (struct listener){ .fd = -1, .zygote = zygote, .worker = worker };
+}
+
+int listener_start(struct listener *listener, int fd) {
+	int r;
+
+	if (listener->fd >= 0) {
+		(void)fd_close(fd);
+		return error_origin(-EEXIST);
+	}
+	listener->fd = fd;
+	r = source_add(listener->zygote->executor->loop, &listener->source, fd, EPOLLIN,
+		       on_listener);
+	if (r < 0)
+		listener->fd = fd_close(fd);
+	return error_trace(r);
+}
+
+void listener_stop(struct listener *listener) {
+	source_remove(&listener->source);
+	listener->fd = fd_close(listener->fd);
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The worker becomes the program. Everything of the worker's is close-on-exec, the channel too: its end
+ * without a result, while the cell says that a program is being executed, tells the executor that it runs.
+ * If it could not be executed the result says so: no exit code of ours can be taken for the program's.
+ */
+#include "zygote/command.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+#define COMMAND_FIRST_DESCRIPTOR 3
+
+static int never_called(struct wf_call *call) {
+	return wf_fail(call, ENOSYS, "an image of kind command has no functions");
+}
+
+const struct wf_module *command_module(void) {
+	static const struct wf_function_entry functions[] = { { "command", never_called },
+							      { NULL, NULL } };
+	static const struct wf_module module = { .size = sizeof module, .functions = functions };
+
+	return &module;
+}
+
+/* The strings are the task's input, which nobody else reads. */
+static char **unpack_arguments(const char *packed, size_t size) {
+	size_t n = 0;
+	char **argv;
+
+	for (size_t i = 0; i < size; i++)
+		n += packed[i] == '\0';
+	if (n == 0 || packed[size - 1] != '\0')
+		return NULL;
+	argv = calloc(n + 1, sizeof *argv);
+	for (size_t i = 0; argv && i < n; i++) {
+		argv[i] = strdup(packed);
+		packed += strlen(packed) + 1;
+	}
+	return argv;
+}
+
+/* First out of the way, then into place. */
+static int place_descriptors(const int *extra, size_t n) {
+	int aside[LIMIT_TASK_DESCRIPTORS];
+
+	for (size_t i = 0; i < n; i++) {
+		aside[i] = fcntl(extra[i], F_DUPFD_CLOEXEC, COMMAND_FIRST_DESCRIPTOR + (int)n);
+		if (aside[i] < 0)
+			return error_origin(-errno);
+	}
+	for (size_t i = 0; i < n; i++)
+		if (dup2(aside[i], COMMAND_FIRST_DESCRIPTOR + (int)i) < 0)
+			return error_origin(-errno);
+	return 0;
+}
+
+static void signals_reset(void) {
+	const struct sigaction standard = { .sa_handler = SIG_DFL };
+
+	for (int number = 1; number <= SIGRTMAX; number++)
+		(void)sigaction(number, &standard, NULL);
+}
+
+void command_execute(const void *argv, size_t size, const int *extra, size_t n_extra,
+		     struct cell *cell, struct context_failure *failure) {
+	char **arguments = unpack_arguments(argv, size);
+	int r = arguments ? place_descriptors(extra, n_extra) : error_origin(-ENOMEM);
+
+	if (r < 0) {
+		failure->error = -r;
+		(void)snprintf(failure->text, sizeof failure->text,
+			       "its descriptors cannot be set up: %s", strerrordesc_np(-r));
+		return;
+	}
+	signals_reset();
+	atomic_store(&cell->executing, 1);
+	(void)execvpe(arguments[0], arguments, environ);
+	failure->error = errno;
+	atomic_store(&cell->executing, 0);
+	(void)snprintf(failure->text, sizeof failure->text, "%.200s cannot be executed: %s",
+		       arguments[0], strerrordesc_np(failure->error));
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The sandbox: what is prepared once in the zygote, and entered by each worker.
+ *
+ *     prepare   namespaces entered, their init started; in a child of its own, which may use as much
+ *               memory as it likes, the view of the file system is built, the Landlock ruleset made, and
+ *               the filter compiled; limits that can be inherited are set, capabilities that no worker
+ *               and no zygote needs are dropped; the filter is installed if the zygote can live under it
+ *     enter     control group, view, identity, limits, Landlock, capabilities, filter
+ *
+ * Every call of `enter` is harmless when it is made again by a task, so that no second filter is
+ * needed to forbid it afterwards.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "proto/limits.h"
+#include "proto/policy.h"
+#include "zygote/sandbox_cgroup.h"
+#include "zygote/sandbox_filter.h"
+
+/* Which layer cannot be had, and why. */
+struct sandbox_trouble {
+	uint32_t
+	    layer; /* enum policy_layer; 0: no layer's, the policy cannot be carried out at all */
+	char text[LIMIT_TEXT];
+};
+
+struct sandbox {
+	bool on;          /* there is a policy */
+	uint32_t layers;  /* in force */
+	uint32_t missing; /* asked for, not to be had (best effort) */
+	int landlock_abi;
+	int view;          /* a mount namespace; -1: none */
+	int ruleset;       /* of Landlock; -1: none */
+	int listener;      /* of the zygote's filter, until the executor has it; -1 */
+	pid_t init;        /* of the pid namespace; 0: none */
+	int init_children; /* /proc/INIT/task/INIT/children; -1 */
+	int own_children;  /* the zygote's own: under the filter it opens nothing; -1 */
+	bool change_identity;
+	uid_t uid;
+	gid_t gid;
+	int null_device; /* for tasks whose stream is to be it: the view may have none; -1 */
+	bool own_user_namespace; /* of each worker, to count its processes */
+	bool scratch;            /* each worker mounts its own */
+	bool probe_workers;
+	uint64_t limits[N_POLICY_LIMITS];
+	uint64_t memory_base; /* of the image; RLIMIT_DATA counts it */
+	struct sandbox_cgroup cgroup;
+	struct sandbox_filter filter; /* for workers; size 0: inherited, or none */
+	bool filter_listens;
+	bool filter_inherited;        /* from the zygote, and `filter` is only for that */
+	uint64_t namespace_inodes[8]; /* of the host, to show that ours are others */
+	char text[LIMIT_TEXT];        /* the layers in force, and what is missing */
+};
+
+/* In the zygote, when the image is loaded and frozen. `policy` is borrowed. 0; or negative, and `trouble`
+ * says what is wrong. */
+int sandbox_prepare(struct sandbox *sandbox, const struct policy *policy,
+		    struct sandbox_trouble *trouble);
+
+/* The zygote's own filter, if it can live under one: last of all, when nothing is left to be set up. 0; or negative
+ * and `trouble`. */
+int sandbox_close(struct sandbox *sandbox, struct sandbox_trouble *trouble);
+
+/* In a worker, first: the control group, the view and the identity. Between the two it opens what it needs
+ * for itself and no task may open. 0; or -errno and *ret_step. */
+int sandbox_enter_view(const struct sandbox *sandbox, const struct sandbox_cgroup_entry *group,
+		       const char **ret_step);
+/* All the rest. *ret_listener is the worker's own, or -1. 0; or -errno and *ret_step. */
+int sandbox_enter_rest(const struct sandbox *sandbox, int *ret_listener, const char **ret_step);
+
+/* The environment of the policy, in place of the one that the preload had. Before the freeze. 0 or -errno. */
+int sandbox_environment(const struct policy *policy);
+
+/* Fills trouble; returns -error. */
+int sandbox_fail(struct sandbox_trouble *trouble, uint32_t layer, int error, const char *format,
+		 ...) __attribute__((format(printf, 4, 5)));
