@@ -14,4 +14,5 @@ enum command_status {
 /* argv[0] is the command's name; getopt_long(3) has not looked at it yet. */
 typedef enum command_status (*command_function)(int argc, char **argv);
 
+enum command_status doctor_command(int argc, char **argv);
 enum command_status image_command(int argc, char **argv);

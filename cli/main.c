@@ -13,6 +13,8 @@ static const struct command {
 	const char *name, *does;
 	command_function run;
 } commands[] = {
+	{ "doctor", "what this machine offers, what each missing piece costs, and how to get it",
+	  doctor_command },
 	{ "image", "load an image and report what it costs, and what makes its forks slow",
 	  image_command },
 };
