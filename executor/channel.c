@@ -528,11 +528,27 @@ static void handle_result(struct worker *worker, const struct message_result *re
 	after_task(worker, result);
 }
 
-static void handle_ready(struct worker *worker, const struct message_worker_ready *ready) {
+/* A worker that a task has taken over could send any descriptor: only the first counts, before any task. */
+static bool take_listener(struct worker *worker, struct wire_frame *frame) {
+	if (worker->state != WORKER_STARTED || frame->n_descriptors != 1 ||
+	    !worker->executor->options.policy || worker->listener.fd >= 0)
+		return false;
+	if (listener_start(&worker->listener, fd_steal(&frame->descriptors[0])) < 0)
+		executor_log(worker->executor, LOG_WARNING,
+			     "worker %d: its refusals cannot be listened to", (int)worker->pid);
+	return true;
+}
+
+static void handle_ready(struct worker *worker, const struct message_worker_ready *ready,
+			 struct wire_frame *frame) {
 	if (worker->state == WORKER_LEAVING && worker->tasks_done == 0 && worker->asked)
 		return; /* it was told to leave before it was ready */
 	if (worker->state != WORKER_STARTED) {
 		distrust(worker, "said twice that it is ready");
+		return;
+	}
+	if (frame->n_descriptors > 0 && !take_listener(worker, frame)) {
+		distrust(worker, "sent a listener that nobody expects");
 		return;
 	}
 	slot_ready(worker, ready->error, ready->text);
@@ -554,14 +570,9 @@ static void handle_leaving(struct worker *worker, const struct message_leaving *
 	slot_leaving(worker);
 }
 
-/* A worker that a task has taken over could send any descriptor: only the first counts, before any task. */
 static void handle_listener(struct worker *worker, struct wire_frame *frame) {
-	if (worker->state != WORKER_STARTED || frame->n_descriptors != 1 ||
-	    !worker->executor->options.policy)
+	if (!take_listener(worker, frame))
 		distrust(worker, "sent a listener that nobody expects");
-	else if (listener_start(&worker->listener, fd_steal(&frame->descriptors[0])) < 0)
-		executor_log(worker->executor, LOG_WARNING,
-			     "worker %d: its refusals cannot be listened to", (int)worker->pid);
 }
 
 static void handle(struct worker *worker, struct wire_frame *frame, int r_receive) {
@@ -575,7 +586,7 @@ static void handle(struct worker *worker, struct wire_frame *frame, int r_receiv
 		handle_result(worker, &message.result, r_receive,
 			      frame->n_descriptors == 1 ? frame->descriptors[0] : -1);
 	else if (r == 0 && message.type == MESSAGE_WORKER_READY)
-		handle_ready(worker, &message.worker_ready);
+		handle_ready(worker, &message.worker_ready, frame);
 	else if (r == 0 && message.type == MESSAGE_LEAVING)
 		handle_leaving(worker, &message.leaving);
 	else if (r == 0 && message.type == MESSAGE_LISTENER)

@@ -252,7 +252,8 @@ static bool allows(const struct policy *policy, const char *path, uint32_t acces
 	return policy_allows_path(policy, path, access) ||
 	       (access != POLICY_EXECUTE && policy_allows_path(policy, path, POLICY_DEVICE)) ||
 	       (policy->limits[POLICY_SCRATCH] != POLICY_NO_LIMIT &&
-		(strncmp(path, "/tmp/", 5) == 0 || strncmp(path, "/.warmfork/", 11) == 0));
+		(strcmp(path, "/tmp") == 0 || strncmp(path, "/tmp/", 5) == 0 ||
+		 strncmp(path, "/.warmfork/", 11) == 0));
 }
 
 /* Is there something that was refused? What a task wanted to make, its directory decides. */
@@ -405,7 +406,7 @@ static int judge(struct attempt *attempt, const struct policy *policy) {
 		return EPERM;
 	}
 	read_paths(attempt);
-	if (policy->learn) {
+	if (attempt->worker->executor->options.public.learn) {
 		learn_attempt(attempt->future, attempt->call, attempt->arguments,
 			      wants_undeclared(attempt, policy) ? attempt->wanted : NULL,
 			      attempt->access);

@@ -329,9 +329,9 @@ static const struct call calls[] = {
 	CALL(250, "keyctl", NEVER, ENOSYS, REQUEST, HEX, HEX, HEX, HEX),
 	CALL(251, "ioprio_set", SCHEDULING, EPERM, NUMBER, NUMBER, HEX),
 	CALL(252, "ioprio_get", SCHEDULING, EPERM, NUMBER, NUMBER),
-	CALL(253, "inotify_init", EVENTS, ENOSYS, NOTHING),
-	CALL(254, "inotify_add_watch", EVENTS, EPERM, FD, PATH, HEX),
-	CALL(255, "inotify_rm_watch", EVENTS, EPERM, FD, NUMBER),
+	CALL(253, "inotify_init", INOTIFY, ENOSYS, NOTHING),
+	CALL(254, "inotify_add_watch", INOTIFY, EPERM, FD, PATH, HEX),
+	CALL(255, "inotify_rm_watch", INOTIFY, EPERM, FD, NUMBER),
 	CALL(256, "migrate_pages", DEBUG, EPERM, NUMBER, NUMBER, HEX, HEX),
 	CALL(257, "openat", FILES, EPERM, DIRECTORY, PATH, OPEN_FLAGS, MODE),
 	CALL(258, "mkdirat", FILES, EPERM, DIRECTORY, PATH, MODE),
@@ -370,7 +370,7 @@ static const struct call calls[] = {
 	CALL(291, "epoll_create1", EVENTS, EPERM, HEX),
 	CALL(292, "dup3", BASE, EPERM, FD, FD, HEX),
 	CALL(293, "pipe2", FILES, EPERM, HEX, HEX),
-	CALL(294, "inotify_init1", EVENTS, ENOSYS, HEX),
+	CALL(294, "inotify_init1", INOTIFY, ENOSYS, HEX),
 	CALL(295, "preadv", BASE, EPERM, FD, HEX, NUMBER, NUMBER, NUMBER),
 	CALL(296, "pwritev", BASE, EPERM, FD, HEX, NUMBER, NUMBER, NUMBER),
 	CALL(297, "rt_tgsigqueueinfo", THREADS, EPERM, NUMBER, NUMBER, SIGNAL, HEX),
@@ -507,6 +507,8 @@ const char *call_group_name(enum call_group group) {
 		return "sockets";
 	case CALLS_EVENTS:
 		return "events";
+	case CALLS_INOTIFY:
+		return "inotify";
 	case CALLS_SCHEDULING:
 		return "scheduling";
 	case CALLS_IPC:

@@ -16,7 +16,8 @@ enum call_group {
 	CALLS_PROCESSES,  /* fork, exec, wait, process groups, signals to processes */
 	CALLS_THREADS,    /* threads of the same process */
 	CALLS_SOCKETS,    /* sockets; which families is another rule */
-	CALLS_EVENTS,     /* epoll, eventfd, timerfd, signalfd, inotify, memfd */
+	CALLS_EVENTS,     /* epoll, eventfd, timerfd, signalfd */
+	CALLS_INOTIFY,    /* of which all processes of a user share a small number */
 	CALLS_SCHEDULING, /* priorities and affinity, of the caller itself */
 	CALLS_IPC,        /* System V IPC and POSIX message queues */
 	CALLS_DEBUG,      /* ptrace, reading and writing other processes */

@@ -25,7 +25,8 @@
 /* With so many children a look is cheap. */
 #define SWEEP_FEW 128
 /* While something that was killed has not ended. */
-#define SWEEP_AGAIN_NS ((nsec_t)5 * NSEC_PER_MSEC)
+#define SWEEP_AGAIN_NS     ((nsec_t)5 * NSEC_PER_MSEC)
+#define SWEEP_NAMESPACE_MS 1
 /* Of the time that it takes, until the next. */
 #define SWEEP_SHARE 8
 /* Swept in pieces that fit a frame. */
@@ -95,6 +96,9 @@ static bool sweep_is_due(const struct zygote *zygote) {
 int reap_timeout(const struct zygote *zygote) {
 	if (zygote->n_unswept == 0 && !zygote->suspicious)
 		return -1;
+	/* no signal tells of the end of what another process reaps */
+	if (zygote->image.sandbox.init > 0)
+		return SWEEP_NAMESPACE_MS;
 	return zygote->memory->table.n < SWEEP_FEW
 		   ? -1
 		   : clock_until_ms(clock_now(), zygote->next_sweep);

@@ -35,6 +35,15 @@
 #include "zygote/sandbox_probe.h"
 #include "zygote/sandbox_view.h"
 
+/* What their runtimes call beyond is allowed in builds for tests only, and listed among the layers. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED true
+#elif defined(__has_feature)
+#define SANITIZED (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
+#else
+#define SANITIZED false
+#endif
+
 /* Who has nothing: of Debian, and of the kernel (overflowuid). */
 #define NOBODY 65534
 /* SIGXCPU at the limit, SIGKILL so much later. */
@@ -154,13 +163,22 @@ static int build_ruleset(const struct sandbox *sandbox, const struct policy *pol
 		return sandbox_fail(trouble, LAYER_LANDLOCK, ENOSYS,
 				    "this kernel has no Landlock, or it was not among the LSMs of "
 				    "the boot (lsm= of the kernel command line)");
-	return landlock_build(policy, sandbox->landlock_abi, has(sandbox, LAYER_NET), trouble);
+	return landlock_build(policy, sandbox->landlock_abi, has(sandbox, LAYER_NET),
+			      sandbox->scratch, trouble);
 }
 
-static int build_filter(const struct policy *policy, struct sandbox_trouble *trouble) {
+/* RLIMIT_DATA, in place of a control group, does not count memory that can be shared. */
+static bool has_private_memory_only(const struct sandbox *sandbox, const struct policy *policy) {
+	return policy->limits[POLICY_MEMORY] != POLICY_NO_LIMIT && policy->strict &&
+	       !has(sandbox, LAYER_CGROUP);
+}
+
+static int build_filter(const struct sandbox *sandbox, const struct policy *policy,
+			struct sandbox_trouble *trouble) {
+	bool notify = policy->report != POLICY_REPORT_NONE || policy->learn;
 	int r = feature_hidden(FEATURE_SECCOMP)
 		    ? error_origin(-ENOSYS)
-		    : filter_compile(policy, policy->report != POLICY_REPORT_NONE || policy->learn);
+		    : filter_compile(policy, notify, has_private_memory_only(sandbox, policy));
 
 	if (r < 0)
 		return sandbox_fail(trouble, LAYER_SECCOMP, -r,
@@ -204,7 +222,7 @@ static _Noreturn void builder_run(const struct sandbox *sandbox, const struct po
 			      build_ruleset(sandbox, policy, &built.trouble));
 	if (r == 0 && wants(policy, LAYER_SECCOMP))
 		r = built_add(policy, &built, fds, &n, 1 << BUILT_FILTER,
-			      build_filter(policy, &built.trouble));
+			      build_filter(sandbox, policy, &built.trouble));
 	built.error = -r;
 	leave(built_send(socket, &built, fds, r < 0 ? 0 : n) < 0 ? 1 : 0);
 }
@@ -503,6 +521,18 @@ int sandbox_close(struct sandbox *sandbox, struct sandbox_trouble *trouble) {
 	return 0;
 }
 
+static int settle_scratch(struct sandbox *sandbox, const struct policy *policy,
+			  struct sandbox_trouble *trouble) {
+	if (!sandbox->scratch)
+		return 0;
+	sandbox->below = view_list_below(policy, &sandbox->n_below);
+	return sandbox->below
+		   ? 0
+		   : sandbox_fail(trouble, LAYER_MOUNT, E2BIG,
+				  "too many paths below /tmp, or one too long, where each "
+				  "worker has a /tmp of its own (limits.scratch)");
+}
+
 static int enter_namespaces(struct sandbox *sandbox, const struct policy *policy,
 			    struct sandbox_trouble *trouble) {
 	int r = namespace_enter(sandbox, policy->layers & LAYER_NAMESPACES & ~(uint32_t)LAYER_MOUNT,
@@ -540,12 +570,16 @@ typedef int (*prepare_step)(struct sandbox *sandbox, const struct policy *policy
 
 int sandbox_prepare(struct sandbox *sandbox, const struct policy *given,
 		    struct sandbox_trouble *trouble) {
-	static const prepare_step steps[] = { settle_counted, enter_namespaces, build,
-					      restrict_zygote };
+	static const prepare_step steps[] = { settle_counted, settle_scratch, enter_namespaces,
+					      build, restrict_zygote };
 	struct policy policy = *given;
 	int r;
 
 	sandbox_init(sandbox, &policy);
+	if (SANITIZED && !policy.learn) {
+		policy.groups |= UINT64_C(1) << CALLS_SANITIZER;
+		sandbox->layers |= LAYER_SANITIZER;
+	}
 	r = open_kept(sandbox, trouble);
 	if (r == 0 && (r = settle_identity(sandbox, &policy, trouble)) < 0)
 		r = without(sandbox, &policy, r, trouble);
@@ -589,7 +623,8 @@ int sandbox_enter_view(const struct sandbox *sandbox, const struct sandbox_cgrou
 	}
 	if (r == 0 && sandbox->scratch) {
 		*ret_step = "scratch space";
-		r = view_mount_scratch(sandbox->limits[POLICY_SCRATCH]);
+		r = view_mount_scratch(sandbox->limits[POLICY_SCRATCH], sandbox->below,
+				       sandbox->n_below);
 	}
 	if (r == 0) {
 		*ret_step = "identity";

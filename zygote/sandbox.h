@@ -45,8 +45,10 @@ struct sandbox {
 	uid_t uid;
 	gid_t gid;
 	int null_device; /* for tasks whose stream is to be it: the view may have none; -1 */
-	bool own_user_namespace; /* of each worker, to count its processes */
-	bool scratch;            /* each worker mounts its own */
+	bool own_user_namespace;        /* of each worker, to count its processes */
+	bool scratch;                   /* each worker mounts its own, */
+	const struct view_below *below; /* and into it what the policy names there */
+	size_t n_below;
 	bool probe_workers;
 	uint64_t limits[N_POLICY_LIMITS];
 	uint64_t memory_base; /* of the image; RLIMIT_DATA counts it */

@@ -35,11 +35,13 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/feature.h"
 
 /* <linux/seccomp.h> of 5.19: a process that waits for an answer can still be killed. */
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
 #endif
+#define MFD_NOEXEC_SEAL_6_3  8U
 #define F_DUPFD_QUERY_6_10   1027
 #define F_CREATED_QUERY_6_12 1028
 #define PR_SET_SUD_5_11      59
@@ -58,9 +60,8 @@
 struct builder {
 	scmp_filter_ctx context;
 	const struct policy *policy;
-	bool notify;
-	uint32_t allow; /* what is allowed, and told to nobody */
-	uint32_t tell;  /* what is allowed, and told to the listener under report: paths */
+	bool notify, private_memory;
+	uint32_t allow;
 	int error;
 };
 
@@ -100,16 +101,53 @@ static void allow_values(struct builder *builder, int number, unsigned argument,
 
 /* --- base ---------------------------------------------------------------------------------- */
 
+/* A memfd that can be executed is a program of the task's own, which no rule for paths sees. Kernels before 6.3
+ * know no other kind. */
+static void memfd_rules(struct builder *builder) {
+	cleanup_close int probe = memfd_create("probe", MFD_CLOEXEC | MFD_NOEXEC_SEAL_6_3);
+
+	if (builder->private_memory)
+		return;
+	if (probe < 0 || feature_hidden(FEATURE_MEMFD_NOEXEC) ||
+	    builder->policy->groups & 1u << CALLS_JIT)
+		allow(builder, SYS_memfd_create);
+	else
+		allow_if(builder, SYS_memfd_create, 1, MFD_NOEXEC_SEAL_6_3, MFD_NOEXEC_SEAL_6_3);
+}
+
+/* Never written and executed, and of no other process if it has to be private. */
+static void mmap_rules(struct builder *builder) {
+	const struct scmp_arg_cmp kinds[] = {
+		SCMP_CMP(3, SCMP_CMP_MASKED_EQ, MAP_SHARED, 0),
+		SCMP_CMP(3, SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, 0),
+	};
+	const struct scmp_arg_cmp protections[] = {
+		SCMP_CMP(2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0),
+		SCMP_CMP(2, SCMP_CMP_MASKED_EQ, PROT_EXEC | PROT_WRITE, PROT_EXEC),
+	};
+	bool jit = builder->policy->groups & 1u << CALLS_JIT;
+
+	for (size_t i = 0; i < 2; i++)
+		for (size_t k = 0; k < 2; k++) {
+			const struct scmp_arg_cmp both[] = { protections[i], kinds[k] };
+
+			if (!builder->private_memory)
+				rule(builder, builder->allow, SYS_mmap, jit ? 0 : 1, both);
+			else
+				rule(builder, builder->allow, SYS_mmap, jit ? 1 : 2,
+				     jit ? &kinds[k] : both);
+		}
+}
+
 static void memory_rules(struct builder *builder) {
-	/* nothing is both written and executed, nor becomes executable after it was written */
+	memfd_rules(builder);
+	mmap_rules(builder);
+	/* what has been written does not become executable */
 	if (builder->policy->groups & 1u << CALLS_JIT) {
-		allow(builder, SYS_mmap);
 		allow(builder, SYS_mprotect);
 		allow(builder, SYS_pkey_mprotect);
 		return;
 	}
-	allow_if(builder, SYS_mmap, 2, PROT_EXEC, 0);
-	allow_if(builder, SYS_mmap, 2, PROT_EXEC | PROT_WRITE, PROT_EXEC);
 	allow_if(builder, SYS_mprotect, 2, PROT_EXEC, 0);
 	allow_if(builder, SYS_pkey_mprotect, 2, PROT_EXEC, 0);
 }
@@ -200,6 +238,11 @@ static void process_rules(struct builder *builder) {
 	allow_if(builder, SYS_sched_getaffinity, 0, LOW32, 0);
 	/* a filter of the task's own restricts it further; a listener would hide it from ours */
 	allow_if(builder, SYS_seccomp, 1, SECCOMP_FILTER_FLAG_NEW_LISTENER, 0);
+	/* send(2): to whom the socket is connected; to an address only where there may be sockets */
+	if (!(builder->policy->groups & 1u << CALLS_SOCKETS))
+		allow_if(builder, SYS_sendto, 4, UINT64_MAX, 0);
+	else
+		allow(builder, SYS_sendto);
 }
 
 static bool has_rules(int number) {
@@ -233,6 +276,8 @@ static bool has_rules(int number) {
 		SYS_sched_setscheduler,
 		SYS_sched_setattr,
 		SYS_ioprio_set,
+		SYS_sendto,
+		SYS_memfd_create,
 		452 /* fchmodat2 */,
 	};
 
@@ -329,13 +374,26 @@ static void socket_rules(struct builder *builder) {
 		{ POLICY_FAMILY_NETLINK, AF_NETLINK },
 	};
 
+	const struct scmp_arg_cmp stream[] = {
+		SCMP_CMP(0, SCMP_CMP_MASKED_EQ, LOW32, AF_UNIX),
+		SCMP_CMP(1, SCMP_CMP_MASKED_EQ, 0xf, SOCK_STREAM),
+	};
+	const struct scmp_arg_cmp packets[] = {
+		SCMP_CMP(0, SCMP_CMP_MASKED_EQ, LOW32, AF_UNIX),
+		SCMP_CMP(1, SCMP_CMP_MASKED_EQ, 0xf, SOCK_SEQPACKET),
+	};
+
 	for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
 		/* a raw socket takes a capability, which nobody has */
 		if (builder->policy->families & families[i].family)
 			allow_if(builder, SYS_socket, 0, LOW32, families[i].domain);
 	}
-	/* a pair reaches nobody but the two who have it */
-	allow_if(builder, SYS_socketpair, 0, LOW32, AF_UNIX);
+	/* A pair that is connected for good reaches nobody but the two who have it; one of datagrams can be sent to any
+	 * address. */
+	rule(builder, builder->allow, SYS_socketpair, 2, stream);
+	rule(builder, builder->allow, SYS_socketpair, 2, packets);
+	if (builder->policy->families & POLICY_FAMILY_UNIX)
+		allow_if(builder, SYS_socketpair, 0, LOW32, AF_UNIX);
 }
 
 static void scheduling_rules(struct builder *builder) {
@@ -432,6 +490,19 @@ bool filter_suits_zygote(const struct policy *policy) {
 	return (policy->groups & needed) == needed;
 }
 
+/* The table cannot have a call in two groups: what the runtimes of sanitizers need of others is named here. Their
+ * shadow memory is mapped at addresses, and read from /proc/self/maps. */
+static void sanitizer_rules(struct builder *builder) {
+	static const int calls[] = {
+		SYS_open,    SYS_readlink,    SYS_readlinkat, SYS_getdents64, SYS_getdents,
+		SYS_clone,   SYS_ptrace,      SYS_wait4,      SYS_mmap,       SYS_mprotect,
+		SYS_madvise, SYS_sigaltstack, SYS_getpid,     SYS_prctl,      SYS_personality,
+	};
+
+	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++)
+		allow(builder, calls[i]);
+}
+
 static int build(struct builder *builder) {
 	uint32_t otherwise = builder->notify ? SCMP_ACT_NOTIFY : SCMP_ACT_ERRNO(EPERM);
 
@@ -444,13 +515,18 @@ static int build(struct builder *builder) {
 			     builder->notify ? SCMP_ACT_NOTIFY : SCMP_ACT_KILL_PROCESS) < 0)
 		return error_origin(-EINVAL);
 	all_rules(builder);
+	if (builder->policy->groups & 1u << CALLS_SANITIZER)
+		sanitizer_rules(builder);
 	if (!builder->notify)
 		errno_rules(builder);
 	return builder->error;
 }
 
-int filter_compile(const struct policy *policy, bool notify) {
-	struct builder builder = { .policy = policy, .notify = notify, .allow = SCMP_ACT_ALLOW };
+int filter_compile(const struct policy *policy, bool notify, bool private_memory) {
+	struct builder builder = { .policy = policy,
+				   .notify = notify,
+				   .private_memory = private_memory,
+				   .allow = SCMP_ACT_ALLOW };
 	cleanup_close int memfd = -1;
 	int r = build(&builder);
 

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/landlock.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/feature.h"
+#include "zygote/sandbox_view.h"
 
 /* <linux/landlock.h> of 6.12 */
 struct ruleset_6_12 {
@@ -117,11 +119,15 @@ static int add_ports(int ruleset, const uint16_t *ports, size_t n, uint64_t righ
 	return 0;
 }
 
-static int add_rules(int ruleset, const struct policy *policy, uint64_t known,
+static int add_rules(int ruleset, const struct policy *policy, uint64_t known, bool scratch,
 		     struct sandbox_trouble *trouble) {
 	for (size_t i = 0; i < policy->n_paths; i++) {
 		const struct policy_path *rule = &policy->paths[i];
-		int r = add_path(ruleset, rule->path, rights_of(rule->access) & known);
+		char path[PATH_MAX];
+		int r;
+
+		view_place(i, scratch, rule->path, path);
+		r = add_path(ruleset, path, rights_of(rule->access) & known);
 
 		if (r < 0 && !(rule->optional && (r == -ENOENT || r == -ENOTDIR || r == -EACCES)))
 			return sandbox_fail(trouble, LAYER_LANDLOCK, -r, "the policy names %s: %s",
@@ -130,7 +136,7 @@ static int add_rules(int ruleset, const struct policy *policy, uint64_t known,
 	return 0;
 }
 
-int landlock_build(const struct policy *policy, int abi, bool own_network,
+int landlock_build(const struct policy *policy, int abi, bool own_network, bool scratch,
 		   struct sandbox_trouble *trouble) {
 	struct ruleset_6_12 attributes = { .handled_access_fs = rights_of_abi(abi) };
 	/* as much of the struct as this kernel knows */
@@ -146,10 +152,11 @@ int landlock_build(const struct policy *policy, int abi, bool own_network,
 	if (ruleset < 0)
 		return sandbox_fail(trouble, LAYER_LANDLOCK, errno, "no Landlock ruleset: %s",
 				    strerrordesc_np(errno));
-	r = add_rules(ruleset, policy, attributes.handled_access_fs, trouble);
-	if (r == 0 && policy->limits[POLICY_SCRATCH] != POLICY_NO_LIMIT &&
-	    add_path(ruleset, "/.warmfork", RIGHTS_WRITE & attributes.handled_access_fs) < 0)
-		r = 0; /* without a view of our own there is none */
+	r = add_rules(ruleset, policy, attributes.handled_access_fs, scratch, trouble);
+	if (r == 0 && scratch &&
+	    add_path(ruleset, VIEW_SCRATCH_PARENT, RIGHTS_WRITE & attributes.handled_access_fs) < 0)
+		r = sandbox_fail(trouble, LAYER_LANDLOCK, errno, "the scratch space: %s",
+				 strerrordesc_np(errno));
 	if (r == 0 && attributes.handled_access_net) {
 		r = add_ports(ruleset, policy->tcp_connect, policy->n_tcp_connect,
 			      NET_CONNECT_TCP_67);

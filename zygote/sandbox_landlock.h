@@ -9,9 +9,9 @@
 /* 0: there is no Landlock here. */
 int landlock_abi(void);
 
-/* Makes the ruleset of a policy, with paths as the caller sees them. A descriptor, or negative and
+/* Makes the ruleset of a policy, with paths as the caller sees them; `scratch`: in a view with it. A descriptor, or negative and
  * `trouble`. */
-int landlock_build(const struct policy *policy, int abi, bool own_network,
+int landlock_build(const struct policy *policy, int abi, bool own_network, bool scratch,
 		   struct sandbox_trouble *trouble);
 
 /* Each worker a domain of its own: siblings with one domain could signal each other. 0 or -errno. */

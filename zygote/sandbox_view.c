@@ -27,6 +27,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -37,6 +38,8 @@
 
 /* Links that lead to links. */
 #define VIEW_LINKS 16
+/* Rules below a /tmp that is each worker's own: it mounts them itself. */
+#define VIEW_BELOW_MAX 16
 
 enum node_kind { NODE_TREE, NODE_LINK, NODE_PROC };
 
@@ -52,6 +55,7 @@ struct node {
 struct view {
 	struct node nodes[2 * LIMIT_POLICY_PATHS];
 	size_t n;
+	const struct policy *policy;
 	bool pid_namespace, scratch;
 	struct sandbox_trouble *trouble;
 };
@@ -175,11 +179,26 @@ static int open_tree_at(const char *path) {
 	return fd < 0 ? error_origin(-errno) : fd;
 }
 
+static bool is_below_tmp(const char *path) {
+	return strncmp(path, "/tmp/", 5) == 0;
+}
+
+/* Where it is outside, but for what workers mount into their own /tmp. */
+void view_place(size_t number, bool scratch, const char *real, char *ret) {
+	if (scratch && is_below_tmp(real))
+		(void)snprintf(ret, PATH_MAX, VIEW_BELOW_TMP "/%zu", number);
+	else
+		(void)snprintf(ret, PATH_MAX, "%s", real);
+}
+
 static int add_tree(struct view *view, const struct policy_path *rule, const char *real) {
-	struct node *node = node_find(view, real);
+	char where[PATH_MAX];
+	struct node *node;
 	struct stat status;
 
-	if (!node && !(node = node_add(view, NODE_TREE, real)))
+	view_place((size_t)(rule - view->policy->paths), view->scratch, real, where);
+	node = node_find(view, where);
+	if (!node && !(node = node_add(view, NODE_TREE, where)))
 		return view_fail(view, ENOMEM, "too many paths at", real);
 	node->access |= rule->access;
 	node->optional = rule->optional && (node->optional || node->tree < 0);
@@ -414,6 +433,7 @@ int view_build(const struct policy *policy, bool pid_namespace, struct sandbox_t
 
 	if (!view)
 		return sandbox_fail(trouble, LAYER_MOUNT, ENOMEM, "no memory for the view");
+	view->policy = policy;
 	view->pid_namespace = pid_namespace;
 	view->scratch = policy->limits[POLICY_SCRATCH] != POLICY_NO_LIMIT;
 	view->trouble = trouble;
@@ -443,14 +463,61 @@ int view_enter(int view) {
 	return setns(view, CLONE_NEWNS) < 0 ? error_origin(-errno) : 0;
 }
 
-/* A mount namespace of the worker's own, lest its siblings see it. */
-int view_mount_scratch(uint64_t size) {
-	char options[64];
+struct view_below *view_list_below(const struct policy *policy, size_t *ret_n) {
+	struct view_below *list = mmap(NULL, VIEW_BELOW_MAX * sizeof *list, PROT_READ | PROT_WRITE,
+				       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	size_t n = 0;
 
-	(void)snprintf(options, sizeof options, "mode=0777,size=%llu", (unsigned long long)size);
+	*ret_n = 0;
+	for (size_t i = 0; list != MAP_FAILED && i < policy->n_paths; i++) {
+		const char *path = policy->paths[i].path;
+		struct stat status;
+
+		if (!is_below_tmp(path) || stat(path, &status) < 0)
+			continue;
+		if (n == VIEW_BELOW_MAX || strlen(path) >= sizeof list[n].path)
+			return NULL;
+		list[n].number = (unsigned)i;
+		list[n].directory = S_ISDIR(status.st_mode);
+		(void)snprintf(list[n].path, sizeof list[n].path, "%s", path);
+		n++;
+	}
+	*ret_n = n;
+	return list == MAP_FAILED ? NULL : list;
+}
+
+static int mount_below(const struct view_below *below) {
+	char from[64];
+	int fd;
+
+	(void)snprintf(from, sizeof from, VIEW_BELOW_TMP "/%u", below->number);
+	if (make_parents(below->path) < 0)
+		return error_origin(-errno);
+	if (below->directory) {
+		if (mkdir(below->path, 0755) < 0 && errno != EEXIST)
+			return error_origin(-errno);
+	} else {
+		fd = open(below->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0444);
+		if (fd < 0)
+			return error_origin(-errno);
+		(void)fd_close(fd);
+	}
+	return mount(from, below->path, NULL, MS_BIND | MS_REC, NULL) < 0 ? error_origin(-errno)
+									  : 0;
+}
+
+/* A mount namespace of the worker's own, lest its siblings see it. A bind mount keeps what the flags of its source
+ * forbid. */
+int view_mount_scratch(uint64_t size, const struct view_below *below, size_t n_below) {
+	char options[64];
+	int r = 0;
+
+	(void)snprintf(options, sizeof options, "mode=1777,size=%llu", (unsigned long long)size);
 	if (unshare(CLONE_NEWNS) < 0)
 		return error_origin(-errno);
-	return mount("tmpfs", VIEW_SCRATCH, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0
-		   ? error_origin(-errno)
-		   : 0;
+	if (mount("tmpfs", VIEW_SCRATCH, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0)
+		return error_origin(-errno);
+	for (size_t i = 0; i < n_below && r == 0; i++)
+		r = mount_below(&below[i]);
+	return error_trace(r);
 }

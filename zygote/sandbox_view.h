@@ -10,6 +10,9 @@
  * Landlock rule for a mount point does not hold for what is mounted there, but one for its parent does. */
 #define VIEW_SCRATCH_PARENT "/.warmfork"
 #define VIEW_SCRATCH        "/.warmfork/tmp"
+/* What the policy names below /tmp, by its number among the paths: from where each worker with a scratch of its own
+ * mounts it into that. */
+#define VIEW_BELOW_TMP "/.warmfork-below"
 /* A FIFO that the view has and no rule of Landlock names. */
 #define VIEW_PROBE "/.warmfork-probe"
 
@@ -20,5 +23,16 @@ int view_build(const struct policy *policy, bool pid_namespace, struct sandbox_t
 /* In a worker: enters the view. 0 or -errno. */
 int view_enter(int view);
 
+/* A path of the policy below /tmp. */
+struct view_below {
+	unsigned number;
+	bool directory;
+	char path[512];
+};
+/* Where path number `number` is in the view, whose real path is `real`, into PATH_MAX bytes. */
+void view_place(size_t number, bool scratch, const char *real, char *ret);
+/* Those of a policy, in memory that stays; NULL: there are none, or more than can be. */
+struct view_below *view_list_below(const struct policy *policy, size_t *ret_n);
+
 /* In a worker: a /tmp of its own, of at most `size` bytes. 0 or -errno. */
-int view_mount_scratch(uint64_t size);
+int view_mount_scratch(uint64_t size, const struct view_below *below, size_t n_below);

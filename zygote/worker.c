@@ -71,13 +71,14 @@ struct worker {
 	uint64_t worker_id;
 	uint32_t slot, max_tasks;
 	int channel, lifeline;
-	int statm; /* -1: memory is not measured */
+	int listener; /* of its own filter, until the executor has it; -1 */
+	int statm;    /* -1: memory is not measured */
 	pid_t pid;
 	uint64_t n_tasks;
 	nsec_t claimed_at; /* the task that runs; also its start, if there was nothing to set up */
 	bool touched;      /* something of the kernel's may have to be put back after the task */
-	unsigned n_measured;         /* tasks whose CPU time is taken at their start as well */
-	uint64_t peak_rss, cpu_last; /* when they were looked at last */
+	unsigned n_measured; /* tasks whose CPU time is taken at their start as well */
+	uint64_t peak_rss, cpu_last, children_cpu; /* when they were looked at last */
 	uint64_t private_at_start;
 	struct cell *cell;
 	struct wf_worker_info info;
@@ -142,7 +143,8 @@ static void worker_say_ready(struct worker *worker, int error, const char *text)
 		.worker_ready = { worker->worker_id, error, text },
 	};
 
-	worker_send(worker, &ready, -1);
+	worker_send(worker, &ready, worker->listener);
+	worker->listener = fd_close(worker->listener);
 }
 
 static _Noreturn void worker_leave(struct worker *worker, const char *text) {
@@ -166,7 +168,7 @@ static struct worker *worker_new(const struct worker_start *start) {
 	worker->max_tasks = start->max_tasks;
 	worker->channel = start->channel;
 	worker->lifeline = start->lifeline;
-	worker->statm = -1;
+	worker->statm = worker->listener = -1;
 	worker->pid = getpid();
 	worker->n_measured = 1; /* a fresh worker's only task */
 	arena_init(&worker->in, worker->in_memory, sizeof worker->in_memory);
@@ -206,6 +208,7 @@ static int enter_cell(struct worker *worker, const struct worker_start *start) {
 static int enter_descriptors(struct worker *worker) {
 	const struct image *image = worker->image;
 	int keep[IMAGE_DESCRIPTORS + 4], channel, lifeline;
+	size_t n = 0;
 
 	channel = aside_duplicate(worker->channel);
 	if (channel < 0)
@@ -215,12 +218,15 @@ static int enter_descriptors(struct worker *worker) {
 	if (worker->lifeline >= 0 && lifeline < 0)
 		return error_trace(lifeline);
 	worker->lifeline = lifeline;
-	memcpy(keep, image->descriptors, image->n_descriptors * sizeof keep[0]);
-	keep[image->n_descriptors] = channel;
-	keep[image->n_descriptors + 1] = lifeline;
-	keep[image->n_descriptors + 2] = image->sandbox.on ? image->sandbox.ruleset : -1;
-	keep[image->n_descriptors + 3] = image->sandbox.on ? image->sandbox.null_device : -1;
-	return error_trace(fd_close_others(keep, image->n_descriptors + 4));
+	/* what the audit was told to let pass is not for workers under a policy */
+	if (!(image->sandbox.layers & LAYER_DESCRIPTORS))
+		n = image->n_descriptors;
+	memcpy(keep, image->descriptors, n * sizeof keep[0]);
+	keep[n++] = channel;
+	keep[n++] = lifeline;
+	keep[n++] = image->sandbox.on ? image->sandbox.ruleset : -1;
+	keep[n++] = image->sandbox.on ? image->sandbox.null_device : -1;
+	return error_trace(fd_close_others(keep, n));
 }
 
 /* What the worker itself reads later is opened in the view, and before the sandbox is closed. */
@@ -231,9 +237,11 @@ static void enter_open(struct worker *worker) {
 		worker->statm = aside_consume(open("/proc/self/statm", O_RDONLY | O_CLOEXEC));
 }
 
-/* The executor must have the listener before any code of the image runs that it might have to answer. */
+/* The executor must have the listener before any code of the image runs that it might have to answer; else it
+ * comes with WorkerReady. */
 static int enter_sandbox(struct worker *worker, const char **ret_step) {
 	const struct sandbox *sandbox = &worker->image->sandbox;
+	const struct wf_module *module = worker->image->module;
 	const struct message listener = { .type = MESSAGE_LISTENER };
 	uint32_t layer = 0;
 	int fd = -1, r;
@@ -243,9 +251,10 @@ static int enter_sandbox(struct worker *worker, const char **ret_step) {
 	context_null_device(sandbox->null_device);
 	r = sandbox_enter_rest(sandbox, &fd, ret_step);
 	(void)fd_close(sandbox->ruleset);
-	if (r == 0 && fd >= 0) {
+	worker->listener = fd;
+	if (r == 0 && fd >= 0 && (module->after_fork || module->initialize)) {
 		worker_send(worker, &listener, fd);
-		(void)fd_close(fd);
+		worker->listener = fd_close(fd);
 	}
 	if (r == 0 && sandbox->probe_workers)
 		layer = probe_self(sandbox);
@@ -381,6 +390,15 @@ static uint64_t cpu_now(void) {
 	return (uint64_t)time.tv_sec * NSEC_PER_SEC + (uint64_t)time.tv_nsec;
 }
 
+/* Of children that it has waited for. */
+static uint64_t cpu_of_children(void) {
+	struct rusage usage = { 0 };
+
+	(void)getrusage(RUSAGE_CHILDREN, &usage);
+	return (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * NSEC_PER_SEC +
+	       (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000;
+}
+
 static uint64_t peak_rss(void) {
 	struct rusage usage = { 0 };
 
@@ -407,6 +425,8 @@ static uint64_t cpu_since(const struct worker *worker, uint64_t run_ns) {
 static void usage_take(struct worker *worker, uint64_t cpu_before,
 		       const struct tripwire_report *wire, nsec_t before,
 		       struct message_result *result) {
+	uint64_t children;
+
 	if (wire->clean && result->run_ns < WORKER_SHORT_NS) {
 		worker->n_measured -= worker->n_measured > 0;
 		result->cpu_ns = result->run_ns;
@@ -420,6 +440,9 @@ static void usage_take(struct worker *worker, uint64_t cpu_before,
 	else
 		result->cpu_ns = cpu_since(worker, result->run_ns);
 	worker->cpu_last = cpu_now();
+	children = cpu_of_children();
+	result->cpu_ns += children - worker->children_cpu;
+	worker->children_cpu = children;
 	result->peak_rss = worker->peak_rss = peak_rss();
 	worker->n_measured = WORKER_MEASURED;
 }

@@ -87,7 +87,8 @@ enum wf_image_kind {
 enum wf_audit {
 	WF_AUDIT_THREADS = 1 << 0, /* threads that the preload left running */
 	WF_AUDIT_DESCRIPTORS =
-	    1 << 1,                 /* descriptors that it left open; waived: workers keep them */
+	    1 << 1,                 /* descriptors that it left open; waived: workers keep them,
+				     * unless a policy closes them (its layer `descriptors`) */
 	WF_AUDIT_LOCKS = 1 << 2,    /* file locks held */
 	WF_AUDIT_TIMERS = 1 << 3,   /* POSIX timers and interval timers */
 	WF_AUDIT_SIGNALS = 1 << 4,  /* handlers, ignored, blocked or pending signals */

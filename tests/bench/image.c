@@ -82,6 +82,26 @@ static int spin(struct wf_call *call) {
 	return 0;
 }
 
+/* Nanoseconds of one of the cheapest system calls, of as many as its input says. */
+static int call_getppid(struct wf_call *call) {
+	struct timespec from, to;
+	uint64_t n;
+	size_t size;
+	const void *input = wf_input(call, &size);
+	double ns;
+
+	if (size != sizeof n)
+		return 1;
+	memcpy(&n, input, sizeof n);
+	(void)clock_gettime(CLOCK_MONOTONIC, &from);
+	for (uint64_t i = 0; i < n; i++)
+		(void)getppid();
+	(void)clock_gettime(CLOCK_MONOTONIC, &to);
+	ns = ((double)(to.tv_sec - from.tv_sec) * 1e9 + (double)(to.tv_nsec - from.tv_nsec)) /
+	     (double)n;
+	return wf_return(call, &ns, sizeof ns);
+}
+
 /* Waits until its descriptor ends. */
 static int hold(struct wf_call *call) {
 	char byte;
@@ -93,4 +113,5 @@ static int hold(struct wf_call *call) {
 
 WF_MODULE(.preload = load,
 	  .functions = WF_FUNCTIONS({ "echo", echo }, { "read", read_all }, { "crash", crash },
-				    { "spin", spin }, { "hold", hold }));
+				    { "spin", spin }, { "hold", hold },
+				    { "getppid", call_getppid }));

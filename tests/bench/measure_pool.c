@@ -22,6 +22,12 @@ static const struct row *const rows[] = {
 	&parked_memory,
 	&queue_100k,
 	&idle_wakeups,
+	&sandbox_fork,
+	&sandbox_parked,
+	&sandbox_vs_bwrap,
+	&sandbox_command,
+	&sandbox_run,
+	&sandbox_syscall,
 	NULL,
 };
 

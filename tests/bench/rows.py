@@ -207,4 +207,42 @@ POOLS = (
     )),
 )
 
-GROUPS = FREEZE + TASKS + POOLS
+SANDBOX = (
+    Group((Player(POOL, "sandbox_fork"),), rounds=15, parts=(
+        Part("sandbox_fork.pure",
+             "fork, task, exit, reap of a worker under `pure` / without a policy",
+             at_most(1.35), ours="pure", reference="plain",
+             chart="a worker under `pure` / without a policy"),
+        Part("sandbox_fork.stage",
+             "the same under `stage` with 10 path rules",
+             at_most(1.35), ours="stage", reference="plain",
+             chart="a worker under `stage`, 10 rules / without a policy"),
+    )),
+    Group((Player(POOL, "sandbox_parked"),), rounds=15, parts=(
+        Part("sandbox_parked",
+             "submit to result, parked worker: under `stage` / without a policy",
+             at_most(1.05), chart="a parked worker under `stage` / without a policy"),
+    )),
+    Group((Player(POOL, "sandbox_vs_bwrap"),), rounds=10, parts=(
+        Part("sandbox_vs_bwrap",
+             "bwrap running a static `true` / a task forked on demand under `stage`",
+             at_least(25), inverse=True, chart="a sandboxed task, against bwrap"),
+    )),
+    Group((Player(POOL, "sandbox_command"),), rounds=10, parts=(
+        Part("sandbox_command",
+             "bwrap running a static `true` / the same as a command task under `stage`",
+             at_least(3.5), inverse=True, chart="a sandboxed program from a pool, against bwrap"),
+    )),
+    Group((Player(POOL, "sandbox_run"),), rounds=10, parts=(
+        Part("sandbox_run",
+             "`warmfork run` of a static `true` / bwrap of the same, whole commands",
+             at_most(1.0), chart="warmfork run / bwrap, whole commands"),
+    )),
+    Group((Player(POOL, "sandbox_syscall"),), rounds=15, parts=(
+        Part("sandbox_syscall",
+             "a cheap system call (getppid) under `stage` / without a policy",
+             at_most(1.4), unit="ns", chart="a cheap system call inside / outside"),
+    )),
+)
+
+GROUPS = FREEZE + TASKS + POOLS + SANDBOX
