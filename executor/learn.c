@@ -4,16 +4,19 @@
  * the task did what most programs do, and it says in the user's words what is special about this one.
  *
  * A rule must name what is there before the task runs. What a task makes anew is covered by its directory; what
- * it makes in /tmp, by scratch space of its own. Many files of one directory become that directory.
+ * it makes in /tmp itself, or in a directory that it has made there, by scratch space of its own. Many files of one
+ * directory become that directory.
  */
 #include "executor/learn.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #include "executor/policy.h"
 
@@ -49,7 +52,22 @@ static const char *key_of(uint32_t access) {
 	return access & POLICY_WRITE ? "write" : access & POLICY_EXECUTE ? "execute" : "read";
 }
 
-static void learn_path(struct wf_policy *policy, const char *path, uint32_t access) {
+/* Was it born after the task began? A file system that does not know says no. */
+static bool is_made_by(const struct wf_future *future, const char *path) {
+	struct timespec now;
+	struct statx status;
+	int64_t age_ns;
+
+	if (statx(AT_FDCWD, path, 0, STATX_BTIME, &status) < 0 ||
+	    !(status.stx_mask & STATX_BTIME) || clock_gettime(CLOCK_REALTIME, &now) < 0)
+		return false;
+	age_ns = ((int64_t)now.tv_sec - status.stx_btime.tv_sec) * (int64_t)NSEC_PER_SEC +
+		 (int64_t)now.tv_nsec - (int64_t)status.stx_btime.tv_nsec;
+	return age_ns < (int64_t)(clock_now() - future->handed);
+}
+
+static void learn_path(const struct wf_future *future, const char *path, uint32_t access) {
+	struct wf_policy *policy = future->learned;
 	const struct policy *view = policy_view(policy);
 	char directory[4096];
 	struct stat status;
@@ -57,12 +75,12 @@ static void learn_path(struct wf_policy *policy, const char *path, uint32_t acce
 	if (policy_allows_path(view, path, access))
 		return;
 	parent_of(path, directory, sizeof(directory));
-	if (is_below(path, "/tmp") && access & POLICY_WRITE) {
-		(void)wf_policy_add(policy, "limits.scratch", LEARN_SCRATCH);
+	if (is_below(path, "/tmp") &&
+	    (strcmp(directory, "/tmp") == 0 || is_made_by(future, directory))) {
+		if (access & POLICY_WRITE)
+			(void)wf_policy_add(policy, "limits.scratch", LEARN_SCRATCH);
 		return;
 	}
-	if (view->limits[POLICY_SCRATCH] != POLICY_NO_LIMIT && is_below(path, "/tmp"))
-		return;
 	if (stat(path, &status) == 0 && S_ISCHR(status.st_mode))
 		(void)wf_policy_add(policy, "device", path);
 	else if (access & POLICY_WRITE && (stat(path, &status) < 0 || !S_ISREG(status.st_mode)))
@@ -111,7 +129,7 @@ void learn_attempt(struct wf_future *future, const struct call *call,
 	if (!future->learned && wf_policy_new("stage", &future->learned) < 0)
 		return;
 	if (path)
-		learn_path(future->learned, path, access);
+		learn_path(future, path, access);
 	learn_call(future->learned, call, arguments);
 }
 

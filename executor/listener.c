@@ -232,6 +232,22 @@ static uint32_t access_of_open(uint64_t flags) {
 	return POLICY_READ;
 }
 
+/* Calls by path that change something; the others ask, which nothing but the view prevents. */
+static bool changes_path(int number) {
+	static const int numbers[] = {
+		SYS_truncate,  SYS_unlink, SYS_unlinkat, SYS_rmdir,   SYS_rename,    SYS_renameat,
+		SYS_renameat2, SYS_link,   SYS_linkat,   SYS_symlink, SYS_symlinkat, SYS_mkdir,
+		SYS_mkdirat,   SYS_mknod,  SYS_mknodat,  SYS_creat,   SYS_chmod,     SYS_fchmodat,
+		SYS_chown,     SYS_lchown, SYS_fchownat, SYS_utime,   SYS_utimes,    SYS_utimensat,
+		SYS_futimesat, 452, /* fchmodat2 */
+	};
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		if (numbers[i] == number)
+			return true;
+	return false;
+}
+
 static uint32_t access_of(const struct attempt *attempt) {
 	const struct seccomp_data *data = &attempt->request->data;
 
@@ -244,7 +260,7 @@ static uint32_t access_of(const struct attempt *attempt) {
 	case SYS_execveat:
 		return POLICY_EXECUTE;
 	default:
-		return POLICY_WRITE;
+		return changes_path(data->nr) ? POLICY_WRITE : 0;
 	}
 }
 
@@ -273,6 +289,8 @@ static bool is_there(const char *path) {
 static bool wants_undeclared(struct attempt *attempt, const struct policy *policy) {
 	char path[PATH_MAX];
 
+	if (!attempt->call)
+		return false;
 	attempt->access = access_of(attempt);
 	if (attempt->access == 0)
 		return false;
@@ -396,6 +414,17 @@ static int refuse(struct attempt *attempt, const struct policy *policy, int erro
 	return error;
 }
 
+/* What no policy can allow is refused while learning, too: the program takes the way that it will have to take. */
+static int learn(struct attempt *attempt, const struct policy *policy, int error) {
+	bool undeclared = wants_undeclared(attempt, policy);
+
+	if (!attempt->call || attempt->call->group == CALLS_NEVER)
+		return error;
+	learn_attempt(attempt->future, attempt->call, attempt->arguments,
+		      undeclared ? attempt->wanted : NULL, attempt->access);
+	return 0;
+}
+
 static int judge(struct attempt *attempt, const struct policy *policy) {
 	int error = attempt->call ? attempt->call->error : ENOSYS;
 	bool end = policy->on_refusal == POLICY_END;
@@ -406,12 +435,8 @@ static int judge(struct attempt *attempt, const struct policy *policy) {
 		return EPERM;
 	}
 	read_paths(attempt);
-	if (attempt->worker->executor->options.public.learn) {
-		learn_attempt(attempt->future, attempt->call, attempt->arguments,
-			      wants_undeclared(attempt, policy) ? attempt->wanted : NULL,
-			      attempt->access);
-		return 0;
-	}
+	if (attempt->worker->executor->options.public.learn)
+		return learn(attempt, policy, error);
 	if (is_about_path(attempt) && !asks_for_setid(attempt)) {
 		bool undeclared = wants_undeclared(attempt, policy);
 

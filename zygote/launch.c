@@ -4,6 +4,9 @@
  * moment before exec, and under the armed lifeline, so that neither a signal nor the keeper's death
  * finds it half made. How exec went is told by a close-on-exec pipe: data is a failure, its end is
  * success (or a death, which SIGCHLD tells).
+ *
+ * For an image of kind command nothing is to be loaded, and the keeper's own few pages are as good as those of a
+ * program that was executed anew: that would take a millisecond.
  */
 #include "zygote/launch.h"
 
@@ -19,6 +22,7 @@
 #include "base/fd.h"
 #include "zygote/leave.h"
 #include "zygote/lifeline.h"
+#include "zygote/zygote.h"
 
 /* Above every number that dup2() below writes to. */
 #define ASIDE 16
@@ -97,14 +101,19 @@ static int child_environment(const char *nonce) {
 	return setenv(ZYGOTE_VARIABLE, value, 1) < 0 ? error_origin(-errno) : 0;
 }
 
-static int child_exec(const struct launch *launch, int program) {
-	static char helper[] = "warmfork-zygote", role[] = "zygote", padding[] = TITLE_PADDING;
-	char *module_arguments[] = { helper, role, padding, NULL };
-	char *self_arguments[] = { NULL, padding, NULL };
+static void child_unmask(void) {
 	sigset_t none;
 
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static int child_exec(const struct launch *launch, int program) {
+	static char helper[] = "warmfork-zygote", role[] = "zygote", padding[] = TITLE_PADDING;
+	char *module_arguments[] = { helper, role, padding, NULL };
+	char *self_arguments[] = { NULL, padding, NULL };
+
+	child_unmask();
 	if (launch->request->kind != IMAGE_SELF) {
 		(void)execve("/proc/self/exe", module_arguments, environ);
 		return error_origin(-errno);
@@ -128,6 +137,11 @@ static _Noreturn void child_run(const struct launch *launch, const struct ends *
 	r = lifeline_arm(ZYGOTE_LIFELINE, -getpgrp());
 	if (r < 0)
 		child_fail(report, -r, "lifeline");
+	if (launch->request->kind == IMAGE_COMMAND) {
+		fd_close(report);
+		child_unmask();
+		zygote_run_here(launch->request->nonce);
+	}
 	r = child_environment(launch->request->nonce);
 	if (r < 0)
 		child_fail(report, -r, "environment");

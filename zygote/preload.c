@@ -263,6 +263,18 @@ static void preload_prepare(struct zygote *zygote, const struct message_load *lo
 	audit_begin(&preload.audit, load->audit_waive, own, sizeof own / sizeof own[0]);
 }
 
+static bool command_ready(struct zygote *zygote, const struct message_load *load) {
+	zygote->answer = (struct message){ .type = MESSAGE_IMAGE_READY };
+	zygote->answer.image_ready.generation = load->generation;
+	zygote->answer.image_ready.functions = zygote->image.functions;
+	zygote->answer.image_ready.n_functions = zygote->image.n_functions;
+	zygote->answer.image_ready.freeze_note = "nothing is preloaded";
+	zygote->answer.image_ready.threads = 1;
+	if (zygote->policy && sandbox_environment(zygote->policy) < 0)
+		zygote_end(zygote, LOG_ERROR, "no memory for the environment");
+	return image_sandbox(zygote);
+}
+
 bool preload_run(struct zygote *zygote, const struct message_load *load) {
 	struct output output;
 	bool done;
@@ -271,6 +283,9 @@ bool preload_run(struct zygote *zygote, const struct message_load *load) {
 	output_redirect(&output);
 	done = image_load(zygote, load);
 	output_restore(&output);
+	/* nothing of the user's has run that could have left something, and there is nothing to freeze */
+	if (load->kind == IMAGE_COMMAND)
+		return command_ready(zygote, load);
 	done = done && image_audit(zygote);
 	if (!done) {
 		report_failed(zygote);

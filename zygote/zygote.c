@@ -405,6 +405,14 @@ _Noreturn void zygote_run_self(int argc, char **argv, const struct wf_module *mo
 	zygote_run(&zygote_state);
 }
 
+_Noreturn void zygote_run_here(const char *nonce) {
+	static char copy[64];
+
+	(void)snprintf(copy, sizeof copy, "%s", nonce);
+	zygote_state.nonce = copy;
+	zygote_run(&zygote_state);
+}
+
 _Noreturn void zygote_run_module(int argc, char **argv) {
 	const char *value = getenv(ZYGOTE_VARIABLE);
 	const char *nonce = value ? strchr(value, ':') : NULL;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
  * The demonstration: spell-checks the licence texts of this machine, one fresh process for each
- * file, all of them forked from a zygote that has loaded the dictionary once. Three tasks
+ * file, all of them forked from a zygote that has loaded the dictionary once. They are sandboxed:
+ * they compute, read the files that they are to check, and can do nothing else. Four tasks
  * misbehave on purpose; the others must not notice. Then a sample of the files is done again in
  * both ways: by the pool, and by starting a program that loads the dictionary for each file.
  *
- * Exits 0 only if every file came back, each of the three ended as it should, and both ways
+ * Exits 0 only if every file came back, each of the four ended as it should, and both ways
  * counted the same.
  */
 #include <errno.h>
@@ -22,12 +23,14 @@
 #include <time.h>
 #include <unistd.h>
 #include <warmfork/executor.h>
+#include <warmfork/policy.h>
 
 #include "files.h"
 #include "once.h"
 #include "spell.h"
 
 #define SAMPLE          40
+#define MISBEHAVING     4
 #define HANG_TIMEOUT_MS 500
 #define REDRAW_MS       40
 #define KINDS           16
@@ -172,17 +175,17 @@ static void batch_clear(struct batch *batch) {
 	free(batch->jobs);
 }
 
-/* All files, and the three that misbehave spread among them. */
+/* All files, and the four that misbehave spread among them. */
 static int all_jobs(const struct files *files, struct batch *ret) {
-	static const char *const misbehaving[] = { "crash", "hang", "leave" };
+	static const char *const misbehaving[] = { "crash", "hang", "leave", "peek" };
 	size_t at = 0;
-	int r = batch_new(files->n + 3, ret);
+	int r = batch_new(files->n + MISBEHAVING, ret);
 
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < files->n; i++) {
-		for (size_t k = 0; k < 3; k++)
-			if (i == files->n * (k + 1) / 4)
+		for (size_t k = 0; k < MISBEHAVING; k++)
+			if (i == files->n * (k + 1) / (MISBEHAVING + 1))
 				ret->jobs[at++].function = misbehaving[k];
 		ret->jobs[at++] = (struct job){ .function = "check", .path = files->paths[i] };
 	}
@@ -214,6 +217,9 @@ static bool is_expected(const struct job *job) {
 		return outcome->kind == WF_SIGNALLED && outcome->signalled.signal == SIGSEGV;
 	if (!strcmp(job->function, "hang"))
 		return outcome->kind == WF_TIMED_OUT && outcome->timed_out.clock == WF_CLOCK_RUN;
+	if (!strcmp(job->function, "peek"))
+		return outcome->kind == WF_VIOLATION &&
+		       !strcmp(outcome->violation.refusal.path, "/etc/shadow");
 	return outcome->kind == WF_EXITED && outcome->exited.code == 0;
 }
 
@@ -261,14 +267,14 @@ static void row(const char *name, const char *format, ...) {
 
 static void report_outcomes(const struct batch *batch) {
 	size_t kinds[KINDS] = { 0 };
-	char text[256];
+	char text[512];
 
 	for (size_t i = 0; i < batch->n; i++)
 		kinds[(size_t)batch->jobs[i].outcome->kind % KINDS]++;
 	for (size_t kind = 0; kind < KINDS; kind++)
 		if (kinds[kind])
 			row(wf_outcome_kind_name((enum wf_outcome_kind)kind), "%zu", kinds[kind]);
-	(void)printf("\nThe three that misbehaved on purpose\n");
+	(void)printf("\nThe four that misbehaved on purpose\n");
 	for (size_t i = 0; i < batch->n; i++)
 		if (!batch->jobs[i].path) {
 			(void)wf_outcome_describe(batch->jobs[i].outcome, text, sizeof text);
@@ -296,6 +302,7 @@ static void report_batch(const struct batch *batch, uint64_t opened_ns, double p
 	    (double)batch->n / batch->seconds, batch->n, batch->seconds);
 	(void)printf("\nOutcomes\n");
 	report_outcomes(batch);
+	row("sandbox", "%s", batch->jobs[0].outcome->layers);
 }
 
 static void report_sample(const struct batch *sample, double once_seconds, unsigned workers) {
@@ -374,6 +381,28 @@ static int run(struct wf_executor *executor, const struct files *files, uint64_t
 	return status;
 }
 
+/* Workers compute, and read the texts. On a machine that lacks something of the sandbox, which
+ * `warmfork doctor` would name, they run with what there is, and the last line says with what. */
+static int open_pool(const char *module, struct wf_executor **ret) {
+	struct wf_policy *policy;
+	int r = wf_policy_new("pure", &policy);
+
+	if (r < 0)
+		return r;
+	r = wf_policy_add(policy, "read", FILES_LICENSES);
+	if (r == 0)
+		r = wf_policy_add(policy, "read", FILES_DOCUMENTATION);
+	if (r == 0)
+		r = wf_policy_add(policy, "strict", "no");
+	if (r == 0)
+		r = wf_executor_open(&WF_EXECUTOR_OPTIONS(.module = module,
+							  .max_tasks_per_worker = 1,
+							  .policy = policy),
+				     ret);
+	wf_policy_free(policy);
+	return r;
+}
+
 int main(void) {
 	struct wf_executor *executor;
 	struct files files;
@@ -385,9 +414,7 @@ int main(void) {
 		return 1;
 	if (files.n < 4)
 		(void)fprintf(stderr, "demo: this machine has no licence texts to check\n");
-	else if (wf_executor_open(
-		     &WF_EXECUTOR_OPTIONS(.module = places.module, .max_tasks_per_worker = 1),
-		     &executor) < 0)
+	else if (open_pool(places.module, &executor) < 0)
 		status = complain("opening the pool");
 	else {
 		status = run(executor, &files, opened_ns, places.program);

@@ -7,9 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LICENSES      "/usr/share/common-licenses"
-#define DOCUMENTATION "/usr/share/doc"
-
 static int files_add(struct files *files, const char *path) {
 	char **grown = realloc(files->paths, (files->n + 1) * sizeof *grown);
 	char *copy = strdup(path);
@@ -55,10 +52,10 @@ static int walk(struct files *files, const char *root, bool documentation) {
 
 int files_find(struct files *ret) {
 	struct files files = { 0 };
-	int r = walk(&files, LICENSES, false);
+	int r = walk(&files, FILES_LICENSES, false);
 
 	if (r == 0)
-		r = walk(&files, DOCUMENTATION, true);
+		r = walk(&files, FILES_DOCUMENTATION, true);
 	if (r < 0) {
 		files_clear(&files);
 		return r;

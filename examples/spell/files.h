@@ -6,12 +6,15 @@
 
 #include <stddef.h>
 
+#define FILES_LICENSES      "/usr/share/common-licenses"
+#define FILES_DOCUMENTATION "/usr/share/doc"
+
 struct files {
 	char **paths;
 	size_t n;
 };
 
-/* Every regular file below /usr/share/common-licenses and every /usr/share/doc/PACKAGE/copyright;
+/* Every regular file below FILES_LICENSES and every FILES_DOCUMENTATION/PACKAGE/copyright;
  * symbolic links are not followed, so that no text is counted twice. 0, or -errno. */
 int files_find(struct files *ret);
 void files_clear(struct files *files);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * The task module of the spelling demo. The dictionary is loaded once, in the zygote; every worker
- * is a fork that has it already. Three functions misbehave on purpose.
+ * is a fork that has it already. Four functions misbehave on purpose.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <warmfork/task.h>
@@ -58,5 +60,14 @@ static int leave(struct wf_call *call) {
 	exit(0); /* NOLINT(concurrency-mt-unsafe): a worker has one thread */
 }
 
-WF_MODULE(.preload = load, .functions = WF_FUNCTIONS({ "check", check }, { "crash", crash },
-						     { "hang", hang }, { "leave", leave }));
+/* What is no business of a spell checker. */
+static int peek(struct wf_call *call) {
+	int fd = open("/etc/shadow", O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? wf_fail(call, errno, "/etc/shadow cannot be opened")
+		      : wf_return(call, &fd, sizeof fd);
+}
+
+WF_MODULE(.preload = load,
+	  .functions = WF_FUNCTIONS({ "check", check }, { "crash", crash }, { "hang", hang },
+				    { "leave", leave }, { "peek", peek }));
