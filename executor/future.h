@@ -40,7 +40,7 @@ enum future_verdict {
 	VERDICT_TIMED_OUT,
 	VERDICT_KILLED,
 	VERDICT_OUTPUT_LIMIT,
-	VERDICT_VIOLATION, /* the last of its refusals ended it */
+	VERDICT_VIOLATION, /* refusals.ending */
 };
 
 struct future_callback {

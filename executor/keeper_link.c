@@ -61,20 +61,23 @@ static int prepare_actions(posix_spawn_file_actions_t *actions, int control, int
 	return -r;
 }
 
-static int prepare_attributes(posix_spawnattr_t *attributes) {
+/* A session of its own keeps a pool from the terminal of its host, and its signals. Programs that a user has asked for may
+ * be meant to use that terminal: a process group is enough against its signals. */
+static int prepare_attributes(posix_spawnattr_t *attributes, bool command) {
 	sigset_t none, all;
 	int r;
 
 	(void)sigemptyset(&none);
 	(void)sigfillset(&all);
-	r = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-						     POSIX_SPAWN_SETSID);
+	r = posix_spawnattr_setflags(attributes,
+				     POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+					 (command ? POSIX_SPAWN_SETPGROUP : POSIX_SPAWN_SETSID));
 	r = r ? r : posix_spawnattr_setsigmask(attributes, &none);
 	r = r ? r : posix_spawnattr_setsigdefault(attributes, &all);
 	return -r;
 }
 
-static int spawn_with(const char *helper, int control, int host,
+static int spawn_with(const char *helper, bool command, int control, int host,
 		      posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes,
 		      pid_t *ret) {
 	char program[] = "warmfork-zygote", role[] = "keeper", padding[] = TITLE_PADDING;
@@ -82,13 +85,13 @@ static int spawn_with(const char *helper, int control, int host,
 	int r = prepare_actions(actions, control, host);
 
 	if (r == 0)
-		r = prepare_attributes(attributes);
+		r = prepare_attributes(attributes, command);
 	if (r == 0)
 		r = -posix_spawn(ret, helper, actions, attributes, argv, environ);
 	return r;
 }
 
-static int spawn_keeper(const char *helper, int control, int host) {
+static int spawn_keeper(const char *helper, bool command, int control, int host) {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	pid_t starter = -1;
@@ -98,7 +101,7 @@ static int spawn_keeper(const char *helper, int control, int host) {
 		return error_origin(r);
 	r = -posix_spawnattr_init(&attributes);
 	if (r == 0) {
-		r = spawn_with(helper, control, host, &actions, &attributes, &starter);
+		r = spawn_with(helper, command, control, host, &actions, &attributes, &starter);
 		(void)posix_spawnattr_destroy(&attributes);
 	}
 	(void)posix_spawn_file_actions_destroy(&actions);
@@ -140,7 +143,9 @@ int keeper_link_start(struct wf_executor *executor) {
 		return error_trace(host);
 	r = move_up(&peer);
 	r = r < 0 ? r : move_up(&host);
-	r = r < 0 ? r : spawn_keeper(keeper_link_helper(executor), peer, host);
+	r = r < 0 ? r
+		  : spawn_keeper(keeper_link_helper(executor),
+				 executor->options.public.image == WF_IMAGE_COMMAND, peer, host);
 	r = r < 0 ? r : source_add(executor->loop, &keeper->source, control, EPOLLIN, on_keeper);
 	if (r < 0)
 		return error_trace(r);

@@ -36,6 +36,7 @@
 #include "executor/learn.h"
 #include "executor/outcome.h"
 #include "executor/policy.h"
+#include "executor/slot.h"
 #include "executor/supervise.h"
 #include "proto/call_text.h"
 
@@ -336,10 +337,36 @@ static const char *name_of(const struct attempt *attempt, char *text, size_t siz
 	return text;
 }
 
-static const struct wf_refusal *note(struct attempt *attempt, const struct policy *policy,
-				     int error) {
+/* Names are made and removed in their directory; and a rule must name what is there. */
+static bool is_about_directory(const struct attempt *attempt) {
+	static const int numbers[] = {
+		SYS_unlink,    SYS_unlinkat, SYS_rmdir,  SYS_rename,  SYS_renameat,
+		SYS_renameat2, SYS_link,     SYS_linkat, SYS_symlink, SYS_symlinkat,
+		SYS_mkdir,     SYS_mkdirat,  SYS_mknod,  SYS_mknodat,
+	};
+	struct stat status;
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		if (numbers[i] == attempt->request->data.nr)
+			return true;
+	return attempt->access == POLICY_WRITE && lstat(attempt->wanted, &status) < 0;
+}
+
+static const char *remedy_path(const struct attempt *attempt, char *directory) {
+	char *slash;
+
+	if (!is_about_directory(attempt))
+		return attempt->wanted;
+	(void)snprintf(directory, PATH_MAX, "%s", attempt->wanted);
+	slash = strrchr(directory, '/');
+	*(slash == directory ? slash + 1 : slash) = '\0';
+	return directory;
+}
+
+/* With error 0 it is what ends the task. */
+static void note(struct attempt *attempt, const struct policy *policy, int error) {
 	static char line[POLICY_LINE_SIZE];
-	char arguments[1024] = "", name[48];
+	char arguments[1024] = "", name[48], directory[PATH_MAX];
 	struct wf_refusal refusal = { .path = attempt->wanted, .error = error };
 
 	line[0] = '\0';
@@ -347,8 +374,8 @@ static const struct wf_refusal *note(struct attempt *attempt, const struct polic
 		call_text(attempt->call, attempt->arguments, attempt->read, arguments,
 			  sizeof(arguments));
 		if (attempt->wanted[0])
-			policy_line_for_path(policy, attempt->wanted, attempt->access, line,
-					     sizeof(line));
+			policy_line_for_path(policy, remedy_path(attempt, directory),
+					     attempt->access, line, sizeof(line));
 		else
 			policy_line_for_call(policy, attempt->call, attempt->arguments, line,
 					     sizeof(line));
@@ -358,15 +385,24 @@ static const struct wf_refusal *note(struct attempt *attempt, const struct polic
 	refusal.allow = line;
 	executor_log(attempt->worker->executor, LOG_INFO, "worker %d was refused %s(%s)",
 		     (int)attempt->worker->pid, refusal.call, refusal.arguments);
-	return attempt->future ? refusals_add(&attempt->future->refusals, &refusal) : NULL;
+	if (attempt->future && error)
+		refusals_add(&attempt->future->refusals, &refusal);
+	else if (attempt->future)
+		refusals_end(&attempt->future->refusals, &refusal);
 }
 
 /* Killed before it is answered, so that it never goes on. */
 static void end_task(struct attempt *attempt) {
-	if (attempt->future)
+	struct worker *worker = attempt->worker;
+
+	if (attempt->future) {
 		supervise_violation(attempt->future);
-	else
-		supervise_now_kill(attempt->worker);
+	} else if (worker->stop == STOP_NONE && !worker->asked) {
+		slot_start_failed(worker->executor, WF_PHASE_INITIALIZE, EPERM,
+				  "its initializer did what the policy does not allow");
+		worker->asked = true;
+		supervise_now_kill(worker);
+	}
 }
 
 /* A rule for the path it names would allow it, and the calls that go with it. */
@@ -408,7 +444,7 @@ static bool asks_for_setid(const struct attempt *attempt) {
 static int refuse(struct attempt *attempt, const struct policy *policy, int error) {
 	bool end = policy->on_refusal == POLICY_END && error != ENOSYS;
 
-	(void)note(attempt, policy, end ? 0 : error);
+	note(attempt, policy, end ? 0 : error);
 	if (end)
 		end_task(attempt);
 	return error;
@@ -430,7 +466,7 @@ static int judge(struct attempt *attempt, const struct policy *policy) {
 	bool end = policy->on_refusal == POLICY_END;
 
 	if (is_foreign(attempt->request)) {
-		(void)note(attempt, policy, 0);
+		note(attempt, policy, 0);
 		end_task(attempt);
 		return EPERM;
 	}
@@ -444,7 +480,7 @@ static int judge(struct attempt *attempt, const struct policy *policy) {
 			return refuse(attempt, policy, error);
 		if (!undeclared)
 			return 0;
-		(void)note(attempt, policy, end ? 0 : EACCES);
+		note(attempt, policy, end ? 0 : EACCES);
 		if (end)
 			end_task(attempt);
 		return end ? EACCES : 0;

@@ -254,14 +254,13 @@ static const char *killer_name(enum wf_killer killer) {
 	return "";
 }
 
-/* What ended it is the last of its refusals, and no longer among those that it survived. */
 static void fill_violation(struct wf_future *future) {
 	static const struct wf_refusal unknown = { "", "", "", "", 0, 1 };
 	struct wf_outcome *outcome = &future->outcome;
-	struct refusals *refusals = &future->refusals;
 
 	outcome->kind = WF_VIOLATION;
-	outcome->violation.refusal = refusals->n > 0 ? refusals->list[refusals->n - 1] : unknown;
+	outcome->violation.refusal =
+	    future->refusals.has_ending ? future->refusals.ending : unknown;
 	outcome_evidence(future, "the filter of its sandbox reported %s(%s)%s%s%s",
 			 outcome->violation.refusal.call, outcome->violation.refusal.arguments,
 			 outcome->violation.refusal.allow[0] ? "; to allow it: `" : "",

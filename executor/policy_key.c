@@ -87,8 +87,8 @@ static int put_call(struct wf_policy *policy, const struct policy_value *value) 
 	if (!call)
 		return policy_refuse(value, -EINVAL,
 				     "\"%.*s\" is no system call of x86-64, and no group of them: "
-				     "files, processes, threads, sockets, events, scheduling, ipc, "
-				     "debug, sanitizer, privileged",
+				     "files, processes, threads, sockets, events, inotify, scheduling, "
+				     "ipc, jit, debug, sanitizer, privileged",
 				     SHOWN, value->text);
 	if (call->group == CALLS_NEVER)
 		return policy_refuse(value, -EINVAL,

@@ -105,11 +105,32 @@ static void line_for_socket(const struct policy *policy, uint64_t argument, char
 		print_line(KEY_SOCKET, name, text, size);
 }
 
+/* Calls that everybody has, and whose arguments another group allows. */
+static bool line_for_arguments(const struct policy *policy, const struct call *call,
+			       const uint64_t arguments[CALL_ARGUMENTS], char *text, size_t size) {
+	static const char *const executable[] = { "mmap", "mprotect", "pkey_mprotect",
+						  "memfd_create" };
+	const uint64_t thread = 0x10000; /* CLONE_THREAD */
+	enum call_group group = N_CALL_GROUPS;
+
+	if (strcmp(call->name, "clone") == 0 && arguments[0] & thread)
+		group = CALLS_THREADS;
+	for (size_t i = 0; i < sizeof(executable) / sizeof(executable[0]); i++)
+		if (strcmp(call->name, executable[i]) == 0)
+			group = CALLS_JIT;
+	if (group == N_CALL_GROUPS || policy->groups & UINT64_C(1) << group)
+		return false;
+	print_line(KEY_CALLS, call_group_name(group), text, size);
+	return true;
+}
+
 void policy_line_for_call(const struct policy *policy, const struct call *call,
 			  const uint64_t arguments[CALL_ARGUMENTS], char *text, size_t size) {
 	if (size > 0)
 		text[0] = '\0';
 	if (call->group == CALLS_NEVER)
+		return;
+	if (line_for_arguments(policy, call, arguments, text, size))
 		return;
 	if (makes_sockets(call))
 		line_for_socket(policy, arguments[0], text, size);

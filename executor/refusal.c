@@ -4,7 +4,6 @@
  */
 #include "executor/refusal.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,23 +35,30 @@ static bool refusal_copy(struct wf_refusal *to, const struct wf_refusal *from) {
 	return false;
 }
 
-const struct wf_refusal *refusals_add(struct refusals *refusals, const struct wf_refusal *refusal) {
+void refusals_add(struct refusals *refusals, const struct wf_refusal *refusal) {
 	for (size_t i = 0; i < refusals->n; i++)
 		if (is_same(&refusals->list[i], refusal)) {
 			refusals->list[i].count++;
-			return &refusals->list[i];
+			return;
 		}
 	if (!refusals->list)
 		refusals->list = calloc(WF_MAX_REFUSALS, sizeof(refusals->list[0]));
 	if (!refusals->list || refusals->n == WF_MAX_REFUSALS ||
 	    !refusal_copy(&refusals->list[refusals->n], refusal)) {
 		refusals->n_dropped++;
-		return NULL;
+		return;
 	}
-	return &refusals->list[refusals->n++];
+	refusals->n++;
+}
+
+void refusals_end(struct refusals *refusals, const struct wf_refusal *refusal) {
+	if (!refusals->has_ending)
+		refusals->has_ending = refusal_copy(&refusals->ending, refusal);
 }
 
 void refusals_clear(struct refusals *refusals) {
+	if (refusals->has_ending)
+		refusal_free(&refusals->ending);
 	for (size_t i = 0; i < refusals->n; i++)
 		refusal_free(&refusals->list[i]);
 	free(refusals->list);

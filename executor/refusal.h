@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,8 +14,11 @@ struct refusals {
 	struct wf_refusal *list; /* WF_MAX_REFUSALS, once there is one; strings are ours */
 	size_t n;
 	uint64_t n_dropped;
+	struct wf_refusal ending; /* the one that ended the task: ours, and not in the list */
+	bool has_ending;
 };
 
-/* Borrows the strings of `refusal`. Returns the one that is kept; NULL: there was no room. */
-const struct wf_refusal *refusals_add(struct refusals *refusals, const struct wf_refusal *refusal);
+/* Borrow the strings of `refusal`. */
+void refusals_add(struct refusals *refusals, const struct wf_refusal *refusal);
+void refusals_end(struct refusals *refusals, const struct wf_refusal *refusal); /* the first counts */
 void refusals_clear(struct refusals *refusals);

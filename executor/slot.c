@@ -171,13 +171,16 @@ void slot_ready(struct worker *worker, int error, const char *text) {
 
 	timer_clear(&worker->stop_timer);
 	if (error) {
-		char sentence[LIMIT_TEXT];
+		char sentence[64];
 
-		(void)snprintf(sentence, sizeof(sentence), "the initializer returned %d%s%s", error,
-			       *text ? ": " : "", text);
+		/* a text is the library's: what an initializer returns has none */
+		(void)snprintf(sentence, sizeof(sentence), "the initializer returned %d", error);
 		set_state(worker, WORKER_LEAVING);
 		slot_leaving(worker);
-		slot_start_failed(executor, WF_PHASE_INITIALIZE, error, sentence);
+		slot_start_failed(executor,
+				  *text && worker->zygote->layers ? WF_PHASE_SANDBOX
+								  : WF_PHASE_INITIALIZE,
+				  error, *text ? text : sentence);
 		return;
 	}
 	set_state(worker, WORKER_READY);

@@ -3,12 +3,14 @@
  * The worker becomes the program. Everything of the worker's is close-on-exec, the channel too: its end
  * without a result, while the cell says that a program is being executed, tells the executor that it runs.
  * If it could not be executed the result says so: no exit code of ours can be taken for the program's.
+ *
+ * Signals need nothing: the keeper was started with all of them at their defaults, and exec takes our handlers
+ * away.
  */
 #include "zygote/command.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,13 +64,6 @@ static int place_descriptors(const int *extra, size_t n) {
 	return 0;
 }
 
-static void signals_reset(void) {
-	const struct sigaction standard = { .sa_handler = SIG_DFL };
-
-	for (int number = 1; number <= SIGRTMAX; number++)
-		(void)sigaction(number, &standard, NULL);
-}
-
 void command_execute(const void *argv, size_t size, const int *extra, size_t n_extra,
 		     struct cell *cell, struct context_failure *failure) {
 	char **arguments = unpack_arguments(argv, size);
@@ -80,7 +75,6 @@ void command_execute(const void *argv, size_t size, const int *extra, size_t n_e
 			       "its descriptors cannot be set up: %s", strerrordesc_np(-r));
 		return;
 	}
-	signals_reset();
 	atomic_store(&cell->executing, 1);
 	(void)execvpe(arguments[0], arguments, environ);
 	failure->error = errno;

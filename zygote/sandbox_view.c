@@ -23,6 +23,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/mount.h>
+#include <linux/openat2.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -163,10 +164,20 @@ static int resolve_step(struct view *view, char *real) {
 	return 0;
 }
 
+/* The common case, at the price of one call. */
+static bool has_no_links(const char *path) {
+	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS };
+	cleanup_close int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
+
+	return fd >= 0;
+}
+
 static int resolve(struct view *view, const char *path, char *real) {
 	int r = 1;
 
 	(void)snprintf(real, PATH_MAX, "%s", path);
+	if (has_no_links(real))
+		return 0;
 	for (int i = 0; i < VIEW_LINKS && r == 1; i++)
 		r = resolve_step(view, real);
 	return r == 1 ? error_origin(-ELOOP) : error_trace(r);
@@ -399,7 +410,7 @@ static int root_begin(struct view *view) {
 static int root_finish(struct view *view) {
 	struct mount_attr attributes = { .attr_set = MOUNT_ATTR_RDONLY };
 
-	if (mkfifo(VIEW_PROBE + 1, 0666) < 0 || chmod(VIEW_PROBE + 1, 0666) < 0)
+	if (mkfifo(&VIEW_PROBE[1], 0666) < 0 || chmod(&VIEW_PROBE[1], 0666) < 0)
 		return view_fail(view, errno, "cannot make", VIEW_PROBE);
 	if (syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
 		return view_fail(view, errno, "cannot change", "the root");
@@ -409,10 +420,22 @@ static int root_finish(struct view *view) {
 }
 
 static int make_scratch(struct view *view) {
-	if (mkdir(VIEW_SCRATCH_PARENT + 1, 0755) < 0 || mkdir(VIEW_SCRATCH + 1, 0777) < 0 ||
+	if (mkdir(&VIEW_SCRATCH_PARENT[1], 0755) < 0 || mkdir(&VIEW_SCRATCH[1], 0777) < 0 ||
 	    symlink(VIEW_SCRATCH, "tmp") < 0)
 		return view_fail(view, errno, "cannot make", VIEW_SCRATCH);
 	return 0;
+}
+
+/* Is it part of what is mounted above it, with the same rights? Parents come first. */
+static bool is_covered(const struct view *view, const struct node *node) {
+	for (const struct node *other = view->nodes; other < node; other++) {
+		size_t size = strlen(other->path);
+
+		if (other->kind == NODE_TREE && other->access == node->access &&
+		    strncmp(other->path, node->path, size) == 0 && node->path[size] == '/')
+			return true;
+	}
+	return false;
 }
 
 static int view_populate(struct view *view) {
@@ -422,7 +445,8 @@ static int view_populate(struct view *view) {
 	if (view->scratch)
 		r = make_scratch(view);
 	for (size_t i = 0; i < view->n && r == 0; i++)
-		r = place_node(view, &view->nodes[i]);
+		if (view->nodes[i].kind != NODE_TREE || !is_covered(view, &view->nodes[i]))
+			r = place_node(view, &view->nodes[i]);
 	return r;
 }
 

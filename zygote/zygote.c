@@ -33,6 +33,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/feature.h"
 #include "base/process.h"
 #include "zygote/aside.h"
 #include "zygote/crash.h"
@@ -356,6 +357,8 @@ static int zygote_start(struct zygote *zygote) {
 	zygote->state = ZYGOTE_EXPECTS_HELLO;
 	zygote->cells = zygote->signals = -1;
 	aside_fill_standard();
+	/* while the environment is that of the host: a policy may replace it */
+	(void)feature_hidden(FEATURE_SECCOMP);
 	log_init(&zygote->log, NULL, NULL);
 	for (int fd = ZYGOTE_CONTROL; fd <= ZYGOTE_OUTPUT; fd++)
 		if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)

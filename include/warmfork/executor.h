@@ -416,7 +416,9 @@ struct wf_refusal {
 	const char *arguments; /* decoded, as far as they could be read: "AT_FDCWD, \"in/a\", O_RDONLY" */
 	const char *path;      /* that the call named, absolute; "" if it named none */
 	const char *allow;     /* the policy line that would allow it; "" if none does */
-	int error;             /* errno that the call returned; 0: the task was ended instead */
+	int error;             /* errno of the refusal; 0: the task was ended instead. A call that is
+				* refused for its path may return another, as ENOENT where the path is
+				* not in the view, EROFS where it is read-only */
 	unsigned count;        /* how often the task tried the same */
 };
 #define WF_MAX_REFUSALS 64

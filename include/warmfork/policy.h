@@ -36,8 +36,8 @@
  *                             files, with `execute` those of the group processes
  *     device                  paths of device nodes that may be opened and controlled
  *     calls                   system calls beyond the preset's: groups (files, processes, threads,
- *                             sockets, events, scheduling, ipc, debug, sanitizer, privileged), or
- *                             calls by name
+ *                             sockets, events, inotify, scheduling, ipc, jit, debug, sanitizer,
+ *                             privileged), or calls by name
  *     socket                  address families: unix, inet, inet6, netlink. With the first come the
  *                             calls of the group sockets
  *     tcp_connect, tcp_bind   ports; with families inet or inet6, and with the network of the host:
