@@ -122,6 +122,8 @@ static void group_remove(const char *path) {
 
 static int copy_sandbox(struct zygote *zygote, const struct message_image_ready *ready) {
 	zygote->init = ready->init;
+	if (ready->init > 0)
+		zygote->init_pidfd = process_open(ready->init); /* its parent has not reaped it */
 	if (!zygote->executor->options.policy)
 		return 0;
 	zygote->layers = strdup(ready->layers);

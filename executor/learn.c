@@ -9,6 +9,7 @@
  */
 #include "executor/learn.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,7 +17,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "executor/policy.h"
 
@@ -66,8 +69,10 @@ static bool is_made_by(const struct wf_future *future, const char *path) {
 	return age_ns < (int64_t)(clock_now() - future->handed);
 }
 
-static void learn_path(const struct wf_future *future, const char *path, uint32_t access) {
+static void learn_path(const struct wf_future *future, const struct learned_attempt *attempt) {
 	struct wf_policy *policy = future->learned;
+	const char *path = attempt->path;
+	uint32_t access = attempt->access;
 	const struct policy *view = policy_view(policy);
 	char directory[4096];
 	struct stat status;
@@ -81,6 +86,8 @@ static void learn_path(const struct wf_future *future, const char *path, uint32_
 			(void)wf_policy_add(policy, "limits.scratch", LEARN_SCRATCH);
 		return;
 	}
+	if (attempt->in_directory)
+		path = directory;
 	if (stat(path, &status) == 0 && S_ISCHR(status.st_mode))
 		(void)wf_policy_add(policy, "device", path);
 	else if (access & POLICY_WRITE && (stat(path, &status) < 0 || !S_ISREG(status.st_mode)))
@@ -91,15 +98,52 @@ static void learn_path(const struct wf_future *future, const char *path, uint32_
 		(void)wf_policy_add(policy, key_of(access), path);
 }
 
-static void learn_socket(struct wf_policy *policy, uint64_t family) {
+static void learn_family(struct wf_policy *policy, unsigned family) {
 	static const struct {
-		uint64_t number;
+		unsigned number;
 		const char *name;
-	} families[] = { { 1, "unix" }, { 2, "inet" }, { 10, "inet6" }, { 16, "netlink" } };
+	} families[] = { { AF_UNIX, "unix" },
+			 { AF_INET, "inet" },
+			 { AF_INET6, "inet6" },
+			 { AF_NETLINK, "netlink" } };
 
 	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
 		if (families[i].number == family)
 			(void)wf_policy_add(policy, "socket", families[i].name);
+}
+
+/* The network of the host, and this port of it. */
+static void learn_port(struct wf_policy *policy, const char *key, in_port_t port) {
+	static const char *const others[] = { "user", "mount", "pid", "ipc", "uts" };
+	char number[16];
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		(void)wf_policy_add(policy, "namespaces", others[i]);
+	(void)snprintf(number, sizeof(number), "%u", (unsigned)ntohs(port));
+	if (port)
+		(void)wf_policy_add(policy, key, number);
+}
+
+/* A socket is needed when it is used, and somebody is there: libc asks for a name service everywhere. */
+static void learn_address(struct wf_policy *policy, const struct learned_attempt *attempt) {
+	const struct sockaddr_storage *address = &attempt->address;
+	const char *key = attempt->call->number == SYS_bind ? "tcp_bind" : "tcp_connect";
+	union {
+		const struct sockaddr_storage *any;
+		const struct sockaddr_un *local;
+		const struct sockaddr_in *inet;
+		const struct sockaddr_in6 *inet6;
+	} as = { address };
+
+	if (address->ss_family == AF_UNSPEC ||
+	    (address->ss_family == AF_UNIX && as.local->sun_path[0] &&
+	     access(as.local->sun_path, F_OK) < 0))
+		return;
+	learn_family(policy, address->ss_family);
+	if (address->ss_family == AF_INET)
+		learn_port(policy, key, as.inet->sin_port);
+	else if (address->ss_family == AF_INET6)
+		learn_port(policy, key, as.inet6->sin6_port);
 }
 
 static void learn_call(struct wf_policy *policy, const struct call *call,
@@ -107,14 +151,17 @@ static void learn_call(struct wf_policy *policy, const struct call *call,
 	const struct policy *view = policy_view(policy);
 	const uint64_t thread = 0x10000; /* CLONE_THREAD */
 
-	if (call->number == SYS_socket)
-		learn_socket(policy, arguments[0]);
+	/* which is used without an address of its own */
+	if (call->number == SYS_socket && (unsigned)arguments[0] == AF_NETLINK)
+		learn_family(policy, AF_NETLINK);
 	if (call->number == SYS_clone && arguments[0] & thread)
 		(void)wf_policy_add(policy, "calls", "threads");
 	/* memory that is written and executed: calls of the base whose arguments are refused */
 	if (call->number == SYS_mmap || call->number == SYS_mprotect)
 		(void)wf_policy_add(policy, "calls", "jit");
-	if (view->groups & UINT64_C(1) << call->group || call->error == ENOSYS)
+	/* sockets come with their families */
+	if (view->groups & UINT64_C(1) << call->group || call->error == ENOSYS ||
+	    call->group == CALLS_SOCKETS)
 		return;
 	if (call->group == CALLS_PRIVILEGED || call->group == CALLS_DEBUG)
 		(void)wf_policy_add(policy, "calls", call->name);
@@ -122,21 +169,28 @@ static void learn_call(struct wf_policy *policy, const struct call *call,
 		(void)wf_policy_add(policy, "calls", call_group_name(call->group));
 }
 
-void learn_attempt(struct wf_future *future, const struct call *call,
-		   const uint64_t arguments[CALL_ARGUMENTS], const char *path, uint32_t access) {
-	if (!future || !call)
-		return;
+static bool learn_begin(struct wf_future *future) {
 	if (!future->learned && wf_policy_new("stage", &future->learned) < 0)
+		return false;
+	/* it runs as who it is now, and may have needed that */
+	if (geteuid() == 0)
+		(void)wf_policy_add(future->learned, "identity", "0:0");
+	return true;
+}
+
+void learn_attempt(struct wf_future *future, const struct learned_attempt *attempt) {
+	if (!future || (!future->learned && !learn_begin(future)))
 		return;
-	if (path)
-		learn_path(future, path, access);
-	learn_call(future->learned, call, arguments);
+	if (attempt->path)
+		learn_path(future, attempt);
+	learn_address(future->learned, attempt);
+	learn_call(future->learned, attempt->call, attempt->arguments);
 }
 
 char *learn_text(struct wf_future *future) {
 	char *text = NULL;
 
-	if (!future->learned && wf_policy_new("stage", &future->learned) < 0)
+	if (!future->learned && !learn_begin(future))
 		return NULL;
 	return wf_policy_print(future->learned, &text) < 0 ? NULL : text;
 }

@@ -629,7 +629,7 @@ int link_start(struct wf_executor *executor) {
 	zygote->executor = executor;
 	zygote->state = ZYGOTE_LOADING;
 	zygote->generation = ++executor->next_generation;
-	zygote->pidfd = zygote->control = -1;
+	zygote->pidfd = zygote->control = zygote->init_pidfd = -1;
 	listener_init(&zygote->listener, zygote, NULL);
 	zygote->fail_phase = WF_PHASE_PRELOAD;
 	list_init(&zygote->workers);
@@ -763,6 +763,10 @@ void link_free(struct zygote *zygote) {
 	timer_clear(&zygote->ping_timer);
 	source_remove(&zygote->source);
 	listener_stop(&zygote->listener);
+	/* it has outlived its zygote for the workers' sake; nobody else would end it now */
+	if (zygote->init_pidfd >= 0)
+		(void)process_signal(zygote->init_pidfd, SIGKILL);
+	(void)fd_close(zygote->init_pidfd);
 	(void)fd_close(zygote->control);
 	(void)fd_close(zygote->pidfd);
 	if (zygote->cells)

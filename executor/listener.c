@@ -25,6 +25,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -286,6 +287,13 @@ static bool is_there(const char *path) {
 	return lstat(directory, &status) == 0;
 }
 
+/* What a symbolic link says is no access to where it leads. */
+static bool is_mere_text(const struct attempt *attempt, size_t argument) {
+	int number = attempt->request->data.nr;
+
+	return argument == 0 && (number == SYS_symlink || number == SYS_symlinkat);
+}
+
 /* The first of its paths that the policy does not name. */
 static bool wants_undeclared(struct attempt *attempt, const struct policy *policy) {
 	char path[PATH_MAX];
@@ -299,7 +307,8 @@ static bool wants_undeclared(struct attempt *attempt, const struct policy *polic
 		struct stat status;
 		bool makes = attempt->access == POLICY_WRITE;
 
-		if (!absolute_path(attempt, i, path) || allows(policy, path, attempt->access))
+		if (is_mere_text(attempt, i) || !absolute_path(attempt, i, path) ||
+		    allows(policy, path, attempt->access))
 			continue;
 		resolve(path);
 		if (allows(policy, path, attempt->access) ||
@@ -444,20 +453,56 @@ static bool asks_for_setid(const struct attempt *attempt) {
 static int refuse(struct attempt *attempt, const struct policy *policy, int error) {
 	bool end = policy->on_refusal == POLICY_END && error != ENOSYS;
 
+	/* whoever calls it has clone(2) for when it is not there: nothing was kept from anybody */
+	if (attempt->request->data.nr == SYS_clone3)
+		return error;
 	note(attempt, policy, end ? 0 : error);
 	if (end)
 		end_task(attempt);
 	return error;
 }
 
+/* Of a socket that is about to be used: which of the arguments it is. Nothing if there is none. */
+static void read_address(const struct attempt *attempt, struct sockaddr_storage *ret) {
+	size_t which, size;
+	struct iovec to = { ret, 0 }, from;
+
+	switch (attempt->request->data.nr) {
+	case SYS_connect:
+	case SYS_bind:
+		which = 1;
+		break;
+	case SYS_sendto:
+		which = 4;
+		break;
+	default:
+		return;
+	}
+	size = attempt->arguments[which + 1] < sizeof(*ret) ? attempt->arguments[which + 1]
+							    : sizeof(*ret);
+	from.iov_base = (void *)(uintptr_t)attempt->arguments[which];
+	from.iov_len = to.iov_len = size;
+	if (size == 0 || !from.iov_base ||
+	    process_vm_readv((pid_t)attempt->request->pid, &to, 1, &from, 1, 0) < 0)
+		ret->ss_family = AF_UNSPEC;
+}
+
 /* What no policy can allow is refused while learning, too: the program takes the way that it will have to take. */
 static int learn(struct attempt *attempt, const struct policy *policy, int error) {
+	struct learned_attempt learned = { .path = NULL };
 	bool undeclared = wants_undeclared(attempt, policy);
 
 	if (!attempt->call || attempt->call->group == CALLS_NEVER)
 		return error;
-	learn_attempt(attempt->future, attempt->call, attempt->arguments,
-		      undeclared ? attempt->wanted : NULL, attempt->access);
+	learned.call = attempt->call;
+	learned.arguments = attempt->arguments;
+	learned.access = attempt->access;
+	if (undeclared) {
+		learned.path = attempt->wanted;
+		learned.in_directory = is_about_directory(attempt);
+	}
+	read_address(attempt, &learned.address);
+	learn_attempt(attempt->future, &learned);
 	return 0;
 }
 

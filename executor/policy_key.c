@@ -85,11 +85,12 @@ static int put_call(struct wf_policy *policy, const struct policy_value *value) 
 		return put_group(policy, value, group);
 	call = call_by_name(value->text);
 	if (!call)
-		return policy_refuse(value, -EINVAL,
-				     "\"%.*s\" is no system call of x86-64, and no group of them: "
-				     "files, processes, threads, sockets, events, inotify, scheduling, "
-				     "ipc, jit, debug, sanitizer, privileged",
-				     SHOWN, value->text);
+		return policy_refuse(
+		    value, -EINVAL,
+		    "\"%.*s\" is no system call of x86-64, and no group of them: "
+		    "files, processes, threads, sockets, events, inotify, scheduling, "
+		    "ipc, jit, debug, sanitizer, privileged",
+		    SHOWN, value->text);
 	if (call->group == CALLS_NEVER)
 		return policy_refuse(value, -EINVAL,
 				     "%s cannot be allowed: it is of no use to a worker, and opens "

@@ -11,9 +11,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -64,6 +67,53 @@ static int place_descriptors(const int *extra, size_t n) {
 	return 0;
 }
 
+/* Those of the C library's own, which its sigaction(3) refuses to touch: a host may have ignored them. */
+static void reset_hidden_signals(void) {
+	const struct {
+		void *handler;
+		unsigned long flags;
+		void *restorer;
+		uint64_t mask;
+	} standard = { NULL, 0, NULL, 0 };
+
+	for (int number = 32; number <= 33; number++)
+		(void)syscall(SYS_rt_sigaction, number, &standard, NULL, sizeof standard.mask);
+}
+
+static int execute_in(const char *directory, size_t size, char **argv) {
+	char path[PATH_MAX];
+
+	if ((size_t)snprintf(path, sizeof path, "%.*s%s%s", (int)size, directory,
+			     size > 0 ? "/" : "", argv[0]) >= sizeof path)
+		return ENAMETOOLONG;
+	(void)execve(path, argv, environ);
+	return errno;
+}
+
+/* Not execvpe(3), which hands what is no program to a shell. As that does, it goes on after a directory that
+ * cannot be searched, and tells of that if nothing else is found. */
+static int execute(char **argv) {
+	const char *list = getenv("PATH");
+	int denied = 0;
+
+	if (strchr(argv[0], '/'))
+		return execute_in("", 0, argv);
+	if (!list)
+		list = "/usr/local/bin:/usr/bin:/bin";
+	for (;;) {
+		size_t size = strcspn(list, ":");
+		int error = execute_in(size > 0 ? list : ".", size > 0 ? size : 1, argv);
+
+		if (error != ENOENT && error != ENOTDIR && error != EACCES)
+			return error;
+		if (error == EACCES)
+			denied = EACCES;
+		if (list[size] == '\0')
+			return denied ? denied : ENOENT;
+		list += size + 1;
+	}
+}
+
 void command_execute(const void *argv, size_t size, const int *extra, size_t n_extra,
 		     struct cell *cell, struct context_failure *failure) {
 	char **arguments = unpack_arguments(argv, size);
@@ -76,8 +126,8 @@ void command_execute(const void *argv, size_t size, const int *extra, size_t n_e
 		return;
 	}
 	atomic_store(&cell->executing, 1);
-	(void)execvpe(arguments[0], arguments, environ);
-	failure->error = errno;
+	reset_hidden_signals();
+	failure->error = execute(arguments);
 	atomic_store(&cell->executing, 0);
 	(void)snprintf(failure->text, sizeof failure->text, "%.200s cannot be executed: %s",
 		       arguments[0], strerrordesc_np(failure->error));

@@ -260,6 +260,8 @@ static void preload_prepare(struct zygote *zygote, const struct message_load *lo
 	(void)snprintf(depth, sizeof depth, "%u", load->depth);
 	(void)setenv(DEPTH_VARIABLE, depth, 1);
 	process_title("warmfork: zygote of %s", zygote->image.name);
+	if (load->kind == IMAGE_COMMAND)
+		return;
 	crash_prepare();
 	audit_begin(&preload.audit, load->audit_waive, own, sizeof own / sizeof own[0]);
 }

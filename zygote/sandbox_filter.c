@@ -501,13 +501,14 @@ bool filter_suits_zygote(const struct policy *policy) {
  * shadow memory is mapped at addresses, and read from /proc/self/maps. */
 static void sanitizer_rules(struct builder *builder) {
 	static const int calls[] = {
-		SYS_open,    SYS_readlink,    SYS_readlinkat, SYS_getdents64, SYS_getdents,
-		SYS_clone,   SYS_ptrace,      SYS_wait4,      SYS_mmap,       SYS_mprotect,
-		SYS_madvise, SYS_sigaltstack, SYS_getpid,     SYS_prctl,      SYS_personality,
+		SYS_open,        SYS_readlink, SYS_readlinkat, SYS_getdents64,  SYS_getdents,
+		SYS_ptrace,      SYS_wait4,    SYS_mmap,       SYS_mprotect,    SYS_madvise,
+		SYS_sigaltstack, SYS_getpid,   SYS_prctl,      SYS_personality,
 	};
 
 	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++)
 		allow(builder, calls[i]);
+	allow_if(builder, SYS_clone, 0, NEW_NAMESPACES, 0);
 }
 
 static int build(struct builder *builder) {

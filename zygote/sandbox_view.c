@@ -426,12 +426,12 @@ static int make_scratch(struct view *view) {
 	return 0;
 }
 
-/* Is it part of what is mounted above it, with the same rights? Parents come first. */
+/* Is it part of what is mounted above it, with these rights or more? Parents come first. */
 static bool is_covered(const struct view *view, const struct node *node) {
 	for (const struct node *other = view->nodes; other < node; other++) {
 		size_t size = strlen(other->path);
 
-		if (other->kind == NODE_TREE && other->access == node->access &&
+		if (other->kind == NODE_TREE && (other->access & node->access) == node->access &&
 		    strncmp(other->path, node->path, size) == 0 && node->path[size] == '/')
 			return true;
 	}
