@@ -7,16 +7,19 @@
 #include <string.h>
 #include <warmfork/executor.h>
 
+#include "attack_image.h"
 #include "command.h"
 
 static const struct command {
 	const char *name, *does;
 	command_function run;
 } commands[] = {
+	{ "attack", "run the attack corpus against this kernel and a policy", attack_command },
 	{ "doctor", "what this machine offers, what each missing piece costs, and how to get it",
 	  doctor_command },
 	{ "image", "load an image and report what it costs, and what makes its forks slow",
 	  image_command },
+	{ "run", "run a program that can do only what it is allowed to", run_command },
 };
 #define N_COMMANDS (sizeof commands / sizeof commands[0])
 
@@ -73,7 +76,14 @@ static enum command_status dispatch(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
-	enum command_status status = argc < 1 ? COMMAND_USAGE : dispatch(argc, argv);
+	enum command_status status;
+
+	/* `warmfork attack` has this program for an image; in the zygote this does not return. */
+	if (wf_init(argc, argv, attack_image()) < 0) {
+		(void)fprintf(stderr, "warmfork: %s\n", wf_last_error());
+		return COMMAND_FAILED;
+	}
+	status = argc < 1 ? COMMAND_USAGE : dispatch(argc, argv);
 
 	/* A report that did not get through must not look like one that did. */
 	if (fflush(stdout) != 0 || ferror(stdout)) {

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What attackers and the host that judges them have in common.
+ *
+ * The two sides of a row stand side by side in one file: what a hostile task does inside, and how
+ * the host finds out from outside whether it got through. The host does not take "the call failed"
+ * for an answer. It has made a token that nobody was told, and it came back or not; it has a file,
+ * a sibling, a socket, and these are as they were or not.
+ */
+#pragma once
+
+#include <limits.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/un.h>
+#include <warmfork/executor.h>
+#include <warmfork/task.h>
+
+#define ATTACK_TOKEN       17 /* 16 hexadecimal digits, and the end */
+#define ATTACK_PATH        256
+#define ATTACK_ANSWER      8192
+#define ATTACK_BITS        8 /* that an attacker has to find out */
+#define ATTACK_DESCRIPTORS 3 /* of a task, the line included */
+
+/* Limits of the policy. Attackers try to exceed them by a fixed amount, so that a control, which
+ * has none, does no harm either. */
+#define ATTACK_PROCESSES         16
+#define ATTACK_PROCESSES_TRIED   64
+#define ATTACK_MEMORY            ((size_t)64 << 20)
+#define ATTACK_MEMORY_TRIED      ((size_t)128 << 20)
+#define ATTACK_FILE_SIZE         ((size_t)1 << 20)
+#define ATTACK_FILE_SIZE_TRIED   ((size_t)8 << 20)
+#define ATTACK_SCRATCH           ((size_t)4 << 20)
+#define ATTACK_DESCRIPTORS_MOST  64
+#define ATTACK_DESCRIPTORS_TRIED 256
+#define ATTACK_OUTPUT            ((size_t)64 << 10)
+
+/* --- what an attacker is told ---------------------------------------------------------------- */
+
+/* The input of its task, as it is. Nothing here is a secret. */
+struct attack_brief {
+	char in[ATTACK_PATH];      /* directory, declared readable */
+	char input[ATTACK_PATH];   /* in/data */
+	char out[ATTACK_PATH];     /* directory, declared writable */
+	char outside[ATTACK_PATH]; /* directory, declared nowhere */
+	char secret[ATTACK_PATH];  /* outside/secret: a token */
+	char nonce[ATTACK_TOKEN];  /* of this bout: to sign with */
+	char masked[ATTACK_TOKEN]; /* what the sibling was given, each byte xor ATTACK_MASK */
+	pid_t sibling;             /* another worker of the pool, as the host sees it */
+	pid_t sibling_inside;      /* and as it sees itself */
+	pid_t stand_in;            /* a process of the host's user: what an executor is */
+	pid_t zygote;
+	int32_t bits_at[ATTACK_BITS]; /* descriptors of the sibling */
+	bool own_pids;                /* the pool has a pid namespace, or all of us have */
+	uint16_t tcp_port, udp_port, free_port;
+	char abstract[ATTACK_TOKEN];
+	char socket[ATTACK_PATH]; /* outside/socket */
+	int32_t segment;          /* shmid */
+	int32_t queue_key;
+	int32_t key;     /* serial */
+	uint64_t detail; /* of this row alone: which of its acts, whose program */
+};
+#define ATTACK_MASK 0x55
+
+/* --- inside ---------------------------------------------------------------------------------- */
+
+const struct attack_brief *attack_brief(struct wf_call *call);
+
+/* The host's end of this socket is the proof of life: it reads end-of-file when nobody is left who
+ * was forked from the attacker. */
+int attack_line(const struct wf_call *call);
+/* One message: a letter, and what it says. */
+void attack_say(const struct wf_call *call, char letter, const void *data, size_t size);
+/* The deed is done: look. Returns when the host has. */
+void attack_hold(const struct wf_call *call);
+/* Blocks until the host has let go; for processes that an attacker has forked. */
+void attack_wait(const struct wf_call *call);
+
+/* Of a socket's name; an abstract one starts with a zero byte and has no end. */
+socklen_t attack_address_size(const struct sockaddr_un *address, bool abstract);
+
+/* The end of every attacker: whether it believes that it got through, and what it found. */
+int attack_answer(struct wf_call *call, bool believes, const void *loot, size_t size);
+/* The same with what can be read from a file. */
+int attack_loot(struct wf_call *call, const char *path);
+/* Reads up to `size` bytes; how many, or -1. */
+ssize_t attack_read(const char *path, void *data, size_t size);
+/* Overwrites the start of a file; did it? */
+bool attack_overwrite(int fd, const char *text);
+
+/* What a sibling holds in its memory, at an address that its brothers know, since they have one
+ * mother. */
+struct attack_held {
+	char token[ATTACK_TOKEN];
+	uint64_t word;
+};
+extern struct attack_held attack_held;
+#define ATTACK_WORD UINT64_C(0x5afe5afe5afe5afe)
+/* Pages at a fixed place, of which the sibling has written to some: a bit each. */
+#define ATTACK_PAGES ((void *)0x123400000000)
+
+/* --- the host -------------------------------------------------------------------------------- */
+
+enum attack_verdict {
+	ATTACK_STOPPED = 1,
+	ATTACK_THROUGH,
+	ATTACK_NOTHING, /* of the library's own rows: it was not even tried, so nothing is shown */
+	ATTACK_ERROR,   /* the host could not make the attempt */
+	ATTACK_NONE,    /* not tried */
+};
+
+/* Layers that are tried alone. */
+enum attack_layer {
+	ATTACK_LANDLOCK,
+	ATTACK_SECCOMP,
+	ATTACK_NAMESPACES,
+	ATTACK_LIMITS,
+	ATTACK_CGROUP,
+	ATTACK_DESCRIPTOR_LAYER,
+	ATTACK_PRIVILEGES, /* identity, capabilities, no_new_privs */
+	N_ATTACK_LAYERS,
+};
+
+/* What is in force in an attempt: nothing, all of the policy, or one layer of it. */
+enum attack_column { ATTACK_CONTROL, ATTACK_POLICY, ATTACK_ALONE /* + enum attack_layer */ };
+#define N_ATTACK_COLUMNS (ATTACK_ALONE + (int)N_ATTACK_LAYERS)
+
+/* Another worker of the same pool, minding its own business. */
+struct attack_sibling {
+	struct wf_future *future;
+	int line;
+	pid_t pid, inside;
+	char token[ATTACK_TOKEN]; /* in its memory */
+	char lent[ATTACK_TOKEN];  /* in a file that it has open */
+	unsigned bits; /* which of its descriptors are the attacker's, which pages are there */
+};
+
+/* A process of the host's: what stands for the executor, and for programs of the same user. */
+struct attack_stand_in {
+	pid_t pid;
+	int fd; /* pidfd */
+	int input;
+	char argument[ATTACK_TOKEN], environment[ATTACK_TOKEN]; /* tokens */
+};
+
+struct attack_setting {
+	const char *preset; /* NULL: only the file */
+	const char *policy; /* a file; NULL: none */
+	bool contained;     /* in a pid namespace that was made for it */
+};
+
+/* What attacks are made on, of one executor. */
+struct attack_ground {
+	const struct attack_setting *setting;
+	struct wf_executor *executor;
+	int column;    /* enum attack_column */
+	bool controls; /* there is no layer: attacks are meant to succeed */
+	struct attack_brief brief;
+	char root[ATTACK_PATH];
+	int root_fd;
+	char secret[ATTACK_TOKEN], linked[ATTACK_TOKEN];
+	int abstract, pathname, tcp, udp; /* sockets that listen; -1 */
+	int ended;                        /* an eventfd: the attacker's task has an outcome */
+	int lent;                         /* a descriptor whose file holds the sibling's token */
+	int shared, other;                /* two files: a bit each */
+	struct attack_sibling sibling;
+	struct attack_stand_in stand_in;
+	struct wf_statistics before;
+	char segment_token[ATTACK_TOKEN], key_token[ATTACK_TOKEN];
+	int extra[ATTACK_DESCRIPTORS - 1]; /* descriptors that this row hands over; -1 */
+	uint64_t number;                   /* what a row remembers */
+	int fd;                            /* likewise; -1 */
+	pid_t pid;
+};
+
+/* One attempt, when it is over. */
+struct attack_bout {
+	/* A copy, without what it points to: the executor's own descriptors of a task are closed
+	 * only when its future is given back, and until then the line would have no end. */
+	struct wf_outcome outcome; /* kind 0: none in time */
+	pid_t pid;
+	bool held;        /* it came as far as to let the host look */
+	bool believes;    /* that it got through */
+	bool seen;        /* look() saw it */
+	bool gone;        /* nobody is left of it */
+	bool signed_off;  /* the line said the nonce */
+	unsigned n_alive; /* processes that said that they live */
+	uint64_t told;    /* a number that it told */
+	char loot[ATTACK_ANSWER];
+	size_t loot_size;
+};
+
+struct attack {
+	unsigned number;
+	const char *title;
+	const char *name; /* of the function */
+	wf_function function;
+	unsigned flags;
+	int timeout_ms;
+	unsigned stops; /* 1 << enum attack_layer: those that must stop it alone */
+	int landlock;   /* which ABI Landlock needs for that; 0: any */
+	bool (*prepare)(struct attack_ground *ground);
+	/* While the attacker holds. */
+	void (*look)(struct attack_ground *ground, struct attack_bout *bout);
+	enum attack_verdict (*judge)(struct attack_ground *ground, const struct attack_bout *bout);
+	/* Also when prepare() failed half-way. */
+	void (*clean)(struct attack_ground *ground);
+	/* Instead of all these. */
+	enum attack_verdict (*run)(struct attack_ground *ground, const struct attack *attack);
+	/* Which kernel feature is not there, or would have to be; NULL: it can be tried. Asked
+	 * of this machine, each time. */
+	const char *(*inapplicable)(void);
+};
+
+enum attack_flag {
+	ATTACK_SIBLING = 1 << 0, /* another worker is there */
+	ATTACK_LIBRARY =
+	    1 << 1, /* it is not for a layer to stop this, but for the library to cope */
+	ATTACK_CAPTURE = 1 << 2, /* stdout is captured, up to ATTACK_OUTPUT */
+};
+
+struct attack_rows {
+	const struct attack *rows;
+	size_t n;
+};
+extern const struct attack_rows attack_files, attack_descriptors, attack_processes, attack_limits,
+    attack_network, attack_kernel, attack_privileges, attack_endings;
