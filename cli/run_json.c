@@ -60,17 +60,37 @@ static json_t *words_of(char *const *words) {
 }
 
 /* "user, mount, landlock 7" */
-static json_t *layers_of(const char *layers) {
+/* "user, mount; not in force: cgroup, landlock" */
+#define NOT_IN_FORCE "; not in force: "
+
+static json_t *list_of(const char *layers, size_t length) {
 	json_t *array = json_array();
+	const char *end = layers + length;
 
-	while (*layers) {
-		size_t size = strcspn(layers, ",");
+	while (layers < end) {
+		size_t size = strcspn(layers, ",;");
 
+		if (size > (size_t)(end - layers))
+			size = (size_t)(end - layers);
 		(void)json_array_append_new(array, json_stringn(layers, size));
 		layers += size;
 		layers += strspn(layers, ", ");
+		if (*layers == ';')
+			break;
 	}
 	return array;
+}
+
+static json_t *layers_of(const char *layers) {
+	return list_of(layers, strcspn(layers, ";"));
+}
+
+static json_t *missing_of(const char *layers) {
+	const char *missing = strstr(layers, NOT_IN_FORCE);
+
+	return missing
+		   ? list_of(missing + strlen(NOT_IN_FORCE), strlen(missing + strlen(NOT_IN_FORCE)))
+		   : json_array();
 }
 
 static json_t *refusal_of(const struct wf_refusal *refusal) {
@@ -177,12 +197,13 @@ static json_t *outcome_of(const struct wf_outcome *outcome, const struct run_opt
 	    "kind", text_of(wf_outcome_kind_name(outcome->kind)), "evidence",
 	    text_of(outcome->evidence), "status", json_integer(run_report_status(outcome)),
 	    "ending", ending_of(outcome));
-	json_t *rest = json_pack("{so so so so so so so}", "refusals", refusals_of(outcome),
+	json_t *rest = json_pack("{so so so so so so so so}", "refusals", refusals_of(outcome),
 				 "refusals_dropped", number_of(outcome->n_refusals_dropped),
-				 "layers", layers_of(outcome->layers), "process", cost_of(outcome),
-				 "stdout", stream_of(&outcome->standard_output, options->capture),
-				 "stderr", stream_of(&outcome->standard_error, options->capture),
-				 "learned", text_or_null(outcome->learned));
+				 "layers", layers_of(outcome->layers), "layers_missing",
+				 missing_of(outcome->layers), "process", cost_of(outcome), "stdout",
+				 stream_of(&outcome->standard_output, options->capture), "stderr",
+				 stream_of(&outcome->standard_error, options->capture), "learned",
+				 text_or_null(outcome->learned));
 
 	if (!root || !rest || json_object_update(root, rest) < 0) {
 		json_decref(root);

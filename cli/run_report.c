@@ -5,6 +5,7 @@
  */
 #include "run_report.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -34,6 +35,11 @@ int run_report_status(const struct wf_outcome *outcome) {
 	case WF_VIOLATION:
 		return RUN_VIOLATION;
 	case WF_NOT_STARTED:
+		/* keys of the policy that do not go together */
+		return outcome->not_started.phase == WF_PHASE_PRELOAD &&
+			       outcome->not_started.error == EINVAL
+			   ? RUN_USAGE
+			   : RUN_NOT_STARTED;
 	case WF_CANCELLED:
 		return RUN_NOT_STARTED;
 	case WF_RETURNED: /* functions do, and there is none */

@@ -19,6 +19,7 @@
 #include <limits.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,6 +46,9 @@
 /* Above a worker, from which a process that made a call descends. */
 #define LISTENER_DEPTH 64
 #define X32_BIT        0x40000000u
+/* <linux/seccomp.h> of 6.6 */
+#define NOTIF_SET_FLAGS_6_6    _IOW('!', 4, uint64_t)
+#define NOTIF_SYNC_WAKE_UP_6_6 1UL
 
 /* One call, as far as it could be read. */
 struct attempt {
@@ -53,6 +57,7 @@ struct attempt {
 	uint64_t arguments[CALL_ARGUMENTS];
 	struct worker *worker;
 	struct wf_future *future; /* NULL: its worker has no task now */
+	uint16_t port;            /* that it must not reach; 0 */
 	char paths[CALL_ARGUMENTS][PATH_MAX];
 	const char *read[CALL_ARGUMENTS]; /* NULL: no path, or not readable */
 	char wanted[PATH_MAX];            /* absolute; "" */
@@ -321,6 +326,60 @@ static bool wants_undeclared(struct attempt *attempt, const struct policy *polic
 	return false;
 }
 
+/* --- ports --- */
+
+/* Of a socket that is about to be used: which of the arguments it is. Nothing if there is none. */
+static void read_address(const struct attempt *attempt, struct sockaddr_storage *ret) {
+	size_t which, size;
+	struct iovec to = { ret, 0 }, from;
+
+	switch (attempt->request->data.nr) {
+	case SYS_connect:
+	case SYS_bind:
+		which = 1;
+		break;
+	case SYS_sendto:
+		which = 4;
+		break;
+	default:
+		return;
+	}
+	size = attempt->arguments[which + 1] < sizeof(*ret) ? attempt->arguments[which + 1]
+							    : sizeof(*ret);
+	from.iov_base = (void *)(uintptr_t)attempt->arguments[which];
+	from.iov_len = to.iov_len = size;
+	if (size == 0 || !from.iov_base ||
+	    process_vm_readv((pid_t)attempt->request->pid, &to, 1, &from, 1, 0) < 0)
+		ret->ss_family = AF_UNSPEC;
+}
+
+static bool lists_port(const uint16_t *ports, size_t n, uint16_t port) {
+	for (size_t i = 0; i < n; i++)
+		if (ports[i] == port)
+			return true;
+	return false;
+}
+
+/* In the network of the host, where Landlock lets only listed ports through: one that is not. 0: none. */
+static uint16_t undeclared_port(const struct attempt *attempt, const struct policy *policy) {
+	bool binds = attempt->request->data.nr == SYS_bind;
+	struct sockaddr_storage address = { .ss_family = AF_UNSPEC };
+	union {
+		const struct sockaddr_storage *any;
+		const struct sockaddr_in *inet;
+	} as = { &address };
+	uint16_t port;
+
+	read_address(attempt, &address);
+	if (address.ss_family != AF_INET && address.ss_family != AF_INET6)
+		return 0;
+	port = ntohs(as.inet->sin_port); /* of IPv6 it is at the same place */
+	return lists_port(binds ? policy->tcp_bind : policy->tcp_connect,
+			  binds ? policy->n_tcp_bind : policy->n_tcp_connect, port)
+		   ? 0
+		   : port;
+}
+
 /* --- answering ----------------------------------------------------------------------------- */
 
 static void answer(const struct listener *listener, const struct seccomp_notif *request,
@@ -382,7 +441,12 @@ static void note(struct attempt *attempt, const struct policy *policy, int error
 	if (attempt->call && !is_foreign(attempt->request)) {
 		call_text(attempt->call, attempt->arguments, attempt->read, arguments,
 			  sizeof(arguments));
-		if (attempt->wanted[0])
+		if (attempt->port)
+			(void)snprintf(line, sizeof(line), "%s: [%u]",
+				       attempt->request->data.nr == SYS_bind ? "tcp_bind"
+									     : "tcp_connect",
+				       attempt->port);
+		else if (attempt->wanted[0])
 			policy_line_for_path(policy, remedy_path(attempt, directory),
 					     attempt->access, line, sizeof(line));
 		else
@@ -462,31 +526,6 @@ static int refuse(struct attempt *attempt, const struct policy *policy, int erro
 	return error;
 }
 
-/* Of a socket that is about to be used: which of the arguments it is. Nothing if there is none. */
-static void read_address(const struct attempt *attempt, struct sockaddr_storage *ret) {
-	size_t which, size;
-	struct iovec to = { ret, 0 }, from;
-
-	switch (attempt->request->data.nr) {
-	case SYS_connect:
-	case SYS_bind:
-		which = 1;
-		break;
-	case SYS_sendto:
-		which = 4;
-		break;
-	default:
-		return;
-	}
-	size = attempt->arguments[which + 1] < sizeof(*ret) ? attempt->arguments[which + 1]
-							    : sizeof(*ret);
-	from.iov_base = (void *)(uintptr_t)attempt->arguments[which];
-	from.iov_len = to.iov_len = size;
-	if (size == 0 || !from.iov_base ||
-	    process_vm_readv((pid_t)attempt->request->pid, &to, 1, &from, 1, 0) < 0)
-		ret->ss_family = AF_UNSPEC;
-}
-
 /* What no policy can allow is refused while learning, too: the program takes the way that it will have to take. */
 static int learn(struct attempt *attempt, const struct policy *policy, int error) {
 	struct learned_attempt learned = { .path = NULL };
@@ -504,6 +543,23 @@ static int learn(struct attempt *attempt, const struct policy *policy, int error
 	read_address(attempt, &learned.address);
 	learn_attempt(attempt->future, &learned);
 	return 0;
+}
+
+static bool is_about_port(const struct attempt *attempt) {
+	return attempt->request->data.nr == SYS_connect || attempt->request->data.nr == SYS_bind;
+}
+
+/* As with paths, Landlock decides: the address may change under our eyes. */
+static int judge_port(struct attempt *attempt, const struct policy *policy) {
+	bool end = policy->on_refusal == POLICY_END;
+
+	attempt->port = undeclared_port(attempt, policy);
+	if (!attempt->port)
+		return 0;
+	note(attempt, policy, end ? 0 : EACCES);
+	if (end)
+		end_task(attempt);
+	return end ? EACCES : 0;
 }
 
 static int judge(struct attempt *attempt, const struct policy *policy) {
@@ -530,28 +586,40 @@ static int judge(struct attempt *attempt, const struct policy *policy) {
 			end_task(attempt);
 		return end ? EACCES : 0;
 	}
+	if (attempt->call && is_about_port(attempt) &&
+	    policy->groups & UINT64_C(1) << attempt->call->group)
+		return judge_port(attempt, policy);
 	return refuse(attempt, policy, error);
+}
+
+/* All but the paths, which are large, and written before they are read. */
+static void attempt_init(struct attempt *attempt, const struct listener *listener,
+			 const struct seccomp_notif *request) {
+	attempt->request = request;
+	attempt->wanted[0] = '\0';
+	attempt->access = 0;
+	attempt->port = 0;
+	for (size_t i = 0; i < CALL_ARGUMENTS; i++) {
+		attempt->arguments[i] = request->data.args[i];
+		attempt->read[i] = NULL;
+	}
+	attempt->call = call_by_number((uint32_t)request->data.nr);
+	attempt->worker = worker_of(listener, (pid_t)request->pid);
+	attempt->future = attempt->worker ? running_task(attempt->worker) : NULL;
 }
 
 static void receive(struct listener *listener, struct seccomp_notif *request) {
 	struct wf_executor *executor = listener->zygote->executor;
-	struct attempt *attempt = calloc(1, sizeof(*attempt));
+	struct attempt *attempt = malloc(sizeof(*attempt));
 	int error = EPERM;
 
+	if (attempt)
+		attempt_init(attempt, listener, request);
 	/* the zygote runs no task, and may open what it likes: another look at its frozen image */
 	if ((pid_t)request->pid == listener->zygote->pid)
 		error = 0;
-	else if (attempt) {
-		attempt->request = request;
-		for (size_t i = 0; i < CALL_ARGUMENTS; i++)
-			attempt->arguments[i] = request->data.args[i];
-		attempt->call = call_by_number((uint32_t)request->data.nr);
-		attempt->worker = worker_of(listener, (pid_t)request->pid);
-		if (attempt->worker) {
-			attempt->future = running_task(attempt->worker);
-			error = judge(attempt, policy_view(executor->options.policy));
-		}
-	}
+	else if (attempt && attempt->worker)
+		error = judge(attempt, policy_view(executor->options.policy));
 	answer(listener, request, error);
 	free(attempt);
 }
@@ -566,18 +634,18 @@ static bool is_readable(int fd) {
 static void on_listener(struct source *source, uint32_t events) {
 	struct listener *listener = container_of(source, struct listener, source);
 
-	(void)events;
-	for (int i = 0; i < LISTENER_BATCH && listener->fd >= 0 && is_readable(listener->fd); i++) {
+	for (int i = 0; i < LISTENER_BATCH && events & EPOLLIN; i++) {
 		struct seccomp_notif request;
 
 		memset(&request, 0, sizeof(request)); /* the kernel insists */
 		if (ioctl(listener->fd, SECCOMP_IOCTL_NOTIF_RECV, &request) < 0)
 			return; /* it was killed before it could be asked */
 		receive(listener, &request);
+		if (!is_readable(listener->fd))
+			return;
 	}
 	/* nobody is left under this filter */
-	if (listener->fd >= 0 && !is_readable(listener->fd) &&
-	    poll(&(struct pollfd){ .fd = listener->fd }, 1, 0) == 1)
+	if (!(events & EPOLLIN))
 		listener_stop(listener);
 }
 
@@ -595,6 +663,9 @@ int listener_start(struct listener *listener, int fd) {
 		return error_origin(-EEXIST);
 	}
 	listener->fd = fd;
+	/* Who is told sleeps anyway: to be woken on the same CPU takes a fifth of the time. Linux 6.6; without it, it is
+	 * only slower. */
+	(void)ioctl(fd, NOTIF_SET_FLAGS_6_6, NOTIF_SYNC_WAKE_UP_6_6);
 	r = source_add(listener->zygote->executor->loop, &listener->source, fd, EPOLLIN,
 		       on_listener);
 	if (r < 0)

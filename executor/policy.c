@@ -222,6 +222,10 @@ bool policy_equal(const struct wf_policy *a, const struct wf_policy *b) {
 const char *policy_conflict(const struct wf_policy *policy, enum policy_key *ret_key) {
 	const uint32_t inet = POLICY_FAMILY_INET | POLICY_FAMILY_INET6;
 
+	*ret_key = KEY_ON_REFUSAL;
+	if (policy->view.on_refusal == POLICY_END && policy->view.report == POLICY_REPORT_NONE)
+		return "a task can only be ended for what is reported; write report: calls or paths, "
+		       "or on_refusal: continue";
 	*ret_key = policy->tcp_connect.n ? KEY_TCP_CONNECT : KEY_TCP_BIND;
 	if (!policy->tcp_connect.n && !policy->tcp_bind.n)
 		return NULL;

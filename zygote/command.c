@@ -82,16 +82,19 @@ static void reset_hidden_signals(void) {
 
 static int execute_in(const char *directory, size_t size, char **argv) {
 	char path[PATH_MAX];
+	int error;
 
 	if ((size_t)snprintf(path, sizeof path, "%.*s%s%s", (int)size, directory,
 			     size > 0 ? "/" : "", argv[0]) >= sizeof path)
 		return ENAMETOOLONG;
 	(void)execve(path, argv, environ);
-	return errno;
+	/* it is not there for us, if the directory cannot be searched */
+	error = errno;
+	return error == EACCES && access(path, F_OK) < 0 ? ENOENT : error;
 }
 
 /* Not execvpe(3), which hands what is no program to a shell. As that does, it goes on after a directory that
- * cannot be searched, and tells of that if nothing else is found. */
+ * cannot be searched; and it tells of a file that may not be executed, if nothing else is found. */
 static int execute(char **argv) {
 	const char *list = getenv("PATH");
 	int denied = 0;

@@ -3,8 +3,7 @@
  * Strict: the first layer that cannot be had refuses the image, by name. Best effort: what cannot be
  * had is left out and listed as missing. Nothing else is ever left out.
  *
- * What takes memory is made in a child, the builder, which sends it as descriptors: the zygote must not
- * write to what it has frozen.
+ * What takes memory is made in children (sandbox_builder.c): the zygote must not write to what it has frozen.
  */
 #include "zygote/sandbox.h"
 
@@ -30,6 +29,7 @@
 #include "base/process.h"
 #include "proto/wire.h"
 #include "zygote/leave.h"
+#include "zygote/sandbox_builder.h"
 #include "zygote/sandbox_landlock.h"
 #include "zygote/sandbox_namespace.h"
 #include "zygote/sandbox_probe.h"
@@ -99,188 +99,6 @@ int sandbox_environment(const struct policy *policy) {
 	vector[policy->n_environment] = NULL;
 	environ = vector;
 	return 0;
-}
-
-/* --- the builder --------------------------------------------------------------------------- */
-
-enum { BUILT_VIEW, BUILT_RULESET, BUILT_FILTER, N_BUILT };
-
-struct built {
-	int32_t error; /* 0: descriptors follow, for each bit of `present` */
-	uint32_t present;
-	struct sandbox_trouble trouble;
-};
-
-static int built_send(int socket, const struct built *built, const int *fds, size_t n) {
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(N_BUILT * sizeof(int))];
-	} control = { .space = { 0 } };
-	union {
-		const void *in;
-		void *out;
-	} bytes = { built };
-	struct iovec part = { bytes.out, sizeof *built };
-	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
-	struct cmsghdr *header;
-
-	if (n > 0) {
-		message.msg_control = control.space;
-		message.msg_controllen = CMSG_SPACE(n * sizeof(int));
-		header = CMSG_FIRSTHDR(&message);
-		*header = (struct cmsghdr){ CMSG_LEN(n * sizeof(int)), SOL_SOCKET, SCM_RIGHTS };
-		memcpy(CMSG_DATA(header), fds, n * sizeof(int));
-	}
-	return sendmsg(socket, &message, MSG_NOSIGNAL) < 0 ? error_origin(-errno) : 0;
-}
-
-static int built_receive(int socket, struct built *ret, int *ret_fds) {
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(N_BUILT * sizeof(int))];
-	} control = { .space = { 0 } };
-	struct iovec part = { ret, sizeof *ret };
-	struct msghdr message = { .msg_iov = &part,
-				  .msg_iovlen = 1,
-				  .msg_control = control.space,
-				  .msg_controllen = sizeof control.space };
-	struct cmsghdr *header;
-
-	if (recvmsg(socket, &message, MSG_CMSG_CLOEXEC) != (ssize_t)sizeof *ret)
-		return error_origin(-EPROTO);
-	header = CMSG_FIRSTHDR(&message);
-	if (header)
-		memcpy(ret_fds, CMSG_DATA(header),
-		       header->cmsg_len < CMSG_LEN(N_BUILT * sizeof(int))
-			   ? header->cmsg_len - CMSG_LEN(0)
-			   : N_BUILT * sizeof(int));
-	return 0;
-}
-
-static int build_ruleset(const struct sandbox *sandbox, const struct policy *policy,
-			 struct sandbox_trouble *trouble) {
-	if (sandbox->landlock_abi == 0)
-		return sandbox_fail(trouble, LAYER_LANDLOCK, ENOSYS,
-				    "this kernel has no Landlock, or it was not among the LSMs of "
-				    "the boot (lsm= of the kernel command line)");
-	return landlock_build(policy, sandbox->landlock_abi, has(sandbox, LAYER_NET),
-			      sandbox->scratch, trouble);
-}
-
-/* RLIMIT_DATA, in place of a control group, does not count memory that can be shared. */
-static bool has_private_memory_only(const struct sandbox *sandbox, const struct policy *policy) {
-	return policy->limits[POLICY_MEMORY] != POLICY_NO_LIMIT && policy->strict &&
-	       !has(sandbox, LAYER_CGROUP);
-}
-
-static int build_filter(const struct sandbox *sandbox, const struct policy *policy,
-			struct sandbox_trouble *trouble) {
-	bool notify = policy->report != POLICY_REPORT_NONE || policy->learn;
-	int r = feature_hidden(FEATURE_SECCOMP)
-		    ? error_origin(-ENOSYS)
-		    : filter_compile(policy, notify, has_private_memory_only(sandbox, policy));
-
-	if (r < 0)
-		return sandbox_fail(trouble, LAYER_SECCOMP, -r,
-				    "the system call filter cannot be made: %s",
-				    strerrordesc_np(-r));
-	return r;
-}
-
-static int build_view(const struct sandbox *sandbox, const struct policy *policy,
-		      struct sandbox_trouble *trouble) {
-	if (feature_hidden(FEATURE_MOUNT_VIEW))
-		return sandbox_fail(trouble, LAYER_MOUNT, EPERM,
-				    "no mount namespace can be had: %s (it takes a user namespace "
-				    "or root)",
-				    strerrordesc_np(EPERM));
-	return view_build(policy, has(sandbox, LAYER_PID), trouble);
-}
-
-/* One layer of the builder's. Best effort leaves out what fails. */
-static int built_add(const struct policy *policy, struct built *built, int *fds, size_t *n,
-		     uint32_t bit, int fd) {
-	if (fd >= 0) {
-		fds[(*n)++] = fd;
-		built->present |= bit;
-		return 0;
-	}
-	return policy->strict ? fd : 0;
-}
-
-static _Noreturn void builder_run(const struct sandbox *sandbox, const struct policy *policy,
-				  int socket) {
-	static struct built built;
-	struct sandbox with = *sandbox;
-	int fds[N_BUILT], r = 0;
-	size_t n = 0;
-
-	if (wants(policy, LAYER_MOUNT))
-		r = built_add(policy, &built, fds, &n, 1 << BUILT_VIEW,
-			      build_view(sandbox, policy, &built.trouble));
-	with.scratch = with.scratch && built.present & 1 << BUILT_VIEW;
-	if (r == 0 && wants(policy, LAYER_LANDLOCK))
-		r = built_add(policy, &built, fds, &n, 1 << BUILT_RULESET,
-			      build_ruleset(&with, policy, &built.trouble));
-	if (r == 0 && wants(policy, LAYER_SECCOMP))
-		r = built_add(policy, &built, fds, &n, 1 << BUILT_FILTER,
-			      build_filter(sandbox, policy, &built.trouble));
-	built.error = -r;
-	leave(built_send(socket, &built, fds, r < 0 ? 0 : n) < 0 ? 1 : 0);
-}
-
-static int built_take(struct sandbox *sandbox, const struct policy *policy,
-		      const struct built *built, const int *fds) {
-	const uint32_t layers[] = { LAYER_MOUNT, LAYER_LANDLOCK, LAYER_SECCOMP };
-	int *const into[] = { &sandbox->view, &sandbox->ruleset, NULL };
-	size_t next = 0;
-	int r = 0;
-
-	for (size_t i = 0; i < N_BUILT; i++) {
-		if (!(built->present & 1u << i)) {
-			sandbox->missing |= policy->layers & layers[i];
-			continue;
-		}
-		sandbox->layers |= layers[i];
-		if (into[i])
-			*into[i] = fds[next];
-		else
-			r = filter_map(fds[next], &sandbox->filter);
-		if (!into[i])
-			(void)fd_close(fds[next]);
-		next++;
-	}
-	return error_trace(r);
-}
-
-static int build(struct sandbox *sandbox, const struct policy *policy,
-		 struct sandbox_trouble *trouble) {
-	static struct built built;
-	int sockets[2], fds[N_BUILT] = { -1, -1, -1 }, r = fd_seqpacket_pair(sockets);
-	pid_t pid;
-
-	if (r < 0)
-		return sandbox_fail(trouble, 0, -r, "a socket for the builder: %s",
-				    strerrordesc_np(-r));
-	pid = fork();
-	if (pid == 0)
-		builder_run(sandbox, policy, sockets[1]);
-	(void)fd_close(sockets[1]);
-	r = pid < 0 ? error_origin(-errno) : built_receive(sockets[0], &built, fds);
-	(void)fd_close(sockets[0]);
-	if (pid > 0)
-		(void)process_reap(pid, NULL);
-	if (r < 0)
-		return sandbox_fail(trouble, 0, -r, "the sandbox cannot be built: %s",
-				    strerrordesc_np(-r));
-	if (built.error != 0) {
-		*trouble = built.trouble;
-		return error_origin(-built.error);
-	}
-	r = built_take(sandbox, policy, &built, fds);
-	return r < 0 ? sandbox_fail(trouble, LAYER_SECCOMP, -r, "the filter cannot be mapped: %s",
-				    strerrordesc_np(-r))
-		     : 0;
 }
 
 /* --- limits and privileges ----------------------------------------------------------------- */
@@ -538,6 +356,33 @@ static int settle_scratch(struct sandbox *sandbox, const struct policy *policy,
 				  "worker has a /tmp of its own (limits.scratch)");
 }
 
+/* Made while namespaces are entered, on another CPU if there is one. */
+static struct builder_job filter_job;
+
+static int start_filter(struct sandbox *sandbox, const struct policy *policy,
+			struct sandbox_trouble *trouble) {
+	return wants(policy, LAYER_SECCOMP)
+		   ? builder_start(&filter_job, sandbox, policy, LAYER_SECCOMP, trouble)
+		   : 0;
+}
+
+static int finish_filter(struct sandbox *sandbox, const struct policy *policy,
+			 struct sandbox_trouble *trouble) {
+	return wants(policy, LAYER_SECCOMP) ? builder_finish(&filter_job, sandbox, trouble) : 0;
+}
+
+static int build_files(struct sandbox *sandbox, const struct policy *policy,
+		       struct sandbox_trouble *trouble) {
+	const uint32_t layers = policy->layers & (LAYER_MOUNT | LAYER_LANDLOCK);
+	struct builder_job job;
+	int r;
+
+	if (layers == 0)
+		return 0;
+	r = builder_start(&job, sandbox, policy, layers, trouble);
+	return r < 0 ? error_trace(r) : error_trace(builder_finish(&job, sandbox, trouble));
+}
+
 static int enter_namespaces(struct sandbox *sandbox, const struct policy *policy,
 			    struct sandbox_trouble *trouble) {
 	int r = namespace_enter(sandbox, policy->layers & LAYER_NAMESPACES & ~(uint32_t)LAYER_MOUNT,
@@ -577,8 +422,10 @@ typedef int (*prepare_step)(struct sandbox *sandbox, const struct policy *policy
 
 int sandbox_prepare(struct sandbox *sandbox, const struct policy *given,
 		    struct sandbox_trouble *trouble) {
-	static const prepare_step steps[] = { settle_counted, settle_scratch, enter_namespaces,
-					      build, restrict_zygote };
+	static const prepare_step steps[] = {
+		settle_counted, settle_scratch, start_filter,    enter_namespaces,
+		build_files,    finish_filter,  restrict_zygote,
+	};
 	struct policy policy = *given;
 	int r;
 

@@ -29,7 +29,9 @@
 #include "base/process.h"
 #include "proto/policy.h"
 
-#define PREFIX "warmfork-"
+/* Containers may share a tree of groups: a process number means something in its pid namespace alone, so the name
+ * begins with that. */
+#define PREFIX "warmfork-%lu-"
 
 static int write_number(const char *directory, const char *file, uint64_t value) {
 	char path[512], text[32];
@@ -41,6 +43,13 @@ static int write_number(const char *directory, const char *file, uint64_t value)
 	if (fd < 0)
 		return error_origin(-errno);
 	return write(fd, text, (size_t)n) < 0 ? error_origin(-errno) : 0;
+}
+
+static void name_prefix(char *text, size_t size) {
+	struct stat status = { .st_ino = 0 };
+
+	(void)stat("/proc/self/ns/pid", &status);
+	(void)snprintf(text, size, PREFIX, (unsigned long)status.st_ino);
 }
 
 static void group_path(const struct sandbox_cgroup_tree *tree, unsigned cell, char *path,
@@ -116,15 +125,17 @@ static void tree_remove(const char *path) {
 static void remove_abandoned(const char *parent) {
 	DIR *directory = opendir(parent);
 	struct dirent *entry;
+	char prefix[48];
 
+	name_prefix(prefix, sizeof prefix);
 	while (directory && (entry = readdir(directory))) {
 		char path[600];
 		pid_t maker;
 		cleanup_close int pidfd = -1;
 
-		if (strncmp(entry->d_name, PREFIX, strlen(PREFIX)) != 0)
+		if (strncmp(entry->d_name, prefix, strlen(prefix)) != 0)
 			continue;
-		maker = (pid_t)strtol(entry->d_name + strlen(PREFIX), NULL, 10);
+		maker = (pid_t)strtol(entry->d_name + strlen(prefix), NULL, 10);
 		pidfd = maker > 0 ? process_open(maker) : 0;
 		if (pidfd != -ESRCH)
 			continue;
@@ -150,9 +161,11 @@ static int write_text(const char *directory, const char *file, const char *text)
 static int tree_make(const struct sandbox_cgroup *cgroup, struct sandbox_cgroup_tree *tree,
 		     const char *parent) {
 	int procs = -1, r = 0;
+	char prefix[48];
 
 	remove_abandoned(parent);
-	(void)snprintf(tree->base, sizeof tree->base, "%s/" PREFIX "%d", parent, (int)getpid());
+	name_prefix(prefix, sizeof prefix);
+	(void)snprintf(tree->base, sizeof tree->base, "%s/%s%d", parent, prefix, (int)getpid());
 	if (mkdir(tree->base, 0755) < 0 && errno != EEXIST)
 		r = error_origin(-errno);
 	if (r == 0 && cgroup->v2)

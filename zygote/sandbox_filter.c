@@ -357,6 +357,15 @@ static bool names_path(int number) {
 	return false;
 }
 
+/* In the network of the host Landlock judges ports, and says nothing. */
+static bool tells_ports(const struct builder *builder) {
+	return builder->notify && !(builder->policy->layers & LAYER_NET);
+}
+
+static bool names_port(int number) {
+	return number == SYS_connect || number == SYS_bind;
+}
+
 /* --- groups -------------------------------------------------------------------------------- */
 
 static void clone_rules(struct builder *builder) {
@@ -446,7 +455,8 @@ static void group_rules(struct builder *builder) {
 		int number = calls[i].number;
 
 		if (!(policy->groups & UINT64_C(1) << calls[i].group) || has_rules(number) ||
-		    (names_path(number) && tells_paths(builder)))
+		    (names_path(number) && tells_paths(builder)) ||
+		    (names_port(number) && tells_ports(builder)))
 			continue;
 		allow(builder, number);
 	}

@@ -144,6 +144,13 @@ int landlock_build(const struct policy *policy, int abi, bool own_network, bool 
 	cleanup_close int ruleset = -1;
 	int r;
 
+	if (abi < 4 && !own_network && policy->n_tcp_connect + policy->n_tcp_bind > 0 &&
+	    policy->strict)
+		return sandbox_fail(
+		    trouble, LAYER_LANDLOCK, ENOSYS,
+		    "tcp_connect and tcp_bind take Landlock ABI 4 (Linux 6.7); here is "
+		    "%d, which restricts no port",
+		    abi);
 	if (abi >= 4 && !own_network)
 		attributes.handled_access_net = NET_BIND_TCP_6_7 | NET_CONNECT_TCP_67;
 	if (abi >= 6)

@@ -318,7 +318,8 @@ int wf_executor_reload(struct wf_executor *executor);
  * dispatches; callbacks run in it. Both return -EINVAL if the executor has its own thread, -ESHUTDOWN
  * when it is closed. The calls that wait (wf_future_wait, wf_wait, wf_map_next, wf_executor_reload,
  * wf_executor_close) do the work themselves meanwhile, and callbacks may run in them. Timeouts make
- * the descriptor readable too. Since 0.1. */
+ * the descriptor readable too. Under a policy that reports, a task waits at each call that is
+ * reported until its host has dispatched. Since 0.1. */
 int wf_executor_fd(struct wf_executor *executor);
 int wf_executor_dispatch(struct wf_executor *executor, int timeout_ms);
 

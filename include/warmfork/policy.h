@@ -42,14 +42,16 @@
  *                             calls of the group sockets
  *     tcp_connect, tcp_bind   ports; with families inet or inet6, and with the network of the host:
  *                             `namespaces` has to leave out net. Landlock then allows these ports and
- *                             no others. Where a worker has a network of its own, or none is listed,
- *                             ports are not restricted
+ *                             no others: with none listed, no port at all. Where a worker has a
+ *                             network of its own, ports are not restricted
  *     environment             NAME (the value that the executor's process has now) or NAME=value
  *     identity                UID or UID:GID, under which workers run if root starts them. UID alone
  *                             is UID:UID; without this key it is 65534:65534
  *     limits.wall             how long a task may take: 10s, 500ms, 2m, 1h
  *     limits.cpu              CPU time of a worker's process
- *     limits.memory           bytes beyond the image: 512M, 2G; at least 1M
+ *     limits.memory           bytes beyond the image: 512M, 2G; at least 1M. Where no control group can
+ *                             be had, of private memory: a strict policy then refuses shared memory,
+ *                             and with it results larger than a message (60 KiB)
  *     limits.processes        processes and threads of a worker, itself included
  *     limits.descriptors      open descriptors of each process; at least 16
  *     limits.file_size        bytes of each file that is written

@@ -230,7 +230,7 @@ def test_directory():
 
 
 def test_policy():
-    done = expect(0, "--print-policy", "--read", "in", "--env", "A=b", "--memory", "64M",
+    done = expect(0, "--print-policy", "--read", "in", "--env", "A=b", "--file-size", "64M",
                   "--best-effort", "--socket", "unix,inet", said="")
     check(done.stdout.startswith("preset: stage\n") and "64M" in done.stdout and
           f"{scratch}/in" in done.stdout and "strict: no" in done.stdout, f"{done.stdout}")

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A builder is a child of the zygote that makes parts of the sandbox and sends them back as descriptors. It may
+ * allocate as it likes, call libseccomp, change its root: it exits when it has sent what it made.
+ */
+#include "zygote/sandbox_builder.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/feature.h"
+#include "base/process.h"
+#include "zygote/leave.h"
+#include "zygote/sandbox_landlock.h"
+#include "zygote/sandbox_view.h"
+
+static bool in_force(const struct sandbox *sandbox, uint32_t layer) {
+	return (sandbox->layers & layer) != 0;
+}
+
+/* --- from the builder to the zygote -------------------------------------------------------- */
+
+#define N_BUILT 3
+
+struct built {
+	int32_t error;    /* 0: descriptors follow, for each bit of `present` */
+	uint32_t present; /* enum policy_layer, or-ed: in this order */
+	struct sandbox_trouble trouble;
+};
+
+static int built_send(int socket, const struct built *built, const int *fds, size_t n) {
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(N_BUILT * sizeof(int))];
+	} control = { .space = { 0 } };
+	union {
+		const void *in;
+		void *out;
+	} bytes = { built };
+	struct iovec part = { bytes.out, sizeof *built };
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+	struct cmsghdr *header;
+
+	if (n > 0) {
+		message.msg_control = control.space;
+		message.msg_controllen = CMSG_SPACE(n * sizeof(int));
+		header = CMSG_FIRSTHDR(&message);
+		*header = (struct cmsghdr){ CMSG_LEN(n * sizeof(int)), SOL_SOCKET, SCM_RIGHTS };
+		memcpy(CMSG_DATA(header), fds, n * sizeof(int));
+	}
+	return sendmsg(socket, &message, MSG_NOSIGNAL) < 0 ? error_origin(-errno) : 0;
+}
+
+static int built_receive(int socket, struct built *ret, int *ret_fds) {
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(N_BUILT * sizeof(int))];
+	} control = { .space = { 0 } };
+	struct iovec part = { ret, sizeof *ret };
+	struct msghdr message = { .msg_iov = &part,
+				  .msg_iovlen = 1,
+				  .msg_control = control.space,
+				  .msg_controllen = sizeof control.space };
+	struct cmsghdr *header;
+
+	if (recvmsg(socket, &message, MSG_CMSG_CLOEXEC) != (ssize_t)sizeof *ret)
+		return error_origin(-EPROTO);
+	header = CMSG_FIRSTHDR(&message);
+	if (header)
+		memcpy(ret_fds, CMSG_DATA(header),
+		       header->cmsg_len < CMSG_LEN(N_BUILT * sizeof(int))
+			   ? header->cmsg_len - CMSG_LEN(0)
+			   : N_BUILT * sizeof(int));
+	return 0;
+}
+
+static int build_ruleset(const struct sandbox *sandbox, const struct policy *policy,
+			 struct sandbox_trouble *trouble) {
+	if (sandbox->landlock_abi == 0)
+		return sandbox_fail(trouble, LAYER_LANDLOCK, ENOSYS,
+				    "this kernel has no Landlock, or it was not among the LSMs of "
+				    "the boot (lsm= of the kernel command line)");
+	return landlock_build(policy, sandbox->landlock_abi, in_force(sandbox, LAYER_NET),
+			      sandbox->scratch, trouble);
+}
+
+/* RLIMIT_DATA, in place of a control group, does not count memory that can be shared. */
+static bool has_private_memory_only(const struct sandbox *sandbox, const struct policy *policy) {
+	return policy->limits[POLICY_MEMORY] != POLICY_NO_LIMIT && policy->strict &&
+	       !in_force(sandbox, LAYER_CGROUP);
+}
+
+static int build_filter(const struct sandbox *sandbox, const struct policy *policy,
+			struct sandbox_trouble *trouble) {
+	bool notify = policy->report != POLICY_REPORT_NONE || policy->learn;
+	int r = feature_hidden(FEATURE_SECCOMP)
+		    ? error_origin(-ENOSYS)
+		    : filter_compile(policy, notify, has_private_memory_only(sandbox, policy));
+
+	if (r < 0)
+		return sandbox_fail(trouble, LAYER_SECCOMP, -r,
+				    "the system call filter cannot be made: %s",
+				    strerrordesc_np(-r));
+	return r;
+}
+
+static int build_view(const struct sandbox *sandbox, const struct policy *policy,
+		      struct sandbox_trouble *trouble) {
+	if (feature_hidden(FEATURE_MOUNT_VIEW))
+		return sandbox_fail(trouble, LAYER_MOUNT, EPERM,
+				    "no mount namespace can be had: %s (it takes a user namespace "
+				    "or root)",
+				    strerrordesc_np(EPERM));
+	return view_build(policy, in_force(sandbox, LAYER_PID), trouble);
+}
+
+/* One layer of the builder's. Best effort leaves out what fails. */
+static int built_add(const struct policy *policy, struct built *built, int *fds, size_t *n,
+		     uint32_t bit, int fd) {
+	if (fd >= 0) {
+		fds[(*n)++] = fd;
+		built->present |= bit;
+		return 0;
+	}
+	return policy->strict ? fd : 0;
+}
+
+static _Noreturn void builder_run(const struct sandbox *sandbox, const struct policy *policy,
+				  uint32_t layers, int socket) {
+	static struct built built;
+	struct sandbox with = *sandbox;
+	int fds[N_BUILT], r = 0;
+	size_t n = 0;
+
+	if (layers & LAYER_MOUNT)
+		r = built_add(policy, &built, fds, &n, LAYER_MOUNT,
+			      build_view(sandbox, policy, &built.trouble));
+	with.scratch = with.scratch && built.present & LAYER_MOUNT;
+	if (r == 0 && layers & LAYER_LANDLOCK)
+		r = built_add(policy, &built, fds, &n, LAYER_LANDLOCK,
+			      build_ruleset(&with, policy, &built.trouble));
+	if (r == 0 && layers & LAYER_SECCOMP)
+		r = built_add(policy, &built, fds, &n, LAYER_SECCOMP,
+			      build_filter(sandbox, policy, &built.trouble));
+	built.error = -r;
+	leave(built_send(socket, &built, fds, r < 0 ? 0 : n) < 0 ? 1 : 0);
+}
+
+int builder_start(struct builder_job *job, const struct sandbox *sandbox,
+		  const struct policy *policy, uint32_t layers, struct sandbox_trouble *trouble) {
+	int sockets[2], r = fd_seqpacket_pair(sockets);
+
+	if (r < 0)
+		return sandbox_fail(trouble, 0, -r, "a socket for the builder: %s",
+				    strerrordesc_np(-r));
+	job->layers = layers;
+	job->socket = sockets[0];
+	job->pid = fork();
+	if (job->pid == 0)
+		builder_run(sandbox, policy, layers, sockets[1]);
+	r = errno;
+	(void)fd_close(sockets[1]);
+	if (job->pid > 0)
+		return 0;
+	(void)fd_close(sockets[0]);
+	return sandbox_fail(trouble, 0, r, "the builder cannot be forked: %s", strerrordesc_np(r));
+}
+
+/* --- what comes of it ---------------------------------------------------------------------- */
+
+static int take(struct sandbox *sandbox, uint32_t layer, int fd) {
+	int r = 0;
+
+	sandbox->layers |= layer;
+	if (layer == LAYER_MOUNT) {
+		sandbox->view = fd;
+	} else if (layer == LAYER_LANDLOCK) {
+		sandbox->ruleset = fd;
+	} else {
+		r = filter_map(fd, &sandbox->filter);
+		(void)fd_close(fd);
+	}
+	return error_trace(r);
+}
+
+static int take_all(const struct builder_job *job, struct sandbox *sandbox,
+		    const struct built *built, const int *fds) {
+	static const uint32_t order[] = { LAYER_MOUNT, LAYER_LANDLOCK, LAYER_SECCOMP };
+	size_t next = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < N_BUILT && r == 0; i++) {
+		if (built->present & order[i])
+			r = take(sandbox, order[i], fds[next++]);
+		else
+			sandbox->missing |= job->layers & order[i];
+	}
+	return error_trace(r);
+}
+
+int builder_finish(const struct builder_job *job, struct sandbox *sandbox,
+		   struct sandbox_trouble *trouble) {
+	static struct built built;
+	int fds[N_BUILT] = { -1, -1, -1 }, r = built_receive(job->socket, &built, fds);
+
+	(void)fd_close(job->socket);
+	(void)process_reap(job->pid, NULL);
+	if (r < 0)
+		return sandbox_fail(trouble, 0, -r, "the sandbox cannot be built: %s",
+				    strerrordesc_np(-r));
+	if (built.error != 0) {
+		*trouble = built.trouble;
+		return error_origin(-built.error);
+	}
+	r = take_all(job, sandbox, &built, fds);
+	return r < 0 ? sandbox_fail(trouble, LAYER_SECCOMP, -r, "the filter cannot be mapped: %s",
+				    strerrordesc_np(-r))
+		     : 0;
+}
