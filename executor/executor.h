@@ -137,7 +137,8 @@ struct zygote {
 	char *layers; /* of the sandbox in force; NULL: no policy */
 	pid_t init;   /* of its pid namespace; 0: none */
 	int init_pidfd;
-	char *memory_group, *pids_group; /* directories of control groups, one for each cell; "": none */
+	char *memory_group,
+	    *pids_group;     /* directories of control groups, one for each cell; "": none */
 	uint64_t *oom_kills; /* of each cell's group, when last looked at */
 	struct listener listener;
 

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "executor/known.h"
 #include "executor/policy.h"
 #include "executor/report.h"
@@ -188,16 +189,13 @@ uint64_t options_limit(const struct options *options, enum policy_limit limit) {
 	return options->policy ? policy_view(options->policy)->limits[limit] : POLICY_NO_LIMIT;
 }
 
-/* limits.wall is a clock of ours like timeout_ms: the shorter counts. */
-static void take_wall(struct options *options) {
+int options_wall_ms(const struct options *options) {
 	uint64_t wall = options_limit(options, POLICY_WALL);
-	int *timeout_ms = &options->public.timeout_ms;
 
 	if (wall == POLICY_NO_LIMIT)
-		return;
-	wall = (wall + 999999) / 1000000;
-	if (wall <= INT_MAX && (*timeout_ms == 0 || (uint64_t)*timeout_ms > wall))
-		*timeout_ms = (int)wall;
+		return 0;
+	wall = (wall + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC;
+	return wall > INT_MAX ? INT_MAX : (int)wall;
 }
 
 static int copy_policy(struct options *options) {
@@ -213,7 +211,6 @@ static int copy_policy(struct options *options) {
 	options->policy = policy_copy(given);
 	if (!options->policy)
 		return report_internal(-ENOMEM, "copying the policy");
-	take_wall(options);
 	return 0;
 }
 

@@ -31,6 +31,8 @@ struct options {
 
 /* A limit of the policy; POLICY_NO_LIMIT: none. */
 uint64_t options_limit(const struct options *options, enum policy_limit limit);
+/* limits.wall in milliseconds, rounded up; 0: none. */
+int options_wall_ms(const struct options *options);
 
 /* 0 or a public error, reported. */
 int options_init(struct options *options, const struct wf_executor_options *given);

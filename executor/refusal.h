@@ -20,5 +20,6 @@ struct refusals {
 
 /* Borrow the strings of `refusal`. */
 void refusals_add(struct refusals *refusals, const struct wf_refusal *refusal);
-void refusals_end(struct refusals *refusals, const struct wf_refusal *refusal); /* the first counts */
+void refusals_end(struct refusals *refusals,
+		  const struct wf_refusal *refusal); /* the first counts */
 void refusals_clear(struct refusals *refusals);

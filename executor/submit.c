@@ -58,7 +58,7 @@ static char *pack_arguments(const char *const *argv, size_t *ret_size) {
 
 	for (size_t i = 0; argv[i]; i++)
 		size += strlen(argv[i]) + 1;
-	packed = to = malloc(size);
+	packed = to = malloc(size + 1);
 	for (size_t i = 0; packed && argv[i]; i++) {
 		size_t length = strlen(argv[i]) + 1;
 
@@ -100,10 +100,14 @@ static int await_room(struct wf_executor *executor) {
 static void fill(struct wf_future *future, const struct wf_task *task) {
 	struct wf_executor *executor = future->executor;
 	int timeout_ms = task->timeout_ms ? task->timeout_ms : executor->options.public.timeout_ms;
+	int wall_ms = options_wall_ms(&executor->options);
 
 	future->priority = task->priority;
 	future->flags = task->flags;
 	future->timeout_ms = timeout_ms == WF_FOREVER ? 0 : timeout_ms;
+	/* a task may ask for less than its policy allows, not for more */
+	if (wall_ms && (future->timeout_ms == 0 || future->timeout_ms > wall_ms))
+		future->timeout_ms = wall_ms;
 	future->submitted = clock_now();
 	if (task->deadline_ms > 0)
 		future->deadline = clock_after_ms(future->submitted, task->deadline_ms);

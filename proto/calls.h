@@ -11,7 +11,7 @@
 
 /* What a policy allows together. CALLS_BASE is what every worker has; CALLS_NEVER cannot be allowed. */
 enum call_group {
-	CALLS_BASE,       /* memory, time, own signals, waiting, reading and writing what is open, ending */
+	CALLS_BASE, /* memory, time, own signals, waiting, reading and writing what is open, ending */
 	CALLS_FILES,      /* opening, looking up, making, changing and removing files; pipes */
 	CALLS_PROCESSES,  /* fork, exec, wait, process groups, signals to processes */
 	CALLS_THREADS,    /* threads of the same process */

@@ -57,8 +57,8 @@ struct cell {
 	_Atomic uint32_t stack_size;   /* bytes of `stack` that are valid; written last */
 	_Atomic uint32_t lost_channel; /* 1: a task closed the worker's channel, and so it ends */
 	char stack[LIMIT_STACK_TEXT];
-	_Atomic uint32_t n_touched; /* of `touched`; written last, by a worker that ends */
-	_Atomic uint32_t executing; /* 1: it executes a program, which closes the channel */
+	_Atomic uint32_t n_touched;     /* of `touched`; written last, by a worker that ends */
+	_Atomic uint32_t executing;     /* 1: it executes a program, which closes the channel */
 	uint64_t touched[CELL_TOUCHED]; /* runs of pages that its task has written to */
 };
 

@@ -99,6 +99,8 @@ static int execute(char **argv) {
 	const char *list = getenv("PATH");
 	int denied = 0;
 
+	if (!argv[0])
+		return ENOMEM;
 	if (strchr(argv[0], '/'))
 		return execute_in("", 0, argv);
 	if (!list)
@@ -117,15 +119,28 @@ static int execute(char **argv) {
 	}
 }
 
+static void free_arguments(char **argv) {
+	for (size_t i = 0; argv[i]; i++)
+		free(argv[i]);
+	free(argv);
+}
+
 void command_execute(const void *argv, size_t size, const int *extra, size_t n_extra,
 		     struct cell *cell, struct context_failure *failure) {
 	char **arguments = unpack_arguments(argv, size);
-	int r = arguments ? place_descriptors(extra, n_extra) : error_origin(-ENOMEM);
+	int r;
 
+	if (!arguments) {
+		failure->error = ENOMEM;
+		(void)snprintf(failure->text, sizeof failure->text, "no memory for its arguments");
+		return;
+	}
+	r = place_descriptors(extra, n_extra);
 	if (r < 0) {
 		failure->error = -r;
 		(void)snprintf(failure->text, sizeof failure->text,
 			       "its descriptors cannot be set up: %s", strerrordesc_np(-r));
+		free_arguments(arguments);
 		return;
 	}
 	atomic_store(&cell->executing, 1);
@@ -134,4 +149,5 @@ void command_execute(const void *argv, size_t size, const int *extra, size_t n_e
 	atomic_store(&cell->executing, 0);
 	(void)snprintf(failure->text, sizeof failure->text, "%.200s cannot be executed: %s",
 		       arguments[0], strerrordesc_np(failure->error));
+	free_arguments(arguments);
 }

@@ -60,9 +60,9 @@ struct sandbox {
 	char text[LIMIT_TEXT];        /* the layers in force, and what is missing */
 };
 
-/* In the zygote, when the image is loaded and frozen. `policy` is borrowed. 0; or negative, and `trouble`
+/* In the zygote, when the image is loaded and frozen. `given` is borrowed. 0; or negative, and `trouble`
  * says what is wrong. */
-int sandbox_prepare(struct sandbox *sandbox, const struct policy *policy,
+int sandbox_prepare(struct sandbox *sandbox, const struct policy *given,
 		    struct sandbox_trouble *trouble);
 
 /* The zygote's own filter, if it can live under one: last of all, when nothing is left to be set up. 0; or negative

@@ -224,7 +224,35 @@ static int add_tree(struct view *view, const struct policy_path *rule, const cha
 	return 0;
 }
 
-static int add_rule(struct view *view, const struct policy_path *rule);
+/* Where a rule leads. 1: there, but nothing is; -errno. */
+static int find(struct view *view, const struct policy_path *rule, char *real) {
+	struct stat status;
+	int r = resolve(view, rule->path, real);
+
+	if (r < 0)
+		return view_fail(view, -r, "cannot follow", rule->path);
+	if (lstat(real, &status) == 0)
+		return 0;
+	if (rule->optional && (errno == ENOENT || errno == ENOTDIR || errno == EACCES))
+		return 1;
+	return view_fail(view, errno, "the policy names", rule->path);
+}
+
+static int add_found(struct view *view, const struct policy_path *rule, const char *real) {
+	if (view->scratch && strcmp(real, "/tmp") == 0)
+		return 0;
+	return error_trace(add_tree(view, rule, real));
+}
+
+static int add_entry(struct view *view, const struct policy_path *rule) {
+	char real[PATH_MAX];
+	int r = find(view, rule, real);
+
+	/* an entry that leads back to the root has nothing that the others do not have */
+	if (r != 0 || strcmp(real, "/") == 0)
+		return r < 0 ? error_trace(r) : 0;
+	return error_trace(add_found(view, rule, real));
+}
 
 static int add_root(struct view *view, uint32_t access) {
 	DIR *root = opendir("/");
@@ -239,7 +267,7 @@ static int add_root(struct view *view, uint32_t access) {
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 			continue;
 		(void)snprintf(path, sizeof path, "/%s", entry->d_name);
-		r = add_rule(view, &(struct policy_path){ path, access, true });
+		r = add_entry(view, &(struct policy_path){ path, access, true });
 	}
 	(void)closedir(root);
 	return r;
@@ -247,21 +275,12 @@ static int add_root(struct view *view, uint32_t access) {
 
 static int add_rule(struct view *view, const struct policy_path *rule) {
 	char real[PATH_MAX];
-	struct stat status;
-	int r = resolve(view, rule->path, real);
+	int r = find(view, rule, real);
 
-	if (r < 0)
-		return view_fail(view, -r, "cannot follow", rule->path);
-	if (lstat(real, &status) < 0) {
-		if (rule->optional && (errno == ENOENT || errno == ENOTDIR || errno == EACCES))
-			return 0;
-		return view_fail(view, errno, "the policy names", rule->path);
-	}
-	if (strcmp(real, "/") == 0)
-		return add_root(view, rule->access);
-	if (view->scratch && strcmp(real, "/tmp") == 0)
-		return 0;
-	return error_trace(add_tree(view, rule, real));
+	if (r != 0)
+		return r < 0 ? error_trace(r) : 0;
+	return error_trace(strcmp(real, "/") == 0 ? add_root(view, rule->access)
+						  : add_found(view, rule, real));
 }
 
 /* --- building ------------------------------------------------------------------------------ */
@@ -479,7 +498,7 @@ int view_build(const struct policy *policy, bool pid_namespace, struct sandbox_t
 		r = view_populate(view);
 	if (r == 0)
 		r = root_finish(view);
-	/* a child of the zygote, about to exit: what the nodes hold goes with it */
+	free(view); /* what its nodes hold goes with this process, which is about to exit */
 	return r < 0 ? error_trace(r) : fd_steal(&namespace);
 }
 
@@ -539,7 +558,7 @@ int view_mount_scratch(uint64_t size, const struct view_below *below, size_t n_b
 	(void)snprintf(options, sizeof options, "mode=1777,size=%llu", (unsigned long long)size);
 	if (unshare(CLONE_NEWNS) < 0)
 		return error_origin(-errno);
-	if (mount("tmpfs", VIEW_SCRATCH, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0)
+	if (mount("tmpfs", VIEW_SCRATCH, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options) < 0)
 		return error_origin(-errno);
 	for (size_t i = 0; i < n_below && r == 0; i++)
 		r = mount_below(&below[i]);

@@ -384,7 +384,7 @@ static int run(struct wf_executor *executor, const struct files *files, uint64_t
 /* Workers compute, and read the texts. On a machine that lacks something of the sandbox, which
  * `warmfork doctor` would name, they run with what there is, and the last line says with what. */
 static int open_pool(const char *module, struct wf_executor **ret) {
-	struct wf_policy *policy;
+	struct wf_policy *policy = NULL;
 	int r = wf_policy_new("pure", &policy);
 
 	if (r < 0)

@@ -80,18 +80,18 @@ struct wf_map;
 enum wf_image_kind {
 	WF_IMAGE_MODULE = 0, /* options.module is a shared object that exports `wf_module` */
 	WF_IMAGE_SELF = 1,   /* this program, executed again up to wf_init() in <warmfork/task.h> */
-	WF_IMAGE_COMMAND = 2, /* nothing is preloaded but the sandbox: a task is a program, task.argv */
+	WF_IMAGE_COMMAND =
+	    2, /* nothing is preloaded but the sandbox: a task is a program, task.argv */
 };
 
 /* What the audit before the first fork looks for. Each finding refuses the image unless waived. */
 enum wf_audit {
-	WF_AUDIT_THREADS = 1 << 0, /* threads that the preload left running */
-	WF_AUDIT_DESCRIPTORS =
-	    1 << 1,                 /* descriptors that it left open; waived: workers keep them,
+	WF_AUDIT_THREADS = 1 << 0,     /* threads that the preload left running */
+	WF_AUDIT_DESCRIPTORS = 1 << 1, /* descriptors that it left open; waived: workers keep them,
 				     * unless a policy closes them (its layer `descriptors`) */
-	WF_AUDIT_LOCKS = 1 << 2,    /* file locks held */
-	WF_AUDIT_TIMERS = 1 << 3,   /* POSIX timers and interval timers */
-	WF_AUDIT_SIGNALS = 1 << 4,  /* handlers, ignored, blocked or pending signals */
+	WF_AUDIT_LOCKS = 1 << 2,       /* file locks held */
+	WF_AUDIT_TIMERS = 1 << 3,      /* POSIX timers and interval timers */
+	WF_AUDIT_SIGNALS = 1 << 4,     /* handlers, ignored, blocked or pending signals */
 	WF_AUDIT_CHILDREN = 1 << 5, /* child processes; waived: they live as long as the zygote */
 };
 
@@ -244,7 +244,8 @@ struct wf_executor_options {
 			     * installed one */
 
 	/* the sandbox */
-	const struct wf_policy *policy; /* what workers may do; NULL: whatever the zygote may. Borrowed
+	const struct wf_policy
+	    *policy; /* what workers may do; NULL: whatever the zygote may. Borrowed
 					 * during the call */
 	bool learn; /* with a policy: refuse nothing, and tell in each outcome which policy the task
 		     * needs. Only for programs that are trusted */
@@ -413,14 +414,15 @@ enum wf_phase {
 
 /* Something that the policy did not allow. Strings are never NULL. */
 struct wf_refusal {
-	const char *call;      /* "openat" */
-	const char *arguments; /* decoded, as far as they could be read: "AT_FDCWD, \"in/a\", O_RDONLY" */
-	const char *path;      /* that the call named, absolute; "" if it named none */
-	const char *allow;     /* the policy line that would allow it; "" if none does */
-	int error;             /* errno of the refusal; 0: the task was ended instead. A call that is
+	const char *call; /* "openat" */
+	const char
+	    *arguments; /* decoded, as far as they could be read: "AT_FDCWD, \"in/a\", O_RDONLY" */
+	const char *path;  /* that the call named, absolute; "" if it named none */
+	const char *allow; /* the policy line that would allow it; "" if none does */
+	int error;         /* errno of the refusal; 0: the task was ended instead. A call that is
 				* refused for its path may return another, as ENOENT where the path is
 				* not in the view, EROFS where it is read-only */
-	unsigned count;        /* how often the task tried the same */
+	unsigned count;    /* how often the task tried the same */
 };
 #define WF_MAX_REFUSALS 64
 
@@ -518,8 +520,9 @@ struct wf_outcome {
 	const struct wf_refusal *refusals; /* that the task survived */
 	size_t n_refusals;                 /* at most WF_MAX_REFUSALS */
 	uint64_t n_refusals_dropped;       /* beyond them */
-	const char *learned; /* options.learn: a policy file that allows what the task did; else "" */
-	bool reaped;        /* the worker was reaped and swept when this resolved */
+	const char
+	    *learned; /* options.learn: a policy file that allows what the task did; else "" */
+	bool reaped;  /* the worker was reaped and swept when this resolved */
 };
 
 /* "signalled", "timed out", ...: a static string, also for a number that is no kind. Since 0.1. */

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Pools under a policy, in the words of the stories of the sandbox. Every function that can fail
+ * asserts.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <warmfork/executor.h>
+#include <warmfork/policy.h>
+
+#include "tests/support/pool.h"
+
+/* A preset and what is beyond it: "read", path, "limits.memory", "64M", ..., NULL. */
+struct wf_policy *policy_of(const char *preset, ...) __attribute__((sentinel));
+void policy_add(struct wf_policy *policy, const char *key, const char *value);
+
+/* One line more, as an outcome suggests it and a person would put it into the file. */
+void policy_add_line(struct wf_policy *policy, const char *preset, const char *line);
+
+/* pool_options() of the sandboxed toy (toy_sandbox.h), with one worker. */
+struct wf_executor_options sandboxed_options(int regime, const struct wf_policy *policy);
+
+/* Gives the policy back: the executor has a copy. */
+struct wf_executor *sandboxed_open(int regime, struct wf_policy *policy);
+
+/* Runs steps, expects the task to return, and copies what they said. */
+void sandboxed_ask(struct wf_executor *executor, const char *steps, char *answer, size_t size);
+#define expect_steps(executor, steps, expected)                                                    \
+	do {                                                                                       \
+		char said_[8192];                                                                  \
+                                                                                                   \
+		sandboxed_ask(executor, steps, said_, sizeof said_);                               \
+		ck_assert_msg(strcmp(said_, expected) == 0, "%s: expected \"%s\", got \"%s\"",     \
+			      steps, expected, said_);                                             \
+	} while (0)
+
+/* The first refusal of this call whose path is `path` (NULL: any), or NULL. */
+const struct wf_refusal *refusal_of(const struct wf_outcome *outcome, const char *call,
+				    const char *path);
+/* All refusals, for messages. A static buffer. */
+const char *refusals_describe(const struct wf_outcome *outcome);
+
+/* `name` below fixture_scratch(), which everybody may enter. A static buffer, one of 8 in turn. */
+const char *scratch_path(const char *name);
+/* Made anew, for everybody to read and write. */
+void scratch_write(const char *name, const char *text);
+void scratch_make_directory(const char *name);
+void scratch_expect(const char *name, const char *text);
+/* A copy that everybody may execute. */
+void scratch_install(const char *name, const char *program);
+
+/* First in main() of a story that needs all layers. With WF_TEST_USER=UID in the environment, root
+ * becomes that user, and executes itself again, so that a process of root has left nothing. What
+ * cannot be told here is a skip that says why, and 0 is returned, for main() to return; else -1. */
+int sandboxed_begin(char **argv);
+/* The same for the story of missing layers. */
+int sandboxed_begin_without(char **argv);
