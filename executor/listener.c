@@ -493,12 +493,13 @@ static bool is_about_path(const struct attempt *attempt) {
 static bool asks_for_setid(const struct attempt *attempt) {
 	const struct seccomp_data *data = &attempt->request->data;
 	const uint64_t setid = S_ISUID | S_ISGID;
+	const uint64_t makes = O_CREAT | (O_TMPFILE & ~O_DIRECTORY);
 
 	switch (data->nr) {
 	case SYS_open:
-		return data->args[1] & (O_CREAT | O_TMPFILE) && data->args[2] & setid;
+		return data->args[1] & makes && data->args[2] & setid;
 	case SYS_openat:
-		return data->args[2] & (O_CREAT | O_TMPFILE) && data->args[3] & setid;
+		return data->args[2] & makes && data->args[3] & setid;
 	case SYS_creat:
 	case SYS_chmod:
 	case SYS_mkdir:
@@ -592,6 +593,19 @@ static int judge(struct attempt *attempt, const struct policy *policy) {
 	return refuse(attempt, policy, error);
 }
 
+/* A worker that has just been forked may be heard of here before the zygote's Spawned is: what it opens for
+ * itself goes on, as every path that Landlock judges may. */
+static int judge_unknown(const struct attempt *attempt, const struct policy *policy) {
+	const struct call *call = attempt->call;
+
+	if (!call || is_foreign(attempt->request))
+		return ENOSYS;
+	if (policy->groups & UINT64_C(1) << call->group && !asks_for_setid(attempt) &&
+	    (is_about_path(attempt) || is_about_port(attempt)))
+		return 0;
+	return call->error;
+}
+
 /* All but the paths, which are large, and written before they are read. */
 static void attempt_init(struct attempt *attempt, const struct listener *listener,
 			 const struct seccomp_notif *request) {
@@ -620,6 +634,8 @@ static void receive(struct listener *listener, struct seccomp_notif *request) {
 		error = 0;
 	else if (attempt && attempt->worker)
 		error = judge(attempt, policy_view(executor->options.policy));
+	else if (attempt)
+		error = judge_unknown(attempt, policy_view(executor->options.policy));
 	answer(listener, request, error);
 	free(attempt);
 }

@@ -126,7 +126,8 @@ static int built_add(const struct policy *policy, struct built *built, int *fds,
 		built->present |= bit;
 		return 0;
 	}
-	return policy->strict ? fd : 0;
+	/* what is no layer's fault, no effort makes good */
+	return policy->strict || built->trouble.layer == 0 ? fd : 0;
 }
 
 static _Noreturn void builder_run(const struct sandbox *sandbox, const struct policy *policy,

@@ -23,6 +23,7 @@
 #include <linux/filter.h>
 #include <linux/futex.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
@@ -116,11 +117,12 @@ static void memfd_rules(struct builder *builder) {
 		allow_if(builder, SYS_memfd_create, 1, MFD_NOEXEC_SEAL_6_3, MFD_NOEXEC_SEAL_6_3);
 }
 
-/* Never written and executed, and of no other process if it has to be private. */
+/* Never written and executed, and of no other process if it has to be private; nor a stack, which RLIMIT_DATA does
+ * not count. */
 static void mmap_rules(struct builder *builder) {
 	const struct scmp_arg_cmp kinds[] = {
-		SCMP_CMP(3, SCMP_CMP_MASKED_EQ, MAP_SHARED, 0),
-		SCMP_CMP(3, SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, 0),
+		SCMP_CMP(3, SCMP_CMP_MASKED_EQ, MAP_SHARED | MAP_GROWSDOWN, 0),
+		SCMP_CMP(3, SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS | MAP_GROWSDOWN, 0),
 	};
 	const struct scmp_arg_cmp protections[] = {
 		SCMP_CMP(2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0),
@@ -239,11 +241,6 @@ static void process_rules(struct builder *builder) {
 	allow_if(builder, SYS_sched_getaffinity, 0, LOW32, 0);
 	/* a filter of the task's own restricts it further; a listener would hide it from ours */
 	allow_if(builder, SYS_seccomp, 1, SECCOMP_FILTER_FLAG_NEW_LISTENER, 0);
-	/* send(2): to whom the socket is connected; to an address only where there may be sockets */
-	if (!(builder->policy->groups & 1u << CALLS_SOCKETS))
-		allow_if(builder, SYS_sendto, 4, UINT64_MAX, 0);
-	else
-		allow(builder, SYS_sendto);
 }
 
 static bool has_rules(int number) {
@@ -278,6 +275,8 @@ static bool has_rules(int number) {
 		SYS_sched_setattr,
 		SYS_ioprio_set,
 		SYS_sendto,
+		SYS_sendmsg,
+		SYS_sendmmsg,
 		SYS_shmat,
 		SYS_memfd_create,
 		452 /* fchmodat2 */,
@@ -377,6 +376,36 @@ static void clone_rules(struct builder *builder) {
 		allow_if(builder, SYS_clone, 0, NEW_NAMESPACES | CLONE_THREAD, CLONE_THREAD);
 }
 
+/* Other protocols over TCP's port numbers, as MPTCP, Landlock does not know. A raw socket takes a capability. */
+static void internet_rules(struct builder *builder, uint32_t domain) {
+	static const uint32_t protocols[] = { 0, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP,
+					      IPPROTO_ICMPV6 };
+
+	for (size_t i = 0; i < sizeof protocols / sizeof protocols[0]; i++) {
+		const struct scmp_arg_cmp both[] = {
+			SCMP_CMP(0, SCMP_CMP_MASKED_EQ, LOW32, domain),
+			SCMP_CMP(2, SCMP_CMP_MASKED_EQ, LOW32, protocols[i]),
+		};
+
+		rule(builder, builder->allow, SYS_socket, 2, both);
+	}
+}
+
+/* A first packet that is sent with the connection it makes is seen by nobody who judges connections. */
+static void sending_rules(struct builder *builder) {
+	const struct scmp_arg_cmp connected[] = {
+		SCMP_CMP(3, SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, 0),
+		SCMP_CMP(4, SCMP_CMP_MASKED_EQ, UINT64_MAX, 0),
+	};
+	bool sockets = builder->policy->groups & 1u << CALLS_SOCKETS;
+
+	/* send(2): to whom the socket is connected; to an address only where there may be sockets */
+	rule(builder, builder->allow, SYS_sendto, sockets ? 1 : 2, connected);
+	allow_if(builder, SYS_sendmsg, 2, MSG_FASTOPEN, 0);
+	if (sockets)
+		allow_if(builder, SYS_sendmmsg, 3, MSG_FASTOPEN, 0);
+}
+
 static void socket_rules(struct builder *builder) {
 	static const struct {
 		uint32_t family;
@@ -398,9 +427,12 @@ static void socket_rules(struct builder *builder) {
 	};
 
 	for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
-		/* a raw socket takes a capability, which nobody has */
-		if (builder->policy->families & families[i].family)
+		if (!(builder->policy->families & families[i].family))
+			continue;
+		if (families[i].domain == AF_UNIX || families[i].domain == AF_NETLINK)
 			allow_if(builder, SYS_socket, 0, LOW32, families[i].domain);
+		else
+			internet_rules(builder, families[i].domain);
 	}
 	/* A pair that is connected for good reaches nobody but the two who have it; one of datagrams can be sent to any
 	 * address. */
@@ -455,6 +487,7 @@ static void group_rules(struct builder *builder) {
 		int number = calls[i].number;
 
 		if (!(policy->groups & UINT64_C(1) << calls[i].group) || has_rules(number) ||
+		    (number == SYS_shmget && builder->private_memory) ||
 		    (names_path(number) && tells_paths(builder)) ||
 		    (names_port(number) && tells_ports(builder)))
 			continue;
@@ -474,6 +507,7 @@ static void all_rules(struct builder *builder) {
 	enter_rules(builder);
 	group_rules(builder);
 	clone_rules(builder);
+	sending_rules(builder);
 	if (groups & 1u << CALLS_FILES)
 		file_rules(builder);
 	if (groups & 1u << CALLS_SOCKETS)

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/landlock.h>
+#include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -94,8 +95,10 @@ static uint64_t rights_of(uint32_t access) {
 	return rights;
 }
 
-static int add_path(int ruleset, const char *path, uint64_t rights) {
-	cleanup_close int fd = open(path, O_PATH | O_CLOEXEC);
+static int add_path(int ruleset, const char *path, uint64_t rights, bool follow) {
+	struct open_how how = { .flags = O_PATH | O_CLOEXEC,
+				.resolve = follow ? 0 : RESOLVE_NO_SYMLINKS };
+	cleanup_close int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
 	struct landlock_path_beneath_attr beneath = { .allowed_access = rights };
 	struct stat status;
 
@@ -127,11 +130,13 @@ static int add_rules(int ruleset, const struct policy *policy, uint64_t known, b
 		int r;
 
 		view_place(i, scratch, rule->path, path);
-		r = add_path(ruleset, path, rights_of(rule->access) & known);
+		r = add_path(ruleset, path, rights_of(rule->access) & known,
+			     !view_is_writable(policy, rule->path));
 
-		if (r < 0 && !(rule->optional && (r == -ENOENT || r == -ENOTDIR || r == -EACCES)))
-			return sandbox_fail(trouble, LAYER_LANDLOCK, -r, "the policy names %s: %s",
-					    rule->path, strerrordesc_np(-r));
+		if (r < 0 && !(rule->optional &&
+			       (r == -ENOENT || r == -ENOTDIR || r == -EACCES || r == -ELOOP)))
+			return sandbox_fail(trouble, 0, -r, "the policy names %s: %s", rule->path,
+					    strerrordesc_np(-r));
 	}
 	return 0;
 }
@@ -161,7 +166,8 @@ int landlock_build(const struct policy *policy, int abi, bool own_network, bool 
 				    strerrordesc_np(errno));
 	r = add_rules(ruleset, policy, attributes.handled_access_fs, scratch, trouble);
 	if (r == 0 && scratch &&
-	    add_path(ruleset, VIEW_SCRATCH_PARENT, RIGHTS_WRITE & attributes.handled_access_fs) < 0)
+	    add_path(ruleset, VIEW_SCRATCH_PARENT, RIGHTS_WRITE & attributes.handled_access_fs,
+		     true) < 0)
 		r = sandbox_fail(trouble, LAYER_LANDLOCK, errno, "the scratch space: %s",
 				 strerrordesc_np(errno));
 	if (r == 0 && attributes.handled_access_net) {

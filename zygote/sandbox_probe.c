@@ -51,9 +51,12 @@ static bool landlock_object_opens(const struct sandbox *sandbox) {
 					   : opens("/", O_RDONLY | O_DIRECTORY);
 }
 
-static bool declares_root(const struct policy *policy) {
+/* Is the object of the probe declared, by a rule for all there is? */
+static bool declares_object(const struct sandbox *sandbox, const struct policy *policy) {
+	uint32_t access = is_in(sandbox, LAYER_MOUNT) ? POLICY_WRITE : POLICY_READ;
+
 	for (size_t i = 0; i < policy->n_paths; i++)
-		if (strcmp(policy->paths[i].path, "/") == 0)
+		if (strcmp(policy->paths[i].path, "/") == 0 && policy->paths[i].access & access)
 			return true;
 	return false;
 }
@@ -98,8 +101,7 @@ static uint32_t probe_before_filter(const struct sandbox *sandbox, const struct 
 		return LAYER_IDENTITY;
 	if (is_in(sandbox, LAYER_CAPABILITIES) && chroot("/") == 0)
 		return LAYER_CAPABILITIES;
-	if (is_in(sandbox, LAYER_LANDLOCK) &&
-	    (is_in(sandbox, LAYER_MOUNT) || !declares_root(policy)) &&
+	if (is_in(sandbox, LAYER_LANDLOCK) && !declares_object(sandbox, policy) &&
 	    (!opened || landlock_object_opens(sandbox)))
 		return LAYER_LANDLOCK;
 	return 0;

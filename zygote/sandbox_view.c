@@ -66,6 +66,12 @@ static int view_fail(struct view *view, int error, const char *what, const char 
 			    strerrordesc_np(error));
 }
 
+/* No layer that is missing: the policy itself is wrong, and best effort does not make it right. */
+static int view_name_fail(struct view *view, int error, const char *path) {
+	return sandbox_fail(view->trouble, 0, error, "the policy names %s: %s", path,
+			    strerrordesc_np(error));
+}
+
 /* --- collecting ---------------------------------------------------------------------------- */
 
 static struct node *node_find(struct view *view, const char *path) {
@@ -88,6 +94,24 @@ static struct node *node_add(struct view *view, enum node_kind kind, const char 
 	return node;
 }
 
+static bool is_below_tmp(const char *path) {
+	return strncmp(path, "/tmp/", 5) == 0;
+}
+
+/* Strictly below a path that it may write to: a task of an earlier pool may have made a link of it, to where it would
+ * like to look. Not "/": who declares that has nothing left to be kept from. */
+bool view_is_writable(const struct policy *policy, const char *path) {
+	for (size_t i = 0; i < policy->n_paths; i++) {
+		const struct policy_path *rule = &policy->paths[i];
+		size_t size = strlen(rule->path);
+
+		if (rule->access & POLICY_WRITE && size > 1 &&
+		    strncmp(rule->path, path, size) == 0 && path[size] == '/')
+			return true;
+	}
+	return false;
+}
+
 /* A path whose first symbolic link is at [0, end): the link is a node, and what it leads to is where we go on. */
 static int follow_link(struct view *view, const char *path, size_t end, char *ret) {
 	char link[PATH_MAX], target[PATH_MAX];
@@ -96,6 +120,10 @@ static int follow_link(struct view *view, const char *path, size_t end, char *re
 
 	memcpy(link, path, end);
 	link[end] = '\0';
+	if (view_is_writable(view->policy, link))
+		return error_origin(-ELOOP);
+	if (view->scratch && is_below_tmp(link))
+		return error_origin(-EXDEV);
 	n = readlink(link, target, sizeof target - 1);
 	if (n < 0)
 		return error_origin(-errno);
@@ -190,10 +218,6 @@ static int open_tree_at(const char *path) {
 	return fd < 0 ? error_origin(-errno) : fd;
 }
 
-static bool is_below_tmp(const char *path) {
-	return strncmp(path, "/tmp/", 5) == 0;
-}
-
 /* Where it is outside, but for what workers mount into their own /tmp. */
 void view_place(size_t number, bool scratch, const char *real, char *ret) {
 	if (scratch && is_below_tmp(real))
@@ -229,13 +253,29 @@ static int find(struct view *view, const struct policy_path *rule, char *real) {
 	struct stat status;
 	int r = resolve(view, rule->path, real);
 
+	/* of a preset: it is below a path that is declared for writing, and covered by it */
+	if (r == -ELOOP && rule->optional)
+		return 1;
+	if (r == -EXDEV ||
+	    (r == 0 && view->scratch && is_below_tmp(real) && strcmp(real, rule->path) != 0))
+		return sandbox_fail(
+		    view->trouble, 0, EXDEV,
+		    "%s leads through a symbolic link below or to /tmp, which is each "
+		    "worker's own (limits.scratch): name where it leads",
+		    rule->path);
+	if (r == -ELOOP)
+		return sandbox_fail(
+		    view->trouble, 0, ELOOP,
+		    "%s leads through a symbolic link in a place that the policy lets "
+		    "tasks write to, or through too many: name where it leads",
+		    rule->path);
 	if (r < 0)
-		return view_fail(view, -r, "cannot follow", rule->path);
+		return view_name_fail(view, -r, rule->path);
 	if (lstat(real, &status) == 0)
 		return 0;
 	if (rule->optional && (errno == ENOENT || errno == ENOTDIR || errno == EACCES))
 		return 1;
-	return view_fail(view, errno, "the policy names", rule->path);
+	return view_name_fail(view, errno, rule->path);
 }
 
 static int add_found(struct view *view, const struct policy_path *rule, const char *real) {

@@ -29,6 +29,8 @@ struct view_below {
 	bool directory;
 	char path[512];
 };
+/* Can a task under this policy have put there what is at `path`? Then it must not be followed. */
+bool view_is_writable(const struct policy *policy, const char *path);
 /* Where path number `number` is in the view, whose real path is `real`, into PATH_MAX bytes. */
 void view_place(size_t number, bool scratch, const char *real, char *ret);
 /* Those of a policy, in memory that stays; NULL: there are none, or more than can be. */
