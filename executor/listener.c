@@ -470,6 +470,8 @@ static void end_task(struct attempt *attempt) {
 
 	if (attempt->future) {
 		supervise_violation(attempt->future);
+	} else if (worker->state != WORKER_STARTED) {
+		supervise_now_kill(worker); /* something that its last task has left */
 	} else if (worker->stop == STOP_NONE && !worker->asked) {
 		slot_start_failed(worker->executor, WF_PHASE_INITIALIZE, EPERM,
 				  "its initializer did what the policy does not allow");
@@ -575,6 +577,8 @@ static int judge(struct attempt *attempt, const struct policy *policy) {
 	read_paths(attempt);
 	if (attempt->worker->executor->options.public.learn)
 		return learn(attempt, policy, error);
+	if (call_changes_metadata(attempt->request->data.nr) && !(policy->layers & LAYER_MOUNT))
+		return refuse(attempt, policy, error);
 	if (is_about_path(attempt) && !asks_for_setid(attempt)) {
 		bool undeclared = wants_undeclared(attempt, policy);
 
@@ -601,7 +605,8 @@ static int judge_unknown(const struct attempt *attempt, const struct policy *pol
 	if (!call || is_foreign(attempt->request))
 		return ENOSYS;
 	if (policy->groups & UINT64_C(1) << call->group && !asks_for_setid(attempt) &&
-	    (is_about_path(attempt) || is_about_port(attempt)))
+	    (is_about_path(attempt) || is_about_port(attempt)) &&
+	    (policy->layers & LAYER_MOUNT || !call_changes_metadata(attempt->request->data.nr)))
 		return 0;
 	return call->error;
 }

@@ -529,6 +529,19 @@ const char *call_group_name(enum call_group group) {
 	return "unknown";
 }
 
+bool call_changes_metadata(int number) {
+	static const char *const names[] = { "chmod",       "fchmod", "fchmodat",  "fchmodat2",
+					     "chown",       "fchown", "lchown",    "fchownat",
+					     "utime",       "utimes", "utimensat", "futimesat",
+					     "file_setattr" };
+	const struct call *call = number < 0 ? NULL : call_by_number((uint32_t)number);
+
+	for (size_t i = 0; call && i < sizeof names / sizeof names[0]; i++)
+		if (strcmp(call->name, names[i]) == 0)
+			return true;
+	return false;
+}
+
 /* Not an error of its own: the caller knows where the name stands, and says so. */
 int call_group_find(const char *name) {
 	for (unsigned i = 0; i < N_CALL_GROUPS; i++)

@@ -59,6 +59,10 @@ struct call {
 const struct call *call_by_number(uint32_t number);
 const struct call *call_by_name(const char *name);
 
+/* Does it change what a file says of itself: mode, owner, times? Landlock knows no right for that; where there is no
+ * view that is read-only but for declared writes, nothing else stops it. */
+bool call_changes_metadata(int number);
+
 /* The whole table, by number. */
 const struct call *call_table(size_t *ret_n);
 

@@ -386,12 +386,16 @@ static bool children_contain(const struct restore_children *children, pid_t pid)
 	return false;
 }
 
-/* Without the file, a sandbox has no /proc, and so no policy under which there are children. */
+/* In a view without /proc it can only be asked whether there are any: then they cannot be told apart. */
 static int children_list(const struct restore *restore, pid_t *pids, size_t n) {
+	enum child_event event;
+	pid_t pid;
+
 	if (!restore->opened)
 		return process_children(pids, n);
-	return restore->children_file < 0 ? 0
-					  : process_children_from(restore->children_file, pids, n);
+	if (restore->children_file >= 0)
+		return process_children_from(restore->children_file, pids, n);
+	return process_peek_children(&pid, &event) == -ECHILD ? 0 : error_origin(-ENOENT);
 }
 
 static int children_snapshot(struct restore *restore) {
@@ -471,19 +475,32 @@ static const char *threads_check(const struct restore *restore, struct restore_s
 
 /* --- all of it ----------------------------------------------------------------------------- */
 
+static int open_aside(const char *path, int flags) {
+	int fd = open(path, flags | O_CLOEXEC);
+
+	return fd < 0 ? error_origin(-errno) : aside_consume(fd);
+}
+
 static void files_open(struct restore *restore) {
-	restore->directory = aside_consume(open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
-	restore->status = aside_consume(open("/proc/self/status", O_RDONLY | O_CLOEXEC));
-	restore->timers = aside_consume(open("/proc/self/timers", O_RDONLY | O_CLOEXEC));
+	restore->status = open_aside("/proc/self/status", O_RDONLY);
+	restore->timers = open_aside("/proc/self/timers", O_RDONLY);
+}
+
+static void directory_open(struct restore *restore) {
+	restore->directory = open_aside(".", O_PATH | O_DIRECTORY);
 }
 
 void restore_open(struct restore *restore) {
+	files_open(restore);
+	restore->opened = true;
+}
+
+void restore_open_view(struct restore *restore) {
 	char path[64];
 
-	files_open(restore);
+	directory_open(restore);
 	(void)snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)gettid());
-	restore->children_file = aside_consume(open(path, O_RDONLY | O_CLOEXEC));
-	restore->opened = true;
+	restore->children_file = open_aside(path, O_RDONLY);
 }
 
 static int files_snapshot(struct restore *restore) {
@@ -492,10 +509,14 @@ static int files_snapshot(struct restore *restore) {
 	r = streams_snapshot(restore->streams);
 	if (r < 0)
 		return error_trace(r);
-	if (!restore->opened)
+	if (!restore->opened) {
 		files_open(restore);
-	if (restore->directory < 0 || restore->status < 0)
-		return error_origin(-EMFILE);
+		directory_open(restore);
+	}
+	if (restore->directory < 0)
+		return error_trace(restore->directory);
+	if (restore->status < 0)
+		return error_trace(restore->status);
 	restore->lowest = descriptors_lowest(restore);
 	if (restore->lowest < 0)
 		return error_trace(restore->lowest);

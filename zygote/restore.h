@@ -71,8 +71,10 @@ struct restore {
 	struct restore_environment environment;
 };
 
-/* In a sandbox, before it is closed: opens what looking at this process takes. */
+/* For a sandbox: opens what looking at this process takes, while /proc is there in any case; */
 void restore_open(struct restore *restore);
+/* and in its view, before it is closed: the directory, and the children by their numbers there. */
+void restore_open_view(struct restore *restore);
 
 /* What the next tasks are to find: the present state. 0, or -errno. */
 int restore_snapshot(struct restore *restore);

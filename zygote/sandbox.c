@@ -182,13 +182,16 @@ static int restrict_zygote(struct sandbox *sandbox, const struct policy *policy,
 			   struct sandbox_trouble *trouble) {
 	int r;
 
-	if (wants(policy, LAYER_LIMITS)) {
-		r = limits_inherited();
-		if (r < 0)
-			return sandbox_fail(trouble, LAYER_LIMITS, -r, "resource limits: %s",
-					    strerrordesc_np(-r));
-		sandbox->layers |= LAYER_LIMITS;
+	r = wants(policy, LAYER_LIMITS) ? limits_inherited() : 0;
+	if (r < 0) {
+		r = sandbox_fail(trouble, LAYER_LIMITS, -r, "resource limits: %s",
+				 strerrordesc_np(-r));
+		r = without(sandbox, policy, r, trouble);
+	} else {
+		sandbox->layers |= policy->layers & LAYER_LIMITS;
 	}
+	if (r < 0)
+		return error_trace(r);
 	/* Landlock and filters take it, where there are no capabilities */
 	if (wants(policy, LAYER_NO_NEW_PRIVS | LAYER_LANDLOCK | LAYER_SECCOMP)) {
 		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
@@ -388,8 +391,8 @@ static int enter_namespaces(struct sandbox *sandbox, const struct policy *policy
 	int r = namespace_enter(sandbox, policy->layers & LAYER_NAMESPACES & ~(uint32_t)LAYER_MOUNT,
 				policy->strict, trouble);
 
-	if (r == 0)
-		r = namespace_finish_network(sandbox, policy->families, trouble);
+	if (r == 0 && (r = namespace_finish_network(sandbox, policy->families, trouble)) < 0)
+		r = without(sandbox, policy, r, trouble);
 	if (r == 0 && has(sandbox, LAYER_PID))
 		r = namespace_start_init(sandbox, trouble);
 	return error_trace(r);
@@ -397,6 +400,7 @@ static int enter_namespaces(struct sandbox *sandbox, const struct policy *policy
 
 static void sandbox_init(struct sandbox *sandbox, const struct policy *policy) {
 	uint64_t base = sandbox->memory_base;
+	bool command = sandbox->command;
 
 	*sandbox = (struct sandbox){
 		.on = true,
@@ -407,6 +411,7 @@ static void sandbox_init(struct sandbox *sandbox, const struct policy *policy) {
 		.own_children = -1,
 		.null_device = -1,
 		.memory_base = base,
+		.command = command,
 		.probe_workers = policy->probe_workers,
 	};
 	memcpy(sandbox->limits, policy->limits, sizeof sandbox->limits);

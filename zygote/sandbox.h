@@ -50,6 +50,8 @@ struct sandbox {
 	const struct view_below *below; /* and into it what the policy names there */
 	size_t n_below;
 	bool probe_workers;
+	bool
+	    command; /* workers become programs: they need no memory that can be shared for results */
 	uint64_t limits[N_POLICY_LIMITS];
 	uint64_t memory_base; /* of the image; RLIMIT_DATA counts it */
 	struct sandbox_cgroup cgroup;

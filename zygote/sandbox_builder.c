@@ -99,7 +99,8 @@ static int build_filter(const struct sandbox *sandbox, const struct policy *poli
 	bool notify = policy->report != POLICY_REPORT_NONE || policy->learn;
 	int r = feature_hidden(FEATURE_SECCOMP)
 		    ? error_origin(-ENOSYS)
-		    : filter_compile(policy, notify, has_private_memory_only(sandbox, policy));
+		    : filter_compile(policy, notify, has_private_memory_only(sandbox, policy),
+				     sandbox->command);
 
 	if (r < 0)
 		return sandbox_fail(trouble, LAYER_SECCOMP, -r,

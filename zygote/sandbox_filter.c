@@ -62,7 +62,7 @@
 struct builder {
 	scmp_filter_ctx context;
 	const struct policy *policy;
-	bool notify, private_memory;
+	bool notify, private_memory, no_memfd;
 	uint32_t allow;
 	int error;
 };
@@ -108,7 +108,8 @@ static void allow_values(struct builder *builder, int number, unsigned argument,
 static void memfd_rules(struct builder *builder) {
 	cleanup_close int probe = memfd_create("probe", MFD_CLOEXEC | MFD_NOEXEC_SEAL_6_3);
 
-	if (builder->private_memory)
+	if (builder->private_memory ||
+	    (builder->no_memfd && !(builder->policy->groups & 1u << CALLS_JIT)))
 		return;
 	if (probe < 0 || feature_hidden(FEATURE_MEMFD_NOEXEC) ||
 	    builder->policy->groups & 1u << CALLS_JIT)
@@ -128,17 +129,20 @@ static void mmap_rules(struct builder *builder) {
 		SCMP_CMP(2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0),
 		SCMP_CMP(2, SCMP_CMP_MASKED_EQ, PROT_EXEC | PROT_WRITE, PROT_EXEC),
 	};
-	bool jit = builder->policy->groups & 1u << CALLS_JIT;
+	uint64_t groups = builder->policy->groups;
+	bool jit = groups & 1u << CALLS_JIT;
+	/* who opens no file has nothing to load that is executed: what he could map is a memfd */
+	size_t n = groups & (1u << CALLS_FILES | 1u << CALLS_JIT) ? 2 : 1;
 
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < n; i++)
 		for (size_t k = 0; k < 2; k++) {
 			const struct scmp_arg_cmp both[] = { protections[i], kinds[k] };
 
-			if (!builder->private_memory)
-				rule(builder, builder->allow, SYS_mmap, jit ? 0 : 1, both);
-			else
+			if (builder->private_memory)
 				rule(builder, builder->allow, SYS_mmap, jit ? 1 : 2,
 				     jit ? &kinds[k] : both);
+			else
+				rule(builder, builder->allow, SYS_mmap, jit ? 0 : 1, both);
 		}
 }
 
@@ -331,10 +335,13 @@ static void file_rules(struct builder *builder) {
 		{ SYS_mkdir, 1 }, { SYS_mkdirat, 2 }, { SYS_mknod, 1 },    { SYS_mknodat, 2 },
 	};
 
-	allow_if(builder, SYS_fchmod, 1, SETID_BITS, 0);
+	if (builder->policy->layers & LAYER_MOUNT)
+		allow_if(builder, SYS_fchmod, 1, SETID_BITS, 0);
 	/* under report: paths the listener judges these: it is the default */
 	for (size_t i = 0; i < sizeof modes / sizeof modes[0] && !tells_paths(builder); i++)
-		allow_if(builder, modes[i].number, modes[i].mode, SETID_BITS, 0);
+		if (builder->policy->layers & LAYER_MOUNT ||
+		    !call_changes_metadata(modes[i].number))
+			allow_if(builder, modes[i].number, modes[i].mode, SETID_BITS, 0);
 	open_rules(builder, SYS_open, 1, 2);
 	open_rules(builder, SYS_openat, 2, 3);
 	if (!tells_paths(builder))
@@ -488,6 +495,7 @@ static void group_rules(struct builder *builder) {
 
 		if (!(policy->groups & UINT64_C(1) << calls[i].group) || has_rules(number) ||
 		    (number == SYS_shmget && builder->private_memory) ||
+		    (call_changes_metadata(number) && !(policy->layers & LAYER_MOUNT)) ||
 		    (names_path(number) && tells_paths(builder)) ||
 		    (names_port(number) && tells_ports(builder)))
 			continue;
@@ -574,20 +582,25 @@ static int build(struct builder *builder) {
 	return builder->error;
 }
 
-int filter_compile(const struct policy *policy, bool notify, bool private_memory) {
+int filter_compile(const struct policy *policy, bool notify, bool private_memory, bool no_memfd) {
 	struct builder builder = { .policy = policy,
 				   .notify = notify,
 				   .private_memory = private_memory,
+				   .no_memfd = no_memfd,
 				   .allow = SCMP_ACT_ALLOW };
 	cleanup_close int memfd = -1;
 	int r = build(&builder);
 
 	if (r == 0) {
-		memfd = memfd_create("warmfork-filter", MFD_CLOEXEC);
+		memfd = memfd_create("warmfork-filter", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 		r = memfd < 0 ? error_origin(-errno) : 0;
 	}
 	if (r == 0)
 		r = seccomp_export_bpf(builder.context, memfd);
+	/* a task must not change what the next worker installs */
+	if (r == 0 &&
+	    fcntl(memfd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+		r = error_origin(-errno);
 	if (builder.context)
 		seccomp_release(builder.context);
 	return r < 0 ? error_trace(r) : fd_steal(&memfd);
@@ -602,7 +615,7 @@ int filter_map(int memfd, struct sandbox_filter *ret) {
 	if (status.st_size == 0 ||
 	    (size_t)status.st_size > BPF_MAXINSNS * sizeof(struct sock_filter))
 		return error_origin(-E2BIG);
-	map = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_SHARED, memfd, 0);
+	map = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, memfd, 0);
 	if (map == MAP_FAILED)
 		return error_origin(-errno);
 	ret->program = map;

@@ -26,9 +26,10 @@ struct sandbox_filter {
 bool filter_suits_zygote(const struct policy *policy);
 
 /* Compiles the filter into a memfd. Allocates: not for the zygote itself. `notify`: what is not allowed goes to a
- * listener; else it gets its errno at once. `private_memory`: no memory that several processes could map is
- * to be had, since nothing would count it. A descriptor or -errno. */
-int filter_compile(const struct policy *policy, bool notify, bool private_memory);
+ * listener; else it gets its errno at once. `private_memory`: no memory that several processes could map,
+ * since nothing would count it. `no_memfd`: nobody needs one, and it could be mapped to be executed. A
+ * descriptor or -errno. */
+int filter_compile(const struct policy *policy, bool notify, bool private_memory, bool no_memfd);
 
 /* Maps what filter_compile() has written. 0 or -errno. */
 int filter_map(int memfd, struct sandbox_filter *ret);

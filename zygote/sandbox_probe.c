@@ -70,13 +70,13 @@ static bool has_capabilities(void) {
 	return (data[0].effective | data[0].permitted | data[1].effective | data[1].permitted) != 0;
 }
 
-static bool raises_limit(void) {
+/* Nobody sets this limit by chance, and nobody without a capability raises it again. */
+static bool may_dump_core(void) {
+	const struct rlimit raised = { 0, 1 };
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_max == RLIM_INFINITY)
-		return true;
-	limit.rlim_max++;
-	return setrlimit(RLIMIT_NOFILE, &limit) == 0;
+	return getrlimit(RLIMIT_CORE, &limit) < 0 || limit.rlim_max != 0 ||
+	       setrlimit(RLIMIT_CORE, &raised) == 0;
 }
 
 uint32_t probe_self(const struct sandbox *sandbox) {
@@ -86,7 +86,7 @@ uint32_t probe_self(const struct sandbox *sandbox) {
 		return LAYER_CAPABILITIES;
 	if (is_in(sandbox, LAYER_NO_NEW_PRIVS) && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
 		return LAYER_NO_NEW_PRIVS;
-	if (is_in(sandbox, LAYER_LIMITS) && raises_limit())
+	if (is_in(sandbox, LAYER_LIMITS) && may_dump_core())
 		return LAYER_LIMITS;
 	if (is_in(sandbox, LAYER_SECCOMP) && filter_probe() < 0)
 		return LAYER_SECCOMP;

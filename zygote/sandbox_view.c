@@ -497,10 +497,24 @@ static bool is_covered(const struct view *view, const struct node *node) {
 	return false;
 }
 
+/* Rules add up: what a wider one allows, a narrower does not take back. Parents come first. */
+static void inherit_access(struct view *view) {
+	for (size_t i = 0; i < view->n; i++)
+		for (size_t k = 0; k < i; k++) {
+			size_t size = strlen(view->nodes[k].path);
+
+			if (view->nodes[k].kind == NODE_TREE &&
+			    strncmp(view->nodes[k].path, view->nodes[i].path, size) == 0 &&
+			    view->nodes[i].path[size] == '/')
+				view->nodes[i].access |= view->nodes[k].access;
+		}
+}
+
 static int view_populate(struct view *view) {
 	int r = 0;
 
 	qsort(view->nodes, view->n, sizeof view->nodes[0], compare_nodes);
+	inherit_access(view);
 	if (view->scratch)
 		r = make_scratch(view);
 	for (size_t i = 0; i < view->n && r == 0; i++)

@@ -207,7 +207,7 @@ static int enter_cell(struct worker *worker, const struct worker_start *start) {
 
 static int enter_descriptors(struct worker *worker) {
 	const struct image *image = worker->image;
-	int keep[IMAGE_DESCRIPTORS + 4], channel, lifeline;
+	int keep[IMAGE_DESCRIPTORS + 6], channel, lifeline;
 	size_t n = 0;
 
 	channel = aside_duplicate(worker->channel);
@@ -226,13 +226,17 @@ static int enter_descriptors(struct worker *worker) {
 	keep[n++] = lifeline;
 	keep[n++] = image->sandbox.on ? image->sandbox.ruleset : -1;
 	keep[n++] = image->sandbox.on ? image->sandbox.null_device : -1;
+	if (worker->restore.opened) {
+		keep[n++] = worker->restore.status;
+		keep[n++] = worker->restore.timers;
+	}
 	return error_trace(fd_close_others(keep, n));
 }
 
 /* What the worker itself reads later is opened in the view, and before the sandbox is closed. */
 static void enter_open(struct worker *worker) {
 	if (worker->max_tasks != 1 && worker->image->sandbox.on)
-		restore_open(&worker->restore);
+		restore_open_view(&worker->restore);
 	if (worker->image->measure_memory)
 		worker->statm = aside_consume(open("/proc/self/statm", O_RDONLY | O_CLOEXEC));
 }
@@ -305,6 +309,8 @@ static void worker_enter(struct worker *worker, const struct worker_start *start
 		step = "cell";
 		r = enter_cell(worker, start);
 	}
+	if (worker->max_tasks != 1 && worker->image->sandbox.on)
+		restore_open(&worker->restore);
 	if (r == 0 && worker->image->sandbox.on)
 		r = sandbox_enter_view(&worker->image->sandbox, &start->group, &step);
 	if (r == 0) {

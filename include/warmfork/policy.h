@@ -34,6 +34,7 @@
  *     read, write, execute    paths: a file, or a directory with all below it. `write` includes
  *                             reading, `execute` too. With the first path come the calls of the group
  *                             files, with `execute` those of the group processes
+ *                             Rules add up: a narrower one takes back nothing of a wider one
  *     device                  paths of device nodes that may be opened and controlled
  *     calls                   system calls beyond the preset's: groups (files, processes, threads,
  *                             sockets, events, inotify, scheduling, ipc, jit, debug, sanitizer,

@@ -58,9 +58,12 @@ static void compile(struct wf_policy *policy, bool notify) {
 	/* as sandbox_prepare() settles it */
 	view.uid = view.gid = IDENTITY;
 	source = policy;
-	program_file = filter_compile(&view, notify, false);
+	program_file = filter_compile(&view, notify, false, false);
 	ck_assert_int_ge(program_file, 0);
 	ck_assert_int_eq(filter_map(program_file, &filter), 0);
+	/* no task that finds the descriptor writes the filter of the next worker */
+	ck_assert_int_eq(fcntl(program_file, F_GET_SEALS),
+			 F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
 }
 
 static struct wf_policy *policy_new(int preset) {
@@ -428,7 +431,7 @@ struct rule {
 static const struct rule rules[] = {
 	/* memory is written or executed */
 	{ { SYS_mmap, { 0, 1, PROT_READ | PROT_WRITE } }, EVERYBODY },
-	{ { SYS_mmap, { 0, 1, PROT_READ | PROT_EXEC } }, EVERYBODY },
+	{ { SYS_mmap, { 0, 1, PROT_READ | PROT_EXEC } }, NOT_PURE },
 	{ { SYS_mmap, { 0, 1, PROT_READ | PROT_WRITE | PROT_EXEC } }, NOBODY },
 	{ { SYS_mprotect, { ANY, 1, PROT_READ | PROT_WRITE } }, EVERYBODY },
 	{ { SYS_mprotect, { ANY, 1, PROT_READ | PROT_EXEC } }, NOBODY },
