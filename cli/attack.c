@@ -150,12 +150,25 @@ static enum command_status judge(const struct attack_table *table) {
 	return status;
 }
 
+/* A mistake in it is no attack that got through. */
+static bool is_usable(const struct attack_setting *setting) {
+	struct wf_policy *policy = NULL;
+	bool usable = attack_base_policy(setting, &policy) >= 0;
+
+	wf_policy_free(policy);
+	if (!usable)
+		(void)refused();
+	return usable;
+}
+
 static enum command_status attack_all(const struct attack_options *options) {
 	static struct attack_table table;
 	struct attack_ground ground;
 	enum command_status status = COMMAND_OK;
 	int r;
 
+	if (!is_usable(&options->setting))
+		return COMMAND_USAGE;
 	take_interrupts();
 	start_table(&table, options);
 	if (attack_ground_make(&ground, &options->setting) < 0)

@@ -88,8 +88,7 @@ static int keep_layers(struct wf_policy *policy, int column) {
 	return r;
 }
 
-/* A preset, a file, or both. */
-static int base_policy(const struct attack_setting *setting, struct wf_policy **ret) {
+int attack_base_policy(const struct attack_setting *setting, struct wf_policy **ret) {
 	struct wf_policy *file = NULL;
 	int r;
 
@@ -109,7 +108,7 @@ static int base_policy(const struct attack_setting *setting, struct wf_policy **
 }
 
 int attack_policy(const struct attack_ground *ground, int column, struct wf_policy **ret) {
-	int r = base_policy(ground->setting, ret);
+	int r = attack_base_policy(ground->setting, ret);
 
 	if (r < 0)
 		return r;

@@ -11,6 +11,8 @@
 /* "landlock", ... */
 const char *attack_layer_name(enum attack_layer layer);
 
+/* The preset, the file, or the file upon the preset. As below. */
+int attack_base_policy(const struct attack_setting *setting, struct wf_policy **ret);
 /* The policy of a column. Owned by the caller. Errors: of <warmfork/policy.h>, as
  * wf_last_error() has them. */
 int attack_policy(const struct attack_ground *ground, int column, struct wf_policy **ret);

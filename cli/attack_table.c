@@ -77,10 +77,10 @@ static void count(const struct attack_table *table, unsigned counts[N_ATTACK_RES
 
 static const char *cell(const struct attack_table *table, const struct attack_row *row,
 			enum attack_layer layer) {
-	if (alone(row, layer) == ATTACK_NONE)
-		return "";
 	if (!table->in_force[ATTACK_ALONE + (int)layer])
 		return "-";
+	if (alone(row, layer) == ATTACK_NONE)
+		return "";
 	if (is_stop(alone(row, layer)))
 		return "x";
 	return attack_is_weak(table, row, layer) ? "!" : ".";
@@ -118,9 +118,10 @@ static void print_legend(const struct attack_table *table, FILE *to) {
 	for (enum attack_layer layer = 0; layer < N_ATTACK_LAYERS; layer++)
 		(void)fprintf(to, " %s%s", attack_layer_name(layer),
 			      layer + 1 < N_ATTACK_LAYERS ? "," : ".\n");
-	(void)fputs("x it stops the attack, . it does not, ! nor does it though it has to,\n"
-		    "- it is not to be had here\n",
-		    to);
+	(void)fputs(
+	    "x it stops the attack, . it does not, ! nor does it though it has to,\n"
+	    "- it is not to be had here. What is stopped without an x, several stop together\n",
+	    to);
 }
 
 /* What needs more than a word. */
@@ -153,12 +154,13 @@ int attack_print(const struct attack_table *table, FILE *to) {
 	print_legend(table, to);
 	print_remarks(table, to);
 	count(table, counts);
-	(void)fprintf(to, "%u attacks, %u stopped, %u got through, %u not applicable\n",
+	(void)fprintf(to, "%u attacks, %u stopped, %u got through, ",
 		      counts[ATTACK_IS_STOPPED] + counts[ATTACK_GOT_THROUGH] +
 			  counts[ATTACK_IS_UNPROVEN] + counts[ATTACK_NOT_APPLICABLE],
-		      counts[ATTACK_IS_STOPPED],
-		      counts[ATTACK_GOT_THROUGH] + counts[ATTACK_IS_UNPROVEN],
-		      counts[ATTACK_NOT_APPLICABLE]);
+		      counts[ATTACK_IS_STOPPED], counts[ATTACK_GOT_THROUGH]);
+	if (counts[ATTACK_IS_UNPROVEN])
+		(void)fprintf(to, "%u unproven, ", counts[ATTACK_IS_UNPROVEN]);
+	(void)fprintf(to, "%u not applicable\n", counts[ATTACK_NOT_APPLICABLE]);
 	return ferror(to) ? -EIO : 0;
 }
 
@@ -206,14 +208,16 @@ static json_t *json_row(const struct attack_table *table, const struct attack_ro
 
 static json_t *json_summary(const struct attack_table *table) {
 	unsigned counts[N_ATTACK_RESULTS] = { 0 };
-	unsigned through;
+	unsigned all = 0;
 
 	count(table, counts);
-	through = counts[ATTACK_GOT_THROUGH] + counts[ATTACK_IS_UNPROVEN];
-	return json_pack("{s:i, s:i, s:i, s:i}", "attacks",
-			 (int)(counts[ATTACK_IS_STOPPED] + through + counts[ATTACK_NOT_APPLICABLE]),
-			 "stopped", (int)counts[ATTACK_IS_STOPPED], "got_through", (int)through,
-			 "not_applicable", (int)counts[ATTACK_NOT_APPLICABLE]);
+	for (size_t i = 0; i < N_ATTACK_RESULTS; i++)
+		all += counts[i];
+	return json_pack("{s:i, s:i, s:i, s:i, s:i}", "attacks", (int)all, "stopped",
+			 (int)counts[ATTACK_IS_STOPPED], "got_through",
+			 (int)counts[ATTACK_GOT_THROUGH], "unproven",
+			 (int)counts[ATTACK_IS_UNPROVEN], "not_applicable",
+			 (int)counts[ATTACK_NOT_APPLICABLE]);
 }
 
 int attack_print_json(const struct attack_table *table, FILE *to) {

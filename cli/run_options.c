@@ -266,10 +266,11 @@ static bool take_option(int option, char **argv, struct run_options *ret, bool *
 	case OPTION_LEARN:
 		ret->learn = optarg ? optarg : "";
 		return true;
+	case 'h':
 	case OPTION_HELP:
 	case OPTION_VERSION:
 		*ret_over = true;
-		(void)(option == OPTION_HELP ? (void)fputs(help, stdout) : print_version());
+		(void)(option == OPTION_VERSION ? print_version() : (void)fputs(help, stdout));
 		return true;
 	default:
 		return refuse_option(option, argv);
@@ -291,7 +292,7 @@ bool run_options_parse(int argc, char **argv, struct run_options *ret,
 	*ret = (struct run_options){ .preset = NULL };
 	*ret_status = RUN_USAGE;
 	fill_known(known);
-	while (good && !over && (option = getopt_long(argc, argv, "+:", known, NULL)) != -1)
+	while (good && !over && (option = getopt_long(argc, argv, "+:h", known, NULL)) != -1)
 		good = take_option(option, argv, ret, &over);
 	if (good && over)
 		*ret_status = RUN_OK;

@@ -177,7 +177,7 @@ static void say_refusals(const struct wf_outcome *outcome) {
 	if (outcome->n_refusals_dropped > 0)
 		run_say("refused: %llu more", (unsigned long long)outcome->n_refusals_dropped);
 	if (outcome->n_refusals == 0)
-		run_say("nothing was refused");
+		run_say("no refusal was noted (questions, as by stat and access, are not)");
 }
 
 /* --- where it ran -------------------------------------------------------------------------- */
@@ -203,13 +203,41 @@ static bool has_failed(const struct wf_outcome *outcome) {
 	return outcome->kind != WF_EXITED || outcome->exited.code != 0;
 }
 
+/* Who starts us as root may not expect this. Policy files may say otherwise, so they are not guessed at. */
+static bool has_other_identity(const struct wf_outcome *outcome,
+			       const struct run_options *options) {
+	if (geteuid() != 0 || options->n_policies > 0 || options->learn || !has_failed(outcome) ||
+	    (outcome->kind == WF_NOT_STARTED && outcome->not_started.phase != WF_PHASE_EXEC))
+		return false;
+	for (size_t i = 0; i < options->n_rules; i++)
+		if (strcmp(options->rules[i].key, "identity") == 0 ||
+		    strcmp(options->rules[i].key, "layers") == 0)
+			return false;
+	return true;
+}
+
+static bool wants_network(const struct wf_outcome *outcome) {
+	for (size_t i = 0; i < outcome->n_refusals; i++)
+		if (strncmp(outcome->refusals[i].allow, "socket: [inet", strlen("socket: [inet")) ==
+		    0)
+			return true;
+	return false;
+}
+
 void run_report_say(const struct wf_outcome *outcome, const struct run_options *options,
 		    const struct run_request *request) {
 	size_t n = count_survived(outcome);
 
 	say_kind(outcome, options->program[0]);
-	if (options->explain)
+	if (options->explain && outcome->kind != WF_VIOLATION && outcome->kind != WF_NOT_STARTED)
 		say_refusals(outcome);
+	if (options->explain && has_other_identity(outcome, options))
+		run_say("%s ran as 65534:65534 and not as root: files have to allow that; "
+			"--identity 0:0 runs it as root without capabilities",
+			options->program[0]);
+	if (options->explain && wants_network(outcome))
+		run_say("the network of its sandbox is a loopback only; --tcp-connect PORT with "
+			"--namespaces user,mount,pid,ipc,uts lets it reach a port of the host's");
 	if (!has_failed(outcome) || outcome->kind == WF_NOT_STARTED)
 		return;
 	if (n > 0 && !options->explain)

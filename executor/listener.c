@@ -552,12 +552,27 @@ static bool is_about_port(const struct attempt *attempt) {
 	return attempt->request->data.nr == SYS_connect || attempt->request->data.nr == SYS_bind;
 }
 
+/* The rules for ports are about nothing else; what cannot be found out is taken for it. */
+static bool is_of_tcp(const struct attempt *attempt) {
+	pid_t pid = read_status((pid_t)attempt->request->pid, "\nTgid:");
+	cleanup_close int process = (int)syscall(SYS_pidfd_open, pid, 0);
+	cleanup_close int theirs = -1;
+	int protocol = IPPROTO_TCP;
+	socklen_t size = sizeof(protocol);
+
+	if (process >= 0)
+		theirs = (int)syscall(SYS_pidfd_getfd, process, (int)attempt->arguments[0], 0);
+	if (theirs >= 0)
+		(void)getsockopt(theirs, SOL_SOCKET, SO_PROTOCOL, &protocol, &size);
+	return protocol == IPPROTO_TCP;
+}
+
 /* As with paths, Landlock decides: the address may change under our eyes. */
 static int judge_port(struct attempt *attempt, const struct policy *policy) {
 	bool end = policy->on_refusal == POLICY_END;
 
 	attempt->port = undeclared_port(attempt, policy);
-	if (!attempt->port)
+	if (!attempt->port || !is_of_tcp(attempt))
 		return 0;
 	note(attempt, policy, end ? 0 : EACCES);
 	if (end)

@@ -65,7 +65,8 @@ static int refuse_yaml(const struct reader *reader) {
 			 parser->problem ? parser->problem : "it cannot be read",
 			 parser->error == YAML_READER_ERROR
 			     ? "write it as text in UTF-8"
-			     : "quote values that have special characters in them");
+			     : "indent by spaces, not by tabs; close brackets and quotes; "
+			       "quote values that have special characters in them");
 }
 
 static bool is_decorated(const yaml_event_t *event) {

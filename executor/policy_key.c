@@ -157,7 +157,7 @@ static int put_layer(struct wf_policy *policy, const struct policy_value *value)
 					      : "descriptors, limits, cgroup, identity, "
 						"capabilities, no_new_privs, landlock, seccomp, "
 						"all, none");
-	if (!(policy->set & KEY_BIT(value->key)))
+	if (!(policy->set & KEY_BIT(value->key)) || layer == 0)
 		*layers = 0;
 	*layers |= layer;
 	return 0;

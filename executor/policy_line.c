@@ -5,6 +5,7 @@
  * more than anybody wants (debug, privileged), and none where no line would change the answer: then
  * it was a rule about arguments, or a call that cannot be allowed.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "executor/policy_parts.h"
@@ -113,6 +114,12 @@ static bool line_for_arguments(const struct policy *policy, const struct call *c
 	const uint64_t thread = 0x10000; /* CLONE_THREAD */
 	enum call_group group = N_CALL_GROUPS;
 
+	/* without a control group, what is shared would escape the limit */
+	if (strcmp(call->name, "mmap") == 0 && !(arguments[2] & 4 /* PROT_EXEC */)) {
+		if (policy->limits[POLICY_MEMORY] != POLICY_NO_LIMIT)
+			(void)snprintf(text, size, "limits: {memory: none}");
+		return true;
+	}
 	if (strcmp(call->name, "clone") == 0 && arguments[0] & thread)
 		group = CALLS_THREADS;
 	for (size_t i = 0; i < sizeof(executable) / sizeof(executable[0]); i++)

@@ -68,8 +68,9 @@ static int view_fail(struct view *view, int error, const char *what, const char 
 
 /* No layer that is missing: the policy itself is wrong, and best effort does not make it right. */
 static int view_name_fail(struct view *view, int error, const char *path) {
-	return sandbox_fail(view->trouble, 0, error, "the policy names %s: %s", path,
-			    strerrordesc_np(error));
+	return sandbox_fail(view->trouble, 0, error, "the policy names %s: %s%s", path,
+			    strerrordesc_np(error),
+			    error == ENOENT ? "; make it first, or take it out" : "");
 }
 
 /* --- collecting ---------------------------------------------------------------------------- */

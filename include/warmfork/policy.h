@@ -63,7 +63,8 @@
  *     layers                  which are used at all; what belongs to one that is not listed is not in
  *                             force, and the outcome does not list it. Of: descriptors, limits,
  *                             cgroup, identity, capabilities, no_new_privs, landlock, seccomp. All,
- *                             unless said otherwise. In both lists `all` and `none` are values too
+ *                             unless said otherwise. In both lists `all` and `none` are values too,
+ *                             and `none` takes away what was there
  *     strict                  yes (the default): a layer that cannot be had refuses the image; no: the
  *                             outcome says what is in force
  *     report                  none, calls (those that the policy does not allow), paths (also opened

@@ -271,7 +271,7 @@ def test_explain():
     expect(0, *words, "cat", secret, out="s\n", said="")
     policy = place("secret.yaml", f"preset: stage\n{option.group(2)}\n")
     expect(0, "--policy", policy, "cat", secret, out="s\n", said="")
-    expect(0, "--explain", "true", said="nothing was refused")
+    expect(0, "--explain", "true", said="no refusal was noted")
     done = run("--explain", "python3", "-c", "import socket; socket.socket()")
     check("to allow it: --socket inet" in done.stderr, f"{done.stderr}")
     expect(0, "--socket", "inet", "python3", "-c", "import socket; socket.socket()")

@@ -478,8 +478,10 @@ int main(int argc, char **argv) {
 	story = fixture_case("confined");
 	add_for_both(story, test_wall_limit);
 	add_for_both(story, test_cpu_limit);
-	add_for_both(story, test_memory_limit);
-	add_for_both(story, test_memory_limit_and_a_large_result);
+	if (!POOL_SANITIZED) { /* whose shadow is memory too */
+		add_for_both(story, test_memory_limit);
+		add_for_both(story, test_memory_limit_and_a_large_result);
+	}
 	add_for_both(story, test_limit_of_processes);
 	add_for_both(story, test_limit_of_descriptors);
 	add_for_both(story, test_limit_of_file_size);

@@ -292,6 +292,8 @@ START_TEST(test_the_first_layer_takes_the_place_of_all) {
 	ck_assert_uint_eq(view->layers, LAYER_USER | LAYER_NET);
 	accepts(policy, "layers", "seccomp");
 	ck_assert_uint_eq(view->layers, LAYER_USER | LAYER_NET | LAYER_SECCOMP);
+	accepts(policy, "namespaces", "none");
+	ck_assert_uint_eq(view->layers, LAYER_SECCOMP);
 	accepts(policy, "layers", "all");
 	accepts(policy, "namespaces", "all");
 	ck_assert_uint_eq(view->layers, LAYER_ALL);
@@ -671,17 +673,17 @@ static const struct file_case {
 	{ STAGE "...\n---\n", "p.yaml:3: a policy is one document; begin another file" },
 	/* YAML */
 	{ STAGE "read: [/a\nwrite: /b\n",
-	  "p.yaml:3: this is no YAML (did not find expected ',' or ']'); quote values that have "
-	  "special characters in them" },
+	  "p.yaml:3: this is no YAML (did not find expected ',' or ']'); indent by spaces, not by tabs; close "
+	  "brackets and quotes; quote values that have special characters in them" },
 	{ STAGE "\tread: /a\n",
-	  "p.yaml:2: this is no YAML (found a tab character that violates indentation); quote values "
-	  "that have special characters in them" },
+	  "p.yaml:2: this is no YAML (found a tab character that violates indentation); indent by spaces, not by tabs; close "
+	  "brackets and quotes; quote values that have special characters in them" },
 	{ STAGE "read: %a\n",
-	  "p.yaml:2: this is no YAML (found character that cannot start any token); quote values that "
-	  "have special characters in them" },
+	  "p.yaml:2: this is no YAML (found character that cannot start any token); indent by spaces, not by tabs; close "
+	  "brackets and quotes; quote values that have special characters in them" },
 	{ STAGE "read: /a: b\n",
-	  "p.yaml:2: this is no YAML (mapping values are not allowed in this context); quote values "
-	  "that have special characters in them" },
+	  "p.yaml:2: this is no YAML (mapping values are not allowed in this context); indent by spaces, not by tabs; close "
+	  "brackets and quotes; quote values that have special characters in them" },
 	{ STAGE "read: \xff\n",
 	  "p.yaml:2: this is no YAML (invalid leading UTF-8 octet); write it as text in UTF-8" },
 	{ STAGE "\nread: \x01\n",
