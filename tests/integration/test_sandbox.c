@@ -574,6 +574,36 @@ START_TEST(test_ports_of_the_host) {
 }
 END_TEST
 
+/* Rules for ports are about TCP: what is not refused is not told either, and ends nobody. */
+START_TEST(test_datagrams_are_no_matter_of_ports) {
+	static const char *const kept[] = { "user", "mount", "pid", "ipc", "uts" };
+	struct wf_policy *policy;
+	struct wf_executor *executor;
+	struct wf_future *future;
+	const struct wf_outcome *outcome;
+
+	if (landlock_abi() < LANDLOCK_PORTS) {
+		program_skipped("test_datagrams_are_no_matter_of_ports",
+				"this kernel's Landlock knows no ports");
+		return;
+	}
+	policy =
+	    policy_of("stage", "socket", "inet", "on_refusal", "end", "tcp_connect", "1", NULL);
+	for (size_t i = 0; i < N_OF(kept); i++)
+		policy_add(policy, "namespaces", kept[i]);
+	executor = sandboxed_open(_i, policy);
+	future = pool_call(executor, "try", "aim 2");
+	outcome = pool_wait(future);
+	expect_kind(outcome, WF_RETURNED);
+	ck_assert_uint_eq(outcome->n_refusals, 0);
+	wf_future_free(future);
+	future = pool_call(executor, "try", "connect 2");
+	expect_kind(pool_wait(future), WF_VIOLATION);
+	wf_future_free(future);
+	pool_close(executor);
+}
+END_TEST
+
 /* --- who it is, and whom it sees --- */
 
 START_TEST(test_worker_is_alone_in_its_view_of_processes) {
@@ -859,6 +889,7 @@ int main(int argc, char **argv) {
 	add_for_presets(story, test_network_is_out_of_reach);
 	add_for_both(story, test_tests_have_a_loopback_of_their_own);
 	add_for_both(story, test_ports_of_the_host);
+	add_for_both(story, test_datagrams_are_no_matter_of_ports);
 	add_for_continuing(story, test_worker_is_alone_in_its_view_of_processes);
 	add_for_presets(story, test_worker_has_no_privileges);
 	add_for_presets(story, test_identity_that_was_asked_for);

@@ -380,6 +380,18 @@ static void step_connect(const struct step *step) {
 		close(fd);
 }
 
+/* Sends nothing: to whom a datagram would go. */
+static void step_aim(const struct step *step) {
+	const struct sockaddr_in address = loopback_address(number_at(step->argument, NULL));
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	say_result(step, fd < 0 ? -1
+				: connect(fd, (const struct sockaddr *)(const void *)&address,
+					  sizeof address));
+	if (fd >= 0)
+		close(fd);
+}
+
 static int talk_to_itself(int server, int client) {
 	struct sockaddr_in address = loopback_address(0);
 	struct sockaddr *any = (struct sockaddr *)(void *)&address;
@@ -593,6 +605,7 @@ static const struct {
 	{ "hang", step_hang },
 	{ "socket", step_socket },
 	{ "connect", step_connect },
+	{ "aim", step_aim },
 	{ "loopback", step_loopback },
 	{ "writable_code", step_writable_code },
 	{ "written_code", step_written_code },
