@@ -16,6 +16,7 @@
 
 #include "tests/support/more.h"
 #include "tests/support/number.h"
+#include "tests/support/program.h"
 #include "tests/support/sandboxed.h"
 
 #define KIB 1024
@@ -481,6 +482,8 @@ int main(int argc, char **argv) {
 	if (!POOL_SANITIZED) { /* whose shadow is memory too */
 		add_for_both(story, test_memory_limit);
 		add_for_both(story, test_memory_limit_and_a_large_result);
+	} else {
+		program_skipped("limits of memory", "the sanitizer's shadow is memory too");
 	}
 	add_for_both(story, test_limit_of_processes);
 	add_for_both(story, test_limit_of_descriptors);

@@ -860,6 +860,8 @@ static void add_refusals(TCase *story) {
 		tcase_add_loop_test(story, test_refusal_is_told_with_its_line, 0, 4 * N_WISHES);
 		tcase_add_loop_test(story, test_refusal_ends_the_task, 0, 6 * N_WISHES);
 		add_for_continuing(story, test_refusals_belong_to_their_task);
+	} else {
+		program_skipped("refusals, one by one", "the sanitizer makes calls of its own");
 	}
 	add_for_continuing(story, test_what_no_policy_allows);
 	add_for_continuing(story, test_list_of_refusals_is_capped);
