@@ -404,7 +404,7 @@ static int open_pool(const char *module, struct wf_executor **ret) {
 }
 
 int main(void) {
-	struct wf_executor *executor;
+	struct wf_executor *executor = NULL;
 	struct files files;
 	struct places places;
 	uint64_t opened_ns = now_ns();
