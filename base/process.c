@@ -82,6 +82,22 @@ int process_await_end(int pidfd, int timeout_ms) {
 
 /* --- reaping --- */
 
+uint64_t process_status(pid_t pid, const char *key) {
+	unsigned long long value = 0;
+	char path[64] = "/proc/self/status", line[256];
+	FILE *file;
+
+	if (pid > 0)
+		(void)snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof line, file))
+		if (strncmp(line, key, strlen(key)) == 0)
+			(void)sscanf(line + strlen(key), "%llu", &value);
+	if (file)
+		(void)fclose(file);
+	return value;
+}
+
 void exit_status_from_rusage(struct exit_status *status, const struct rusage *usage) {
 	uint64_t us = (uint64_t)usage->ru_utime.tv_usec + (uint64_t)usage->ru_stime.tv_usec;
 	uint64_t s = (uint64_t)usage->ru_utime.tv_sec + (uint64_t)usage->ru_stime.tv_sec;

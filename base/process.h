@@ -48,6 +48,9 @@ int process_children(pid_t *pids, size_t n);
 /* The same from a file of that kind that was opened before. */
 int process_children_from(int fd, pid_t *pids, size_t n);
 
+/* The number behind a key of /proc/PID/status ("Tgid:"); pid 0: of this process. 0 if it cannot be had. */
+uint64_t process_status(pid_t pid, const char *key);
+
 /* Sets what ps shows: the thread name (15 bytes) and, if process_title_init() saw argv, the command
  * line. */
 void process_title_init(int argc, char **argv);

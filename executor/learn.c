@@ -33,12 +33,6 @@ static bool is_below(const char *path, const char *directory) {
 	return strncmp(path, directory, size) == 0 && path[size] == '/';
 }
 
-static void parent_of(const char *path, char *ret, size_t size) {
-	const char *slash = strrchr(path, '/');
-
-	(void)snprintf(ret, size, "%.*s", slash == path ? 1 : (int)(slash - path), path);
-}
-
 static unsigned count_beside(const struct policy *policy, const char *directory, uint32_t access) {
 	unsigned n = 0;
 
@@ -69,9 +63,10 @@ static bool is_made_by(const struct wf_future *future, const char *path) {
 	return age_ns < (int64_t)(clock_now() - future->handed);
 }
 
-static void learn_path(const struct wf_future *future, const struct learned_attempt *attempt) {
+static void learn_path(const struct attempt *attempt) {
+	const struct wf_future *future = attempt->future;
 	struct wf_policy *policy = future->learned;
-	const char *path = attempt->path;
+	const char *path = attempt->wanted;
 	uint32_t access = attempt->access;
 	const struct policy *view = policy_view(policy);
 	char directory[4096];
@@ -79,14 +74,14 @@ static void learn_path(const struct wf_future *future, const struct learned_atte
 
 	if (policy_allows_path(view, path, access))
 		return;
-	parent_of(path, directory, sizeof(directory));
+	policy_path_parent(path, directory, sizeof(directory));
 	if (is_below(path, "/tmp") &&
 	    (strcmp(directory, "/tmp") == 0 || is_made_by(future, directory))) {
 		if (access & POLICY_WRITE)
 			(void)wf_policy_add(policy, "limits.scratch", LEARN_SCRATCH);
 		return;
 	}
-	if (attempt->in_directory)
+	if (attempt_is_about_directory(attempt))
 		path = directory;
 	if (stat(path, &status) == 0 && S_ISCHR(status.st_mode))
 		(void)wf_policy_add(policy, "device", path);
@@ -125,24 +120,25 @@ static void learn_port(struct wf_policy *policy, const char *key, in_port_t port
 }
 
 /* A socket is needed when it is used, and somebody is there: libc asks for a name service everywhere. */
-static void learn_address(struct wf_policy *policy, const struct learned_attempt *attempt) {
-	const struct sockaddr_storage *address = &attempt->address;
+static void learn_address(struct wf_policy *policy, const struct attempt *attempt) {
+	struct sockaddr_storage address;
 	const char *key = attempt->call->number == SYS_bind ? "tcp_bind" : "tcp_connect";
 	union {
 		const struct sockaddr_storage *any;
 		const struct sockaddr_un *local;
 		const struct sockaddr_in *inet;
 		const struct sockaddr_in6 *inet6;
-	} as = { address };
+	} as = { &address };
 
-	if (address->ss_family == AF_UNSPEC ||
-	    (address->ss_family == AF_UNIX && as.local->sun_path[0] &&
+	attempt_read_address(attempt, &address);
+	if (address.ss_family == AF_UNSPEC ||
+	    (address.ss_family == AF_UNIX && as.local->sun_path[0] &&
 	     access(as.local->sun_path, F_OK) < 0))
 		return;
-	learn_family(policy, address->ss_family);
-	if (address->ss_family == AF_INET)
+	learn_family(policy, address.ss_family);
+	if (address.ss_family == AF_INET)
 		learn_port(policy, key, as.inet->sin_port);
-	else if (address->ss_family == AF_INET6)
+	else if (address.ss_family == AF_INET6)
 		learn_port(policy, key, as.inet6->sin6_port);
 }
 
@@ -178,11 +174,13 @@ static bool learn_begin(struct wf_future *future) {
 	return true;
 }
 
-void learn_attempt(struct wf_future *future, const struct learned_attempt *attempt) {
+void learn_attempt(const struct attempt *attempt) {
+	struct wf_future *future = attempt->future;
+
 	if (!future || (!future->learned && !learn_begin(future)))
 		return;
-	if (attempt->path)
-		learn_path(future, attempt);
+	if (attempt->wanted[0])
+		learn_path(attempt);
 	learn_address(future->learned, attempt);
 	learn_call(future->learned, attempt->call, attempt->arguments);
 }

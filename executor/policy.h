@@ -34,6 +34,9 @@ int policy_check(const struct wf_policy *policy);
 /* `path` is absolute and has no ".." and no symbolic links. `access` is of enum policy_access. */
 bool policy_allows_path(const struct policy *policy, const char *path, uint32_t access);
 
+/* The directory of an absolute path. */
+void policy_path_parent(const char *path, char *ret, size_t size);
+
 /* The line that would allow it, as it would stand in a file: "read: [/etc/shadow]". "": no line would,
  * or it is allowed already. */
 void policy_line_for_path(const struct policy *policy, const char *path, uint32_t access,

@@ -118,3 +118,9 @@ int policy_path_resolve(const struct policy_value *value, char **ret) {
 		*ret = path;
 	return r;
 }
+
+void policy_path_parent(const char *path, char *ret, size_t size) {
+	const char *slash = strrchr(path, '/');
+
+	(void)snprintf(ret, size, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+}

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/process.h"
 #include "zygote/mapping.h"
 
 static uint64_t rollup_bytes(FILE *file, const char *key) {
@@ -70,25 +71,12 @@ static void take_mapping(void *context, const struct mapping *mapping) {
 		ret->stack_bytes += mapping->resident;
 }
 
-static uint64_t status_bytes(const char *key) {
-	FILE *file = fopen("/proc/self/status", "re");
-	unsigned long long kib = 0;
-	char line[256];
-
-	while (file && fgets(line, sizeof line, file))
-		if (strncmp(line, key, strlen(key)) == 0)
-			(void)sscanf(line + strlen(key), "%llu", &kib);
-	if (file)
-		(void)fclose(file);
-	return (uint64_t)kib * 1024;
-}
-
 void facts_fill(struct message_image_ready *ret) {
 	uint32_t descriptors = count_entries("/proc/self/fd");
 
 	fill_memory(ret);
 	(void)mapping_each(take_mapping, ret);
-	ret->page_table_bytes = status_bytes("VmPTE:");
+	ret->page_table_bytes = process_status(0, "VmPTE:") * 1024;
 	ret->mappings = count_lines("/proc/self/maps");
 	ret->descriptors = descriptors > 0 ? descriptors - 1 : 0; /* that of the directory */
 	ret->threads = count_entries("/proc/self/task");

@@ -33,6 +33,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/process.h"
 #include "zygote/aside.h"
 #include "zygote/copier.h"
 #include "zygote/facts.h"
@@ -153,19 +154,6 @@ static int collect(struct freeze *freeze) {
 
 /* --- what stands against it ---------------------------------------------------------------- */
 
-static unsigned long status_number(const char *key) {
-	FILE *file = fopen("/proc/self/status", "re");
-	char line[256];
-	unsigned long value = 0;
-
-	while (file && fgets(line, sizeof line, file))
-		if (strncmp(line, key, strlen(key)) == 0)
-			(void)sscanf(line + strlen(key), ": %lu", &value);
-	if (file)
-		(void)fclose(file);
-	return value;
-}
-
 static int check_process(struct freeze *freeze) {
 	struct rlimit limit;
 
@@ -176,11 +164,11 @@ static int check_process(struct freeze *freeze) {
 		return refuse(freeze, -EBUSY,
 			      "threads run: one of them may write while memory is moved; stop them "
 			      "before the preload returns");
-	if (status_number("VmPin") > 0)
+	if (process_status(0, "VmPin:") > 0)
 		return refuse(freeze, -EBUSY,
 			      "the kernel has pinned %lu KiB of memory for a device or io_uring: "
 			      "register buffers in initialize",
-			      status_number("VmPin"));
+			      (unsigned long)process_status(0, "VmPin:"));
 	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_max != RLIM_INFINITY &&
 	    limit.rlim_max < (rlim_t)COPIER_FILE_SIZE)
 		return refuse(freeze, -EBUSY,

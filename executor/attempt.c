@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Arguments are read from the caller's memory, and its paths are looked up from here.
+ */
+#include "executor/attempt.h"
+
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/process.h"
+#include "executor/policy.h"
+#include "proto/call_text.h"
+
+#define X32_BIT   0x40000000u
+#define FCHMODAT2 452 /* Linux 6.6 */
+
+/* All but the paths, which are large, and written before they are read. */
+void attempt_init(struct attempt *attempt, const struct seccomp_notif *request) {
+	attempt->call = call_by_number((uint32_t)request->data.nr);
+	attempt->request = request;
+	attempt->worker = NULL;
+	attempt->future = NULL;
+	attempt->port = 0;
+	attempt->wanted[0] = '\0';
+	attempt->access = 0;
+	for (size_t i = 0; i < CALL_ARGUMENTS; i++) {
+		attempt->arguments[i] = request->data.args[i];
+		attempt->read[i] = NULL;
+	}
+}
+
+static int number_of(const struct attempt *attempt) {
+	return attempt->request->data.nr;
+}
+
+static pid_t caller_of(const struct attempt *attempt) {
+	return (pid_t)attempt->request->pid;
+}
+
+bool attempt_is_foreign(const struct attempt *attempt) {
+	return attempt->request->data.arch != AUDIT_ARCH_X86_64 ||
+	       (uint32_t)number_of(attempt) & X32_BIT;
+}
+
+/* --- paths --------------------------------------------------------------------------------- */
+
+/* A string in the caller's memory, which ends before its page does, or goes on in the next one. */
+static bool read_string(pid_t pid, uint64_t address, char *text, size_t size) {
+	size_t used = 0;
+
+	while (used < size) {
+		size_t chunk = 4096 - (size_t)((address + used) & 4095);
+		struct iovec to = { text + used, chunk < size - used ? chunk : size - used };
+		struct iovec from = { (void *)(uintptr_t)(address + used), to.iov_len };
+		ssize_t n = process_vm_readv(pid, &to, 1, &from, 1, 0);
+
+		if (n <= 0)
+			return false;
+		if (memchr(text + used, '\0', (size_t)n))
+			return true;
+		used += (size_t)n;
+	}
+	return false;
+}
+
+void attempt_read_paths(struct attempt *attempt) {
+	for (size_t i = 0; attempt->call && i < CALL_ARGUMENTS; i++)
+		if (attempt->call->arguments[i] == ARGUMENT_PATH &&
+		    read_string(caller_of(attempt), attempt->arguments[i], attempt->paths[i],
+				PATH_MAX))
+			attempt->read[i] = attempt->paths[i];
+}
+
+/* In place: without ".", ".." and double slashes. */
+static void simplify(char *path) {
+	char *to = path;
+
+	for (const char *from = path; *from;) {
+		size_t size = strcspn(from + 1, "/");
+
+		if (size == 2 && strncmp(from + 1, "..", 2) == 0) {
+			while (to > path && *--to != '/')
+				;
+		} else if (size > 0 && !(size == 1 && from[1] == '.')) {
+			memmove(to, from, size + 1);
+			to += size + 1;
+		}
+		from += size + 1;
+	}
+	if (to == path)
+		*to++ = '/';
+	*to = '\0';
+}
+
+/* What lies in /proc and /dev means something else to whoever looks. */
+static bool is_relative_to_looker(const char *path) {
+	return strncmp(path, "/proc/", 6) == 0 || strncmp(path, "/dev/", 5) == 0;
+}
+
+/* In place: through symbolic links, as the kernel will go; a name that is not there yet has a directory that is. */
+static void resolve(char *path) {
+	char real[PATH_MAX], directory[PATH_MAX], name[NAME_MAX + 1];
+
+	if (is_relative_to_looker(path))
+		return;
+	if (realpath(path, real)) {
+		memcpy(path, real, strlen(real) + 1);
+		return;
+	}
+	policy_path_parent(path, directory, sizeof(directory));
+	(void)snprintf(name, sizeof(name), "%s", strrchr(path, '/') + 1);
+	if (realpath(directory, real))
+		(void)snprintf(path, PATH_MAX, "%.*s/%s", (int)(PATH_MAX - NAME_MAX - 2),
+			       real[1] ? real : "", name);
+}
+
+static bool base_of(const struct attempt *attempt, size_t argument, char *ret) {
+	char link[64];
+	int directory = AT_FDCWD;
+	ssize_t n;
+
+	if (argument > 0 && attempt->call->arguments[argument - 1] == ARGUMENT_DIRECTORY_FD)
+		directory = (int)attempt->arguments[argument - 1];
+	if (directory == AT_FDCWD)
+		(void)snprintf(link, sizeof(link), "/proc/%d/cwd", (int)caller_of(attempt));
+	else
+		(void)snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)caller_of(attempt),
+			       directory);
+	n = readlink(link, ret, PATH_MAX - 1);
+	if (n <= 0 || ret[0] != '/')
+		return false;
+	ret[n] = '\0';
+	return true;
+}
+
+/* Absolute, but with its symbolic links. */
+static bool absolute_path(const struct attempt *attempt, size_t argument, char *ret) {
+	const char *path = attempt->read[argument];
+	char base[PATH_MAX];
+
+	if (!path)
+		return false;
+	if (path[0] == '/')
+		(void)snprintf(ret, PATH_MAX, "%s", path);
+	else if (!base_of(attempt, argument, base) ||
+		 snprintf(ret, PATH_MAX, "%s/%s", base, path) >= PATH_MAX)
+		return false;
+	simplify(ret);
+	return true;
+}
+
+/* --- access to them ------------------------------------------------------------------------ */
+
+static bool changes_names(int number) {
+	static const int numbers[] = {
+		SYS_unlink,    SYS_unlinkat, SYS_rmdir,  SYS_rename,  SYS_renameat,
+		SYS_renameat2, SYS_link,     SYS_linkat, SYS_symlink, SYS_symlinkat,
+		SYS_mkdir,     SYS_mkdirat,  SYS_mknod,  SYS_mknodat,
+	};
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		if (numbers[i] == number)
+			return true;
+	return false;
+}
+
+static uint32_t access_of_open(uint64_t flags) {
+	if (flags & O_PATH)
+		return 0;
+	if ((flags & O_ACCMODE) != O_RDONLY || flags & (O_CREAT | O_TRUNC))
+		return POLICY_WRITE;
+	return POLICY_READ;
+}
+
+/* 0: it only asks, which nothing but the view prevents. */
+static uint32_t access_of(const struct attempt *attempt) {
+	int number = number_of(attempt);
+
+	switch (number) {
+	case SYS_open:
+		return access_of_open(attempt->arguments[1]);
+	case SYS_openat:
+		return access_of_open(attempt->arguments[2]);
+	case SYS_execve:
+	case SYS_execveat:
+		return POLICY_EXECUTE;
+	case SYS_creat:
+	case SYS_truncate:
+		return POLICY_WRITE;
+	default:
+		return changes_names(number) || call_changes_metadata(number) ? POLICY_WRITE : 0;
+	}
+}
+
+static bool allows(const struct policy *policy, const char *path, uint32_t access) {
+	return policy_allows_path(policy, path, access) ||
+	       (access != POLICY_EXECUTE && policy_allows_path(policy, path, POLICY_DEVICE)) ||
+	       (policy->limits[POLICY_SCRATCH] != POLICY_NO_LIMIT &&
+		(strcmp(path, "/tmp") == 0 || strncmp(path, "/tmp/", 5) == 0 ||
+		 strncmp(path, "/.warmfork/", 11) == 0));
+}
+
+/* Is there something that was refused? What a task wanted to make, its directory decides. */
+static bool is_there(const char *path, uint32_t access) {
+	struct stat status;
+	char directory[PATH_MAX];
+
+	if (is_relative_to_looker(path) || lstat(path, &status) == 0)
+		return true;
+	policy_path_parent(path, directory, sizeof(directory));
+	return access == POLICY_WRITE && lstat(directory, &status) == 0;
+}
+
+/* What a symbolic link says is no access to where it leads. */
+static bool is_mere_text(const struct attempt *attempt, size_t argument) {
+	int number = number_of(attempt);
+
+	return argument == 0 && (number == SYS_symlink || number == SYS_symlinkat);
+}
+
+bool attempt_wants_path(struct attempt *attempt, const struct policy *policy) {
+	char path[PATH_MAX];
+
+	if (!attempt->call)
+		return false;
+	attempt->access = access_of(attempt);
+	if (attempt->access == 0)
+		return false;
+	for (size_t i = 0; i < CALL_ARGUMENTS; i++) {
+		if (is_mere_text(attempt, i) || !absolute_path(attempt, i, path) ||
+		    allows(policy, path, attempt->access))
+			continue;
+		resolve(path);
+		if (allows(policy, path, attempt->access) || !is_there(path, attempt->access))
+			continue;
+		memcpy(attempt->wanted, path, strlen(path) + 1);
+		return true;
+	}
+	return false;
+}
+
+bool attempt_is_about_directory(const struct attempt *attempt) {
+	struct stat status;
+
+	return changes_names(number_of(attempt)) ||
+	       (attempt->access == POLICY_WRITE && lstat(attempt->wanted, &status) < 0);
+}
+
+bool attempt_is_about_path(const struct attempt *attempt) {
+	const struct call *call = attempt->call;
+
+	for (size_t i = 0; call && i < CALL_ARGUMENTS; i++)
+		if (call->arguments[i] == ARGUMENT_PATH)
+			return call->group == CALLS_FILES || call->number == SYS_execve ||
+			       call->number == SYS_execveat;
+	return false;
+}
+
+bool attempt_asks_for_setid(const struct attempt *attempt) {
+	const uint64_t *arguments = attempt->arguments;
+	const uint64_t setid = S_ISUID | S_ISGID;
+	const uint64_t makes = O_CREAT | (O_TMPFILE & ~O_DIRECTORY);
+
+	switch (number_of(attempt)) {
+	case SYS_open:
+		return arguments[1] & makes && arguments[2] & setid;
+	case SYS_openat:
+		return arguments[2] & makes && arguments[3] & setid;
+	case SYS_creat:
+	case SYS_chmod:
+	case SYS_mkdir:
+	case SYS_mknod:
+		return arguments[1] & setid;
+	case SYS_fchmodat:
+	case SYS_mkdirat:
+	case SYS_mknodat:
+	case FCHMODAT2:
+		return arguments[2] & setid;
+	default:
+		return false;
+	}
+}
+
+/* --- ports --------------------------------------------------------------------------------- */
+
+void attempt_read_address(const struct attempt *attempt, struct sockaddr_storage *ret) {
+	size_t which, size;
+	struct iovec to = { ret, 0 }, from;
+
+	ret->ss_family = AF_UNSPEC;
+	switch (number_of(attempt)) {
+	case SYS_connect:
+	case SYS_bind:
+		which = 1;
+		break;
+	case SYS_sendto:
+		which = 4;
+		break;
+	default:
+		return;
+	}
+	size = attempt->arguments[which + 1] < sizeof(*ret) ? attempt->arguments[which + 1]
+							    : sizeof(*ret);
+	from.iov_base = (void *)(uintptr_t)attempt->arguments[which];
+	from.iov_len = to.iov_len = size;
+	if (size == 0 || !from.iov_base ||
+	    process_vm_readv(caller_of(attempt), &to, 1, &from, 1, 0) < 0)
+		ret->ss_family = AF_UNSPEC;
+}
+
+bool attempt_is_about_port(const struct attempt *attempt) {
+	return number_of(attempt) == SYS_connect || number_of(attempt) == SYS_bind;
+}
+
+static bool lists_port(const uint16_t *ports, size_t n, uint16_t port) {
+	for (size_t i = 0; i < n; i++)
+		if (ports[i] == port)
+			return true;
+	return false;
+}
+
+/* The rules for ports are about nothing else; what cannot be found out is taken for it. */
+static bool is_of_tcp(const struct attempt *attempt) {
+	pid_t pid = (pid_t)process_status(caller_of(attempt), "Tgid:");
+	cleanup_close int process = process_open(pid);
+	cleanup_close int theirs = -1;
+	int protocol = IPPROTO_TCP;
+	socklen_t size = sizeof(protocol);
+
+	if (process >= 0)
+		theirs = (int)syscall(SYS_pidfd_getfd, process, (int)attempt->arguments[0], 0);
+	if (theirs >= 0)
+		(void)getsockopt(theirs, SOL_SOCKET, SO_PROTOCOL, &protocol, &size);
+	return protocol == IPPROTO_TCP;
+}
+
+bool attempt_wants_port(struct attempt *attempt, const struct policy *policy) {
+	bool binds = number_of(attempt) == SYS_bind;
+	struct sockaddr_storage address;
+	union {
+		const struct sockaddr_storage *any;
+		const struct sockaddr_in *inet;
+	} as = { &address };
+
+	attempt_read_address(attempt, &address);
+	if (address.ss_family != AF_INET && address.ss_family != AF_INET6)
+		return false;
+	attempt->port = ntohs(as.inet->sin_port); /* of IPv6 it is at the same place */
+	if (lists_port(binds ? policy->tcp_bind : policy->tcp_connect,
+		       binds ? policy->n_tcp_bind : policy->n_tcp_connect, attempt->port) ||
+	    !is_of_tcp(attempt))
+		attempt->port = 0;
+	return attempt->port != 0;
+}
+
+/* --- words --------------------------------------------------------------------------------- */
+
+void attempt_name(const struct attempt *attempt, char *text, size_t size) {
+	const char *abi = "";
+
+	if (attempt->call && !attempt_is_foreign(attempt)) {
+		(void)snprintf(text, size, "%s", attempt->call->name);
+		return;
+	}
+	if (attempt->request->data.arch != AUDIT_ARCH_X86_64)
+		abi = "i386 ";
+	else if (attempt_is_foreign(attempt))
+		abi = "x32 ";
+	(void)snprintf(text, size, "%scall %d", abi, number_of(attempt) & (int)~X32_BIT);
+}
+
+void attempt_arguments(const struct attempt *attempt, char *text, size_t size) {
+	text[0] = '\0';
+	if (attempt->call && !attempt_is_foreign(attempt))
+		call_text(attempt->call, attempt->arguments, attempt->read, text, size);
+}
+
+void attempt_line(const struct attempt *attempt, const struct policy *policy, char *text,
+		  size_t size) {
+	char directory[PATH_MAX];
+	const char *path = attempt->wanted;
+
+	text[0] = '\0';
+	if (!attempt->call || attempt_is_foreign(attempt))
+		return;
+	if (attempt->port) {
+		(void)snprintf(text, size, "%s: [%u]",
+			       number_of(attempt) == SYS_bind ? "tcp_bind" : "tcp_connect",
+			       attempt->port);
+	} else if (path[0]) {
+		if (attempt_is_about_directory(attempt)) {
+			policy_path_parent(path, directory, sizeof(directory));
+			path = directory;
+		}
+		policy_line_for_path(policy, path, attempt->access, text, size);
+	} else {
+		policy_line_for_call(policy, attempt->call, attempt->arguments, text, size);
+	}
+}
