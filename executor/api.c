@@ -9,16 +9,15 @@
 #include <warmfork/executor.h>
 
 #include "base/fd.h"
-#include "executor/channel.h"
+#include "executor/claim.h"
 #include "executor/executor.h"
-#include "executor/image_report.h"
+#include "executor/learn.h"
 #include "executor/lifetime.h"
 #include "executor/outcome.h"
 #include "executor/report.h"
 #include "executor/shared.h"
-#include "executor/slot.h"
+#include "executor/stop.h"
 #include "executor/submit.h"
-#include "executor/supervise.h"
 #include "executor/wait.h"
 
 const char *wf_version(void) {
@@ -32,7 +31,7 @@ const char *wf_last_error(void) {
 static int check_executor(const struct wf_executor *executor, const char *function) {
 	if (!executor)
 		return report_error(-EINVAL, "%s: executor is NULL", function);
-	if (!lifetime_same_process(executor))
+	if (!executor_is_ours(executor))
 		return report_error(-ECHILD,
 				    "%s: the executor belongs to another process: this one is "
 				    "a fork of its owner",
@@ -43,7 +42,7 @@ static int check_executor(const struct wf_executor *executor, const char *functi
 static int check_future(const struct wf_future *future, const char *function) {
 	if (!future)
 		return report_error(-EINVAL, "%s: future is NULL", function);
-	return check_executor(future->executor, function);
+	return check_executor(executor_of(future->engine), function);
 }
 
 /* --- executor
@@ -74,7 +73,7 @@ int wf_executor_close(struct wf_executor *executor, enum wf_close how) {
 }
 
 struct wf_executor *wf_executor_free(struct wf_executor *executor) {
-	if (executor && lifetime_same_process(executor))
+	if (executor && executor_is_ours(executor))
 		lifetime_release(executor);
 	return NULL;
 }
@@ -90,10 +89,10 @@ int wf_executor_resize(struct wf_executor *executor, int workers) {
 	executor_lock(executor);
 	if (executor->state != EXECUTOR_OPEN)
 		r = report_error(-ESHUTDOWN, "the executor is closed");
-	else if (slot_resize(executor, (unsigned)workers) < 0)
+	else if (pool_resize(&executor->pool, (unsigned)workers) < 0)
 		r = report_internal(-ENOMEM, "resizing");
 	executor_pump(executor);
-	executor_ring(executor);
+	engine_ring(&executor->engine);
 	executor_unlock(executor);
 	return r;
 }
@@ -109,11 +108,11 @@ int wf_executor_fd(struct wf_executor *executor) {
 
 	if (r < 0)
 		return r;
-	if (!executor->options.public.caller_driven)
+	if (!executor->engine.options.public.caller_driven)
 		return report_error(-EINVAL, "wf_executor_fd: the executor has a thread of its own "
 					     "(options.caller_driven)");
 	executor_lock(executor);
-	r = executor->loop ? loop_fd(executor->loop) : -ESHUTDOWN;
+	r = executor->engine.loop ? loop_fd(executor->engine.loop) : -ESHUTDOWN;
 	executor_unlock(executor);
 	return r < 0 ? report_error(r, "the executor is closed") : r;
 }
@@ -123,7 +122,7 @@ int wf_executor_dispatch(struct wf_executor *executor, int timeout_ms) {
 
 	if (r < 0)
 		return r;
-	if (!executor->options.public.caller_driven)
+	if (!executor->engine.options.public.caller_driven)
 		return report_error(-EINVAL,
 				    "wf_executor_dispatch: the executor has a thread of its own "
 				    "(options.caller_driven)");
@@ -163,6 +162,11 @@ int wf_submit(struct wf_executor *executor, const struct wf_task *task, struct w
  * ------------------------------------------------------------------------------------------------
  */
 
+static const struct wf_outcome *shown(struct wf_future *future) {
+	learn_finish(future);
+	return &future->outcome;
+}
+
 const struct wf_outcome *wf_future_wait(struct wf_future *future, int timeout_ms) {
 	int r = check_future(future, "wf_future_wait");
 
@@ -170,7 +174,7 @@ const struct wf_outcome *wf_future_wait(struct wf_future *future, int timeout_ms
 		return NULL;
 	r = wait_for_one(future, timeout_ms);
 	if (r == 0)
-		return &future->outcome;
+		return shown(future);
 	if (r == -EDEADLK)
 		(void)report_error(
 		    r, "wf_future_wait: a callback must not wait for a future that has not "
@@ -186,7 +190,7 @@ const struct wf_outcome *wf_future_wait(struct wf_future *future, int timeout_ms
 const struct wf_outcome *wf_future_outcome(struct wf_future *future) {
 	if (check_future(future, "wf_future_outcome") < 0)
 		return NULL;
-	return wait_is_resolved(future) ? &future->outcome : NULL;
+	return wait_is_resolved(future) ? shown(future) : NULL;
 }
 
 enum wf_future_state wf_future_state(struct wf_future *future) {
@@ -194,84 +198,84 @@ enum wf_future_state wf_future_state(struct wf_future *future) {
 
 	if (check_future(future, "wf_future_state") < 0)
 		return (enum wf_future_state)0;
-	executor_lock(future->executor);
+	engine_lock(future->engine);
 	if (future->state == FUTURE_RESOLVED)
 		state = WF_DONE;
-	else if (future_has_started(future) || future->result_here)
+	else if (claim_has_started(future) || future->result_here)
 		state = WF_RUNNING;
-	executor_unlock(future->executor);
+	engine_unlock(future->engine);
 	return state;
 }
 
 /* Takes it back if no worker has begun it. True: it is resolved as cancelled. */
 static bool cancel(struct wf_future *future, const char *why) {
-	struct wf_executor *executor = future->executor;
-	struct worker *worker = future->worker;
-
-	if (future->state == FUTURE_QUEUED) {
-		queue_remove(&executor->queue, &future->link, future->priority);
-	} else if (future->state == FUTURE_HANDED && !future->result_here &&
-		   claim_swap(cell_claim(worker->cell, future->sequence), future->sequence,
-			      CLAIM_CANCELLED)) {
-		worker->assigned[future->sequence % CELL_CLAIMS] = NULL;
-		future->worker = NULL;
-	} else {
+	if (future->state == FUTURE_QUEUED)
+		future_unqueue(future);
+	else if (future->result_here || !claim_take(future))
 		return false;
-	}
 	outcome_cancelled(future, why);
 	future_resolve(future);
-	executor_pump(executor);
 	return true;
 }
 
+static bool has_ended(const struct wf_future *future) {
+	return future->state == FUTURE_RESOLVED || future->result_here;
+}
+
+/* Its own callbacks run here; what else has become due is the dispatching thread's: this one may
+ * hold locks of the caller's that other callbacks take. */
+static void after(struct wf_future *future, int r) {
+	executor_pump(executor_of(future->engine));
+	engine_unlock(future->engine);
+	if (r >= 0)
+		executor_run_due_of(future);
+}
+
 int wf_future_cancel(struct wf_future *future) {
-	struct wf_executor *executor;
+	struct engine *engine;
 	int r = check_future(future, "wf_future_cancel");
 
 	if (r < 0)
 		return r;
-	executor = future->executor;
-	(void)executor_ref(executor); /* a callback may give the future back */
-	executor_lock(executor);
+	engine = engine_ref(future->engine); /* a callback may give the last handle back */
+	atomic_fetch_add(&future->references, 1);
+	engine_lock(engine);
 	if (future->state == FUTURE_RESOLVED)
 		r = report_error(-EALREADY, "the task has ended");
 	else if (!cancel(future, "wf_future_cancel() was called before it started"))
 		r = report_error(-EBUSY, "the task has started; wf_future_kill() ends it");
-	executor_unlock(executor);
-	if (r >= 0)
-		executor_run_due(executor);
-	(void)executor_unref(executor);
+	after(future, r);
+	(void)future_unref(future);
+	(void)engine_unref(engine);
 	return r;
 }
 
 int wf_future_kill(struct wf_future *future, int grace_ms) {
-	struct wf_executor *executor;
+	struct engine *engine;
 	int r = check_future(future, "wf_future_kill");
 
 	if (r < 0)
 		return r;
 	if (grace_ms < WF_NO_GRACE)
 		return report_error(-EINVAL, "wf_future_kill: grace_ms is %d", grace_ms);
-	executor = future->executor;
-	(void)executor_ref(executor);
-	executor_lock(executor);
-	if (future->state == FUTURE_RESOLVED || future->result_here)
+	engine = engine_ref(future->engine);
+	atomic_fetch_add(&future->references, 1);
+	engine_lock(engine);
+	if (has_ended(future))
 		r = report_error(-EALREADY, "the task has ended");
 	else if (!cancel(future, "wf_future_kill() was called before it started") &&
-		 !supervise_kill(future, WF_BY_CALLER, grace_ms))
+		 !stop_task(future, WF_BY_CALLER, grace_ms))
 		r = report_error(-EALREADY, "the task has ended; its result is on the way");
-	executor_pump(executor);
-	executor_unlock(executor);
-	if (r >= 0)
-		executor_run_due(executor);
-	(void)executor_unref(executor);
+	after(future, r);
+	(void)future_unref(future);
+	(void)engine_unref(engine);
 	return r;
 }
 
 static int check_running(struct wf_future *future) {
-	if (future->state == FUTURE_RESOLVED || future->result_here)
+	if (has_ended(future))
 		return report_error(-EALREADY, "the task has ended");
-	if (!future_has_started(future))
+	if (!claim_has_started(future))
 		return report_error(-EBUSY, "the task has not started");
 	return 0;
 }
@@ -283,11 +287,11 @@ int wf_future_signal(struct wf_future *future, int signal) {
 		return r;
 	if (signal < 1 || signal > SIGRTMAX)
 		return report_error(-EINVAL, "wf_future_signal: there is no signal %d", signal);
-	executor_lock(future->executor);
+	engine_lock(future->engine);
 	r = check_running(future);
-	if (r == 0 && !supervise_signal(future, signal))
+	if (r == 0 && !stop_signal(future, signal))
 		r = report_error(-EALREADY, "the task has ended; its result is on the way");
-	executor_unlock(future->executor);
+	engine_unlock(future->engine);
 	return r;
 }
 
@@ -298,13 +302,13 @@ int wf_future_process(struct wf_future *future, struct wf_process *process) {
 		return r;
 	if (!process || process->size != sizeof(*process))
 		return report_error(-EINVAL, "wf_future_process: process->size is not set");
-	executor_lock(future->executor);
+	engine_lock(future->engine);
 	r = check_running(future);
 	if (r == 0) {
 		process->pid = future->worker->pid;
 		process->stopped = future->worker->stopped;
 	}
-	executor_unlock(future->executor);
+	engine_unlock(future->engine);
 	return r;
 }
 
@@ -321,14 +325,14 @@ int wf_future_on_done(struct wf_future *future, wf_callback function, void *cont
 	if (!callback)
 		return report_internal(-ENOMEM, "wf_future_on_done");
 	*callback = (struct future_callback){ .function = function, .context = context };
-	executor_lock(future->executor);
+	engine_lock(future->engine);
 	/* behind those that are about to be called, if there are any */
 	now = future->called_back || (future->state == FUTURE_RESOLVED && !future->callbacks);
 	if (!now) {
 		*future->callbacks_end = callback;
 		future->callbacks_end = &callback->next;
 	}
-	executor_unlock(future->executor);
+	engine_unlock(future->engine);
 	if (now) {
 		free(callback);
 		executor_call(function, future, context);
@@ -337,7 +341,7 @@ int wf_future_on_done(struct wf_future *future, wf_callback function, void *cont
 }
 
 struct wf_future *wf_future_free(struct wf_future *future) {
-	if (future && lifetime_same_process(future->executor))
+	if (future && registry_is_this_process(future->engine->process))
 		(void)future_unref(future);
 	return NULL;
 }
@@ -353,31 +357,28 @@ struct wf_future *wf_future_ref(struct wf_future *future) {
  * -------------------------------------------------------------------------------------------- */
 
 static void count_worker(const struct worker *worker, struct wf_statistics *statistics) {
-	unsigned outstanding = channel_outstanding(worker);
+	unsigned outstanding = claim_outstanding(worker);
 
-	if (worker->state == WORKER_ENDED)
+	if (worker->state >= WORKER_ENDED)
 		return;
 	statistics->stopped += worker->stopped;
-	statistics->starting += worker->state == WORKER_ASKED || worker->state == WORKER_STARTED;
+	statistics->starting += worker->state <= WORKER_STARTED;
 	statistics->idle += worker->state == WORKER_READY && outstanding == 0 && !worker->stopped;
-	for (uint64_t s = worker->first_sequence; s < worker->next_sequence; s++) {
-		const struct wf_future *future = worker->assigned[s % CELL_CLAIMS];
-
-		if (future && future_has_started(future))
+	claim_foreach(future, worker) {
+		if (claim_has_started(future))
 			statistics->running++;
-		else if (future)
+		else
 			statistics->handed++;
 	}
 }
 
 static void count_workers(const struct wf_executor *executor, struct wf_statistics *statistics) {
-	for (struct link *z = executor->zygotes.next; z != &executor->zygotes; z = z->next) {
-		struct zygote *zygote = container_of(z, struct zygote, link);
-
-		for (struct link *w = zygote->workers.next; w != &zygote->workers; w = w->next)
-			count_worker(container_of(w, struct worker, zygote_link), statistics);
-	}
-	if (executor->options.public.max_tasks_per_worker == 1)
+	generations_foreach(generation, &executor->generations) for (struct link *link =
+									 generation->workers.next;
+								     link != &generation->workers;
+								     link = link->next)
+	    count_worker(container_of(link, struct worker, generation_link), statistics);
+	if (executor->engine.options.public.max_tasks_per_worker == 1)
 		statistics->spares = statistics->idle;
 }
 
@@ -406,6 +407,7 @@ static void copy_counters(const struct statistics *from, struct wf_statistics *t
 
 int wf_executor_statistics(struct wf_executor *executor, struct wf_statistics *statistics) {
 	struct wf_statistics now = { .size = sizeof(now) };
+	const struct generation *newest;
 	size_t size;
 	int r = check_executor(executor, "wf_executor_statistics");
 
@@ -416,22 +418,25 @@ int wf_executor_statistics(struct wf_executor *executor, struct wf_statistics *s
 				    "wf_executor_statistics: statistics is NULL, or its size 0");
 	size = statistics->size < sizeof(now) ? statistics->size : sizeof(now);
 	executor_lock(executor);
-	now.workers = executor->n_workers;
-	now.queued = (unsigned)executor->queue.size;
-	now.generation = executor->newest ? executor->newest->generation : 0;
+	newest = executor->generations.newest;
+	now.workers = executor->pool.n_workers;
+	now.queued = (unsigned)executor->engine.queue.size;
 	now.keeper_pid = executor->keeper.pid;
-	now.zygote_pid = executor->newest ? executor->newest->pid : 0;
-	now.freezes = executor->newest ? executor->newest->freeze.freezes : 0;
-	now.frozen_dirtied = executor->newest ? executor->newest->freeze.dirtied : 0;
+	if (newest) {
+		now.generation = newest->number;
+		now.zygote_pid = newest->pid;
+		now.freezes = newest->image.freeze.freezes;
+		now.frozen_dirtied = newest->image.freeze.dirtied;
+	}
 	count_workers(executor, &now);
-	copy_counters(&executor->statistics, &now);
+	copy_counters(&executor->engine.statistics, &now);
 	executor_unlock(executor);
 	now.size = statistics->size;
 	memcpy(statistics, &now, size);
 	return 0;
 }
 
-static void copy_freeze_facts(const struct zygote_freeze *freeze, struct wf_image_facts *facts) {
+static void copy_freeze_facts(const struct image_freeze *freeze, struct wf_image_facts *facts) {
 	facts->frozen = freeze->frozen;
 	facts->freeze_note = strdup(freeze->note);
 	facts->frozen_bytes = freeze->bytes;
@@ -447,40 +452,41 @@ static void copy_freeze_facts(const struct zygote_freeze *freeze, struct wf_imag
 }
 
 /* A line each; NULL without memory. */
-static char *join_functions(const struct zygote *zygote) {
+static char *join_functions(const struct image *image) {
 	size_t size = 1, used = 0;
 	char *names;
 
-	for (size_t i = 0; i < zygote->n_functions; i++)
-		size += strlen(zygote->functions[i]) + 1;
+	for (size_t i = 0; i < image->n_functions; i++)
+		size += strlen(image->functions[i]) + 1;
 	names = calloc(1, size);
-	for (size_t i = 0; names && i < zygote->n_functions; i++) {
-		size_t length = strlen(zygote->functions[i]);
+	for (size_t i = 0; names && i < image->n_functions; i++) {
+		size_t length = strlen(image->functions[i]);
 
-		memcpy(names + used, zygote->functions[i], length);
+		memcpy(names + used, image->functions[i], length);
 		used += length;
-		if (i + 1 < zygote->n_functions)
+		if (i + 1 < image->n_functions)
 			names[used++] = '\n';
 	}
 	return names;
 }
 
-static int copy_facts(const struct zygote *zygote, struct wf_image_facts *facts) {
-	const struct capture *output = &zygote->output;
+static int copy_facts(const struct generation *generation, struct wf_image_facts *facts) {
+	const struct image *image = &generation->image;
+	const struct capture *output = &generation->output;
 
-	facts->generation = zygote->generation;
-	facts->preload_ns = zygote->preload_ns;
-	facts->anonymous_bytes = zygote->anonymous_bytes;
-	facts->file_bytes = zygote->file_bytes;
-	facts->mappings = zygote->mappings;
-	facts->descriptors = zygote->descriptors;
-	facts->threads = zygote->threads;
-	facts->n_functions = (unsigned)zygote->n_functions;
-	facts->has_initializer = zygote->has_initializer;
+	facts->generation = generation->number;
+	facts->preload_ns = image->preload_ns;
+	facts->anonymous_bytes = image->anonymous_bytes;
+	facts->file_bytes = image->file_bytes;
+	facts->mappings = image->mappings;
+	facts->descriptors = image->descriptors;
+	facts->threads = image->threads;
+	facts->n_functions = (unsigned)image->n_functions;
+	facts->has_initializer = image->has_initializer;
 	facts->preload_output = strndup(output->data ? output->data : "", output->size);
-	facts->audit = strdup(zygote->audit ? zygote->audit : "");
-	facts->functions = join_functions(zygote);
-	copy_freeze_facts(&zygote->freeze, facts);
+	facts->audit = strdup(image->audit ? image->audit : "");
+	facts->functions = join_functions(image);
+	copy_freeze_facts(&image->freeze, facts);
 	return facts->functions && facts->preload_output && facts->audit && facts->freeze_note
 		   ? 0
 		   : -ENOMEM;
@@ -496,12 +502,12 @@ int wf_executor_image(struct wf_executor *executor, struct wf_image_facts *facts
 		return report_error(-EINVAL,
 				    "wf_executor_image: facts is NULL, or its size is not set");
 	executor_lock(executor);
-	if (executor->newest) {
-		struct zygote *zygote = executor->newest;
+	if (executor->generations.newest) {
+		struct generation *newest = executor->generations.newest;
 
-		capture_drain(&zygote->output);
-		(void)capture_result(&zygote->output); /* straightens it */
-		r = copy_facts(zygote, &now);
+		capture_drain(&newest->output);
+		(void)capture_result(&newest->output); /* straightens it */
+		r = copy_facts(newest, &now);
 	} else {
 		r = -EAGAIN;
 	}

@@ -26,9 +26,8 @@
 /* All but the paths, which are large, and written before they are read. */
 void attempt_init(struct attempt *attempt, const struct seccomp_notif *request) {
 	attempt->call = call_by_number((uint32_t)request->data.nr);
-	attempt->request = request;
-	attempt->worker = NULL;
-	attempt->future = NULL;
+	attempt->request = *request;
+	attempt->in_directory = false;
 	attempt->port = 0;
 	attempt->wanted[0] = '\0';
 	attempt->access = 0;
@@ -39,15 +38,15 @@ void attempt_init(struct attempt *attempt, const struct seccomp_notif *request) 
 }
 
 static int number_of(const struct attempt *attempt) {
-	return attempt->request->data.nr;
+	return attempt->request.data.nr;
 }
 
 static pid_t caller_of(const struct attempt *attempt) {
-	return (pid_t)attempt->request->pid;
+	return (pid_t)attempt->request.pid;
 }
 
 bool attempt_is_foreign(const struct attempt *attempt) {
-	return attempt->request->data.arch != AUDIT_ARCH_X86_64 ||
+	return attempt->request.data.arch != AUDIT_ARCH_X86_64 ||
 	       (uint32_t)number_of(attempt) & X32_BIT;
 }
 
@@ -72,7 +71,7 @@ static bool read_string(pid_t pid, uint64_t address, char *text, size_t size) {
 	return false;
 }
 
-void attempt_read_paths(struct attempt *attempt) {
+static void read_paths(struct attempt *attempt) {
 	for (size_t i = 0; attempt->call && i < CALL_ARGUMENTS; i++)
 		if (attempt->call->arguments[i] == ARGUMENT_PATH &&
 		    read_string(caller_of(attempt), attempt->arguments[i], attempt->paths[i],
@@ -227,14 +226,9 @@ static bool is_mere_text(const struct attempt *attempt, size_t argument) {
 	return argument == 0 && (number == SYS_symlink || number == SYS_symlinkat);
 }
 
-bool attempt_wants_path(struct attempt *attempt, const struct policy *policy) {
+static bool find_wanted(struct attempt *attempt, const struct policy *policy) {
 	char path[PATH_MAX];
 
-	if (!attempt->call)
-		return false;
-	attempt->access = access_of(attempt);
-	if (attempt->access == 0)
-		return false;
 	for (size_t i = 0; i < CALL_ARGUMENTS; i++) {
 		if (is_mere_text(attempt, i) || !absolute_path(attempt, i, path) ||
 		    allows(policy, path, attempt->access))
@@ -248,11 +242,16 @@ bool attempt_wants_path(struct attempt *attempt, const struct policy *policy) {
 	return false;
 }
 
-bool attempt_is_about_directory(const struct attempt *attempt) {
+/* Names are made and removed in the directory of `wanted`; and a rule must name what is there. */
+static void look_at_paths(struct attempt *attempt, const struct policy *policy) {
 	struct stat status;
 
-	return changes_names(number_of(attempt)) ||
-	       (attempt->access == POLICY_WRITE && lstat(attempt->wanted, &status) < 0);
+	attempt->access = access_of(attempt);
+	if (attempt->access == 0 || !find_wanted(attempt, policy))
+		return;
+	attempt->in_directory =
+	    changes_names(number_of(attempt)) ||
+	    (attempt->access == POLICY_WRITE && lstat(attempt->wanted, &status) < 0);
 }
 
 bool attempt_is_about_path(const struct attempt *attempt) {
@@ -343,7 +342,7 @@ static bool is_of_tcp(const struct attempt *attempt) {
 	return protocol == IPPROTO_TCP;
 }
 
-bool attempt_wants_port(struct attempt *attempt, const struct policy *policy) {
+static void look_at_port(struct attempt *attempt, const struct policy *policy) {
 	bool binds = number_of(attempt) == SYS_bind;
 	struct sockaddr_storage address;
 	union {
@@ -353,13 +352,28 @@ bool attempt_wants_port(struct attempt *attempt, const struct policy *policy) {
 
 	attempt_read_address(attempt, &address);
 	if (address.ss_family != AF_INET && address.ss_family != AF_INET6)
-		return false;
+		return;
 	attempt->port = ntohs(as.inet->sin_port); /* of IPv6 it is at the same place */
 	if (lists_port(binds ? policy->tcp_bind : policy->tcp_connect,
 		       binds ? policy->n_tcp_bind : policy->n_tcp_connect, attempt->port) ||
 	    !is_of_tcp(attempt))
 		attempt->port = 0;
-	return attempt->port != 0;
+}
+
+/* Would the right to the path be enough? */
+static bool depends_on_path(const struct attempt *attempt, const struct policy *policy) {
+	return attempt_is_about_path(attempt) && !attempt_asks_for_setid(attempt) &&
+	       (policy->layers & LAYER_MOUNT || !call_changes_metadata(number_of(attempt)));
+}
+
+void attempt_look(struct attempt *attempt, const struct policy *policy, bool all) {
+	if (!attempt->call || attempt_is_foreign(attempt))
+		return;
+	read_paths(attempt);
+	if (all || depends_on_path(attempt, policy))
+		look_at_paths(attempt, policy);
+	if (attempt_is_about_port(attempt))
+		look_at_port(attempt, policy);
 }
 
 /* --- words --------------------------------------------------------------------------------- */
@@ -371,7 +385,7 @@ void attempt_name(const struct attempt *attempt, char *text, size_t size) {
 		(void)snprintf(text, size, "%s", attempt->call->name);
 		return;
 	}
-	if (attempt->request->data.arch != AUDIT_ARCH_X86_64)
+	if (attempt->request.data.arch != AUDIT_ARCH_X86_64)
 		abi = "i386 ";
 	else if (attempt_is_foreign(attempt))
 		abi = "x32 ";
@@ -397,7 +411,7 @@ void attempt_line(const struct attempt *attempt, const struct policy *policy, ch
 			       number_of(attempt) == SYS_bind ? "tcp_bind" : "tcp_connect",
 			       attempt->port);
 	} else if (path[0]) {
-		if (attempt_is_about_directory(attempt)) {
+		if (attempt->in_directory) {
 			policy_path_parent(path, directory, sizeof(directory));
 			path = directory;
 		}

@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
-#include "executor/executor.h"
+#include "executor/future.h"
 #include "executor/report.h"
 
 void outcome_init(struct wf_outcome *outcome) {
@@ -146,33 +146,25 @@ static void fill_usage(struct wf_outcome *outcome, const struct exit_status *sta
 	outcome->usage_source = WF_SOURCE_KERNEL;
 }
 
-static void fill_fault(struct wf_future *future) {
-	struct cell *cell = future->worker ? future->worker->cell : NULL;
-
-	if (!cell || !atomic_load(&cell->crash.known) ||
-	    cell->crash.signal != future->outcome.signalled.signal)
-		return;
-	future->outcome.signalled.address_known = true;
-	future->outcome.signalled.address = cell->crash.address;
-	future->outcome.signalled.code = cell->crash.code;
-}
-
 static bool is_fault(int signal) {
 	return signal == SIGSEGV || signal == SIGBUS || signal == SIGFPE || signal == SIGILL ||
 	       signal == SIGABRT || signal == SIGTRAP || signal == SIGSYS;
 }
 
-static void fill_signalled(struct wf_future *future, const struct exit_status *status) {
+static void fill_signalled(struct wf_future *future, const struct outcome_end *end) {
+	const struct exit_status *status = &end->status;
 	struct wf_outcome *outcome = &future->outcome;
 
 	outcome->kind = WF_SIGNALLED;
 	outcome->signalled.signal = status->signal;
 	outcome->signalled.core = status->core;
-	fill_fault(future);
-	if (outcome->signalled.address_known)
+	outcome->signalled.address_known = end->address_known;
+	outcome->signalled.address = end->address;
+	outcome->signalled.code = end->code;
+	if (end->address_known)
 		outcome_evidence(
 		    future, "wait status, and the worker's own handler: SIG%s, a fault at 0x%llx%s",
-		    sigabbrev_np(status->signal), (unsigned long long)outcome->signalled.address,
+		    sigabbrev_np(status->signal), (unsigned long long)end->address,
 		    status->core ? "; a core was dumped" : "");
 	else if (is_fault(status->signal))
 		outcome_evidence(
@@ -186,13 +178,13 @@ static void fill_signalled(struct wf_future *future, const struct exit_status *s
 }
 
 static bool is_command(const struct wf_future *future) {
-	return future->executor->options.public.image == WF_IMAGE_COMMAND;
+	return future->engine->options.public.image == WF_IMAGE_COMMAND;
 }
 
 /* RLIMIT_CPU: SIGXCPU first, and SIGKILL for those who ignore it. The limit counts ticks, the usage is exact: they
  * differ, so for the signal that is hardly ever sent otherwise, half of it is enough. */
 static bool is_cpu_limit(const struct wf_future *future, const struct exit_status *status) {
-	uint64_t limit = options_limit(&future->executor->options, POLICY_CPU);
+	uint64_t limit = options_limit(&future->engine->options, POLICY_CPU);
 
 	if (limit == POLICY_NO_LIMIT || status->exited)
 		return false;
@@ -200,8 +192,8 @@ static bool is_cpu_limit(const struct wf_future *future, const struct exit_statu
 	       (status->signal == SIGKILL && status->cpu_ns >= limit);
 }
 
-void outcome_from_exit(struct wf_future *future, const struct exit_status *status,
-		       const char *oom) {
+void outcome_from_exit(struct wf_future *future, const struct outcome_end *end) {
+	const struct exit_status *status = &end->status;
 	struct wf_outcome *outcome = &future->outcome;
 
 	fill_usage(outcome, status);
@@ -216,14 +208,14 @@ void outcome_from_exit(struct wf_future *future, const struct exit_status *statu
 		outcome_evidence(future, "SIG%s, and %llu ms of CPU time: limits.cpu",
 				 sigabbrev_np(status->signal),
 				 (unsigned long long)(status->cpu_ns / NSEC_PER_MSEC));
-	} else if (oom) {
-		uint64_t limit = options_limit(&future->executor->options, POLICY_MEMORY);
+	} else if (end->oom) {
+		uint64_t limit = options_limit(&future->engine->options, POLICY_MEMORY);
 
 		outcome->kind = WF_MEMORY_LIMIT;
 		outcome->memory_limit.limit = limit == POLICY_NO_LIMIT ? 0 : limit;
-		outcome_evidence(future, "wait status: %s", oom);
+		outcome_evidence(future, "wait status: %s", end->oom);
 	} else {
-		fill_signalled(future, status);
+		fill_signalled(future, end);
 	}
 }
 
@@ -300,11 +292,9 @@ void outcome_cancelled(struct wf_future *future, const char *why) {
 	future->outcome.evidence = why;
 }
 
-void outcome_zygote_lost(struct wf_future *future) {
+void outcome_zygote_lost(struct wf_future *future, const char *how) {
 	future->outcome.kind = WF_ZYGOTE_LOST;
-	future->outcome.evidence =
-	    "its worker ended without a result, and no process that could have "
-	    "reaped it is left";
+	future->outcome.evidence = how;
 }
 
 void outcome_not_started(struct wf_future *future, enum wf_phase phase, int error,

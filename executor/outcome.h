@@ -25,12 +25,21 @@ void outcome_memory_clear(struct outcome_memory *memory);
  * could change under the reader; -errno if it cannot be mapped. */
 enum { OUTCOME_E_UNTRUSTED = 1 };
 int outcome_from_result(struct wf_future *future, const struct message_result *result, int memfd);
-/* From an exit that nobody here asked for. `oom` says that the kernel's counters prove it. */
-void outcome_from_exit(struct wf_future *future, const struct exit_status *status, const char *oom);
+/* What is known of the end of a worker. */
+struct outcome_end {
+	struct exit_status status;
+	const char *oom;    /* the sentence that proves that the kernel ended it for memory; NULL */
+	bool address_known; /* of the fault, by the worker's own handler */
+	uint64_t address;
+	int code; /* si_code */
+};
+/* From an exit that nobody here asked for. */
+void outcome_from_exit(struct wf_future *future, const struct outcome_end *end);
 /* From a verdict of ours; `status` NULL if it never ran. */
 void outcome_from_verdict(struct wf_future *future, const struct exit_status *status);
 void outcome_cancelled(struct wf_future *future, const char *why);
-void outcome_zygote_lost(struct wf_future *future);
+/* `how`: what is known; a static sentence. */
+void outcome_zygote_lost(struct wf_future *future, const char *how);
 void outcome_not_started(struct wf_future *future, enum wf_phase phase, int error,
 			 const char *text);
 
