@@ -9,12 +9,12 @@
 #include <warmfork/executor.h>
 
 #include "base/fd.h"
+#include "base/report.h"
 #include "executor/channel.h"
 #include "executor/executor.h"
 #include "executor/image_report.h"
 #include "executor/lifetime.h"
 #include "executor/outcome.h"
-#include "executor/report.h"
 #include "executor/shared.h"
 #include "executor/slot.h"
 #include "executor/submit.h"

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "executor/report.h"
+#include "base/report.h"
 
 /* Appends to *text; without memory it stays as it is. */
 __attribute__((format(printf, 2, 3))) static void append(char **text, const char *format, ...) {

@@ -23,10 +23,10 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/report.h"
 #include "executor/image_report.h"
 #include "executor/keeper_link.h"
 #include "executor/link.h"
-#include "executor/report.h"
 #include "executor/shared.h"
 #include "executor/slot.h"
 #include "executor/supervise.h"

@@ -17,9 +17,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/report.h"
 #include "executor/known.h"
 #include "executor/policy.h"
-#include "executor/report.h"
 #include "executor/task.h"
 #include "proto/limits.h"
 

@@ -16,8 +16,8 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
+#include "base/report.h"
 #include "executor/executor.h"
-#include "executor/report.h"
 
 void outcome_init(struct wf_outcome *outcome) {
 	*outcome = (struct wf_outcome){

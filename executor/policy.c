@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/report.h"
 #include "executor/policy_parts.h"
-#include "executor/report.h"
 
 #define KEY_BIT(key) (UINT32_C(1) << (key))
 #define GROUP(name)  (UINT64_C(1) << CALLS_##name)

@@ -16,8 +16,8 @@
 #include <yaml.h>
 
 #include "base/fd.h"
+#include "base/report.h"
 #include "executor/policy_parts.h"
-#include "executor/report.h"
 
 #define LIMIT_FILE ((size_t)64 * 1024)
 #define SHOWN      64 /* of a word, in a sentence */

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/report.h"
 #include "executor/policy_parts.h"
-#include "executor/report.h"
 
 #define SHOWN        64 /* of a value, in a sentence */
 #define SENTENCE     6144

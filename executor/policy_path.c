@@ -14,8 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/report.h"
 #include "executor/policy_parts.h"
-#include "executor/report.h"
 #include "proto/limits.h"
 
 #define SHOWN 256 /* of a value, in a sentence */

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <yaml.h>
 
+#include "base/report.h"
 #include "executor/policy_parts.h"
-#include "executor/report.h"
 
 #define COLUMNS   100 /* a list that is longer has a line for each value */
 #define MAX_ITEMS LIMIT_POLICY_PATHS

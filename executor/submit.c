@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/report.h"
 #include "executor/image_report.h"
 #include "executor/known.h"
 #include "executor/lifetime.h"
-#include "executor/report.h"
 #include "executor/supervise.h"
 
 /* The one function of an image of kind command. */

@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/report.h"
 #include "executor/policy.h"
-#include "executor/report.h"
 #include "proto/message.h"
 #include "proto/wire.h"
 #include "tests/support/fixture.h"

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * The last error of each thread. A number alone never tells what to do; dlerror(3) is the model.
+ *
+ * In base/ because policies and the executor both report (ADR 8).
  */
-#include "executor/report.h"
+#include "base/report.h"
 
 #include <errno.h>
 #include <stdarg.h>
