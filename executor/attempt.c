@@ -17,7 +17,7 @@
 
 #include "base/fd.h"
 #include "base/process.h"
-#include "executor/policy.h"
+#include "policy/line.h"
 #include "proto/call_text.h"
 
 #define X32_BIT   0x40000000u

@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "executor/policy.h"
+#include "policy/line.h"
 
 /* So many files of one directory are a habit, not a list. */
 #define LEARN_FILES   8

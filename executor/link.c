@@ -37,9 +37,9 @@
 #include "executor/channel.h"
 #include "executor/image_report.h"
 #include "executor/keeper_link.h"
-#include "executor/policy.h"
 #include "executor/slot.h"
 #include "executor/supervise.h"
+#include "policy/line.h"
 #include "proto/wire.h"
 
 #define LINK_RECEIVE_BATCH 64

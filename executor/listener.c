@@ -30,9 +30,9 @@
 #include "executor/channel.h"
 #include "executor/learn.h"
 #include "executor/outcome.h"
-#include "executor/policy.h"
 #include "executor/slot.h"
 #include "executor/supervise.h"
+#include "policy/line.h"
 
 #define LISTENER_BATCH 16
 /* Above a worker, from which a process that made a call descends. */

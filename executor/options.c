@@ -19,8 +19,8 @@
 #include "base/clock.h"
 #include "base/report.h"
 #include "executor/known.h"
-#include "executor/policy.h"
 #include "executor/task.h"
+#include "policy/line.h"
 #include "proto/limits.h"
 
 #define OPTIONS_SIZE_FIRST sizeof(struct wf_executor_options) /* of 0.1 */

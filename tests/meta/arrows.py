@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Who may include whom: base <- proto <- {executor, zygote}, and users only the public headers.
+"""Who may include whom: base <- proto <- {policy <- executor, zygote}; users only the public headers.
 
     arrows.py               checks the tree
     arrows.py --self-test   checks that forbidden includes are found
@@ -19,7 +19,8 @@ MAY = {
     "include": (),
     "base": (),
     "proto": ("base",),
-    "executor": ("proto", "base", "warmfork"),
+    "policy": ("proto", "base", "warmfork"),
+    "executor": ("policy", "proto", "base", "warmfork"),
     "zygote": ("proto", "base", "warmfork"),
     "cli": ("warmfork",),
     "examples": ("warmfork",),
@@ -31,7 +32,7 @@ ONLY = (
 )
 # a public header may rely on nothing else
 PUBLIC = {"stdbool.h", "stddef.h", "stdint.h", "sys/types.h"}
-ROOTS = {"base", "proto", "executor", "zygote"}
+ROOTS = {"base", "proto", "policy", "executor", "zygote"}
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)
 
@@ -95,6 +96,10 @@ def self_test():
         ("base/fd.c", "#include <warmfork/task.h>"),
         ("proto/wire.c", '#include "executor/link.h"'),
         ("proto/wire.c", "#include <warmfork/executor.h>"),
+        ("proto/wire.c", '#include "policy/document.h"'),
+        ("policy/document.c", '#include "executor/link.h"'),
+        ("policy/document.c", '#include "zygote/spawn.h"'),
+        ("zygote/spawn.c", '#include "policy/document.h"'),
         ("executor/link.c", '#include "zygote/spawn.h"'),
         ("executor/link.c", "#include <seccomp.h>"),
         ("executor/link.c", '#  include "warmfork.pb-c.h"'),
@@ -109,6 +114,8 @@ def self_test():
     good = (
         ("executor/link.c", '#include "executor/link.h"\n#include "proto/wire.h"'),
         ("executor/api.c", "#include <warmfork/executor.h>"),
+        ("executor/api.c", '#include "policy/document.h"'),
+        ("policy/document.c", '#include "proto/policy.h"\n#include <warmfork/policy.h>'),
         ("proto/message.c", '#include <protobuf-c/protobuf-c.h>\n#include "warmfork.pb-c.h"'),
         ("zygote/sandbox.c", "#include <seccomp.h>"),
         ("examples/spell/demo.c", '#include "spell.h"\n#include <warmfork/executor.h>'),

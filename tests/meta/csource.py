@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 
-FOLDERS = ("include", "base", "proto", "executor", "zygote", "cli", "examples", "tests")
+FOLDERS = ("include", "base", "proto", "policy", "executor", "zygote", "cli", "examples", "tests")
 
 TOKEN = re.compile(
     r"""(?P<block>/\*.*?\*/)|(?P<line>//[^\n]*)|(?P<string>"(?:\\.|[^"\\\n])*")"""

@@ -30,7 +30,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "executor/policy.h"
+#include "policy/line.h"
 #include "tests/support/fixture.h"
 
 #define N_OF(array)         (sizeof(array) / sizeof(array)[0])

@@ -16,7 +16,7 @@
 
 #include "base/fd.h"
 #include "base/report.h"
-#include "executor/policy.h"
+#include "policy/line.h"
 #include "proto/message.h"
 #include "proto/wire.h"
 #include "tests/support/fixture.h"

@@ -17,7 +17,7 @@
 
 #include "base/fd.h"
 #include "base/report.h"
-#include "executor/policy_parts.h"
+#include "policy/document.h"
 
 #define LIMIT_FILE ((size_t)64 * 1024)
 #define SHOWN      64 /* of a word, in a sentence */

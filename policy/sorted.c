@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "executor/policy_parts.h"
+#include "policy/document.h"
 
 static bool text_fits(const struct wf_policy *policy, size_t more) {
 	return more <= LIMIT_POLICY_TEXT && policy->text <= LIMIT_POLICY_TEXT - more;

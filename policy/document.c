@@ -3,14 +3,14 @@
  * The policy as an object. One allocation with room for the largest, and one for each string: so
  * what it comes to can be put together after each change without any way to fail.
  */
-#include "executor/policy.h"
+#include "policy/line.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/report.h"
-#include "executor/policy_parts.h"
+#include "policy/document.h"
 
 #define KEY_BIT(key) (UINT32_C(1) << (key))
 #define GROUP(name)  (UINT64_C(1) << CALLS_##name)

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "executor/policy_parts.h"
+#include "policy/document.h"
 
 /* "/a" covers "/a" and "/a/b", not "/ab"; "/" covers all. */
 static bool covers(const char *outer, const char *path) {

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "base/report.h"
-#include "executor/policy_parts.h"
+#include "policy/document.h"
 #include "proto/limits.h"
 
 #define SHOWN 256 /* of a value, in a sentence */

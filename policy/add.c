@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "base/report.h"
-#include "executor/policy_parts.h"
+#include "policy/document.h"
 
 #define SHOWN        64 /* of a value, in a sentence */
 #define SENTENCE     6144

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "executor/policy.h"
+#include "policy/line.h"
 
 /* In the order of <warmfork/policy.h>, which is the order of printing. */
 enum policy_key {

@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "executor/policy_parts.h"
+#include "policy/document.h"
 
 #define GROUP(name) (UINT64_C(1) << CALLS_##name)
 

@@ -10,7 +10,7 @@
 #include <yaml.h>
 
 #include "base/report.h"
-#include "executor/policy_parts.h"
+#include "policy/document.h"
 
 #define COLUMNS   100 /* a list that is longer has a line for each value */
 #define MAX_ITEMS LIMIT_POLICY_PATHS

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "executor/policy_parts.h"
+#include "policy/document.h"
 
 #define N_OF(array) (sizeof(array) / sizeof(array)[0])
 
