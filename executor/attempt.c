@@ -17,7 +17,9 @@
 
 #include "base/fd.h"
 #include "base/process.h"
+#include "policy/cover.h"
 #include "policy/line.h"
+#include "policy/resolve.h"
 #include "proto/call_text.h"
 
 #define X32_BIT   0x40000000u
@@ -202,8 +204,8 @@ static uint32_t access_of(const struct attempt *attempt) {
 }
 
 static bool allows(const struct policy *policy, const char *path, uint32_t access) {
-	return policy_allows_path(policy, path, access) ||
-	       (access != POLICY_EXECUTE && policy_allows_path(policy, path, POLICY_DEVICE)) ||
+	return cover_allows(policy, path, access) ||
+	       (access != POLICY_EXECUTE && cover_allows(policy, path, POLICY_DEVICE)) ||
 	       (policy->limits[POLICY_SCRATCH] != POLICY_NO_LIMIT &&
 		(strcmp(path, "/tmp") == 0 || strncmp(path, "/tmp/", 5) == 0 ||
 		 strncmp(path, "/.warmfork/", 11) == 0));
@@ -401,8 +403,8 @@ void attempt_line(const struct attempt *attempt, const struct policy *policy, ch
 			policy_path_parent(path, directory, sizeof(directory));
 			path = directory;
 		}
-		policy_line_for_path(policy, path, attempt->access, text, size);
+		line_for_path(policy, path, attempt->access, text, size);
 	} else {
-		policy_line_for_call(policy, attempt->call, attempt->arguments, text, size);
+		line_for_call(policy, attempt->call, attempt->arguments, text, size);
 	}
 }

@@ -21,7 +21,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "policy/line.h"
+#include "policy/cover.h"
+#include "policy/document.h"
+#include "policy/resolve.h"
 
 /* So many files of one directory are a habit, not a list. */
 #define LEARN_FILES   8
@@ -68,11 +70,11 @@ static void learn_path(const struct attempt *attempt) {
 	struct wf_policy *policy = future->learned;
 	const char *path = attempt->wanted;
 	uint32_t access = attempt->access;
-	const struct policy *view = policy_view(policy);
+	const struct policy *view = document_view(policy);
 	char directory[4096];
 	struct stat status;
 
-	if (policy_allows_path(view, path, access))
+	if (cover_allows(view, path, access))
 		return;
 	policy_path_parent(path, directory, sizeof(directory));
 	if (is_below(path, "/tmp") &&
@@ -144,7 +146,7 @@ static void learn_address(struct wf_policy *policy, const struct attempt *attemp
 
 static void learn_call(struct wf_policy *policy, const struct call *call,
 		       const uint64_t *arguments) {
-	const struct policy *view = policy_view(policy);
+	const struct policy *view = document_view(policy);
 	const uint64_t thread = 0x10000; /* CLONE_THREAD */
 
 	/* which is used without an address of its own */

@@ -39,7 +39,7 @@
 #include "executor/keeper_link.h"
 #include "executor/slot.h"
 #include "executor/supervise.h"
-#include "policy/line.h"
+#include "policy/document.h"
 #include "proto/wire.h"
 
 #define LINK_RECEIVE_BATCH 64
@@ -520,7 +520,7 @@ static int send_start(struct zygote *zygote, const char *nonce, const int *fds, 
 }
 
 static int send_policy(struct zygote *zygote, const struct options *options) {
-	struct policy policy = *policy_view(options->policy);
+	struct policy policy = *document_view(options->policy);
 	uint8_t *frame = zygote->executor->frame;
 	size_t size = 0;
 	int r;

@@ -32,6 +32,7 @@
 #include "executor/outcome.h"
 #include "executor/slot.h"
 #include "executor/supervise.h"
+#include "policy/document.h"
 #include "policy/line.h"
 
 #define LISTENER_BATCH 16
@@ -96,7 +97,7 @@ static void answer(const struct listener *listener, const struct seccomp_notif *
 
 /* With error 0 it is what ends the task. */
 static void note(const struct attempt *attempt, const struct policy *policy, int error) {
-	char name[48], arguments[1024], line[POLICY_LINE_SIZE];
+	char name[48], arguments[1024], line[LINE_SIZE];
 	const struct wf_refusal refusal = {
 		.call = name,
 		.arguments = arguments,
@@ -221,9 +222,9 @@ static void receive(struct listener *listener, struct seccomp_notif *request) {
 	if ((pid_t)request->pid == listener->zygote->pid)
 		error = 0;
 	else if (attempt && attempt->worker)
-		error = judge(attempt, policy_view(executor->options.policy));
+		error = judge(attempt, document_view(executor->options.policy));
 	else if (attempt)
-		error = judge_unknown(attempt, policy_view(executor->options.policy));
+		error = judge_unknown(attempt, document_view(executor->options.policy));
 	answer(listener, request, error);
 	free(attempt);
 }

@@ -3,19 +3,18 @@
  * The policy as an object. One allocation with room for the largest, and one for each string: so
  * what it comes to can be put together after each change without any way to fail.
  */
-#include "policy/line.h"
+#include "policy/document.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/report.h"
-#include "policy/document.h"
+#include "policy/preset.h"
+#include "policy/value.h"
 
-#define KEY_BIT(key) (UINT32_C(1) << (key))
-#define GROUP(name)  (UINT64_C(1) << CALLS_##name)
+#define GROUP(name) (UINT64_C(1) << CALLS_##name)
 
-struct wf_policy *policy_blank(void) {
+struct wf_policy *document_blank(void) {
 	struct wf_policy *policy = calloc(1, sizeof(*policy));
 
 	if (policy) {
@@ -37,29 +36,8 @@ struct wf_policy *wf_policy_free(struct wf_policy *policy) {
 	return NULL;
 }
 
-int wf_policy_new(const char *preset, struct wf_policy **ret) {
-	struct wf_policy *policy;
-	int found, r;
-
-	if (!preset || !ret)
-		return report_error(-EINVAL, "wf_policy_new(): preset or ret is NULL");
-	found = policy_preset_find(preset);
-	if (found < 0)
-		return report_error(
-		    -EINVAL, "policy: preset: \"%.64s\" is not one of pure, stage, tests", preset);
-	policy = policy_blank();
-	r = policy ? policy_preset_apply(policy, (enum policy_preset)found) : -ENOMEM;
-	if (r < 0) {
-		wf_policy_free(policy);
-		return report_internal(r, "making a policy");
-	}
-	policy_settle(policy);
-	*ret = policy;
-	return 0;
-}
-
-struct wf_policy *policy_copy(const struct wf_policy *policy) {
-	struct wf_policy *copy = policy ? policy_blank() : NULL;
+struct wf_policy *document_copy(const struct wf_policy *policy) {
+	struct wf_policy *copy = policy ? document_blank() : NULL;
 	bool whole = true;
 
 	if (!copy)
@@ -75,7 +53,7 @@ struct wf_policy *policy_copy(const struct wf_policy *policy) {
 	}
 	if (!whole)
 		return wf_policy_free(copy);
-	policy_settle(copy);
+	document_settle(copy);
 	return copy;
 }
 
@@ -83,7 +61,7 @@ struct wf_policy *policy_copy(const struct wf_policy *policy) {
 
 static void settle_paths(struct wf_policy *policy) {
 	for (size_t i = 0; i < policy->n_paths; i++) {
-		const struct policy_entry_path *entry = &policy->paths[i];
+		const struct document_path *entry = &policy->paths[i];
 
 		policy->view_paths[i] = (struct policy_path){
 			.path = entry->path,
@@ -99,7 +77,7 @@ static void settle_environment(struct wf_policy *policy) {
 	size_t n = 0;
 
 	for (size_t i = 0; i < policy->n_environment; i++) {
-		const struct policy_variable *variable = &policy->environment[i];
+		const struct document_variable *variable = &policy->environment[i];
 
 		if (variable->text[variable->name] == '=')
 			policy->view_environment[n++] = variable->text;
@@ -134,31 +112,28 @@ static uint64_t groups_of(const struct wf_policy *policy) {
 	return groups;
 }
 
-static bool is_set(const struct wf_policy *policy, enum policy_key key) {
-	return policy->set & KEY_BIT(key);
-}
-
-static void settle_singles(struct wf_policy *policy, const struct policy_preset_table *preset) {
+static void settle_singles(struct wf_policy *policy, const struct preset *preset) {
 	struct policy *view = &policy->view;
 
 	for (unsigned i = 0; i < N_POLICY_LIMITS; i++)
-		view->limits[i] = is_set(policy, (enum policy_key)(KEY_WALL + i))
+		view->limits[i] = document_is_set(policy, (enum policy_key)(KEY_WALL + i))
 				      ? policy->limits[i]
 				      : preset->limits[i];
-	view->has_identity = is_set(policy, KEY_IDENTITY);
+	view->has_identity = document_is_set(policy, KEY_IDENTITY);
 	view->uid = policy->uid;
 	view->gid = policy->gid;
 	view->layers =
-	    (is_set(policy, KEY_NAMESPACES) ? policy->namespaces : LAYER_NAMESPACES) |
-	    (is_set(policy, KEY_LAYERS) ? policy->layers : LAYER_ALL & ~LAYER_NAMESPACES);
-	view->strict = is_set(policy, KEY_STRICT) ? policy->strict : true;
-	view->report = is_set(policy, KEY_REPORT) ? policy->report : preset->report;
-	view->on_refusal = is_set(policy, KEY_ON_REFUSAL) ? policy->on_refusal : preset->on_refusal;
+	    (document_is_set(policy, KEY_NAMESPACES) ? policy->namespaces : LAYER_NAMESPACES) |
+	    (document_is_set(policy, KEY_LAYERS) ? policy->layers : LAYER_ALL & ~LAYER_NAMESPACES);
+	view->strict = document_is_set(policy, KEY_STRICT) ? policy->strict : true;
+	view->report = document_is_set(policy, KEY_REPORT) ? policy->report : preset->report;
+	view->on_refusal =
+	    document_is_set(policy, KEY_ON_REFUSAL) ? policy->on_refusal : preset->on_refusal;
 	view->probe_workers = policy->probe_workers;
 }
 
-void policy_settle(struct wf_policy *policy) {
-	const struct policy_preset_table *preset = policy_preset(policy->preset);
+void document_settle(struct wf_policy *policy) {
+	const struct preset *preset = preset_of(policy->preset);
 
 	settle_paths(policy);
 	settle_environment(policy);
@@ -169,7 +144,7 @@ void policy_settle(struct wf_policy *policy) {
 	policy->view.families = preset->families | policy->families;
 }
 
-const struct policy *policy_view(const struct wf_policy *policy) {
+const struct policy *document_view(const struct wf_policy *policy) {
 	return &policy->view;
 }
 
@@ -195,11 +170,11 @@ static bool equal_environment(const struct policy *a, const struct policy *b) {
 	return true;
 }
 
-static bool equal_numbers(const struct policy_numbers *a, const struct policy_numbers *b) {
+static bool equal_numbers(const struct document_numbers *a, const struct document_numbers *b) {
 	return a->n == b->n && memcmp(a->numbers, b->numbers, a->n * sizeof(a->numbers[0])) == 0;
 }
 
-bool policy_equal(const struct wf_policy *a, const struct wf_policy *b) {
+bool document_equal(const struct wf_policy *a, const struct wf_policy *b) {
 	const struct policy *x, *y;
 
 	if (!a || !b)
@@ -219,7 +194,7 @@ bool policy_equal(const struct wf_policy *a, const struct wf_policy *b) {
 
 /* --- keys that do not fit together --- */
 
-const char *policy_conflict(const struct wf_policy *policy, enum policy_key *ret_key) {
+const char *document_conflict(const struct wf_policy *policy, enum policy_key *ret_key) {
 	const uint32_t inet = POLICY_FAMILY_INET | POLICY_FAMILY_INET6;
 
 	*ret_key = KEY_ON_REFUSAL;
@@ -237,89 +212,10 @@ const char *policy_conflict(const struct wf_policy *policy, enum policy_key *ret
 	return NULL;
 }
 
-int policy_check(const struct wf_policy *policy) {
-	static const struct policy_place place = { .file = NULL };
-	struct policy_value value = { .place = &place };
-	const char *sentence = policy_conflict(policy, &value.key);
+int document_check(const struct wf_policy *policy) {
+	static const struct value_place place = { .file = NULL };
+	struct value value = { .place = &place };
+	const char *sentence = document_conflict(policy, &value.key);
 
-	return sentence ? policy_refuse(&value, -EINVAL, "%s", sentence) : 0;
-}
-
-/* --- composing --- */
-
-static int compose_lists(struct wf_policy *policy, const struct wf_policy *other) {
-	int r = 0;
-
-	for (size_t i = 0; i < other->n_paths && r == 0; i++)
-		if (other->paths[i].given)
-			r = policy_insert_path(policy, other->paths[i].path, other->paths[i].given,
-					       0);
-	for (size_t i = 0; i < other->n_environment && r == 0; i++) {
-		struct policy_variable variable = other->environment[i];
-
-		variable.preset = false;
-		if (variable.given)
-			r = policy_insert_variable(policy, &variable);
-	}
-	for (size_t i = 0; i < other->calls.n && r == 0; i++)
-		r = policy_insert_number(&policy->calls, other->calls.numbers[i]);
-	for (size_t i = 0; i < other->tcp_connect.n && r == 0; i++)
-		r = policy_insert_number(&policy->tcp_connect, other->tcp_connect.numbers[i]);
-	for (size_t i = 0; i < other->tcp_bind.n && r == 0; i++)
-		r = policy_insert_number(&policy->tcp_bind, other->tcp_bind.numbers[i]);
-	policy->groups |= other->groups;
-	policy->families |= other->families;
-	return r;
-}
-
-static void compose_singles(struct wf_policy *policy, const struct wf_policy *other) {
-	for (unsigned i = 0; i < N_POLICY_LIMITS; i++)
-		if (is_set(other, (enum policy_key)(KEY_WALL + i)))
-			policy->limits[i] = other->limits[i];
-	if (is_set(other, KEY_IDENTITY)) {
-		policy->uid = other->uid;
-		policy->gid = other->gid;
-	}
-	if (is_set(other, KEY_NAMESPACES))
-		policy->namespaces = other->namespaces;
-	if (is_set(other, KEY_LAYERS))
-		policy->layers = other->layers;
-	if (is_set(other, KEY_STRICT))
-		policy->strict = other->strict;
-	if (is_set(other, KEY_REPORT))
-		policy->report = other->report;
-	if (is_set(other, KEY_ON_REFUSAL))
-		policy->on_refusal = other->on_refusal;
-	if (is_set(other, KEY_PROBE))
-		policy->probe_workers = other->probe_workers;
-	policy->set |= other->set;
-}
-
-int wf_policy_compose(struct wf_policy *policy, const struct wf_policy *other) {
-	struct wf_policy *sum, former;
-	int r;
-
-	if (!policy || !other)
-		return report_error(-EINVAL, "wf_policy_compose(): policy or other is NULL");
-	sum = policy_copy(policy);
-	if (!sum)
-		return report_internal(-ENOMEM, "composing policies");
-	r = policy_preset_apply(sum, other->preset);
-	if (r == 0)
-		r = compose_lists(sum, other);
-	if (r == 0) {
-		compose_singles(sum, other);
-		former = *policy;
-		*policy = *sum;
-		*sum = former;
-		policy_settle(policy);
-	}
-	wf_policy_free(sum);
-	if (r == -E2BIG)
-		return report_error(r,
-				    "policy: composed, it is too large; at most %d paths, %d "
-				    "variables, %d calls, %d ports and %zu bytes of text",
-				    LIMIT_POLICY_PATHS, LIMIT_POLICY_ENVIRONMENT,
-				    LIMIT_POLICY_CALLS, LIMIT_POLICY_PORTS, LIMIT_POLICY_TEXT);
-	return r < 0 ? report_internal(r, "composing policies") : 0;
+	return sentence ? value_refuse(&value, -EINVAL, "%s", sentence) : 0;
 }

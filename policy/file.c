@@ -17,7 +17,10 @@
 
 #include "base/fd.h"
 #include "base/report.h"
+#include "policy/add.h"
+#include "policy/compose.h"
 #include "policy/document.h"
+#include "policy/preset.h"
 
 #define LIMIT_FILE ((size_t)64 * 1024)
 #define SHOWN      64 /* of a word, in a sentence */
@@ -43,9 +46,9 @@ static unsigned line_of(const struct reader *reader) {
 #define refuse(reader, format, ...) refuse_at((reader), line_of(reader), format, ##__VA_ARGS__)
 
 static int refuse_key(const struct reader *reader, enum policy_key key, const char *sentence) {
-	const struct policy_place place = { reader->name, line_of(reader), reader->directory };
+	const struct value_place place = { reader->name, line_of(reader), reader->directory };
 
-	return policy_refuse(&(struct policy_value){ &place, key, "" }, -EINVAL, "%s", sentence);
+	return value_refuse(&(struct value){ &place, key, "" }, -EINVAL, "%s", sentence);
 }
 
 /* --- events --- */
@@ -120,7 +123,7 @@ static bool is_nothing(const struct reader *reader) {
 /* --- values --- */
 
 static int put_preset(struct reader *reader, const char *word) {
-	int preset = policy_preset_find(word);
+	int preset = preset_find(word);
 
 	if (preset < 0)
 		return refuse(reader, "preset: \"%.*s\" is not one of pure, stage, tests", SHOWN,
@@ -130,7 +133,7 @@ static int put_preset(struct reader *reader, const char *word) {
 }
 
 static int put_word(struct reader *reader, enum policy_key key) {
-	const struct policy_place place = { reader->name, line_of(reader), reader->directory };
+	const struct value_place place = { reader->name, line_of(reader), reader->directory };
 	const char *word = word_of(reader);
 
 	if (!word)
@@ -143,7 +146,7 @@ static int put_word(struct reader *reader, enum policy_key key) {
 		return refuse_key(reader, key, "has no value; write one, or leave the key out");
 	if (key == KEY_PRESET)
 		return put_preset(reader, word);
-	return policy_put(reader->policy, &(struct policy_value){ &place, key, word });
+	return add_value(reader->policy, &(struct value){ &place, key, word });
 }
 
 static bool is_of_layers(enum policy_key key) {
@@ -151,11 +154,11 @@ static bool is_of_layers(enum policy_key key) {
 }
 
 static int read_list(struct reader *reader, enum policy_key key) {
-	const struct policy_place place = { reader->name, line_of(reader), reader->directory };
+	const struct value_place place = { reader->name, line_of(reader), reader->directory };
 	size_t n = 0;
 	int r;
 
-	if (!policy_key_is_list(key))
+	if (!key_is_list(key))
 		return refuse_key(reader, key, "takes one value, not a list");
 	r = next(reader);
 	for (; r == 0 && reader->event.type != YAML_SEQUENCE_END_EVENT; n++) {
@@ -164,7 +167,7 @@ static int read_list(struct reader *reader, enum policy_key key) {
 			r = next(reader);
 	}
 	if (r == 0 && n == 0 && is_of_layers(key))
-		return policy_put(reader->policy, &(struct policy_value){ &place, key, "none" });
+		return add_value(reader->policy, &(struct value){ &place, key, "none" });
 	return r;
 }
 
@@ -174,7 +177,7 @@ static int read_value(struct reader *reader, enum policy_key key) {
 		return read_list(reader, key);
 	if (reader->event.type == YAML_MAPPING_START_EVENT)
 		return refuse_key(reader, key,
-				  policy_key_is_list(key)
+				  key_is_list(key)
 				      ? "takes a list of values, not a mapping; write [one, two]"
 				      : "takes one value, not a mapping");
 	return put_word(reader, key);
@@ -183,19 +186,18 @@ static int read_value(struct reader *reader, enum policy_key key) {
 /* --- keys --- */
 
 static int check_again(struct reader *reader, enum policy_key key) {
-	const struct policy_place place = { reader->name, line_of(reader), reader->directory };
+	const struct value_place place = { reader->name, line_of(reader), reader->directory };
 	unsigned before = reader->lines[key];
 
 	reader->lines[key] = line_of(reader);
 	if (!before)
 		return 0;
-	return policy_refuse(&(struct policy_value){ &place, key, "" }, -EINVAL,
-			     "stands on line %u already; %s", before,
-			     policy_key_is_list(key) ? "write all values there: [one, two]"
-						     : "keep one of them");
+	return value_refuse(
+	    &(struct value){ &place, key, "" }, -EINVAL, "stands on line %u already; %s", before,
+	    key_is_list(key) ? "write all values there: [one, two]" : "keep one of them");
 }
 
-/* Which key a word names; `group` as in policy_key_nearest(). */
+/* Which key a word names; `group` as in key_nearest(). */
 static int find_key(struct reader *reader, const char *group) {
 	const char *word = word_of(reader);
 	char name[SHOWN];
@@ -209,14 +211,14 @@ static int find_key(struct reader *reader, const char *group) {
 			      "own, as \"%.*s:\"",
 			      SHOWN, word, SHOWN, word + strlen(KEY_LIMITS));
 	(void)snprintf(name, sizeof(name), "%s%s", group, word);
-	found = strlen(group) + strlen(word) < sizeof(name) ? policy_key_find(name) : -ENOENT;
+	found = strlen(group) + strlen(word) < sizeof(name) ? key_find(name) : -ENOENT;
 	if (found >= 0)
 		return found;
 	(void)snprintf(name, sizeof(name), KEY_LIMITS "%.*s", SHOWN / 2, word);
-	if (!*group && policy_key_find(name) >= 0)
+	if (!*group && key_find(name) >= 0)
 		return refuse(reader, "\"%s\" is a limit; write it below \"limits:\"", word);
 	return refuse(reader, "\"%.*s\" is no key of %s; did you mean %s?", SHOWN, word,
-		      *group ? "limits" : "a policy", policy_key_nearest(word, group));
+		      *group ? "limits" : "a policy", key_nearest(word, group));
 }
 
 static int read_pair(struct reader *reader, const char *group) {
@@ -294,26 +296,26 @@ static int read_document(struct reader *reader) {
 
 /* What can be told only at the end. */
 static int complete(struct reader *reader) {
-	struct policy_place place = { reader->name, reader->lines[KEY_PRESET], NULL };
-	struct policy_value value = { &place, KEY_PRESET, "" };
+	struct value_place place = { reader->name, reader->lines[KEY_PRESET], NULL };
+	struct value value = { &place, KEY_PRESET, "" };
 	const char *sentence;
 	int r;
 
 	if (!reader->preset)
 		return refuse_at(reader, 1U, "preset: is missing; " FIRST_LINE);
-	r = policy_preset_apply(reader->policy, reader->preset);
+	r = compose_preset(reader->policy, reader->preset);
 	if (r == -E2BIG)
-		return policy_refuse(&value, r,
-				     "with what it brings, the policy is too large; at most %d "
-				     "paths, %d variables, and %zu bytes of both",
-				     LIMIT_POLICY_PATHS, LIMIT_POLICY_ENVIRONMENT,
-				     LIMIT_POLICY_TEXT);
+		return value_refuse(&value, r,
+				    "with what it brings, the policy is too large; at most %d "
+				    "paths, %d variables, and %zu bytes of both",
+				    LIMIT_POLICY_PATHS, LIMIT_POLICY_ENVIRONMENT,
+				    LIMIT_POLICY_TEXT);
 	if (r < 0)
 		return report_internal(r, "reading a policy");
-	policy_settle(reader->policy);
-	sentence = policy_conflict(reader->policy, &value.key);
+	document_settle(reader->policy);
+	sentence = document_conflict(reader->policy, &value.key);
 	place.line = reader->lines[value.key];
-	return sentence ? policy_refuse(&value, -EINVAL, "%s", sentence) : 0;
+	return sentence ? value_refuse(&value, -EINVAL, "%s", sentence) : 0;
 }
 
 static int parse(const char *text, size_t size, const char *name, const char *directory,
@@ -324,7 +326,7 @@ static int parse(const char *text, size_t size, const char *name, const char *di
 	if (size > LIMIT_FILE)
 		return report_error(-E2BIG, "%s: a policy file has at most %zu bytes", name,
 				    LIMIT_FILE);
-	reader.policy = policy_blank();
+	reader.policy = document_blank();
 	if (!reader.policy || !yaml_parser_initialize(&reader.parser)) {
 		wf_policy_free(reader.policy);
 		return report_internal(-ENOMEM, "reading a policy");

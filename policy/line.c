@@ -1,67 +1,41 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a policy covers, and the line that is missing from it. A suggestion is the least that helps:
+ * The line that is missing from a policy. A suggestion is the least that helps:
  * a group where calls belong together in every program, the call by its name where the group is
  * more than anybody wants (debug, privileged), and none where no line would change the answer: then
  * it was a rule about arguments, or a call that cannot be allowed.
  */
+#include "policy/line.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "policy/document.h"
+#include "policy/cover.h"
+#include "policy/print.h"
+#include "policy/value.h"
 
-/* "/a" covers "/a" and "/a/b", not "/ab"; "/" covers all. */
-static bool covers(const char *outer, const char *path) {
-	size_t size = strlen(outer);
-
-	if (size == 1)
-		return true;
-	return strncmp(outer, path, size) == 0 && (path[size] == '/' || path[size] == '\0');
-}
-
-static uint32_t with_included(uint32_t access) {
-	if (access & POLICY_DEVICE)
-		access |= POLICY_WRITE;
-	if (access & (POLICY_WRITE | POLICY_EXECUTE))
-		access |= POLICY_READ;
-	return access;
-}
-
-static uint32_t allowed(const struct policy *policy, const char *path) {
-	uint32_t access = 0;
-
-	for (size_t i = 0; i < policy->n_paths; i++)
-		if (covers(policy->paths[i].path, path))
-			access |= with_included(policy->paths[i].access);
-	return access;
-}
-
-bool policy_allows_path(const struct policy *policy, const char *path, uint32_t access) {
-	return (access & ~allowed(policy, path)) == 0;
-}
-
-static void print_line(enum policy_key key, const char *value, char *text, size_t size) {
-	if (policy_print_line(key, value, text, size) < 0 && size > 0)
+static void put_line(enum policy_key key, const char *value, char *text, size_t size) {
+	if (print_line(key, value, text, size) < 0 && size > 0)
 		text[0] = '\0';
 }
 
-void policy_line_for_path(const struct policy *policy, const char *path, uint32_t access,
-			  char *text, size_t size) {
+void line_for_path(const struct policy *policy, const char *path, uint32_t access, char *text,
+		   size_t size) {
 	uint32_t missing;
 
 	if (size > 0)
 		text[0] = '\0';
 	if (!policy_path_valid(path))
 		return;
-	missing = access & ~allowed(policy, path);
+	missing = access & ~cover_path(policy, path);
 	if (missing & POLICY_DEVICE)
-		print_line(KEY_DEVICE, path, text, size);
+		put_line(KEY_DEVICE, path, text, size);
 	else if (missing & POLICY_WRITE)
-		print_line(KEY_WRITE, path, text, size);
+		put_line(KEY_WRITE, path, text, size);
 	else if (missing & POLICY_EXECUTE)
-		print_line(KEY_EXECUTE, path, text, size);
+		put_line(KEY_EXECUTE, path, text, size);
 	else if (missing & POLICY_READ)
-		print_line(KEY_READ, path, text, size);
+		put_line(KEY_READ, path, text, size);
 }
 
 /* Of socket(2) and socketpair(2): their first argument. NULL: no family that a policy can allow. */
@@ -79,7 +53,7 @@ static const char *family_name(uint64_t argument, uint32_t *ret) {
 	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
 		if ((uint32_t)argument == families[i].number) {
 			*ret = families[i].family;
-			return policy_family_name(families[i].family);
+			return value_family_name(families[i].family);
 		}
 	return NULL;
 }
@@ -103,7 +77,7 @@ static void line_for_socket(const struct policy *policy, uint64_t argument, char
 	const char *name = family_name(argument, &family);
 
 	if (name && !(policy->families & family))
-		print_line(KEY_SOCKET, name, text, size);
+		put_line(KEY_SOCKET, name, text, size);
 }
 
 /* Calls that everybody has, and whose arguments another group allows. */
@@ -127,12 +101,12 @@ static bool line_for_arguments(const struct policy *policy, const struct call *c
 			group = CALLS_JIT;
 	if (group == N_CALL_GROUPS || policy->groups & UINT64_C(1) << group)
 		return false;
-	print_line(KEY_CALLS, call_group_name(group), text, size);
+	put_line(KEY_CALLS, call_group_name(group), text, size);
 	return true;
 }
 
-void policy_line_for_call(const struct policy *policy, const struct call *call,
-			  const uint64_t arguments[CALL_ARGUMENTS], char *text, size_t size) {
+void line_for_call(const struct policy *policy, const struct call *call,
+		   const uint64_t arguments[CALL_ARGUMENTS], char *text, size_t size) {
 	if (size > 0)
 		text[0] = '\0';
 	if (call->group == CALLS_NEVER)
@@ -144,7 +118,7 @@ void policy_line_for_call(const struct policy *policy, const struct call *call,
 	else if (call_allowed(policy, call))
 		return;
 	else if (call->group == CALLS_DEBUG || call->group == CALLS_PRIVILEGED)
-		print_line(KEY_CALLS, call->name, text, size);
+		put_line(KEY_CALLS, call->name, text, size);
 	else
-		print_line(KEY_CALLS, call_group_name(call->group), text, size);
+		put_line(KEY_CALLS, call_group_name(call->group), text, size);
 }

@@ -7,10 +7,12 @@
  * that fits both a compiler and a thumbnail, and a limit of processes has a price in every fork), any
  * file of a user, and any network but a loopback of the worker's own.
  */
+#include "policy/preset.h"
+
 #include <errno.h>
 #include <string.h>
 
-#include "policy/document.h"
+#include "proto/calls.h"
 
 #define GROUP(name) (UINT64_C(1) << CALLS_##name)
 
@@ -72,7 +74,7 @@ static const char *const environment_stage[] = { "LANG", "LC_ALL", "PATH", "TERM
 	[POLICY_MEMORY] = POLICY_NO_LIMIT, [POLICY_PROCESSES] = POLICY_NO_LIMIT,                   \
 	[POLICY_FILE_SIZE] = POLICY_NO_LIMIT, [POLICY_OUTPUT] = POLICY_NO_LIMIT
 
-static const struct policy_preset_table presets[] = {
+static const struct preset presets[] = {
 	[POLICY_PURE] = {
 		.name = "pure",
 		.groups = GROUPS_PURE,
@@ -110,28 +112,13 @@ static const struct policy_preset_table presets[] = {
 	},
 };
 
-const struct policy_preset_table *policy_preset(enum policy_preset preset) {
+const struct preset *preset_of(enum policy_preset preset) {
 	return &presets[preset];
 }
 
-int policy_preset_find(const char *name) {
+int preset_find(const char *name) {
 	for (int i = POLICY_PURE; i <= POLICY_TESTS; i++)
 		if (strcmp(name, presets[i].name) == 0)
 			return i;
 	return -ENOENT;
-}
-
-int policy_preset_apply(struct wf_policy *policy, enum policy_preset preset) {
-	const struct policy_preset_table *table = policy_preset(preset);
-	int r = 0;
-
-	if (policy->preset >= preset)
-		return 0;
-	for (size_t i = 0; i < table->n_paths && r == 0; i++)
-		r = policy_insert_path(policy, table->paths[i].path, 0, table->paths[i].access);
-	for (size_t i = 0; table->environment[i] && r == 0; i++)
-		r = policy_insert_environment(policy, table->environment[i], true);
-	if (r == 0)
-		policy->preset = preset;
-	return r;
 }

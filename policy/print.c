@@ -3,6 +3,8 @@
  * A policy -> the smallest file that says it: what its preset says is left out. libyaml's emitter
  * knows when a value must be quoted, which is more often than one would think.
  */
+#include "policy/print.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +13,8 @@
 
 #include "base/report.h"
 #include "policy/document.h"
+#include "policy/preset.h"
+#include "policy/value.h"
 
 #define COLUMNS   100 /* a list that is longer has a line for each value */
 #define MAX_ITEMS LIMIT_POLICY_PATHS
@@ -135,7 +139,7 @@ static int printer_close(struct printer *printer, char **ret) {
 	return printer->error;
 }
 
-int policy_print_line(enum policy_key key, const char *value, char *text, size_t size) {
+int print_line(enum policy_key key, const char *value, char *text, size_t size) {
 	struct printer printer;
 	char *line = NULL;
 	size_t length;
@@ -143,7 +147,7 @@ int policy_print_line(enum policy_key key, const char *value, char *text, size_t
 
 	if (r < 0)
 		return r;
-	emit_list(&printer, policy_key_name(key), &value, 1);
+	emit_list(&printer, key_name(key), &value, 1);
 	r = printer_close(&printer, &line);
 	if (!line)
 		return r;
@@ -178,7 +182,7 @@ static bool is_said_by(uint32_t access, enum policy_key key) {
 static void collect_paths(const struct wf_policy *policy, enum policy_key key,
 			  struct items *items) {
 	for (size_t i = 0; i < policy->n_paths; i++) {
-		const struct policy_entry_path *entry = &policy->paths[i];
+		const struct document_path *entry = &policy->paths[i];
 
 		if (entry->given && is_said_by(entry->given, key))
 			items->texts[items->n++] = entry->path;
@@ -186,7 +190,7 @@ static void collect_paths(const struct wf_policy *policy, enum policy_key key,
 }
 
 static void collect_calls(const struct wf_policy *policy, struct items *items) {
-	uint64_t preset = policy_preset(policy->preset)->groups;
+	uint64_t preset = preset_of(policy->preset)->groups;
 
 	for (unsigned i = 0; i < N_CALL_GROUPS; i++)
 		if ((policy->groups & ~preset) & (UINT64_C(1) << i))
@@ -196,13 +200,13 @@ static void collect_calls(const struct wf_policy *policy, struct items *items) {
 }
 
 static void collect_families(const struct wf_policy *policy, struct items *items) {
-	uint32_t more = policy->families & ~policy_preset(policy->preset)->families;
+	uint32_t more = policy->families & ~preset_of(policy->preset)->families;
 
 	for (; more; more &= more - 1)
-		items->texts[items->n++] = policy_family_name(more & -more);
+		items->texts[items->n++] = value_family_name(more & -more);
 }
 
-static void collect_ports(const struct policy_numbers *ports, struct items *items) {
+static void collect_ports(const struct document_numbers *ports, struct items *items) {
 	for (; items->n < ports->n; items->n++) {
 		char *text = items->numbers[items->n];
 
@@ -218,7 +222,7 @@ static void collect_layers(uint32_t layers, struct items *items) {
 
 static void print_items(struct printer *printer, enum policy_key key, const struct items *items) {
 	if (items->n)
-		emit_list(printer, policy_key_name(key), items->texts, items->n);
+		emit_list(printer, key_name(key), items->texts, items->n);
 }
 
 static void print_path_lists(struct printer *printer, const struct wf_policy *policy,
@@ -237,7 +241,7 @@ static void print_environment(struct printer *printer, const struct wf_policy *p
 
 	items->n = 0;
 	for (size_t i = 0; i < policy->n_environment; i++) {
-		const struct policy_variable *variable = &policy->environment[i];
+		const struct document_variable *variable = &policy->environment[i];
 
 		if (!variable->given || (variable->preset && variable->from_host))
 			continue;
@@ -275,18 +279,18 @@ static void print_lists(struct printer *printer, const struct wf_policy *policy,
 }
 
 static void print_single(struct printer *printer, enum policy_key key, const char *value) {
-	emit_scalar(printer, policy_key_name(key));
+	emit_scalar(printer, key_name(key));
 	emit_scalar(printer, value);
 }
 
 static void print_limits(struct printer *printer, const struct wf_policy *policy) {
-	const uint64_t *preset = policy_preset(policy->preset)->limits;
+	const uint64_t *preset = preset_of(policy->preset)->limits;
 	const uint64_t *limits = policy->view.limits;
 	bool any = false;
 
 	for (unsigned i = 0; i < N_POLICY_LIMITS; i++) {
 		enum policy_limit limit = (enum policy_limit)i;
-		char text[POLICY_VALUE_SIZE];
+		char text[VALUE_SIZE];
 
 		if (limits[i] == preset[i])
 			continue;
@@ -295,9 +299,9 @@ static void print_limits(struct printer *printer, const struct wf_policy *policy
 			emit_mapping_start(printer);
 		}
 		any = true;
-		policy_limit_print(limit, limits[i], text);
+		value_print_limit(limit, limits[i], text);
 		emit_scalar(printer,
-			    policy_key_name((enum policy_key)(KEY_WALL + i)) + strlen(KEY_LIMITS));
+			    key_name((enum policy_key)(KEY_WALL + i)) + strlen(KEY_LIMITS));
 		emit_scalar(printer, text);
 	}
 	if (any)
@@ -311,13 +315,13 @@ static void print_layers(struct printer *printer, enum policy_key key, uint32_t 
 		return;
 	items->n = 0;
 	collect_layers(layers & all, items);
-	emit_list(printer, policy_key_name(key), items->texts, items->n);
+	emit_list(printer, key_name(key), items->texts, items->n);
 }
 
 static void print_behaviour(struct printer *printer, const struct wf_policy *policy) {
 	static const char *const reports[] = { "none", "calls", "paths" };
 	static const char *const refusals[] = { "continue", "end" };
-	const struct policy_preset_table *preset = policy_preset(policy->preset);
+	const struct preset *preset = preset_of(policy->preset);
 	const struct policy *view = &policy->view;
 
 	if (!view->strict)
@@ -332,9 +336,9 @@ static void print_behaviour(struct printer *printer, const struct wf_policy *pol
 
 static void print_policy(struct printer *printer, const struct wf_policy *policy,
 			 struct items *items) {
-	char identity[POLICY_VALUE_SIZE];
+	char identity[VALUE_SIZE];
 
-	print_single(printer, KEY_PRESET, policy_preset(policy->preset)->name);
+	print_single(printer, KEY_PRESET, preset_of(policy->preset)->name);
 	print_lists(printer, policy, items);
 	if (policy->view.has_identity) {
 		(void)snprintf(identity, sizeof(identity), "%u:%u", policy->uid, policy->gid);

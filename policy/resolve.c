@@ -7,6 +7,8 @@
  * "link/.." is not the directory that holds the link, so ".." cannot be taken out of the text: all up
  * to the last of them is resolved by the kernel now, which needs it to exist; what follows is kept.
  */
+#include "policy/resolve.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -15,7 +17,6 @@
 #include <unistd.h>
 
 #include "base/report.h"
-#include "policy/document.h"
 #include "proto/limits.h"
 
 #define SHOWN 256 /* of a value, in a sentence */
@@ -45,7 +46,7 @@ static char *behind_dots(char *path) {
 }
 
 /* Replaces *path. */
-static int resolve_dots(const struct policy_value *value, char **path) {
+static int resolve_dots(const struct value *value, char **path) {
 	char *rest = behind_dots(*path), *real, *joined;
 	char kept;
 	int r;
@@ -56,10 +57,10 @@ static int resolve_dots(const struct policy_value *value, char **path) {
 	*rest = '\0';
 	real = realpath(*path, NULL);
 	if (!real)
-		return policy_refuse(value, -EINVAL,
-				     "\"%.*s\" cannot be resolved (%s: %s); write the path without "
-				     "\"..\"",
-				     SHOWN, value->text, *path, strerrordesc_np(errno));
+		return value_refuse(value, -EINVAL,
+				    "\"%.*s\" cannot be resolved (%s: %s); write the path without "
+				    "\"..\"",
+				    SHOWN, value->text, *path, strerrordesc_np(errno));
 	*rest = kept;
 	r = asprintf(&joined, "%s%s", real, rest);
 	free(real);
@@ -89,19 +90,18 @@ static void clean(char *path) {
 	*to = '\0';
 }
 
-int policy_path_resolve(const struct policy_value *value, char **ret) {
+int resolve_path(const struct value *value, char **ret) {
 	const char *text = value->text;
 	char *path;
 	int r;
 
 	if (!*text)
-		return policy_refuse(value, -EINVAL, "is empty; write a path");
+		return value_refuse(value, -EINVAL, "is empty; write a path");
 	if (text[0] == '~')
-		return policy_refuse(
-		    value, -EINVAL,
-		    "\"%.*s\": ~ is not expanded; write the whole path, or ./~ for "
-		    "a file of that name",
-		    SHOWN, text);
+		return value_refuse(value, -EINVAL,
+				    "\"%.*s\": ~ is not expanded; write the whole path, or ./~ for "
+				    "a file of that name",
+				    SHOWN, text);
 	path = join(value->place->directory, text);
 	if (!path)
 		return report_internal(-ENOMEM, "adding to a policy");
@@ -109,8 +109,8 @@ int policy_path_resolve(const struct policy_value *value, char **ret) {
 	if (r == 0) {
 		clean(path);
 		if (strlen(path) >= LIMIT_PATH)
-			r = policy_refuse(value, -E2BIG, "\"%.*s...\" is longer than %d bytes",
-					  SHOWN / 8, text, LIMIT_PATH - 1);
+			r = value_refuse(value, -E2BIG, "\"%.*s...\" is longer than %d bytes",
+					 SHOWN / 8, text, LIMIT_PATH - 1);
 	}
 	if (r < 0)
 		free(path);

@@ -2,21 +2,21 @@
  *
  * The lists of a policy: sorted, without duplicates, and bounded before anything is allocated.
  */
+#include "policy/sorted.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/document.h"
-
 static bool text_fits(const struct wf_policy *policy, size_t more) {
 	return more <= LIMIT_POLICY_TEXT && policy->text <= LIMIT_POLICY_TEXT - more;
 }
 
-int policy_insert_path(struct wf_policy *policy, const char *path, uint32_t given,
+int sorted_insert_path(struct wf_policy *policy, const char *path, uint32_t given,
 		       uint32_t preset) {
 	size_t at = 0, size = strlen(path) + 1;
-	struct policy_entry_path *entry;
+	struct document_path *entry;
 	char *copy;
 	int order = 1;
 
@@ -30,7 +30,7 @@ int policy_insert_path(struct wf_policy *policy, const char *path, uint32_t give
 		if (!copy)
 			return -ENOMEM;
 		memmove(entry + 1, entry, (policy->n_paths - at) * sizeof(*entry));
-		*entry = (struct policy_entry_path){ .path = copy };
+		*entry = (struct document_path){ .path = copy };
 		policy->n_paths++;
 		policy->text += size;
 	}
@@ -39,7 +39,7 @@ int policy_insert_path(struct wf_policy *policy, const char *path, uint32_t give
 	return 0;
 }
 
-int policy_insert_number(struct policy_numbers *numbers, uint16_t number) {
+int sorted_insert_number(struct document_numbers *numbers, uint16_t number) {
 	size_t at = 0;
 
 	while (at < numbers->n && numbers->numbers[at] < number)
@@ -56,15 +56,15 @@ int policy_insert_number(struct policy_numbers *numbers, uint16_t number) {
 }
 
 /* As strcmp() of the names. */
-static int compare_names(const struct policy_variable *a, const struct policy_variable *b) {
+static int compare_names(const struct document_variable *a, const struct document_variable *b) {
 	size_t shorter = a->name < b->name ? a->name : b->name;
 	int order = memcmp(a->text, b->text, shorter);
 
 	return order ? order : (a->name > b->name) - (a->name < b->name);
 }
 
-static int replace_variable(struct wf_policy *policy, struct policy_variable *old,
-			    const struct policy_variable *new) {
+static int replace_variable(struct wf_policy *policy, struct document_variable *old,
+			    const struct document_variable *new) {
 	size_t old_size = strlen(old->text) + 1, size = strlen(new->text) + 1;
 	char *copy;
 
@@ -81,8 +81,8 @@ static int replace_variable(struct wf_policy *policy, struct policy_variable *ol
 }
 
 static int insert_new_variable(struct wf_policy *policy, size_t at,
-			       const struct policy_variable *variable) {
-	struct policy_variable *entry = &policy->environment[at];
+			       const struct document_variable *variable) {
+	struct document_variable *entry = &policy->environment[at];
 	size_t size = strlen(variable->text) + 1;
 	char *copy;
 
@@ -99,8 +99,8 @@ static int insert_new_variable(struct wf_policy *policy, size_t at,
 	return 0;
 }
 
-int policy_insert_variable(struct wf_policy *policy, const struct policy_variable *variable) {
-	struct policy_variable *entry;
+int sorted_insert_variable(struct wf_policy *policy, const struct document_variable *variable) {
+	struct document_variable *entry;
 	size_t at = 0;
 	int order = 1, r = 0;
 
@@ -119,8 +119,8 @@ int policy_insert_variable(struct wf_policy *policy, const struct policy_variabl
 	return r;
 }
 
-int policy_insert_environment(struct wf_policy *policy, const char *text, bool of_preset) {
-	struct policy_variable variable = { .given = !of_preset, .preset = of_preset };
+int sorted_insert_environment(struct wf_policy *policy, const char *text, bool of_preset) {
+	struct document_variable variable = { .given = !of_preset, .preset = of_preset };
 	const char *host = NULL;
 	char *made = NULL;
 	int r;
@@ -132,7 +132,7 @@ int policy_insert_environment(struct wf_policy *policy, const char *text, bool o
 	if (asprintf(&made, "%s%s%s", text, host ? "=" : "", host ? host : "") < 0)
 		return -ENOMEM;
 	variable.text = made;
-	r = policy_insert_variable(policy, &variable);
+	r = sorted_insert_variable(policy, &variable);
 	free(made);
 	return r;
 }

@@ -4,17 +4,37 @@
  * and a limit that was mistyped must not become a larger one. Durations need a unit, since nobody
  * knows whether a bare 10 is of seconds or milliseconds.
  */
+#include "policy/value.h"
+
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "policy/document.h"
+#include "base/report.h"
 
 #define N_OF(array) (sizeof(array) / sizeof(array)[0])
 
+#define SENTENCE 6144
 #define MAX_COUNT                                                                                  \
 	(UINT64_C(1) << 22) /* of processes in a kernel, and more than descriptors are of use */
 #define MAX_VALUE ((uint64_t)INT64_MAX)
+
+int value_refuse(const struct value *value, int code, const char *format, ...) {
+	const struct value_place *place = value->place;
+	char text[SENTENCE];
+	va_list arguments;
+
+	va_start(arguments, format);
+	/* va_start() is the line above */
+	/* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
+	(void)vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	if (!place->file)
+		return report_error(code, "policy: %s: %s", key_name(value->key), text);
+	return report_error(code, "%s:%u: %s: %s", place->file, place->line, key_name(value->key),
+			    text);
+}
 
 struct unit {
 	const char *name;
@@ -78,7 +98,7 @@ static int digits(const char *text, uint64_t *ret, const char **ret_end) {
 	return at == text ? -EINVAL : 0;
 }
 
-int policy_number(const char *text, uint64_t maximum, uint64_t *ret) {
+int value_number(const char *text, uint64_t maximum, uint64_t *ret) {
 	const char *end;
 
 	if (digits(text, ret, &end) < 0 || *end || *ret > maximum)
@@ -86,7 +106,7 @@ int policy_number(const char *text, uint64_t maximum, uint64_t *ret) {
 	return 0;
 }
 
-int policy_limit_read(enum policy_limit limit, const char *text, uint64_t *ret) {
+int value_read_limit(enum policy_limit limit, const char *text, uint64_t *ret) {
 	const struct form *form = form_of(limit);
 	uint64_t number;
 	const char *end;
@@ -106,25 +126,25 @@ int policy_limit_read(enum policy_limit limit, const char *text, uint64_t *ret) 
 	return -EINVAL;
 }
 
-void policy_limit_print(enum policy_limit limit, uint64_t value, char text[POLICY_VALUE_SIZE]) {
+void value_print_limit(enum policy_limit limit, uint64_t value, char text[VALUE_SIZE]) {
 	const struct form *form = form_of(limit);
 	size_t i = 0;
 
 	if (value == POLICY_NO_LIMIT) {
-		(void)snprintf(text, POLICY_VALUE_SIZE, "none");
+		(void)snprintf(text, VALUE_SIZE, "none");
 		return;
 	}
 	while (i + 1 < form->n_units && (value == 0 || value % form->units[i].factor != 0))
 		i++;
-	(void)snprintf(text, POLICY_VALUE_SIZE, "%llu%s",
+	(void)snprintf(text, VALUE_SIZE, "%llu%s",
 		       (unsigned long long)(value / form->units[i].factor), form->units[i].name);
 }
 
-const char *policy_limit_form(enum policy_limit limit) {
+const char *value_limit_form(enum policy_limit limit) {
 	return form_of(limit)->examples;
 }
 
-int policy_identity_read(const char *text, uint32_t *ret_uid, uint32_t *ret_gid) {
+int value_read_identity(const char *text, uint32_t *ret_uid, uint32_t *ret_gid) {
 	const uint64_t maximum = UINT32_MAX - 1; /* the last one means: as it is */
 	uint64_t uid, gid;
 	const char *end;
@@ -132,21 +152,21 @@ int policy_identity_read(const char *text, uint32_t *ret_uid, uint32_t *ret_gid)
 	if (digits(text, &uid, &end) < 0 || uid > maximum)
 		return -EINVAL;
 	gid = uid;
-	if (*end && (*end != ':' || policy_number(end + 1, maximum, &gid) < 0))
+	if (*end && (*end != ':' || value_number(end + 1, maximum, &gid) < 0))
 		return -EINVAL;
 	*ret_uid = (uint32_t)uid;
 	*ret_gid = (uint32_t)gid;
 	return 0;
 }
 
-int policy_boolean_read(const char *text, bool *ret) {
+int value_read_boolean(const char *text, bool *ret) {
 	*ret = strcmp(text, "yes") == 0 || strcmp(text, "true") == 0;
 	return *ret || strcmp(text, "no") == 0 || strcmp(text, "false") == 0 ? 0 : -EINVAL;
 }
 
 static const char *const families[] = { "unix", "inet", "inet6", "netlink" };
 
-int policy_family_read(const char *text, uint32_t *ret) {
+int value_read_family(const char *text, uint32_t *ret) {
 	for (unsigned i = 0; i < N_OF(families); i++)
 		if (strcmp(text, families[i]) == 0) {
 			*ret = UINT32_C(1) << i;
@@ -155,6 +175,6 @@ int policy_family_read(const char *text, uint32_t *ret) {
 	return -EINVAL;
 }
 
-const char *policy_family_name(uint32_t family) {
+const char *value_family_name(uint32_t family) {
 	return families[(unsigned)__builtin_ctz(family) % N_OF(families)];
 }
