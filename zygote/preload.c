@@ -220,6 +220,7 @@ static bool image_sandbox(struct zygote *zygote) {
 		return true;
 	sandbox->memory_base = image_bytes(ready);
 	sandbox->command = zygote->image.kind == IMAGE_COMMAND;
+	sandbox->lifeline = ZYGOTE_LIFELINE;
 	r = sandbox_prepare(sandbox, zygote->policy, &trouble);
 	(void)munmap(zygote->policy_memory.memory, zygote->policy_memory.size);
 	zygote->policy = NULL;

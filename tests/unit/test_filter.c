@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * zygote/sandbox_filter: what each preset allows, call by call and argument by argument. The compiled
+ * sandbox/filter: what each preset allows, call by call and argument by argument. The compiled
  * program is interpreted here, as the kernel would: so calls can be asked about that no test could
  * make, and the answers are those of any kernel. That the kernel agrees, one test shows.
  *
@@ -8,7 +8,7 @@
  * pools under `stage` in both regimes, with tasks that return, crash, fork, are stopped, and time out:
  * a call that is added there must be added here, and decided upon.
  */
-#include "zygote/sandbox_filter.h"
+#include "sandbox/filter.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -12,7 +12,7 @@
  * Pages of the image are charged to who touched them first, the zygote; so the limit is of what a worker has
  * beyond the image.
  */
-#include "zygote/sandbox_cgroup.h"
+#include "sandbox/cgroup.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "zygote/sandbox.h"
+#include "sandbox/sandbox.h"
 
 struct builder_job {
 	uint32_t layers;

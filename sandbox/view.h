@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "zygote/sandbox.h"
+#include "sandbox/sandbox.h"
 
 /* Where a worker's own scratch is mounted; /tmp is a symbolic link to it. Below a directory of its own, since a
  * Landlock rule for a mount point does not hold for what is mounted there, but one for its parent does. */

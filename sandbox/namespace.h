@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "zygote/sandbox.h"
+#include "sandbox/sandbox.h"
 
 /* Enters those of `layers`, one by one, so that the one that cannot be had is named. Those that were
  * entered are left in sandbox->layers. */

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "zygote/sandbox.h"
+#include "sandbox/sandbox.h"
 
 /* 0: there is no Landlock here. */
 int landlock_abi(void);

@@ -15,7 +15,7 @@
  * each worker installs it, 30 us. What entering needs beyond, is allowed with exactly the arguments of
  * `enter`: once entered they achieve nothing.
  */
-#include "zygote/sandbox_filter.h"
+#include "sandbox/filter.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -20,8 +20,8 @@
 
 #include "proto/limits.h"
 #include "proto/policy.h"
-#include "zygote/sandbox_cgroup.h"
-#include "zygote/sandbox_filter.h"
+#include "sandbox/cgroup.h"
+#include "sandbox/filter.h"
 
 /* Which layer cannot be had, and why. */
 struct sandbox_trouble {
@@ -44,6 +44,7 @@ struct sandbox {
 	bool change_identity;
 	uid_t uid;
 	gid_t gid;
+	int lifeline;    /* of the zygote: the init polls it */
 	int null_device; /* for tasks whose stream is to be it: the view may have none; -1 */
 	bool own_user_namespace;        /* of each worker, to count its processes */
 	bool scratch;                   /* each worker mounts its own, */

@@ -16,7 +16,7 @@
  * written is never executed, unless another rule says so: the loader maps what Landlock would not let
  * execve(2) start.
  */
-#include "zygote/sandbox_view.h"
+#include "sandbox/view.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -3,7 +3,7 @@
  * A builder is a child of the zygote that makes parts of the sandbox and sends them back as descriptors. It may
  * allocate as it likes, call libseccomp, change its root: it exits when it has sent what it made.
  */
-#include "zygote/sandbox_builder.h"
+#include "sandbox/builder.h"
 
 #include <errno.h>
 #include <string.h>
@@ -13,10 +13,10 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/feature.h"
+#include "base/leave.h"
 #include "base/process.h"
-#include "zygote/leave.h"
-#include "zygote/sandbox_landlock.h"
-#include "zygote/sandbox_view.h"
+#include "sandbox/landlock.h"
+#include "sandbox/view.h"
 
 static bool in_force(const struct sandbox *sandbox, uint32_t layer) {
 	return (sandbox->layers & layer) != 0;

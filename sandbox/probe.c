@@ -3,7 +3,7 @@
  * Each probe is of one layer: what it tries would succeed, or fail otherwise, without that layer. That of
  * Landlock is made twice, before it is entered and after.
  */
-#include "zygote/sandbox_probe.h"
+#include "sandbox/probe.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,11 +19,11 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/leave.h"
 #include "base/process.h"
-#include "zygote/leave.h"
-#include "zygote/sandbox_filter.h"
-#include "zygote/sandbox_namespace.h"
-#include "zygote/sandbox_view.h"
+#include "sandbox/filter.h"
+#include "sandbox/namespace.h"
+#include "sandbox/view.h"
 
 /* What the process that probes has to say; shared with it. */
 struct probe_report {

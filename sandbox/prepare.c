@@ -3,9 +3,9 @@
  * Strict: the first layer that cannot be had refuses the image, by name. Best effort: what cannot be
  * had is left out and listed as missing. Nothing else is ever left out.
  *
- * What takes memory is made in children (sandbox_builder.c): the zygote must not write to what it has frozen.
+ * What takes memory is made in children (builder.c): the zygote must not write to what it has frozen.
  */
-#include "zygote/sandbox.h"
+#include "sandbox/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,14 +26,13 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/feature.h"
+#include "base/leave.h"
 #include "base/process.h"
-#include "proto/wire.h"
-#include "zygote/leave.h"
-#include "zygote/sandbox_builder.h"
-#include "zygote/sandbox_landlock.h"
-#include "zygote/sandbox_namespace.h"
-#include "zygote/sandbox_probe.h"
-#include "zygote/sandbox_view.h"
+#include "sandbox/builder.h"
+#include "sandbox/landlock.h"
+#include "sandbox/namespace.h"
+#include "sandbox/probe.h"
+#include "sandbox/view.h"
 
 /* What their runtimes call beyond is allowed in builds for tests only, and listed among the layers. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -401,6 +400,7 @@ static int enter_namespaces(struct sandbox *sandbox, const struct policy *policy
 static void sandbox_init(struct sandbox *sandbox, const struct policy *policy) {
 	uint64_t base = sandbox->memory_base;
 	bool command = sandbox->command;
+	int lifeline = sandbox->lifeline;
 
 	*sandbox = (struct sandbox){
 		.on = true,
@@ -412,6 +412,7 @@ static void sandbox_init(struct sandbox *sandbox, const struct policy *policy) {
 		.null_device = -1,
 		.memory_base = base,
 		.command = command,
+		.lifeline = lifeline,
 		.probe_workers = policy->probe_workers,
 	};
 	memcpy(sandbox->limits, policy->limits, sizeof sandbox->limits);

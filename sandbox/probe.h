@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "zygote/sandbox.h"
+#include "sandbox/sandbox.h"
 
 /* Forks a process that enters the sandbox as a worker does, and tries. 0; or negative and `trouble`. */
 int probe_run(const struct sandbox *sandbox, const struct policy *policy,

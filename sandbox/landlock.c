@@ -9,7 +9,7 @@
  * A right that the kernel does not know is not asked for: what an older ABI leaves open is closed by the
  * view of the file system, the pid and network namespaces and the filter.
  */
-#include "zygote/sandbox_landlock.h"
+#include "sandbox/landlock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +25,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/feature.h"
-#include "zygote/sandbox_view.h"
+#include "sandbox/view.h"
 
 /* <linux/landlock.h> of 6.12 */
 struct ruleset_6_12 {

@@ -13,7 +13,7 @@
  * Root maps all identities that it has itself, since its policy may name any; others may map only
  * themselves.
  */
-#include "zygote/sandbox_namespace.h"
+#include "sandbox/namespace.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,10 +33,8 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/feature.h"
+#include "base/leave.h"
 #include "base/process.h"
-#include "zygote/facts.h"
-#include "zygote/launch.h"
-#include "zygote/leave.h"
 
 static const struct {
 	uint32_t layer;
@@ -250,22 +248,21 @@ bool namespace_is_other(const struct sandbox *sandbox, uint32_t layer) {
 /* --- init ---------------------------------------------------------------------------------- */
 
 /* Its children reap themselves, since their signal is ignored. */
-static _Noreturn void init_run(void) {
+static _Noreturn void init_run(int lifeline) {
 	const struct sigaction ignore = { .sa_handler = SIG_IGN };
-	const int keep[] = { ZYGOTE_LIFELINE };
-	struct pollfd lifeline = { .fd = ZYGOTE_LIFELINE };
+	struct pollfd keeper = { .fd = lifeline };
 
 	(void)sigaction(SIGCHLD, &ignore, NULL);
 	(void)setpgid(0, 0);
 	/* /proc/1/root is the root of the host: nobody may follow it */
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	if (fd_close_others(keep, 1) < 0)
+	if (fd_close_others(&lifeline, 1) < 0)
 		leave(1);
 	for (int fd = 0; fd < 3; fd++)
 		(void)close(fd);
 	process_title("warmfork: init");
-	while (lifeline.revents == 0)
-		(void)poll(&lifeline, 1, -1);
+	while (keeper.revents == 0)
+		(void)poll(&keeper, 1, -1);
 	leave(0);
 }
 
@@ -274,7 +271,7 @@ int namespace_start_init(struct sandbox *sandbox, struct sandbox_trouble *troubl
 	pid_t pid = fork();
 
 	if (pid == 0)
-		init_run();
+		init_run(sandbox->lifeline);
 	if (pid < 0)
 		return sandbox_fail(trouble, LAYER_PID, errno,
 				    "the init of the pid namespace cannot be forked: %s",

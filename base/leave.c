@@ -3,7 +3,7 @@
  * exit(3) would run the atexit handlers of the preloaded image in each of its copies, and flush
  * buffers that the zygote had filled. _exit(2) alone would lose the counters of a coverage build.
  */
-#include "zygote/leave.h"
+#include "base/leave.h"
 
 #include <unistd.h>
 
