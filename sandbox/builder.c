@@ -18,10 +18,6 @@
 #include "sandbox/landlock.h"
 #include "sandbox/view.h"
 
-static bool in_force(const struct sandbox *sandbox, uint32_t layer) {
-	return (sandbox->layers & layer) != 0;
-}
-
 /* --- from the builder to the zygote -------------------------------------------------------- */
 
 #define N_BUILT 3
@@ -81,17 +77,17 @@ static int built_receive(int socket, struct built *ret, int *ret_fds) {
 static int build_ruleset(const struct sandbox *sandbox, const struct policy *policy,
 			 struct sandbox_trouble *trouble) {
 	if (sandbox->landlock_abi == 0)
-		return sandbox_fail(trouble, LAYER_LANDLOCK, ENOSYS,
+		return trouble_fail(trouble, LAYER_LANDLOCK, ENOSYS,
 				    "this kernel has no Landlock, or it was not among the LSMs of "
 				    "the boot (lsm= of the kernel command line)");
-	return landlock_build(policy, sandbox->landlock_abi, in_force(sandbox, LAYER_NET),
+	return landlock_build(policy, sandbox->landlock_abi, sandbox_has(sandbox, LAYER_NET),
 			      sandbox->scratch, trouble);
 }
 
 /* RLIMIT_DATA, in place of a control group, does not count memory that can be shared. */
 static bool has_private_memory_only(const struct sandbox *sandbox, const struct policy *policy) {
 	return policy->limits[POLICY_MEMORY] != POLICY_NO_LIMIT && policy->strict &&
-	       !in_force(sandbox, LAYER_CGROUP);
+	       !sandbox_has(sandbox, LAYER_CGROUP);
 }
 
 static int build_filter(const struct sandbox *sandbox, const struct policy *policy,
@@ -103,7 +99,7 @@ static int build_filter(const struct sandbox *sandbox, const struct policy *poli
 				     sandbox->command);
 
 	if (r < 0)
-		return sandbox_fail(trouble, LAYER_SECCOMP, -r,
+		return trouble_fail(trouble, LAYER_SECCOMP, -r,
 				    "the system call filter cannot be made: %s",
 				    strerrordesc_np(-r));
 	return r;
@@ -112,11 +108,11 @@ static int build_filter(const struct sandbox *sandbox, const struct policy *poli
 static int build_view(const struct sandbox *sandbox, const struct policy *policy,
 		      struct sandbox_trouble *trouble) {
 	if (feature_hidden(FEATURE_MOUNT_VIEW))
-		return sandbox_fail(trouble, LAYER_MOUNT, EPERM,
+		return trouble_fail(trouble, LAYER_MOUNT, EPERM,
 				    "no mount namespace can be had: %s (it takes a user namespace "
 				    "or root)",
 				    strerrordesc_np(EPERM));
-	return view_build(policy, in_force(sandbox, LAYER_PID), trouble);
+	return view_build(policy, sandbox_has(sandbox, LAYER_PID), trouble);
 }
 
 /* One layer of the builder's. Best effort leaves out what fails. */
@@ -157,7 +153,7 @@ int builder_start(struct builder_job *job, const struct sandbox *sandbox,
 	int sockets[2], r = fd_seqpacket_pair(sockets);
 
 	if (r < 0)
-		return sandbox_fail(trouble, 0, -r, "a socket for the builder: %s",
+		return trouble_fail(trouble, 0, -r, "a socket for the builder: %s",
 				    strerrordesc_np(-r));
 	job->layers = layers;
 	job->socket = sockets[0];
@@ -169,7 +165,7 @@ int builder_start(struct builder_job *job, const struct sandbox *sandbox,
 	if (job->pid > 0)
 		return 0;
 	(void)fd_close(sockets[0]);
-	return sandbox_fail(trouble, 0, r, "the builder cannot be forked: %s", strerrordesc_np(r));
+	return trouble_fail(trouble, 0, r, "the builder cannot be forked: %s", strerrordesc_np(r));
 }
 
 /* --- what comes of it ---------------------------------------------------------------------- */
@@ -212,14 +208,14 @@ int builder_finish(const struct builder_job *job, struct sandbox *sandbox,
 	(void)fd_close(job->socket);
 	(void)process_reap(job->pid, NULL);
 	if (r < 0)
-		return sandbox_fail(trouble, 0, -r, "the sandbox cannot be built: %s",
+		return trouble_fail(trouble, 0, -r, "the sandbox cannot be built: %s",
 				    strerrordesc_np(-r));
 	if (built.error != 0) {
 		*trouble = built.trouble;
 		return error_origin(-built.error);
 	}
 	r = take_all(job, sandbox, &built, fds);
-	return r < 0 ? sandbox_fail(trouble, LAYER_SECCOMP, -r, "the filter cannot be mapped: %s",
+	return r < 0 ? trouble_fail(trouble, LAYER_SECCOMP, -r, "the filter cannot be mapped: %s",
 				    strerrordesc_np(-r))
 		     : 0;
 }

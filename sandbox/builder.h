@@ -5,6 +5,7 @@
 #pragma once
 
 #include "sandbox/sandbox.h"
+#include "sandbox/trouble.h"
 
 struct builder_job {
 	uint32_t layers;

@@ -135,7 +135,7 @@ static int add_rules(int ruleset, const struct policy *policy, uint64_t known, b
 
 		if (r < 0 && !(rule->optional &&
 			       (r == -ENOENT || r == -ENOTDIR || r == -EACCES || r == -ELOOP)))
-			return sandbox_fail(trouble, 0, -r, "the policy names %s: %s", rule->path,
+			return trouble_fail(trouble, 0, -r, "the policy names %s: %s", rule->path,
 					    strerrordesc_np(-r));
 	}
 	return 0;
@@ -151,7 +151,7 @@ int landlock_build(const struct policy *policy, int abi, bool own_network, bool 
 
 	if (abi < 4 && !own_network && policy->n_tcp_connect + policy->n_tcp_bind > 0 &&
 	    policy->strict)
-		return sandbox_fail(
+		return trouble_fail(
 		    trouble, LAYER_LANDLOCK, ENOSYS,
 		    "tcp_connect and tcp_bind take Landlock ABI 4 (Linux 6.7); here is "
 		    "%d, which restricts no port",
@@ -162,13 +162,13 @@ int landlock_build(const struct policy *policy, int abi, bool own_network, bool 
 		attributes.scoped = SCOPES_6_12;
 	ruleset = (int)syscall(SYS_landlock_create_ruleset, &attributes, size, 0);
 	if (ruleset < 0)
-		return sandbox_fail(trouble, LAYER_LANDLOCK, errno, "no Landlock ruleset: %s",
+		return trouble_fail(trouble, LAYER_LANDLOCK, errno, "no Landlock ruleset: %s",
 				    strerrordesc_np(errno));
 	r = add_rules(ruleset, policy, attributes.handled_access_fs, scratch, trouble);
 	if (r == 0 && scratch &&
 	    add_path(ruleset, VIEW_SCRATCH_PARENT, RIGHTS_WRITE & attributes.handled_access_fs,
 		     true) < 0)
-		r = sandbox_fail(trouble, LAYER_LANDLOCK, errno, "the scratch space: %s",
+		r = trouble_fail(trouble, LAYER_LANDLOCK, errno, "the scratch space: %s",
 				 strerrordesc_np(errno));
 	if (r == 0 && attributes.handled_access_net) {
 		r = add_ports(ruleset, policy->tcp_connect, policy->n_tcp_connect,
@@ -177,7 +177,7 @@ int landlock_build(const struct policy *policy, int abi, bool own_network, bool 
 			r = add_ports(ruleset, policy->tcp_bind, policy->n_tcp_bind,
 				      NET_BIND_TCP_6_7);
 		if (r < 0)
-			r = sandbox_fail(trouble, LAYER_LANDLOCK, -r, "a TCP port: %s",
+			r = trouble_fail(trouble, LAYER_LANDLOCK, -r, "a TCP port: %s",
 					 strerrordesc_np(-r));
 	}
 	return r < 0 ? error_trace(r) : fd_steal(&ruleset);

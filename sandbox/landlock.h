@@ -4,7 +4,12 @@
  */
 #pragma once
 
-#include "sandbox/sandbox.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/policy.h"
+#include "sandbox/trouble.h"
 
 /* 0: there is no Landlock here. */
 int landlock_abi(void);

@@ -193,7 +193,7 @@ static int enter_one(size_t i, struct sandbox_trouble *trouble) {
 	else
 		r = unshare(namespaces[i].flag) < 0 ? error_origin(-errno) : 0;
 	if (r < 0)
-		return sandbox_fail(trouble, layer, -r, "no %s namespace can be had: %s (%s)",
+		return trouble_fail(trouble, layer, -r, "no %s namespace can be had: %s (%s)",
 				    policy_layer_name(layer), strerrordesc_np(-r),
 				    remedy(layer, -r));
 	return 0;
@@ -206,7 +206,7 @@ static int loopback_up(struct sandbox_trouble *trouble) {
 
 	request.ifr_flags = IFF_UP;
 	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) < 0)
-		return sandbox_fail(trouble, LAYER_NET, errno,
+		return trouble_fail(trouble, LAYER_NET, errno,
 				    "the loopback of the worker's network cannot be used: %s",
 				    strerrordesc_np(errno));
 	return 0;
@@ -273,14 +273,14 @@ int namespace_start_init(struct sandbox *sandbox, struct sandbox_trouble *troubl
 	if (pid == 0)
 		init_run(sandbox->lifeline);
 	if (pid < 0)
-		return sandbox_fail(trouble, LAYER_PID, errno,
+		return trouble_fail(trouble, LAYER_PID, errno,
 				    "the init of the pid namespace cannot be forked: %s",
 				    strerrordesc_np(errno));
 	sandbox->init = pid;
 	(void)snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)pid);
 	sandbox->init_children = open(path, O_RDONLY | O_CLOEXEC);
 	if (sandbox->init_children < 0)
-		return sandbox_fail(trouble, LAYER_PID, errno, "%s cannot be opened: %s", path,
+		return trouble_fail(trouble, LAYER_PID, errno, "%s cannot be opened: %s", path,
 				    strerrordesc_np(errno));
 	return 0;
 }

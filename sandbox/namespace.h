@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "sandbox/sandbox.h"
+#include "sandbox/trouble.h"
 
 /* Enters those of `layers`, one by one, so that the one that cannot be had is named. Those that were
  * entered are left in sandbox->layers. */

@@ -21,6 +21,7 @@
 #include "base/fd.h"
 #include "base/leave.h"
 #include "base/process.h"
+#include "sandbox/enter.h"
 #include "sandbox/filter.h"
 #include "sandbox/namespace.h"
 #include "sandbox/view.h"
@@ -33,10 +34,6 @@ struct probe_report {
 	char step[64];
 };
 
-static bool is_in(const struct sandbox *sandbox, uint32_t layer) {
-	return (sandbox->layers & layer) != 0;
-}
-
 static bool opens(const char *path, int flags) {
 	int fd = open(path, flags | O_CLOEXEC | O_NONBLOCK);
 
@@ -47,13 +44,13 @@ static bool opens(const char *path, int flags) {
 /* A FIFO, since opening one to write needs no writable mount. Without a view: the list of the root, unless that is
  * declared. */
 static bool landlock_object_opens(const struct sandbox *sandbox) {
-	return is_in(sandbox, LAYER_MOUNT) ? opens(VIEW_PROBE, O_RDWR)
-					   : opens("/", O_RDONLY | O_DIRECTORY);
+	return sandbox_has(sandbox, LAYER_MOUNT) ? opens(VIEW_PROBE, O_RDWR)
+						 : opens("/", O_RDONLY | O_DIRECTORY);
 }
 
 /* Is the object of the probe declared, by a rule for all there is? */
 static bool declares_object(const struct sandbox *sandbox, const struct policy *policy) {
-	uint32_t access = is_in(sandbox, LAYER_MOUNT) ? POLICY_WRITE : POLICY_READ;
+	uint32_t access = sandbox_has(sandbox, LAYER_MOUNT) ? POLICY_WRITE : POLICY_READ;
 
 	for (size_t i = 0; i < policy->n_paths; i++)
 		if (strcmp(policy->paths[i].path, "/") == 0 && policy->paths[i].access & access)
@@ -80,15 +77,15 @@ static bool may_dump_core(void) {
 }
 
 uint32_t probe_self(const struct sandbox *sandbox) {
-	if (is_in(sandbox, LAYER_PID) && getppid() != 0)
+	if (sandbox_has(sandbox, LAYER_PID) && getppid() != 0)
 		return LAYER_PID;
-	if (is_in(sandbox, LAYER_CAPABILITIES) && has_capabilities())
+	if (sandbox_has(sandbox, LAYER_CAPABILITIES) && has_capabilities())
 		return LAYER_CAPABILITIES;
-	if (is_in(sandbox, LAYER_NO_NEW_PRIVS) && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
+	if (sandbox_has(sandbox, LAYER_NO_NEW_PRIVS) && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
 		return LAYER_NO_NEW_PRIVS;
-	if (is_in(sandbox, LAYER_LIMITS) && may_dump_core())
+	if (sandbox_has(sandbox, LAYER_LIMITS) && may_dump_core())
 		return LAYER_LIMITS;
-	if (is_in(sandbox, LAYER_SECCOMP) && filter_probe() < 0)
+	if (sandbox_has(sandbox, LAYER_SECCOMP) && filter_probe() < 0)
 		return LAYER_SECCOMP;
 	return 0;
 }
@@ -96,12 +93,12 @@ uint32_t probe_self(const struct sandbox *sandbox) {
 /* What would reach the listener, which is not there yet: before the filter. */
 static uint32_t probe_before_filter(const struct sandbox *sandbox, const struct policy *policy,
 				    bool opened) {
-	if (is_in(sandbox, LAYER_IDENTITY) && sandbox->change_identity &&
+	if (sandbox_has(sandbox, LAYER_IDENTITY) && sandbox->change_identity &&
 	    (setresuid((uid_t)-1, 0, (uid_t)-1) == 0 || geteuid() != sandbox->uid))
 		return LAYER_IDENTITY;
-	if (is_in(sandbox, LAYER_CAPABILITIES) && chroot("/") == 0)
+	if (sandbox_has(sandbox, LAYER_CAPABILITIES) && chroot("/") == 0)
 		return LAYER_CAPABILITIES;
-	if (is_in(sandbox, LAYER_LANDLOCK) && !declares_object(sandbox, policy) &&
+	if (sandbox_has(sandbox, LAYER_LANDLOCK) && !declares_object(sandbox, policy) &&
 	    (!opened || landlock_object_opens(sandbox)))
 		return LAYER_LANDLOCK;
 	return 0;
@@ -126,7 +123,7 @@ static int enter_and_try(const struct sandbox *sandbox, const struct policy *pol
 	if (r < 0)
 		return error_trace(r);
 	opened = landlock_object_opens(sandbox);
-	if (is_in(sandbox, LAYER_MOUNT) && !is_other_root(root.st_dev, root.st_ino)) {
+	if (sandbox_has(sandbox, LAYER_MOUNT) && !is_other_root(root.st_dev, root.st_ino)) {
 		*ret_layer = LAYER_MOUNT;
 		return 0;
 	}
@@ -154,15 +151,15 @@ static _Noreturn void child_run(const struct sandbox *sandbox, const struct poli
 static int judge(const struct exit_status *status, const struct probe_report *report,
 		 struct sandbox_trouble *trouble) {
 	if (!report->done)
-		return sandbox_fail(trouble, 0, EIO,
+		return trouble_fail(trouble, 0, EIO,
 				    "the process that probes the sandbox was ended by SIG%s",
 				    sigabbrev_np(status->signal));
 	if (report->error)
-		return sandbox_fail(trouble, 0, report->error,
+		return trouble_fail(trouble, 0, report->error,
 				    "the %s of a worker cannot be entered: %s", report->step,
 				    strerrordesc_np(report->error));
 	if (report->layer)
-		return sandbox_fail(trouble, report->layer, EIO,
+		return trouble_fail(trouble, report->layer, EIO,
 				    "%s was set up, but a probe that it must stop was not stopped",
 				    policy_layer_name(report->layer));
 	return 0;
@@ -180,21 +177,21 @@ int probe_run(const struct sandbox *sandbox, const struct policy *policy,
 	int r;
 
 	if (report == MAP_FAILED)
-		return sandbox_fail(trouble, 0, errno, "no memory for a probe");
+		return trouble_fail(trouble, 0, errno, "no memory for a probe");
 	for (size_t i = 0; i < sizeof of_zygote / sizeof of_zygote[0]; i++)
-		if (is_in(sandbox, of_zygote[i].layer) &&
+		if (sandbox_has(sandbox, of_zygote[i].layer) &&
 		    !namespace_is_other(sandbox, of_zygote[i].layer))
-			return sandbox_fail(trouble, of_zygote[i].layer, EIO,
+			return trouble_fail(trouble, of_zygote[i].layer, EIO,
 					    "the %s namespace is still that of the host",
 					    policy_layer_name(of_zygote[i].layer));
 	pid = fork();
 	if (pid == 0)
 		child_run(sandbox, policy, report);
 	if (pid < 0)
-		return sandbox_fail(trouble, 0, errno, "a process to probe with: %s",
+		return trouble_fail(trouble, 0, errno, "a process to probe with: %s",
 				    strerrordesc_np(errno));
 	r = process_reap(pid, &status);
-	r = r < 0 ? sandbox_fail(trouble, 0, -r, "the probe: %s", strerrordesc_np(-r))
+	r = r < 0 ? trouble_fail(trouble, 0, -r, "the probe: %s", strerrordesc_np(-r))
 		  : judge(&status, report, trouble);
 	(void)munmap(report, sizeof *report);
 	return r;

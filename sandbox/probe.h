@@ -5,6 +5,7 @@
 #pragma once
 
 #include "sandbox/sandbox.h"
+#include "sandbox/trouble.h"
 
 /* Forks a process that enters the sandbox as a worker does, and tries. 0; or negative and `trouble`. */
 int probe_run(const struct sandbox *sandbox, const struct policy *policy,

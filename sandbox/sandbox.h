@@ -2,14 +2,12 @@
  *
  * The sandbox: what is prepared once in the zygote, and entered by each worker.
  *
- *     prepare   namespaces entered, their init started; in a child of its own, which may use as much
- *               memory as it likes, the view of the file system is built, the Landlock ruleset made, and
- *               the filter compiled; limits that can be inherited are set, capabilities that no worker
- *               and no zygote needs are dropped; the filter is installed if the zygote can live under it
+ *     prepare   namespaces entered, their init started; in a child, which may use as much memory as
+ *               it likes, the view of the file system is built, the Landlock ruleset made, and the
+ *               filter compiled; limits that can be inherited are set, capabilities that no worker
+ *               and no zygote needs are dropped; the filter is installed if the zygote can live under
+ *               it
  *     enter     control group, view, identity, limits, Landlock, capabilities, filter
- *
- * Every call of `enter` is harmless when it is made again by a task, so that no second filter is
- * needed to forbid it afterwards.
  */
 #pragma once
 
@@ -22,13 +20,6 @@
 #include "proto/policy.h"
 #include "sandbox/cgroup.h"
 #include "sandbox/filter.h"
-
-/* Which layer cannot be had, and why. */
-struct sandbox_trouble {
-	uint32_t
-	    layer; /* enum policy_layer; 0: no layer's, the policy cannot be carried out at all */
-	char text[LIMIT_TEXT];
-};
 
 struct sandbox {
 	bool on;          /* there is a policy */
@@ -63,25 +54,7 @@ struct sandbox {
 	char text[LIMIT_TEXT];        /* the layers in force, and what is missing */
 };
 
-/* In the zygote, when the image is loaded and frozen. `given` is borrowed. 0; or negative, and `trouble`
- * says what is wrong. */
-int sandbox_prepare(struct sandbox *sandbox, const struct policy *given,
-		    struct sandbox_trouble *trouble);
-
-/* The zygote's own filter, if it can live under one: last of all, when nothing is left to be set up. 0; or negative
- * and `trouble`. */
-int sandbox_close(struct sandbox *sandbox, struct sandbox_trouble *trouble);
-
-/* In a worker, first: the control group, the view and the identity. Between the two it opens what it needs
- * for itself and no task may open. 0; or -errno and *ret_step. */
-int sandbox_enter_view(const struct sandbox *sandbox, const struct sandbox_cgroup_entry *group,
-		       const char **ret_step);
-/* All the rest. *ret_listener is the worker's own, or -1. 0; or -errno and *ret_step. */
-int sandbox_enter_rest(const struct sandbox *sandbox, int *ret_listener, const char **ret_step);
-
-/* The environment of the policy, in place of the one that the preload had. Before the freeze. 0 or -errno. */
-int sandbox_environment(const struct policy *policy);
-
-/* Fills trouble; returns -error. */
-int sandbox_fail(struct sandbox_trouble *trouble, uint32_t layer, int error, const char *format,
-		 ...) __attribute__((format(printf, 4, 5)));
+/* Is this layer in force? */
+static inline bool sandbox_has(const struct sandbox *sandbox, uint32_t layer) {
+	return (sandbox->layers & layer) != 0;
+}

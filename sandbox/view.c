@@ -62,13 +62,13 @@ struct view {
 };
 
 static int view_fail(struct view *view, int error, const char *what, const char *path) {
-	return sandbox_fail(view->trouble, LAYER_MOUNT, error, "%s %s: %s", what, path,
+	return trouble_fail(view->trouble, LAYER_MOUNT, error, "%s %s: %s", what, path,
 			    strerrordesc_np(error));
 }
 
 /* No layer that is missing: the policy itself is wrong, and best effort does not make it right. */
 static int view_name_fail(struct view *view, int error, const char *path) {
-	return sandbox_fail(view->trouble, 0, error, "the policy names %s: %s%s", path,
+	return trouble_fail(view->trouble, 0, error, "the policy names %s: %s%s", path,
 			    strerrordesc_np(error),
 			    error == ENOENT ? "; make it first, or take it out" : "");
 }
@@ -259,13 +259,13 @@ static int find(struct view *view, const struct policy_path *rule, char *real) {
 		return 1;
 	if (r == -EXDEV ||
 	    (r == 0 && view->scratch && is_below_tmp(real) && strcmp(real, rule->path) != 0))
-		return sandbox_fail(
+		return trouble_fail(
 		    view->trouble, 0, EXDEV,
 		    "%s leads through a symbolic link below or to /tmp, which is each "
 		    "worker's own (limits.scratch): name where it leads",
 		    rule->path);
 	if (r == -ELOOP)
-		return sandbox_fail(
+		return trouble_fail(
 		    view->trouble, 0, ELOOP,
 		    "%s leads through a symbolic link in a place that the policy lets "
 		    "tasks write to, or through too many: name where it leads",
@@ -530,13 +530,13 @@ int view_build(const struct policy *policy, bool pid_namespace, struct sandbox_t
 	int r = 0;
 
 	if (!view)
-		return sandbox_fail(trouble, LAYER_MOUNT, ENOMEM, "no memory for the view");
+		return trouble_fail(trouble, LAYER_MOUNT, ENOMEM, "no memory for the view");
 	view->policy = policy;
 	view->pid_namespace = pid_namespace;
 	view->scratch = policy->limits[POLICY_SCRATCH] != POLICY_NO_LIMIT;
 	view->trouble = trouble;
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		r = sandbox_fail(trouble, LAYER_MOUNT, errno,
+		r = trouble_fail(trouble, LAYER_MOUNT, errno,
 				 "no mount namespace can be had: %s (it takes a user namespace or "
 				 "root)",
 				 strerrordesc_np(errno));

@@ -4,7 +4,12 @@
  */
 #pragma once
 
-#include "sandbox/sandbox.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/policy.h"
+#include "sandbox/trouble.h"
 
 /* Where a worker's own scratch is mounted; /tmp is a symbolic link to it. Below a directory of its own, since a
  * Landlock rule for a mount point does not hold for what is mounted there, but one for its parent does. */

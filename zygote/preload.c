@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/process.h"
+#include "sandbox/prepare.h"
 #include "zygote/audit.h"
 #include "zygote/command.h"
 #include "zygote/crash.h"

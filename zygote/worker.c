@@ -42,6 +42,7 @@
 #include "proto/cell.h"
 #include "proto/message.h"
 #include "proto/wire.h"
+#include "sandbox/enter.h"
 #include "sandbox/probe.h"
 #include "zygote/aside.h"
 #include "zygote/call.h"
