@@ -24,7 +24,11 @@ MAY = {
     "executor": ("policy", "proto", "base", "warmfork"),
     "sandbox": ("proto", "base"),
     "zygote": ("sandbox", "proto", "base", "warmfork"),
-    "cli": ("warmfork",),
+    "cli": ("cli/attack", "warmfork"),  # main() is that of an image of attacks, too
+    "cli/attack": ("cli", "warmfork"),
+    "cli/doctor": ("cli", "warmfork"),
+    "cli/image": ("cli", "warmfork"),
+    "cli/run": ("cli", "warmfork"),
     "examples": ("warmfork",),
 }
 # system headers for one folder alone
@@ -34,9 +38,15 @@ ONLY = (
 )
 # a public header may rely on nothing else
 PUBLIC = {"stdbool.h", "stddef.h", "stdint.h", "sys/types.h"}
-ROOTS = set(csource.LIBRARY)
+ROOTS = {*csource.LIBRARY, "cli"}
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)
+
+
+def room(path):
+    """The folder that rules are about; in cli/ each command is one of its own."""
+    folders = path.split("/")[:-1]
+    return "/".join(folders[:2] if folders[0] == "cli" else folders[:1])
 
 
 def target_folder(path, bracket, name, exists):
@@ -45,15 +55,15 @@ def target_folder(path, bracket, name, exists):
     if first == "warmfork":
         return "warmfork"
     if first in ROOTS and "/" in name:
-        return first
+        return room(name)
     beside = os.path.normpath(os.path.join(os.path.dirname(path), name))
     if bracket == '"' and exists(beside):
-        return beside.split("/")[0]
+        return room(beside)
     return None
 
 
 def findings(path, text, exists):
-    own = path.split("/")[0]
+    own = room(path) if "/" in path else ""
     if own == "tests":
         return
     if own not in MAY:
@@ -95,7 +105,7 @@ def check(top):
 
 
 def self_test():
-    headers = {"executor/link.h", "examples/spell/spell.h", "zygote/spawn.h"}
+    headers = {"cli/doctor/judge.h", "executor/link.h", "examples/spell/spell.h", "zygote/spawn.h"}
     bad = (
         ("base/fd.c", '#include "proto/wire.h"'),
         ("base/fd.c", "#include <warmfork/task.h>"),
@@ -120,6 +130,14 @@ def self_test():
         ("examples/hello.c", '#include "base/fd.h"'),
         ("cli/main.c", "#include <base/fd.h>"),
         ("cli/main.c", '#include "warmfork/task.h"'),
+        ("cli/main.c", '#include "cli/run/options.h"'),
+        ("cli/run/run.c", '#include "cli/attack/table.h"'),
+        ("cli/attack/attack.c", '#include "cli/run/options.h"'),
+        ("cli/doctor/doctor.c", '#include "cli/image/forks.h"'),
+        ("cli/image/image.c", '#include "base/fd.h"'),
+        ("cli/image/image.c", '#include "../doctor/judge.h"'),
+        ("cli/new/new.c", '#include "cli/report.h"'),
+        ("executor/api.c", '#include "cli/report.h"'),
         ("include/warmfork/task.h", "#include <stdio.h>"),
         ("proto/wire.c", '#include "nowhere.h"'),
         ("elsewhere/wire.c", ""),
@@ -134,6 +152,8 @@ def self_test():
         ("sandbox/view.c", '#include "sandbox/sandbox.h"\n#include "proto/policy.h"'),
         ("zygote/worker.c", '#include "sandbox/sandbox.h"'),
         ("examples/spell/demo.c", '#include "spell.h"\n#include <warmfork/executor.h>'),
+        ("cli/main.c", '#include "cli/attack/image.h"\n#include "cli/command.h"'),
+        ("cli/run/run.c", '#include "cli/report.h"\n#include "cli/run/options.h"'),
         ("base/fd.c", '/* for example\n#include "proto/wire.h"\n*/'),
         ("tests/unit/test_wire.c", '#include "proto/wire.h"\n#include "executor/link.h"'),
     )
