@@ -4,7 +4,6 @@
  * and how to get it. Three steps that know nothing of each other: facts are probed, findings are
  * judged, and the report is written.
  */
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <warmfork/executor.h>
@@ -14,6 +13,7 @@
 #include "cli/doctor/probe.h"
 #include "cli/doctor/report.h"
 #include "cli/doctor/verdict.h"
+#include "cli/options.h"
 
 static const char help[] =
     "warmfork doctor [OPTIONS]\n"
@@ -29,48 +29,39 @@ static const char help[] =
 
 /* --- options ------------------------------------------------------------------------------- */
 
-enum option_id { OPTION_JSON = 256, OPTION_HELP, OPTION_VERSION };
-
 static const struct option known[] = {
-	{ "json", no_argument, NULL, OPTION_JSON },
-	{ "help", no_argument, NULL, OPTION_HELP },
-	{ "version", no_argument, NULL, OPTION_VERSION },
-	{ NULL, 0, NULL, 0 },
+	{ "json", no_argument, NULL, OPTIONS_FIRST },
 };
 
-static enum command_status complain(const char *word, const char *what) {
-	(void)fprintf(stderr, "warmfork doctor: %s %s; `warmfork help doctor` tells more\n", word,
-		      what);
-	return COMMAND_USAGE;
+static bool take_option(void *options, int option, char *value) {
+	bool *json = options;
+
+	(void)option;
+	(void)value;
+	return *json = true;
 }
+
+static const struct options_grammar grammar = {
+	.command = "doctor",
+	.help = help,
+	.known = known,
+	.n_known = sizeof known / sizeof known[0],
+	.take = take_option,
+};
 
 /* False: the command is over, with *ret_status. */
 static bool parse(int argc, char **argv, bool *ret_json, enum command_status *ret_status) {
-	int option;
+	enum options_result result;
+	int rest = argc;
 
 	*ret_json = false;
-	*ret_status = COMMAND_OK;
-	while ((option = getopt_long(argc, argv, ":", known, NULL)) != -1)
-		switch (option) {
-		case OPTION_JSON:
-			*ret_json = true;
-			break;
-		case OPTION_HELP:
-			(void)fputs(help, stdout);
-			return false;
-		case OPTION_VERSION:
-			(void)printf("warmfork %s\n", wf_version());
-			return false;
-		default:
-			*ret_status =
-			    complain(argv[optind - 1],
-				     "is no option of this command, or has a value too many");
-			return false;
-		}
-	if (optind < argc)
-		*ret_status =
-		    complain(argv[optind], "is one word too many: there are only options");
-	return optind == argc;
+	result = options_parse(&grammar, argc, argv, ret_json, &rest);
+	*ret_status = result == OPTIONS_OVER ? COMMAND_OK : COMMAND_USAGE;
+	if (result != OPTIONS_GOOD)
+		return false;
+	return rest == argc ||
+	       options_complain("doctor", "%s is one word too many: there are only options",
+				argv[rest]);
 }
 
 /* ------------------------------------------------------------------------------------------- */

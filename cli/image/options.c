@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * Everything that is wrong is answered with one sentence that says what would be right.
+ * The words that options take.
  */
 #include "cli/image/options.h"
 
-#include <getopt.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/image/forks.h"
+#include "cli/options.h"
+
+#define COMMAND "image"
 
 static const char help[] =
     "warmfork image [OPTIONS] MODULE\n"
@@ -50,28 +51,14 @@ static const char *const freezes[] = {
 };
 #define N_FREEZES (sizeof freezes / sizeof freezes[0])
 
-__attribute__((format(printf, 1, 2))) static bool complain(const char *format, ...) {
-	va_list arguments;
-
-	(void)fputs("warmfork image: ", stderr);
-	va_start(arguments, format);
-	(void)vfprintf(stderr, format, arguments);
-	va_end(arguments);
-	(void)fputs("; `warmfork help image` tells more\n", stderr);
-	return false;
-}
-
 /* --- values -------------------------------------------------------------------------------- */
 
 static bool parse_number(const char *option, const char *text, unsigned most, unsigned *ret) {
-	uint64_t value = 0;
-	size_t n = strspn(text, "0123456789");
+	const char *end = text;
 
-	for (size_t i = 0; i < n && value <= most; i++)
-		value = value * 10 + (uint64_t)(text[i] - '0');
-	if (n == 0 || text[n] != '\0' || value > most)
-		return complain("--%s takes a number from 0 to %u, not \"%s\"", option, most, text);
-	*ret = (unsigned)value;
+	if (!options_number(&end, most, ret) || *end != '\0')
+		return options_complain(COMMAND, "--%s takes a number from 0 to %u, not \"%s\"",
+					option, most, text);
 	return true;
 }
 
@@ -83,10 +70,12 @@ static bool parse_waive(const char *text, unsigned *flags) {
 					 memcmp(waivers[i].word, text, size) != 0))
 			i++;
 		if (i == N_WAIVERS)
-			return complain("--waive takes threads, descriptors, locks, timers, "
-					"signals and children, with commas between them, not "
-					"\"%.*s\"",
-					(int)size, text);
+			return options_complain(
+			    COMMAND,
+			    "--waive takes threads, descriptors, locks, timers, "
+			    "signals and children, with commas between them, not "
+			    "\"%.*s\"",
+			    (int)size, text);
 		*flags |= waivers[i].flag;
 		if (text[size] == '\0')
 			return true;
@@ -100,7 +89,7 @@ static bool parse_freeze(const char *text, enum wf_freeze *ret) {
 			*ret = (enum wf_freeze)i;
 			return true;
 		}
-	return complain("--freeze takes auto, always or never, not \"%s\"", text);
+	return options_complain(COMMAND, "--freeze takes auto, always or never, not \"%s\"", text);
 }
 
 static bool parse_timeout(const char *option, const char *text, int *ret) {
@@ -115,14 +104,12 @@ static bool parse_timeout(const char *option, const char *text, int *ret) {
 /* --- options ------------------------------------------------------------------------------- */
 
 enum option_id {
-	OPTION_ARGUMENT = 256, /* beyond all characters: none has a short form */
+	OPTION_ARGUMENT = OPTIONS_FIRST,
 	OPTION_WAIVE,
 	OPTION_FREEZE,
 	OPTION_FORKS,
 	OPTION_PRELOAD_TIMEOUT,
 	OPTION_JSON,
-	OPTION_HELP,
-	OPTION_VERSION,
 };
 
 static const struct option known[] = {
@@ -132,70 +119,57 @@ static const struct option known[] = {
 	{ "forks", required_argument, NULL, OPTION_FORKS },
 	{ "preload-timeout", required_argument, NULL, OPTION_PRELOAD_TIMEOUT },
 	{ "json", no_argument, NULL, OPTION_JSON },
-	{ "help", no_argument, NULL, OPTION_HELP },
-	{ "version", no_argument, NULL, OPTION_VERSION },
-	{ NULL, 0, NULL, 0 },
 };
 
-/* False: wrong. Sets *ret_over if it was all that was asked for. */
-static bool take_option(int option, char **argv, struct image_options *ret, bool *ret_over) {
+static bool take_option(void *options, int option, char *value) {
+	struct image_options *ret = options;
+
 	switch (option) {
 	case OPTION_ARGUMENT:
-		ret->argument = optarg;
+		ret->argument = value;
 		return true;
 	case OPTION_WAIVE:
-		return parse_waive(optarg, &ret->waive);
+		return parse_waive(value, &ret->waive);
 	case OPTION_FREEZE:
-		return parse_freeze(optarg, &ret->freeze);
+		return parse_freeze(value, &ret->freeze);
 	case OPTION_FORKS:
-		return parse_number("forks", optarg, FORKS_MAX, &ret->forks);
+		return parse_number("forks", value, FORKS_MAX, &ret->forks);
 	case OPTION_PRELOAD_TIMEOUT:
-		return parse_timeout("preload-timeout", optarg, &ret->preload_timeout_ms);
+		return parse_timeout("preload-timeout", value, &ret->preload_timeout_ms);
 	case OPTION_JSON:
+	default:
 		ret->json = true;
 		return true;
-	case OPTION_HELP:
-		(void)fputs(help, stdout);
-		*ret_over = true;
-		return true;
-	case OPTION_VERSION:
-		(void)printf("warmfork %s\n", wf_version());
-		*ret_over = true;
-		return true;
-	case ':':
-		return complain("%s takes a value", argv[optind - 1]);
-	default:
-		return complain("%s is no option of this command, or has a value too many",
-				argv[optind - 1]);
 	}
 }
 
-static bool take_module(int argc, char **argv, struct image_options *ret) {
-	if (optind == argc)
-		return complain("which module? Give the path of a shared object");
-	if (optind + 1 < argc)
-		return complain("one module at a time, not also \"%s\"", argv[optind + 1]);
-	ret->module = argv[optind];
+static const struct options_grammar grammar = {
+	.command = COMMAND,
+	.help = help,
+	.known = known,
+	.n_known = sizeof known / sizeof known[0],
+	.take = take_option,
+};
+
+static bool take_module(char **words, struct image_options *ret) {
+	if (!words[0])
+		return options_complain(COMMAND, "which module? Give the path of a shared object");
+	if (words[1])
+		return options_complain(COMMAND, "one module at a time, not also \"%s\"", words[1]);
+	ret->module = words[0];
 	return true;
 }
 
 bool image_options_parse(int argc, char **argv, struct image_options *ret,
 			 enum command_status *ret_status) {
-	bool over = false;
-	int option;
+	enum options_result result;
+	int rest = argc;
 
 	*ret = (struct image_options){ .forks = FORKS_COUNTED };
-	*ret_status = COMMAND_USAGE;
-	while ((option = getopt_long(argc, argv, ":", known, NULL)) != -1) {
-		if (!take_option(option, argv, ret, &over))
-			return false;
-		if (over) {
-			*ret_status = COMMAND_OK;
-			return false;
-		}
-	}
+	result = options_parse(&grammar, argc, argv, ret, &rest);
+	*ret_status = result == OPTIONS_OVER ? COMMAND_OK : COMMAND_USAGE;
 	ret->forks = (ret->forks + FORKS_COUNTED - 1) / FORKS_COUNTED * FORKS_COUNTED;
-	return take_module(argc, argv, ret);
+	return result == OPTIONS_GOOD && take_module(argv + rest, ret);
 }
 
 void image_options_waivers(const char *refusal, char *ret, size_t size) {

@@ -5,17 +5,17 @@
  */
 #include "cli/run/options.h"
 
-#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <warmfork/executor.h>
 
+#include "cli/options.h"
 #include "cli/report.h"
 
 #define SENTENCE_SIZE 8192
-#define OPTION_FIRST  256 /* beyond all characters: none has a short form */
+#define COMMAND       "run"
 
 static const char help[] =
     "warmfork run [OPTIONS] [--] PROGRAM [ARGUMENTS]\n"
@@ -64,38 +64,23 @@ static const char help[] =
 
 /* --- words --------------------------------------------------------------------------------- */
 
-__attribute__((format(printf, 1, 0))) static void say(const char *format, va_list arguments) {
+void run_say(const char *format, ...) {
 	char text[SENTENCE_SIZE];
+	va_list arguments;
 
+	va_start(arguments, format);
 	(void)vsnprintf(text, sizeof text, format, arguments);
+	va_end(arguments);
 	(void)fputs("warmfork run: ", stderr);
 	report_write(stderr, text);
-}
-
-void run_say(const char *format, ...) {
-	va_list arguments;
-
-	va_start(arguments, format);
-	say(format, arguments);
-	va_end(arguments);
 	(void)fputc('\n', stderr);
-}
-
-__attribute__((format(printf, 1, 2))) static bool complain(const char *format, ...) {
-	va_list arguments;
-
-	va_start(arguments, format);
-	say(format, arguments);
-	va_end(arguments);
-	(void)fputs("; `warmfork help run` tells more\n", stderr);
-	return false;
 }
 
 /* --- options ------------------------------------------------------------------------------- */
 
 enum option_id {
-	OPTION_RULE = OPTION_FIRST, /* and its place in the table of rules */
-	OPTION_BEST_EFFORT = OPTION_FIRST + 64,
+	OPTION_RULE = OPTIONS_FIRST, /* and its place in the table of rules */
+	OPTION_BEST_EFFORT = OPTIONS_FIRST + 64,
 	OPTION_PRESET,
 	OPTION_POLICY,
 	OPTION_PRINT_POLICY,
@@ -103,8 +88,6 @@ enum option_id {
 	OPTION_EXPLAIN,
 	OPTION_REPORT,
 	OPTION_LEARN,
-	OPTION_HELP,
-	OPTION_VERSION,
 };
 
 static const struct rule_option {
@@ -146,9 +129,6 @@ static const struct option other_options[] = {
 	{ "explain", no_argument, NULL, OPTION_EXPLAIN },
 	{ "report", required_argument, NULL, OPTION_REPORT },
 	{ "learn", optional_argument, NULL, OPTION_LEARN },
-	{ "help", no_argument, NULL, OPTION_HELP },
-	{ "version", no_argument, NULL, OPTION_VERSION },
-	{ NULL, 0, NULL, 0 },
 };
 #define N_OTHER_OPTIONS (sizeof other_options / sizeof other_options[0])
 
@@ -211,93 +191,75 @@ static bool take_report(const char *text, struct run_options *ret) {
 	size_t size = strlen(form);
 
 	if (strncmp(text, form, size) != 0 || (text[size] != '\0' && text[size] != '='))
-		return complain("--report takes json or json=FILE, not \"%s\"", text);
+		return options_complain(COMMAND, "--report takes json or json=FILE, not \"%s\"",
+					text);
 	if (strcmp(text + size, "=") == 0)
-		return complain("--report json= needs the name of a file");
+		return options_complain(COMMAND, "--report json= needs the name of a file");
 	ret->report = text[size] ? text + size + 1 : "";
 	return true;
 }
 
-static bool take_preset(const char *text, struct run_options *ret) {
-	if (strcmp(text, "pure") != 0 && strcmp(text, "stage") != 0 && strcmp(text, "tests") != 0)
-		return complain("--preset takes pure, stage or tests, not \"%s\"", text);
-	ret->preset = text;
-	return true;
-}
+static bool take_option(void *options, int option, char *value) {
+	struct run_options *ret = options;
 
-/* getopt_long(3) does not tell which option it choked on if the word was another's value. */
-static bool refuse_option(int option, char **argv) {
-	const char *word = argv[optind - 1];
-
-	if (option == ':')
-		return complain("%s takes a value", word);
-	return complain(
-	    "%s is no option of this command, or is cut short, or has a value too many; "
-	    "what belongs to the program stands behind it or behind --",
-	    word);
-}
-
-static void print_version(void) {
-	(void)printf("warmfork %s\n", wf_version());
-}
-
-/* False: wrong. Sets *ret_over if it was all that was asked for. */
-static bool take_option(int option, char **argv, struct run_options *ret, bool *ret_over) {
 	if (option >= OPTION_RULE && option < OPTION_RULE + (int)N_RULE_OPTIONS)
-		return take_rule(&rule_options[option - OPTION_RULE], optarg, ret);
+		return take_rule(&rule_options[option - OPTION_RULE], value, ret);
 	switch (option) {
 	case OPTION_BEST_EFFORT:
 		return add_rule(ret, "best-effort", "strict", "no");
 	case OPTION_PRESET:
-		return take_preset(optarg, ret);
+		ret->preset = value;
+		return options_preset(COMMAND, value);
 	case OPTION_POLICY:
-		return add_policy(ret, optarg);
+		return add_policy(ret, value);
 	case OPTION_PRINT_POLICY:
 		ret->print_policy = true;
 		return true;
 	case OPTION_CHDIR:
-		ret->directory = optarg;
+		ret->directory = value;
 		return true;
 	case OPTION_EXPLAIN:
 		ret->explain = true;
 		return true;
 	case OPTION_REPORT:
-		return take_report(optarg, ret);
+		return take_report(value, ret);
 	case OPTION_LEARN:
-		ret->learn = optarg ? optarg : "";
-		return true;
-	case 'h':
-	case OPTION_HELP:
-	case OPTION_VERSION:
-		*ret_over = true;
-		(void)(option == OPTION_VERSION ? print_version() : (void)fputs(help, stdout));
-		return true;
 	default:
-		return refuse_option(option, argv);
+		ret->learn = value ? value : "";
+		return true;
 	}
 }
 
 static bool check(const struct run_options *options) {
 	if (!options->program && !options->print_policy)
-		return complain("which program? Give it and its arguments behind the options");
+		return options_complain(
+		    COMMAND, "which program? Give it and its arguments behind the options");
 	return true;
 }
 
 bool run_options_parse(int argc, char **argv, struct run_options *ret,
 		       enum run_status *ret_status) {
 	struct option known[N_RULE_OPTIONS + N_OTHER_OPTIONS];
-	bool over = false, good = true;
-	int option;
+	const struct options_grammar grammar = {
+		.command = COMMAND,
+		.help = help,
+		.known = known,
+		.n_known = sizeof known / sizeof known[0],
+		.leading = true,
+		.unknown =
+		    "is no option of this command, or is cut short, or has a value too many; "
+		    "what belongs to the program stands behind it or behind --",
+		.take = take_option,
+	};
+	enum options_result result;
+	int rest = argc;
 
 	*ret = (struct run_options){ .preset = NULL };
-	*ret_status = RUN_USAGE;
 	fill_known(known);
-	while (good && !over && (option = getopt_long(argc, argv, "+:h", known, NULL)) != -1)
-		good = take_option(option, argv, ret, &over);
-	if (good && over)
-		*ret_status = RUN_OK;
-	ret->program = good && optind < argc ? argv + optind : NULL;
-	if (good && !over && check(ret))
+	result = options_parse(&grammar, argc, argv, ret, &rest);
+	*ret_status = result == OPTIONS_OVER ? RUN_OK : RUN_USAGE;
+	ret->program = rest < argc ? argv + rest : NULL;
+	if (result == OPTIONS_GOOD && check(ret))
 		return true;
 	run_options_clear(ret);
 	return false;
