@@ -69,15 +69,3 @@ void judge_rules(struct findings *findings, const struct probe_facts *facts, con
 	for (size_t i = 0; i < n; i++)
 		judge_rule(findings, facts, section, &rules[i]);
 }
-
-void judge(const struct probe_facts *facts, struct findings *ret) {
-	ret->n = 0;
-	judge_machine(ret, facts);
-	judge_landlock(ret, facts);
-	judge_namespaces(ret, facts);
-	judge_seccomp(ret, facts);
-	judge_cgroups(ret, facts);
-	judge_processes(ret, facts);
-	judge_memory(ret, facts);
-	judge_settings(ret, facts);
-}
