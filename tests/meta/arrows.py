@@ -33,7 +33,8 @@ MAY = {
 }
 # system headers for one folder alone
 ONLY = (
-    (re.compile(r"seccomp\.h"), "sandbox"),  # libseccomp; the kernel's <linux/seccomp.h> is anybody's
+    # libseccomp; the kernel's <linux/seccomp.h> is for anybody
+    (re.compile(r"seccomp\.h"), "sandbox"),
     (re.compile(r"protobuf-c/.*|.*\.pb-c\.h"), "proto"),
 )
 # a public header may rely on nothing else
@@ -147,7 +148,7 @@ def self_test():
         ("executor/api.c", "#include <warmfork/executor.h>"),
         ("executor/api.c", '#include "policy/document.h"'),
         ("policy/document.c", '#include "proto/policy.h"\n#include <warmfork/policy.h>'),
-        ("proto/message.c", '#include <protobuf-c/protobuf-c.h>\n#include "warmfork.pb-c.h"'),
+        ("proto/packed.c", '#include <protobuf-c/protobuf-c.h>\n#include "warmfork.pb-c.h"'),
         ("sandbox/filter.c", "#include <seccomp.h>"),
         ("sandbox/view.c", '#include "sandbox/sandbox.h"\n#include "proto/policy.h"'),
         ("zygote/worker.c", '#include "sandbox/sandbox.h"'),
