@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Packing and unpacking by table. protobuf-c gets an allocator that takes from an arena and never
- * gives back: no malloc in a frozen zygote, no leak on any error path, and a frame that was made to
- * unfold into something huge runs into the end of the arena instead of into the machine's memory.
+ * Packing and unpacking by table.
  */
 #include "proto/message.h"
 
@@ -10,6 +8,7 @@
 
 #include "base/error.h"
 #include "proto/message_codec.h"
+#include "proto/packed.h"
 #include "proto/wire.h"
 
 struct codec {
@@ -62,51 +61,23 @@ int message_pack(const struct message *message, struct arena *arena, uint8_t *bu
 	return 0;
 }
 
-struct unpacking {
-	struct arena *arena;
-	bool full;
-};
+static int read_fields(const void *source, void *ret, struct arena *arena) {
+	struct message *message = ret;
+	message_read read = codecs[message->type].read;
 
-static void *unpacking_allocate(void *context, size_t size) {
-	struct unpacking *unpacking = context;
-	void *memory = arena_allocate(unpacking->arena, size);
-
-	unpacking->full |= !memory;
-	return memory;
+	return read ? read(source, message, arena) : 0;
 }
 
-static void unpacking_free(void *context, void *memory) {
-	(void)context;
-	(void)memory; /* goes with the arena */
-}
-
-static int unpack(const struct codec *codec, const uint8_t *body, size_t size, struct arena *arena,
-		  struct message *ret) {
-	struct unpacking unpacking = { .arena = arena };
-	ProtobufCAllocator allocator = { unpacking_allocate, unpacking_free, &unpacking };
-	ProtobufCMessage *message =
-	    protobuf_c_message_unpack(codec->descriptor, &allocator, size, body);
-
-	if (!message)
-		return unpacking.full ? -ENOMEM : MESSAGE_E_MALFORMED;
-	return codec->read ? codec->read(message, ret, arena) : 0;
-}
-
-/* No message within the limits needs as much as ARENA_MESSAGE: one that filled it was made to. So
- * its sender is to blame, and not our memory. */
 int message_unpack(uint16_t type, const uint8_t *body, size_t size, struct arena *arena,
 		   struct message *ret) {
 	const struct codec *codec = codec_find(type);
-	bool ample = arena->size - arena->used >= ARENA_MESSAGE;
 	struct message message;
 	int r;
 
-	if (!codec || size > WIRE_BODY)
+	if (!codec)
 		return MESSAGE_E_MALFORMED;
 	message.type = (enum message_type)type;
-	r = unpack(codec, body, size, arena, &message);
-	if (r == -ENOMEM)
-		return ample ? MESSAGE_E_MALFORMED : error_origin(-ENOMEM);
+	r = packed_open(codec->descriptor, body, size, arena, read_fields, &message);
 	if (!r)
 		*ret = message;
 	return r;
