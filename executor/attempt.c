@@ -16,10 +16,10 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/path.h"
 #include "base/process.h"
 #include "policy/cover.h"
 #include "policy/line.h"
-#include "policy/resolve.h"
 #include "proto/call_text.h"
 
 #define X32_BIT   0x40000000u
@@ -82,27 +82,6 @@ void attempt_read_paths(struct attempt *attempt) {
 			attempt->read[i] = attempt->paths[i];
 }
 
-/* In place: without ".", ".." and double slashes. */
-static void simplify(char *path) {
-	char *to = path;
-
-	for (const char *from = path; *from;) {
-		size_t size = strcspn(from + 1, "/");
-
-		if (size == 2 && strncmp(from + 1, "..", 2) == 0) {
-			while (to > path && *--to != '/')
-				;
-		} else if (size > 0 && !(size == 1 && from[1] == '.')) {
-			memmove(to, from, size + 1);
-			to += size + 1;
-		}
-		from += size + 1;
-	}
-	if (to == path)
-		*to++ = '/';
-	*to = '\0';
-}
-
 /* What lies in /proc and /dev means something else to whoever looks. */
 static bool is_relative_to_looker(const char *path) {
 	return strncmp(path, "/proc/", 6) == 0 || strncmp(path, "/dev/", 5) == 0;
@@ -118,7 +97,7 @@ static void resolve(char *path) {
 		memcpy(path, real, strlen(real) + 1);
 		return;
 	}
-	policy_path_parent(path, directory, sizeof(directory));
+	path_parent(path, directory, sizeof(directory));
 	(void)snprintf(name, sizeof(name), "%s", strrchr(path, '/') + 1);
 	if (realpath(directory, real))
 		(void)snprintf(path, PATH_MAX, "%.*s/%s", (int)(PATH_MAX - NAME_MAX - 2),
@@ -156,7 +135,7 @@ static bool absolute_path(const struct attempt *attempt, size_t argument, char *
 	else if (!base_of(attempt, argument, base) ||
 		 snprintf(ret, PATH_MAX, "%s/%s", base, path) >= PATH_MAX)
 		return false;
-	simplify(ret);
+	path_simplify(ret);
 	return true;
 }
 
@@ -218,7 +197,7 @@ static bool is_there(const char *path, uint32_t access) {
 
 	if (is_relative_to_looker(path) || lstat(path, &status) == 0)
 		return true;
-	policy_path_parent(path, directory, sizeof(directory));
+	path_parent(path, directory, sizeof(directory));
 	return access == POLICY_WRITE && lstat(directory, &status) == 0;
 }
 
@@ -400,7 +379,7 @@ void attempt_line(const struct attempt *attempt, const struct policy *policy, ch
 			       attempt->port);
 	} else if (path[0]) {
 		if (attempt_is_about_directory(attempt)) {
-			policy_path_parent(path, directory, sizeof(directory));
+			path_parent(path, directory, sizeof(directory));
 			path = directory;
 		}
 		line_for_path(policy, path, attempt->access, text, size);

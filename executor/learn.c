@@ -21,9 +21,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/path.h"
 #include "policy/cover.h"
 #include "policy/document.h"
-#include "policy/resolve.h"
 
 /* So many files of one directory are a habit, not a list. */
 #define LEARN_FILES   8
@@ -76,7 +76,7 @@ static void learn_path(const struct attempt *attempt) {
 
 	if (cover_allows(view, path, access))
 		return;
-	policy_path_parent(path, directory, sizeof(directory));
+	path_parent(path, directory, sizeof(directory));
 	if (is_below(path, "/tmp") &&
 	    (strcmp(directory, "/tmp") == 0 || is_made_by(future, directory))) {
 		if (access & POLICY_WRITE)

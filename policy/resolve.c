@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/path.h"
 #include "base/report.h"
 #include "proto/limits.h"
 
@@ -71,25 +72,6 @@ static int resolve_dots(const struct value *value, char **path) {
 	return 0;
 }
 
-/* In place: "/a//./b/" -> "/a/b". */
-static void clean(char *path) {
-	char *to = path;
-	const char *at = path;
-
-	while (*at) {
-		size_t size = strcspn(at + 1, "/");
-
-		if (size > 0 && !(size == 1 && at[1] == '.')) {
-			memmove(to, at, 1 + size);
-			to += 1 + size;
-		}
-		at += 1 + size;
-	}
-	if (to == path)
-		*to++ = '/';
-	*to = '\0';
-}
-
 int resolve_path(const struct value *value, char **ret) {
 	const char *text = value->text;
 	char *path;
@@ -107,7 +89,7 @@ int resolve_path(const struct value *value, char **ret) {
 		return report_internal(-ENOMEM, "adding to a policy");
 	r = resolve_dots(value, &path);
 	if (r == 0) {
-		clean(path);
+		path_simplify(path);
 		if (strlen(path) >= LIMIT_PATH)
 			r = value_refuse(value, -E2BIG, "\"%.*s...\" is longer than %d bytes",
 					 SHOWN / 8, text, LIMIT_PATH - 1);
@@ -117,10 +99,4 @@ int resolve_path(const struct value *value, char **ret) {
 	else
 		*ret = path;
 	return r;
-}
-
-void policy_path_parent(const char *path, char *ret, size_t size) {
-	const char *slash = strrchr(path, '/');
-
-	(void)snprintf(ret, size, "%.*s", slash == path ? 1 : (int)(slash - path), path);
 }

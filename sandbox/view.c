@@ -36,6 +36,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/path.h"
 
 /* Links that lead to links. */
 #define VIEW_LINKS 16
@@ -151,27 +152,6 @@ static bool is_link(const char *path, size_t end) {
 	return lstat(prefix, &status) == 0 && S_ISLNK(status.st_mode);
 }
 
-/* Removes "." and ".." of a path none of whose components up to there is a link. */
-static void normalise(char *path) {
-	char *to = path;
-
-	for (const char *from = path; *from;) {
-		size_t size = strcspn(from + 1, "/");
-
-		if (size == 2 && from[1] == '.' && from[2] == '.') {
-			while (to > path && *--to != '/')
-				;
-		} else if (size > 1 || (size == 1 && from[1] != '.')) {
-			memmove(to, from, size + 1);
-			to += size + 1;
-		}
-		from += size + 1;
-	}
-	if (to == path)
-		*to++ = '/';
-	*to = '\0';
-}
-
 /* Its links become nodes; what is left in `real` has none. 1: there was one. */
 static int resolve_step(struct view *view, char *real) {
 	size_t size = strlen(real);
@@ -187,7 +167,7 @@ static int resolve_step(struct view *view, char *real) {
 			return error_trace(r);
 		memcpy(real, next, strlen(next) + 1);
 		/* ".." after a link is relative to where that leads: only what is before it is settled */
-		normalise(real);
+		path_simplify(real);
 		return 1;
 	}
 	return 0;
