@@ -23,6 +23,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/control_group.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/feature.h"
@@ -58,29 +59,6 @@ static void group_path(const struct sandbox_cgroup_tree *tree, unsigned cell, ch
 }
 
 /* --- where --------------------------------------------------------------------------------- */
-
-/* The line of /proc/self/cgroup for a controller of v1, or "" for the tree of v2. */
-static bool find_own(const char *controller, char *ret, size_t size) {
-	char text[4096], *rest = NULL;
-	cleanup_close int fd = open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-
-	if (n < 0)
-		return false;
-	text[n] = '\0';
-	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-		char *names = strchr(line, ':'), *path = names ? strchr(names + 1, ':') : NULL;
-
-		if (!path)
-			continue;
-		*path++ = '\0';
-		if (strcmp(names + 1, controller) != 0)
-			continue;
-		(void)snprintf(ret, size, "%s", strcmp(path, "/") == 0 ? "" : path);
-		return true;
-	}
-	return false;
-}
 
 static int group_make(const struct sandbox_cgroup *cgroup, const struct sandbox_cgroup_tree *tree,
 		      unsigned cell, int *ret_procs) {
@@ -184,7 +162,7 @@ static int tree_v1(const struct sandbox_cgroup *cgroup, struct sandbox_cgroup_tr
 		   const char *controller) {
 	char own[160], parent[200];
 
-	if (!find_own(controller, own, sizeof own))
+	if (!control_group_own(controller, own, sizeof own))
 		return error_origin(-ENOENT);
 	(void)snprintf(parent, sizeof parent, "/sys/fs/cgroup/%s%s", controller, own);
 	return error_trace(tree_make(cgroup, tree, parent));
@@ -207,7 +185,7 @@ static int tree_v2(struct sandbox_cgroup *cgroup) {
 	int r;
 
 	cgroup->v2 = true;
-	if (!find_own("", own, sizeof own))
+	if (!control_group_own("", own, sizeof own))
 		return error_origin(-ENOENT);
 	(void)snprintf(parent, sizeof parent, "/sys/fs/cgroup%s", own);
 	r = tree_make(cgroup, &cgroup->memory, parent);
