@@ -6,8 +6,8 @@
 #include "sandbox/builder.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -15,6 +15,8 @@
 #include "base/feature.h"
 #include "base/leave.h"
 #include "base/process.h"
+#include "base/uninitialized.h"
+#include "proto/wire.h"
 #include "sandbox/landlock.h"
 #include "sandbox/view.h"
 
@@ -28,49 +30,39 @@ struct built {
 	struct sandbox_trouble trouble;
 };
 
-static int built_send(int socket, const struct built *built, const int *fds, size_t n) {
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(N_BUILT * sizeof(int))];
-	} control = { .space = { 0 } };
-	union {
-		const void *in;
-		void *out;
-	} bytes = { built };
-	struct iovec part = { bytes.out, sizeof *built };
-	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
-	struct cmsghdr *header;
+/* A frame whose body is that struct: both ends are one program. */
+#define BUILT_FRAME 1
+struct built_frame {
+	uint8_t header[WIRE_HEADER];
+	struct built built;
+};
+_Static_assert(offsetof(struct built_frame, built) == WIRE_HEADER, "the body of a frame");
 
-	if (n > 0) {
-		message.msg_control = control.space;
-		message.msg_controllen = CMSG_SPACE(n * sizeof(int));
-		header = CMSG_FIRSTHDR(&message);
-		*header = (struct cmsghdr){ CMSG_LEN(n * sizeof(int)), SOL_SOCKET, SCM_RIGHTS };
-		memcpy(CMSG_DATA(header), fds, n * sizeof(int));
-	}
-	return sendmsg(socket, &message, MSG_NOSIGNAL) < 0 ? error_origin(-errno) : 0;
+static int built_send(int socket, struct built_frame *frame, const int *fds, size_t n) {
+	int r = wire_send(socket, BUILT_FRAME, frame->header, sizeof frame->built, fds, n, 0);
+
+	return r > 0 ? error_fold(r) : error_trace(r);
 }
 
+/* Descriptors for which our own table has no room are an error: what is not there must not be taken
+ * for being in force. */
 static int built_receive(int socket, struct built *ret, int *ret_fds) {
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(N_BUILT * sizeof(int))];
-	} control = { .space = { 0 } };
-	struct iovec part = { ret, sizeof *ret };
-	struct msghdr message = { .msg_iov = &part,
-				  .msg_iovlen = 1,
-				  .msg_control = control.space,
-				  .msg_controllen = sizeof control.space };
-	struct cmsghdr *header;
+	uint8_t buffer[LIMIT_FRAME] uninitialized;
+	struct wire_frame frame;
+	int r = wire_receive(socket, buffer, 0, &frame);
 
-	if (recvmsg(socket, &message, MSG_CMSG_CLOEXEC) != (ssize_t)sizeof *ret)
+	if (r == WIRE_E_TRUNCATED)
+		return error_origin(-EMFILE);
+	if (r != 0)
+		return r < 0 ? error_trace(r) : error_origin(-EPROTO);
+	if (frame.size == sizeof *ret)
+		memcpy(ret, frame.body, sizeof *ret);
+	if (frame.size != sizeof *ret || frame.n_descriptors > N_BUILT ||
+	    frame.n_descriptors != (size_t)__builtin_popcount(ret->present)) {
+		wire_frame_close(&frame);
 		return error_origin(-EPROTO);
-	header = CMSG_FIRSTHDR(&message);
-	if (header)
-		memcpy(ret_fds, CMSG_DATA(header),
-		       header->cmsg_len < CMSG_LEN(N_BUILT * sizeof(int))
-			   ? header->cmsg_len - CMSG_LEN(0)
-			   : N_BUILT * sizeof(int));
+	}
+	memcpy(ret_fds, frame.descriptors, frame.n_descriptors * sizeof(int));
 	return 0;
 }
 
@@ -129,23 +121,26 @@ static int built_add(const struct policy *policy, struct built *built, int *fds,
 
 static _Noreturn void builder_run(const struct sandbox *sandbox, const struct policy *policy,
 				  uint32_t layers, int socket) {
-	static struct built built;
+	static struct built_frame frame;
+	struct built *built = &frame.built;
 	struct sandbox with = *sandbox;
 	int fds[N_BUILT], r = 0;
 	size_t n = 0;
 
 	if (layers & LAYER_MOUNT)
-		r = built_add(policy, &built, fds, &n, LAYER_MOUNT,
-			      build_view(sandbox, policy, &built.trouble));
-	with.scratch = with.scratch && built.present & LAYER_MOUNT;
+		r = built_add(policy, built, fds, &n, LAYER_MOUNT,
+			      build_view(sandbox, policy, &built->trouble));
+	with.scratch = with.scratch && built->present & LAYER_MOUNT;
 	if (r == 0 && layers & LAYER_LANDLOCK)
-		r = built_add(policy, &built, fds, &n, LAYER_LANDLOCK,
-			      build_ruleset(&with, policy, &built.trouble));
+		r = built_add(policy, built, fds, &n, LAYER_LANDLOCK,
+			      build_ruleset(&with, policy, &built->trouble));
 	if (r == 0 && layers & LAYER_SECCOMP)
-		r = built_add(policy, &built, fds, &n, LAYER_SECCOMP,
-			      build_filter(sandbox, policy, &built.trouble));
-	built.error = -r;
-	leave(built_send(socket, &built, fds, r < 0 ? 0 : n) < 0 ? 1 : 0);
+		r = built_add(policy, built, fds, &n, LAYER_SECCOMP,
+			      build_filter(sandbox, policy, &built->trouble));
+	built->error = -r;
+	if (r < 0)
+		built->present = 0;
+	leave(built_send(socket, &frame, fds, r < 0 ? 0 : n) < 0 ? 1 : 0);
 }
 
 int builder_start(struct builder_job *job, const struct sandbox *sandbox,

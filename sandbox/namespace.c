@@ -96,35 +96,36 @@ static _Noreturn void mapper_run(pid_t zygote, int go) {
 	char byte;
 	int r;
 
-	if (read(go, &byte, 1) != 1)
-		leave(0);
+	if (TEMP_FAILURE_RETRY(recv(go, &byte, 1, 0)) != 1)
+		leave(EPIPE);
 	r = map_all(zygote, "uid_map");
 	if (r == 0)
 		r = map_all(zygote, "gid_map");
 	leave(r == 0 ? 0 : -r);
 }
 
+/* A mapper that has died has mapped nothing, whatever it died of. */
 static int mapper_finish(pid_t mapper, int go, bool entered) {
+	bool told = entered && send(go, "", 1, MSG_NOSIGNAL) == 1;
 	struct exit_status status;
 	int r;
 
-	if (entered && write(go, "", 1) != 1)
-		entered = false;
 	(void)fd_close(go);
 	r = process_reap(mapper, &status);
-	if (r < 0)
+	if (r < 0 || !entered)
 		return error_trace(r);
-	return entered && (!status.exited || status.code != 0)
-		   ? error_origin(status.exited ? -status.code : -EIO)
-		   : 0;
+	if (!told || !status.exited)
+		return error_origin(-EIO);
+	return status.code != 0 ? error_origin(-status.code) : 0;
 }
 
 static int enter_user_mapping_all(void) {
 	pid_t self = getpid(), mapper;
 	int go[2], r;
 
-	if (pipe2(go, O_CLOEXEC) < 0)
-		return error_origin(-errno);
+	r = fd_seqpacket_pair(go);
+	if (r < 0)
+		return error_trace(r);
 	mapper = fork();
 	if (mapper == 0) {
 		(void)fd_close(go[1]);
