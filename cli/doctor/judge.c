@@ -7,16 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-bool judge_is_hidden(const struct probe_facts *facts, const char *word) {
-	size_t size = strlen(word), length;
-
-	for (const char *at = facts->absent; *at; at += length + (at[length] == ',')) {
-		length = strcspn(at, ",");
-		if (length == size && memcmp(at, word, size) == 0)
-			return true;
-	}
-	return false;
-}
+#include "cli/absent.h"
 
 void judge_error(struct finding *finding, int error) {
 	const char *words = strerrordesc_np(error), *name = strerrorname_np(error);
@@ -32,8 +23,7 @@ void judge_error(struct finding *finding, int error) {
 
 static enum finding_state rule_state(const struct judge_rule *rule,
 				     const struct probe_facts *facts) {
-	if (rule->feature && (judge_is_hidden(facts, rule->feature) ||
-			      (rule->after_floor && judge_is_hidden(facts, "linux-6.1"))))
+	if (rule->feature && absent_hides(facts->absent, rule->feature))
 		return FINDING_HIDDEN;
 	switch (facts->trials[rule->trial]) {
 	case PROBE_WORKS:

@@ -13,7 +13,6 @@ struct judge_rule {
 	const char *key, *label;
 	unsigned needs, helps; /* enum finding_user, or-ed */
 	const char *feature;   /* the word of WF_ABSENT that hides it; NULL: none does */
-	bool after_floor;      /* linux-6.1 hides it too */
 	const char *costs, *remedy;
 };
 
@@ -23,9 +22,6 @@ void judge_rules(struct findings *findings, const struct probe_facts *facts, con
 
 /* "Operation not permitted (EPERM)" as the value of a trial that failed. */
 void judge_error(struct finding *finding, int error);
-
-/* Is `word` in WF_ABSENT? */
-bool judge_is_hidden(const struct probe_facts *facts, const char *word);
 
 /* Sections in the order of the report. */
 void judge_machine(struct findings *findings, const struct probe_facts *facts);

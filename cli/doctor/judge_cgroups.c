@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "cli/absent.h"
 #include "cli/doctor/judge.h"
 
 #define DELEGATION "systemd-run --user --scope -p Delegate=yes PROGRAM"
@@ -14,7 +15,7 @@ static bool works(const struct probe_facts *facts, enum probe_trial trial) {
 }
 
 static bool hidden(const struct probe_facts *facts) {
-	return judge_is_hidden(facts, "cgroup");
+	return absent_hides(facts->absent, "cgroup");
 }
 
 static enum finding_state state_of(const struct probe_facts *facts, enum probe_trial trial) {
@@ -116,7 +117,7 @@ static void judge_v1(struct findings *findings, const struct probe_facts *facts,
 static void judge_process_limit(struct findings *findings, const struct probe_facts *facts) {
 	bool group = !hidden(facts) &&
 		     (works(facts, TRIAL_CGROUP_PIDS) || works(facts, TRIAL_CGROUP_V1_PIDS));
-	bool user = !judge_is_hidden(facts, "userns") && works(facts, TRIAL_USER_MAP);
+	bool user = !absent_hides(facts->absent, "userns") && works(facts, TRIAL_USER_MAP);
 	struct finding *finding =
 	    finding_add(findings, "cgroups", "process_limit", "limits.processes",
 			group || user ? FINDING_HERE : FINDING_MISSING);

@@ -109,25 +109,25 @@ void judge_machine(struct findings *findings, const struct probe_facts *facts) {
 /* --- processes ----------------------------------------------------------------------------- */
 
 static const struct judge_rule processes[] = {
-	{ TRIAL_PIDFD, "pidfd", "pidfds", USER_ALL, 0, NULL, false,
+	{ TRIAL_PIDFD, "pidfd", "pidfds", USER_ALL, 0, NULL,
 	  "no pool can be opened: workers are waited for and killed by pidfd, never by number",
 	  "Linux 5.4 or later; in a container, a seccomp profile that allows pidfd_open and "
 	  "pidfd_send_signal" },
-	{ TRIAL_SUBREAPER, "subreaper", "subreapers", USER_ALL, 0, NULL, false,
+	{ TRIAL_SUBREAPER, "subreaper", "subreapers", USER_ALL, 0, NULL,
 	  "no pool can be opened: what tasks leave behind could not be found",
 	  "Linux 3.4 or later" },
-	{ TRIAL_PROC_SELF, "proc_self", "/proc/self", USER_ALL, 0, NULL, false,
+	{ TRIAL_PROC_SELF, "proc_self", "/proc/self", USER_ALL, 0, NULL,
 	  "no pool can be opened: images are audited, and frozen, by what /proc says of them",
 	  "mount -t proc proc /proc" },
-	{ TRIAL_CLOSE_RANGE, "close_range", "close_range", USER_ALL, 0, NULL, false,
+	{ TRIAL_CLOSE_RANGE, "close_range", "close_range", USER_ALL, 0, NULL,
 	  "no pool can be opened: workers could not be freed of what is not theirs",
 	  "Linux 5.9 or later; in a container, a seccomp profile that allows close_range" },
 	{ TRIAL_PROC_CHILDREN, "proc_children", "lists of children", USER_SANDBOXES, USER_PLAIN,
-	  "proc_children", false,
+	  "proc_children",
 	  "strict policies with the pid namespace are refused; elsewhere all of /proc is read to "
 	  "find what a task has left behind",
 	  "a kernel with CONFIG_PROC_CHILDREN=y" },
-	{ TRIAL_PIDFD_INFO, "pidfd_info", "status when reaped", 0, USER_ALL, "pidfd_info", true,
+	{ TRIAL_PIDFD_INFO, "pidfd_info", "status when reaped", 0, USER_ALL, "pidfd_info",
 	  "in programs that reap children which are not theirs, or ignore SIGCHLD, how a worker "
 	  "ended may be lost",
 	  "Linux 6.15 or later" },
@@ -140,20 +140,20 @@ void judge_processes(struct findings *findings, const struct probe_facts *facts)
 /* --- memory -------------------------------------------------------------------------------- */
 
 static const struct judge_rule memory[] = {
-	{ TRIAL_MEMFD_SEALS, "seals", "sealed memfds", USER_ALL, 0, NULL, false,
+	{ TRIAL_MEMFD_SEALS, "seals", "sealed memfds", USER_ALL, 0, NULL,
 	  "images cannot be frozen, and large inputs and results cannot be handed over",
 	  "a kernel with CONFIG_MEMFD_CREATE=y and CONFIG_SHMEM=y" },
-	{ TRIAL_MEMFD_NOEXEC, "noexec", "noexec memfds", 0, USER_ALL, "memfd_noexec", true,
+	{ TRIAL_MEMFD_NOEXEC, "noexec", "noexec memfds", 0, USER_ALL, "memfd_noexec",
 	  "what is in a memfd could be executed", "Linux 6.3 or later" },
-	{ TRIAL_COLLAPSE, "collapse", "collapsing", 0, USER_ALL, "collapse", false,
+	{ TRIAL_COLLAPSE, "collapse", "collapsing", 0, USER_ALL, "collapse",
 	  "frozen images stay in pages of 4 KiB: the first touches of a new worker take longer, "
 	  "the more memory it uses",
 	  "a kernel with CONFIG_TRANSPARENT_HUGEPAGE=y" },
-	{ TRIAL_PAGEMAP_SCAN, "pagemap_scan", "PAGEMAP_SCAN", 0, USER_ALL, "pagemap_scan", true,
+	{ TRIAL_PAGEMAP_SCAN, "pagemap_scan", "PAGEMAP_SCAN", 0, USER_ALL, "pagemap_scan",
 	  "a freeze takes longer: the pages that changed are found by reading of each",
 	  "Linux 6.7 or later" },
 	{ TRIAL_SYSCALL_DISPATCH, "syscall_dispatch", "syscall dispatch", 0, USER_PLAIN,
-	  "syscall_dispatch", false,
+	  "syscall_dispatch",
 	  "a worker is put back after every task, also after those that made no system call",
 	  "Linux 5.11 or later on x86-64" },
 };

@@ -12,28 +12,28 @@
 /* --- Landlock ------------------------------------------------------------------------------ */
 
 static const struct judge_rule landlock[] = {
-	{ TRIAL_LANDLOCK, "files", "Landlock", USER_SANDBOXES, 0, "landlock", false,
+	{ TRIAL_LANDLOCK, "files", "Landlock", USER_SANDBOXES, 0, "landlock",
 	  "strict policies are refused: the layer landlock keeps a worker to the files that are "
 	  "declared",
 	  "a kernel with CONFIG_SECURITY_LANDLOCK=y" },
-	{ TRIAL_LANDLOCK_REFER, "refer", "renames (2)", 0, USER_SANDBOXES, "landlock", false,
+	{ TRIAL_LANDLOCK_REFER, "refer", "renames (2)", 0, USER_SANDBOXES, "landlock",
 	  "files cannot be renamed or linked from one declared directory to another",
 	  "Linux 5.19 or later" },
 	{ TRIAL_LANDLOCK_TRUNCATE, "truncate", "truncation (3)", 0, USER_SANDBOXES, "landlock:2",
-	  true, "Landlock does not keep a worker from truncating a file that it may only read",
+	  "Landlock does not keep a worker from truncating a file that it may only read",
 	  "Linux 6.2 or later" },
-	{ TRIAL_LANDLOCK_TCP, "tcp", "TCP ports (4)", 0, USER_SANDBOXES, "landlock:2", true,
+	{ TRIAL_LANDLOCK_TCP, "tcp", "TCP ports (4)", 0, USER_SANDBOXES, "landlock:2",
 	  "tcp_connect and tcp_bind cannot be kept to the ports that a policy lists",
 	  "Linux 6.7 or later, with CONFIG_INET=y" },
-	{ TRIAL_LANDLOCK_IOCTL, "ioctl", "ioctl (5)", 0, USER_SANDBOXES, "landlock:2", true,
+	{ TRIAL_LANDLOCK_IOCTL, "ioctl", "ioctl (5)", 0, USER_SANDBOXES, "landlock:2",
 	  "Landlock does not tell devices that may be controlled from those that may only be "
 	  "opened",
 	  "Linux 6.10 or later" },
-	{ TRIAL_LANDLOCK_SCOPES, "scopes", "scopes (6)", 0, USER_SANDBOXES, "landlock:2", true,
+	{ TRIAL_LANDLOCK_SCOPES, "scopes", "scopes (6)", 0, USER_SANDBOXES, "landlock:2",
 	  "signals to other processes, and abstract Unix sockets, are kept off by namespaces and "
 	  "seccomp alone",
 	  "Linux 6.12 or later" },
-	{ TRIAL_LANDLOCK_AUDIT, "audit", "audit (7)", 0, USER_SANDBOXES, "landlock:2", true,
+	{ TRIAL_LANDLOCK_AUDIT, "audit", "audit (7)", 0, USER_SANDBOXES, "landlock:2",
 	  "the audit log of the machine, where there is one, cannot be spared the refusals of "
 	  "programs that a worker executes",
 	  "Linux 6.15 or later" },
@@ -71,41 +71,40 @@ void judge_landlock(struct findings *findings, const struct probe_facts *facts) 
 /* --- namespaces ---------------------------------------------------------------------------- */
 
 static const struct judge_rule user_namespaces[] = {
-	{ TRIAL_USER_NAMESPACE, "user", "user namespaces", USER_SANDBOXES, 0, "userns", false,
+	{ TRIAL_USER_NAMESPACE, "user", "user namespaces", USER_SANDBOXES, 0, "userns",
 	  "strict policies are refused: for ordinary users every other namespace takes one, and "
 	  "limits.processes too, unless there is a pids control group; it must be left out of "
 	  "`namespaces` in the policy by name",
 	  "" },
-	{ TRIAL_USER_MAP, "user_map", "identities in them", USER_SANDBOXES, 0, "userns", false,
+	{ TRIAL_USER_MAP, "user_map", "identities in them", USER_SANDBOXES, 0, "userns",
 	  "strict policies are refused: what a worker writes would belong to nobody", "" },
 };
 
 static const struct judge_rule namespaces[] = {
 	{ TRIAL_MOUNT_NAMESPACE, "mount", "mount namespaces", USER_SANDBOXES, 0, "mount_view",
-	  false,
 	  "strict policies are refused: files outside of the declared writes could be changed by "
 	  "calls that Landlock does not see (chmod, utime, setxattr)",
 	  "" },
-	{ TRIAL_PID_NAMESPACE, "pid", "pid namespaces", USER_SANDBOXES, 0, NULL, false,
+	{ TRIAL_PID_NAMESPACE, "pid", "pid namespaces", USER_SANDBOXES, 0, NULL,
 	  "strict policies are refused: workers would see, and could name, other processes", "" },
-	{ TRIAL_NET_NAMESPACE, "net", "net namespaces", USER_SANDBOXES, 0, NULL, false,
+	{ TRIAL_NET_NAMESPACE, "net", "net namespaces", USER_SANDBOXES, 0, NULL,
 	  "strict policies are refused: seccomp alone would keep workers off the network", "" },
-	{ TRIAL_IPC_NAMESPACE, "ipc", "ipc namespaces", USER_SANDBOXES, 0, NULL, false,
+	{ TRIAL_IPC_NAMESPACE, "ipc", "ipc namespaces", USER_SANDBOXES, 0, NULL,
 	  "strict policies are refused: System V IPC and message queues would be shared", "" },
-	{ TRIAL_UTS_NAMESPACE, "uts", "uts namespaces", USER_SANDBOXES, 0, NULL, false,
+	{ TRIAL_UTS_NAMESPACE, "uts", "uts namespaces", USER_SANDBOXES, 0, NULL,
 	  "strict policies are refused: the host's name would be the worker's too", "" },
-	{ TRIAL_VIEW, "view", "a read-only view", USER_SANDBOXES, 0, "mount_view", false,
+	{ TRIAL_VIEW, "view", "a read-only view", USER_SANDBOXES, 0, "mount_view",
 	  "strict policies with the mount namespace are refused: the tree cannot be copied "
 	  "(open_tree), made read-only (mount_setattr) and put in place (move_mount)",
 	  "" },
-	{ TRIAL_TMPFS, "tmpfs", "tmpfs", USER_TESTS, USER_SANDBOXES, NULL, false,
+	{ TRIAL_TMPFS, "tmpfs", "tmpfs", USER_TESTS, USER_SANDBOXES, NULL,
 	  "a worker has no /tmp of its own: `tests` and limits.scratch are refused",
 	  "a kernel with CONFIG_TMPFS=y" },
-	{ TRIAL_PROC, "proc", "a new /proc", 0, USER_SANDBOXES, NULL, false,
+	{ TRIAL_PROC, "proc", "a new /proc", 0, USER_SANDBOXES, NULL,
 	  "workers in a pid namespace cannot be shown a /proc of their own processes",
 	  "run where all of /proc is visible (containers mask parts of it): podman run "
 	  "--security-opt unmask=ALL, docker run --security-opt systempaths=unconfined" },
-	{ TRIAL_LOOPBACK, "loopback", "own loopback", USER_TESTS, 0, NULL, false,
+	{ TRIAL_LOOPBACK, "loopback", "own loopback", USER_TESTS, 0, NULL,
 	  "`tests` is refused: its workers may talk to each other over 127.0.0.1 in a network of "
 	  "their own",
 	  "" },
@@ -200,27 +199,26 @@ void judge_namespaces(struct findings *findings, const struct probe_facts *facts
 #define SECCOMP_KERNEL "a kernel with CONFIG_SECCOMP_FILTER=y"
 
 static const struct judge_rule seccomp[] = {
-	{ TRIAL_FILTER, "filter", "filters", USER_SANDBOXES, 0, "seccomp", false,
+	{ TRIAL_FILTER, "filter", "filters", USER_SANDBOXES, 0, "seccomp",
 	  "strict policies are refused: system calls cannot be kept to those of the policy",
 	  SECCOMP_KERNEL },
-	{ TRIAL_ACTION_ERRNO, "errno", "refusing calls", USER_SANDBOXES, 0, "seccomp", false,
+	{ TRIAL_ACTION_ERRNO, "errno", "refusing calls", USER_SANDBOXES, 0, "seccomp",
 	  "strict policies are refused: a call cannot be answered with an error", SECCOMP_KERNEL },
-	{ TRIAL_ACTION_KILL, "kill", "killing for calls", USER_SANDBOXES, 0, "seccomp", false,
+	{ TRIAL_ACTION_KILL, "kill", "killing for calls", USER_SANDBOXES, 0, "seccomp",
 	  "strict policies are refused: calls of foreign ABIs could not end the process",
 	  "Linux 4.14 or later" },
-	{ TRIAL_ACTION_LOG, "log", "logging calls", 0, USER_SANDBOXES, "seccomp", false,
+	{ TRIAL_ACTION_LOG, "log", "logging calls", 0, USER_SANDBOXES, "seccomp",
 	  "refusals cannot be found in the audit log", "Linux 4.14 or later" },
-	{ TRIAL_ACTION_NOTIFY, "notify", "notification", USER_SANDBOXES, 0, "seccomp", false,
+	{ TRIAL_ACTION_NOTIFY, "notify", "notification", USER_SANDBOXES, 0, "seccomp",
 	  "strict policies that report refusals are refused (`report: none` needs none)",
 	  "Linux 5.0 or later" },
-	{ TRIAL_LISTENER, "listener", "a listener", USER_SANDBOXES, 0, "seccomp", false,
+	{ TRIAL_LISTENER, "listener", "a listener", USER_SANDBOXES, 0, "seccomp",
 	  "strict policies that report refusals are refused (`report: none` needs none)", "" },
-	{ TRIAL_CONTINUE, "continue", "letting calls pass", USER_SANDBOXES, 0, "seccomp", false,
+	{ TRIAL_CONTINUE, "continue", "letting calls pass", USER_SANDBOXES, 0, "seccomp",
 	  "strict policies with `report: paths` are refused, and --learn too: what the listener "
 	  "has seen cannot go on",
 	  "Linux 5.5 or later" },
 	{ TRIAL_WAIT_KILLABLE, "wait_killable", "waiting killably", 0, USER_SANDBOXES, "seccomp",
-	  false,
 	  "signals that a program handles may interrupt a call that is being reported, which is "
 	  "then reported twice",
 	  "Linux 5.19 or later" },
