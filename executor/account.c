@@ -46,7 +46,7 @@ void account_times(struct wf_future *future, nsec_t now) {
 	future->ended = now;
 }
 
-void account_fault(const struct worker *worker, struct outcome_end *end) {
+void account_fault(const struct worker *worker, struct conclude_end *end) {
 	struct cell_crash *crash = &worker->cell->crash;
 
 	if (!atomic_load(&crash->known) || crash->signal != end->status.signal)

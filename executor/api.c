@@ -9,20 +9,16 @@
 #include <warmfork/executor.h>
 
 #include "base/fd.h"
+#include "base/report.h"
 #include "executor/claim.h"
+#include "executor/conclude.h"
 #include "executor/executor.h"
 #include "executor/learn.h"
 #include "executor/lifetime.h"
-#include "executor/outcome.h"
-#include "executor/report.h"
 #include "executor/shared.h"
 #include "executor/stop.h"
 #include "executor/submit.h"
 #include "executor/wait.h"
-
-const char *wf_version(void) {
-	return "0.1.0";
-}
 
 const char *wf_last_error(void) {
 	return report_text();
@@ -213,7 +209,7 @@ static bool cancel(struct wf_future *future, const char *why) {
 		future_unqueue(future);
 	else if (future->result_here || !claim_take(future))
 		return false;
-	outcome_cancelled(future, why);
+	conclude_cancelled(future, why);
 	future_resolve(future);
 	return true;
 }

@@ -16,8 +16,10 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/path.h"
 #include "base/process.h"
-#include "executor/policy.h"
+#include "policy/cover.h"
+#include "policy/line.h"
 #include "proto/call_text.h"
 
 #define X32_BIT   0x40000000u
@@ -79,27 +81,6 @@ static void read_paths(struct attempt *attempt) {
 			attempt->read[i] = attempt->paths[i];
 }
 
-/* In place: without ".", ".." and double slashes. */
-static void simplify(char *path) {
-	char *to = path;
-
-	for (const char *from = path; *from;) {
-		size_t size = strcspn(from + 1, "/");
-
-		if (size == 2 && strncmp(from + 1, "..", 2) == 0) {
-			while (to > path && *--to != '/')
-				;
-		} else if (size > 0 && !(size == 1 && from[1] == '.')) {
-			memmove(to, from, size + 1);
-			to += size + 1;
-		}
-		from += size + 1;
-	}
-	if (to == path)
-		*to++ = '/';
-	*to = '\0';
-}
-
 /* What lies in /proc and /dev means something else to whoever looks. */
 static bool is_relative_to_looker(const char *path) {
 	return strncmp(path, "/proc/", 6) == 0 || strncmp(path, "/dev/", 5) == 0;
@@ -115,7 +96,7 @@ static void resolve(char *path) {
 		memcpy(path, real, strlen(real) + 1);
 		return;
 	}
-	policy_path_parent(path, directory, sizeof(directory));
+	path_parent(path, directory, sizeof(directory));
 	(void)snprintf(name, sizeof(name), "%s", strrchr(path, '/') + 1);
 	if (realpath(directory, real))
 		(void)snprintf(path, PATH_MAX, "%.*s/%s", (int)(PATH_MAX - NAME_MAX - 2),
@@ -153,7 +134,7 @@ static bool absolute_path(const struct attempt *attempt, size_t argument, char *
 	else if (!base_of(attempt, argument, base) ||
 		 snprintf(ret, PATH_MAX, "%s/%s", base, path) >= PATH_MAX)
 		return false;
-	simplify(ret);
+	path_simplify(ret);
 	return true;
 }
 
@@ -201,8 +182,8 @@ static uint32_t access_of(const struct attempt *attempt) {
 }
 
 static bool allows(const struct policy *policy, const char *path, uint32_t access) {
-	return policy_allows_path(policy, path, access) ||
-	       (access != POLICY_EXECUTE && policy_allows_path(policy, path, POLICY_DEVICE)) ||
+	return cover_allows(policy, path, access) ||
+	       (access != POLICY_EXECUTE && cover_allows(policy, path, POLICY_DEVICE)) ||
 	       (policy->limits[POLICY_SCRATCH] != POLICY_NO_LIMIT &&
 		(strcmp(path, "/tmp") == 0 || strncmp(path, "/tmp/", 5) == 0 ||
 		 strncmp(path, "/.warmfork/", 11) == 0));
@@ -215,7 +196,7 @@ static bool is_there(const char *path, uint32_t access) {
 
 	if (is_relative_to_looker(path) || lstat(path, &status) == 0)
 		return true;
-	policy_path_parent(path, directory, sizeof(directory));
+	path_parent(path, directory, sizeof(directory));
 	return access == POLICY_WRITE && lstat(directory, &status) == 0;
 }
 
@@ -412,11 +393,11 @@ void attempt_line(const struct attempt *attempt, const struct policy *policy, ch
 			       attempt->port);
 	} else if (path[0]) {
 		if (attempt->in_directory) {
-			policy_path_parent(path, directory, sizeof(directory));
+			path_parent(path, directory, sizeof(directory));
 			path = directory;
 		}
-		policy_line_for_path(policy, path, attempt->access, text, size);
+		line_for_path(policy, path, attempt->access, text, size);
 	} else {
-		policy_line_for_call(policy, attempt->call, attempt->arguments, text, size);
+		line_for_call(policy, attempt->call, attempt->arguments, text, size);
 	}
 }

@@ -19,7 +19,7 @@
 #include "base/uninitialized.h"
 #include "executor/account.h"
 #include "executor/claim.h"
-#include "executor/outcome.h"
+#include "executor/conclude.h"
 #include "executor/stop.h"
 #include "proto/wire.h"
 
@@ -245,7 +245,7 @@ static int judge_result(struct wf_future *future, const struct message_result *r
 
 	future_check_output(future);
 	if (verdict_stands(future)) {
-		outcome_from_verdict(future, NULL);
+		conclude_verdict(future, NULL);
 		return 0;
 	}
 	if (result->payload_in_memfd && r_receive == WIRE_E_TRUNCATED) {
@@ -253,8 +253,8 @@ static int judge_result(struct wf_future *future, const struct message_result *r
 		return 0;
 	}
 	if (result->payload_in_memfd && memfd < 0)
-		return OUTCOME_E_UNTRUSTED;
-	r = outcome_from_result(future, result, memfd);
+		return CONCLUDE_E_UNTRUSTED;
+	r = conclude_result(future, result, memfd);
 	if (r < 0)
 		result_unavailable(future, -r);
 	return r > 0 ? r : 0;
@@ -288,7 +288,7 @@ static void handle_result(struct worker *worker, const struct message_result *re
 		return;
 	}
 	account_times(future, engine_now(worker->engine));
-	if (judge_result(future, result, r_receive, memfd) == OUTCOME_E_UNTRUSTED) {
+	if (judge_result(future, result, r_receive, memfd) == CONCLUDE_E_UNTRUSTED) {
 		stop_distrust(worker, "sent a result in memory that it could still change");
 		return;
 	}

@@ -10,7 +10,7 @@
 
 #include "executor/account.h"
 #include "executor/claim.h"
-#include "executor/outcome.h"
+#include "executor/conclude.h"
 #include "executor/stop.h"
 
 static void on_timer(struct timer *timer, nsec_t now);
@@ -52,7 +52,7 @@ static void leave_for_debugger(struct wf_future *future) {
 	(void)claim_undo(worker);
 	future->attempts++;
 	account_for(future, worker);
-	outcome_from_verdict(future, NULL);
+	conclude_verdict(future, NULL);
 	future->outcome.timed_out.left_stopped = true;
 	future_resolve(future);
 }
@@ -75,7 +75,7 @@ static void strike(struct wf_future *future, enum wf_clock clock) {
 static void expire(struct wf_future *future) {
 	future->verdict = VERDICT_TIMED_OUT;
 	future->verdict_clock = WF_CLOCK_QUEUE;
-	outcome_from_verdict(future, NULL);
+	conclude_verdict(future, NULL);
 	future_resolve(future);
 }
 

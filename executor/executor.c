@@ -11,9 +11,9 @@
 #include "base/error.h"
 #include "base/uninitialized.h"
 #include "executor/claim.h"
+#include "executor/conclude.h"
 #include "executor/hand_out.h"
 #include "executor/learn.h"
-#include "executor/outcome.h"
 #include "executor/plan.h"
 #include "executor/stop.h"
 
@@ -46,7 +46,7 @@ static void cancel_queue(struct engine *engine) {
 		struct wf_future *future = container_of(link, struct wf_future, link);
 
 		future_unqueue(future);
-		outcome_cancelled(future, "the executor was closed before it started");
+		conclude_cancelled(future, "the executor was closed before it started");
 		future_resolve(future);
 	}
 }

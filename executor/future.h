@@ -23,6 +23,7 @@
 #include "base/loop.h"
 #include "executor/capture.h"
 #include "executor/engine.h"
+#include "executor/outcome.h"
 #include "executor/payload.h"
 #include "executor/refusal.h"
 #include "executor/task.h"
@@ -62,17 +63,6 @@ struct waiter {
 struct waiter_stake {
 	struct link link; /* wf_future::waiters */
 	struct waiter *waiter;
-};
-
-/* What an outcome points to. */
-struct outcome_memory {
-	void *mapping; /* of a large result */
-	size_t mapping_size;
-	void *data; /* of a small one, or a message */
-	char *evidence;
-	char *stack, *layers, *learned;
-	struct wf_death *deaths; /* WF_MAX_DEATHS, once there is one */
-	size_t n_deaths;
 };
 
 struct wf_future {

@@ -13,8 +13,8 @@
 #include "executor/account.h"
 #include "executor/channel.h"
 #include "executor/claim.h"
+#include "executor/conclude.h"
 #include "executor/deadline.h"
-#include "executor/outcome.h"
 #include "executor/stop.h"
 #include "proto/wire.h"
 
@@ -128,7 +128,7 @@ static void put_back(struct wf_future *const *futures, unsigned n) {
 }
 
 static void refuse(struct wf_future *future, int error, const char *text) {
-	outcome_not_started(future, WF_PHASE_HAND_OUT, error, text);
+	conclude_not_started(future, WF_PHASE_HAND_OUT, error, text);
 	future_resolve(future);
 }
 

@@ -10,7 +10,7 @@
 
 #include <warmfork/executor.h>
 
-#include "executor/report.h"
+#include "base/report.h"
 
 #define KNOWN_MAX 16384 /* no struct of ours will ever be so large */
 

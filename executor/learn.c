@@ -23,7 +23,9 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "executor/policy.h"
+#include "base/path.h"
+#include "policy/cover.h"
+#include "policy/document.h"
 
 /* So many files of one directory are a habit, not a list. */
 #define LEARN_FILES   8
@@ -69,13 +71,13 @@ static void learn_path(const struct wf_future *future, const struct attempt *att
 	struct wf_policy *policy = future->learned;
 	const char *path = attempt->wanted;
 	uint32_t access = attempt->access;
-	const struct policy *view = policy_view(policy);
+	const struct policy *view = document_view(policy);
 	char directory[4096];
 	struct stat status;
 
-	if (policy_allows_path(view, path, access))
+	if (cover_allows(view, path, access))
 		return;
-	policy_path_parent(path, directory, sizeof(directory));
+	path_parent(path, directory, sizeof(directory));
 	if (is_below(path, "/tmp") &&
 	    (strcmp(directory, "/tmp") == 0 || is_made_by(future, directory))) {
 		if (access & POLICY_WRITE)
@@ -145,7 +147,7 @@ static void learn_address(struct wf_policy *policy, const struct attempt *attemp
 
 static void learn_call(struct wf_policy *policy, const struct call *call,
 		       const uint64_t *arguments) {
-	const struct policy *view = policy_view(policy);
+	const struct policy *view = document_view(policy);
 	const uint64_t thread = 0x10000; /* CLONE_THREAD */
 
 	/* which is used without an address of its own */

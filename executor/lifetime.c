@@ -11,8 +11,8 @@
 #include <sys/auxv.h>
 
 #include "base/error.h"
+#include "base/report.h"
 #include "executor/link.h"
-#include "executor/report.h"
 #include "executor/stop.h"
 #include "proto/self.h"
 

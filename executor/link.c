@@ -21,8 +21,8 @@
 #include "base/fd.h"
 #include "executor/channel.h"
 #include "executor/claim.h"
-#include "executor/policy.h"
 #include "executor/stop.h"
+#include "policy/document.h"
 #include "proto/wire.h"
 
 #define LINK_RECEIVE_BATCH 64
@@ -458,7 +458,7 @@ static int send_start(struct generation *generation, struct keeper *keeper, cons
 }
 
 static int send_policy(struct generation *generation, const struct options *options) {
-	struct policy policy = *policy_view(options->policy);
+	struct policy policy = *document_view(options->policy);
 	uint8_t *frame = generation->engine->frame;
 	size_t size = 0;
 	int r;

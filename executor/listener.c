@@ -29,8 +29,9 @@
 #include "executor/attempt.h"
 #include "executor/claim.h"
 #include "executor/learn.h"
-#include "executor/policy.h"
 #include "executor/stop.h"
+#include "policy/document.h"
+#include "policy/line.h"
 
 #define LISTENER_BATCH 16
 /* Above a worker, from which a process that made a call descends. */
@@ -106,7 +107,7 @@ struct culprit {
 /* With error 0 it is what ends the task. */
 static void note(const struct attempt *attempt, const struct culprit *culprit,
 		 const struct policy *policy, int error) {
-	char name[48], arguments[1024], line[POLICY_LINE_SIZE];
+	char name[48], arguments[1024], line[LINE_SIZE];
 	const struct wf_refusal refusal = {
 		.call = name,
 		.arguments = arguments,
@@ -230,7 +231,7 @@ static void answer(const struct notice *notice, const struct generation *generat
 }
 
 static int decide(struct notice *notice, struct generation *generation) {
-	const struct policy *policy = policy_view(notice->engine->options.policy);
+	const struct policy *policy = document_view(notice->engine->options.policy);
 	struct culprit culprit = { .worker = find_worker(notice, generation) };
 
 	if (is_zygote(notice, generation))
@@ -281,7 +282,7 @@ static void on_notice(struct deferred *deferred) {
 	bool learns = options->public.learn && !attempt_is_foreign(&notice->attempt);
 	int learned = 0;
 
-	attempt_look(&notice->attempt, policy_view(options->policy), learns);
+	attempt_look(&notice->attempt, document_view(options->policy), learns);
 	find_ancestors(notice);
 	if (learns)
 		learned = learn(notice);

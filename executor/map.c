@@ -13,11 +13,11 @@
 #include <warmfork/executor.h>
 
 #include "base/error.h"
+#include "base/report.h"
 #include "executor/executor.h"
 #include "executor/known.h"
 #include "executor/learn.h"
 #include "executor/lifetime.h"
-#include "executor/report.h"
 #include "executor/submit.h"
 #include "executor/wait.h"
 

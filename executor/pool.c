@@ -15,8 +15,8 @@
 #include "base/fd.h"
 #include "executor/channel.h"
 #include "executor/claim.h"
+#include "executor/conclude.h"
 #include "executor/listener.h"
-#include "executor/outcome.h"
 #include "executor/postmortem.h"
 #include "executor/stop.h"
 
@@ -330,7 +330,7 @@ void pool_fail_queue(struct pool *pool, const struct backoff *backoff) {
 		struct wf_future *future = container_of(link, struct wf_future, link);
 
 		future_unqueue(future);
-		outcome_not_started(future, backoff->phase, backoff->error, backoff->text);
+		conclude_not_started(future, backoff->phase, backoff->error, backoff->text);
 		future_resolve(future);
 	}
 }

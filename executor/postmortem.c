@@ -14,7 +14,7 @@
 #include "executor/account.h"
 #include "executor/channel.h"
 #include "executor/claim.h"
-#include "executor/outcome.h"
+#include "executor/conclude.h"
 
 #define MOST_RETURNS 8 /* of a task that no worker begins */
 
@@ -71,21 +71,21 @@ static bool went_with_zygote(const struct worker *worker) {
 }
 
 static void fill_outcome(struct worker *worker, struct wf_future *future) {
-	struct outcome_end end = { .status = worker->status };
+	struct conclude_end end = { .status = worker->status };
 
 	if (future->verdict != VERDICT_NONE) {
-		outcome_from_verdict(future, status_of(worker));
+		conclude_verdict(future, status_of(worker));
 	} else if (!worker->status_known) {
-		outcome_zygote_lost(future, "its worker ended without a result, and no process "
-					    "that could have reaped it is left");
+		conclude_zygote_lost(future, "its worker ended without a result, and no process "
+					     "that could have reaped it is left");
 	} else if (went_with_zygote(worker)) {
-		outcome_zygote_lost(future, "its zygote ended by itself, and ended its workers "
-					    "before it did");
+		conclude_zygote_lost(future, "its zygote ended by itself, and ended its workers "
+					     "before it did");
 	} else {
 		if (was_killed(worker))
 			end.oom = account_oom(worker);
 		account_fault(worker, &end);
-		outcome_from_exit(future, &end);
+		conclude_exit(future, &end);
 	}
 	if (future->memory.n_deaths && future->outcome.kind == WF_MEMORY_LIMIT)
 		future->memory.deaths[future->memory.n_deaths - 1].kind = WF_MEMORY_LIMIT;
@@ -122,8 +122,8 @@ static void return_innocent(struct wf_future *future) {
 		future_requeue(future);
 		return;
 	}
-	outcome_not_started(future, WF_PHASE_HAND_OUT, 0,
-			    "each worker that it was handed to ended before it took it");
+	conclude_not_started(future, WF_PHASE_HAND_OUT, 0,
+			     "each worker that it was handed to ended before it took it");
 	future_resolve(future);
 }
 

@@ -11,8 +11,8 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include "base/report.h"
 #include "executor/lifetime.h"
-#include "executor/report.h"
 
 static struct {
 	pthread_mutex_t lock;

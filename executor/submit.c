@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/report.h"
 #include "executor/deadline.h"
 #include "executor/known.h"
 #include "executor/lifetime.h"
-#include "executor/report.h"
 
 /* The one function of an image of kind command. */
 #define COMMAND_FUNCTION "command"

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 
 #include "base/fd.h"
+#include "base/report.h"
 #include "executor/lifetime.h"
-#include "executor/report.h"
 
 bool wait_is_resolved(struct wf_future *future) {
 	bool resolved;

@@ -6,7 +6,7 @@
 
 #include "base/fd.h"
 #include "executor/channel.h"
-#include "executor/outcome.h"
+#include "executor/conclude.h"
 #include "tests/support/fixture.h"
 #include "tests/unit/executor_fake.h"
 
@@ -32,7 +32,7 @@ static void word_set(struct fake_worker *worker, uint64_t sequence, enum claim_s
 static void cancel_queued(struct fake *fake, struct wf_future *future) {
 	if (future->state == FUTURE_QUEUED)
 		future_unqueue(future);
-	outcome_cancelled(future, "the test ends");
+	conclude_cancelled(future, "the test ends");
 	future_resolve(future);
 	fake_release(fake, future);
 }

@@ -9,7 +9,7 @@
 
 #include "base/fd.h"
 #include "executor/channel.h"
-#include "executor/outcome.h"
+#include "executor/conclude.h"
 #include "executor/task.h"
 #include "tests/support/fixture.h"
 #include "tests/unit/executor_fake.h"
@@ -26,7 +26,7 @@ static void end_all(struct fake *fake, struct wf_future **futures, size_t n) {
 	for (size_t i = 0; i < n; i++) {
 		if (futures[i]->state != FUTURE_RESOLVED) {
 			future_unqueue(futures[i]);
-			outcome_cancelled(futures[i], "the test ends");
+			conclude_cancelled(futures[i], "the test ends");
 			future_resolve(futures[i]);
 		}
 		fake_release(fake, futures[i]);

@@ -8,8 +8,8 @@
 #include <errno.h>
 #include <signal.h>
 
+#include "executor/conclude.h"
 #include "executor/deadline.h"
-#include "executor/outcome.h"
 #include "executor/plan.h"
 #include "tests/support/fixture.h"
 #include "tests/unit/executor_fake.h"
@@ -34,7 +34,7 @@ static struct wf_future *run_one(struct fake *fake, struct fake_worker *worker) 
 static void cancel(struct fake *fake, struct wf_future *future) {
 	if (future->state == FUTURE_QUEUED) {
 		future_unqueue(future);
-		outcome_cancelled(future, "the test ends");
+		conclude_cancelled(future, "the test ends");
 		future_resolve(future);
 	}
 	fake_release(fake, future);
