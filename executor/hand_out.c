@@ -194,18 +194,18 @@ static bool give(struct pool *pool, struct worker *worker, struct wf_future *con
 		note_handed(pool, worker, futures, n);
 		return true;
 	}
+	put_back(futures, n);
 	if (r < 0 && n == 1) {
+		future_unqueue(futures[0]);
 		refuse(futures[0], -r,
 		       r == -EMSGSIZE ? "its context does not fit in a message"
 				      : "its message could not be sent");
 	} else if (r == CHANNEL_SHORT && !wait_for_resources(pool)) {
-		put_back(futures + 1, n - 1);
+		future_unqueue(futures[0]);
 		resources_found(pool);
 		refuse(futures[0], EMFILE,
 		       "this process has no descriptors or buffers left for it (RLIMIT_NOFILE), "
 		       "and no task runs that could give some back");
-	} else {
-		put_back(futures, n);
 	}
 	pool_settle(pool); /* a worker that takes no more is not idle any more */
 	return !pool->starved;
