@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/process.h"
+#include "zygote/child.h"
 #include "zygote/sweep.h"
 
 /* With so many children a look is cheap. */
@@ -29,6 +30,8 @@
 #define SWEEP_NAMESPACE_MS 1
 /* Of the time that it takes, until the next. */
 #define SWEEP_SHARE 8
+/* So many events are handled before the socket is looked at again. */
+#define REAP_BATCH ((size_t)64)
 /* Swept in pieces that fit a frame. */
 #define SWEPT_BATCH ((size_t)1024)
 
@@ -81,7 +84,11 @@ static void unkillable_forget(struct zygote *zygote, pid_t pid) {
 static void stranger_reap(struct zygote *zygote, pid_t pid) {
 	struct exit_status status = { 0 };
 
-	if (sweep_reap(pid, &status) < 0)
+	if (child_is_thread(pid)) {
+		(void)child_reap(pid, NULL);
+		return;
+	}
+	if (child_reap(pid, &status) < 0)
 		return;
 	zygote->n_ended += !status.exited && status.signal == SIGKILL;
 	image_remove_child(&zygote->image, pid);
@@ -94,6 +101,8 @@ static bool sweep_is_due(const struct zygote *zygote) {
 }
 
 int reap_timeout(const struct zygote *zygote) {
+	if (zygote->more_children && !zygote->blocked)
+		return 0;
 	if (zygote->n_unswept == 0 && !zygote->suspicious)
 		return -1;
 	/* no signal tells of the end of what another process reaps */
@@ -141,7 +150,7 @@ static size_t sweep_strangers(struct zygote *zygote) {
 		for (size_t i = 0; i < n; i++) {
 			if (!is_stranger(zygote, children[i]))
 				continue;
-			if (sweep_peek(children[i], NULL) == 0) {
+			if (child_has_ended(children[i], NULL) == 0) {
 				if (sweep_kill(children[i]) == -EPERM)
 					unkillable_note(zygote, children[i]);
 				else
@@ -165,7 +174,7 @@ static bool worker_reap(struct zygote *zygote, struct table_entry *entry) {
 	bool swept;
 
 	if (zygote->n_unswept == LIMIT_WORKERS ||
-	    sweep_peek(entry->pid, &report.worker_exited.status) != 1)
+	    child_has_ended(entry->pid, &report.worker_exited.status) != 1)
 		return false;
 	/* What is gone already is still to be counted, in a Swept. */
 	swept = sweep_is_due(zygote) && sweep_strangers(zygote) == 0 && zygote->n_ended == 0;
@@ -177,7 +186,7 @@ static bool worker_reap(struct zygote *zygote, struct table_entry *entry) {
 	if (touch_learns(&zygote->image.touch))
 		touch_learn(&zygote->image.touch, &zygote->memory->touched, zygote->cells,
 			    entry->cell);
-	(void)sweep_reap(entry->pid, NULL);
+	(void)child_reap(entry->pid, NULL);
 	if (!swept)
 		zygote->memory->unswept[zygote->n_unswept++] = entry->worker_id;
 	if (entry->report != TABLE_NOTHING)
@@ -227,15 +236,15 @@ static void send_swept(struct zygote *zygote) {
 	}
 }
 
-/* False if nothing further can be handled now. */
-static bool handle_child(struct zygote *zygote, pid_t pid, enum child_event event) {
+/* False if it has to wait. */
+static bool handle_child(struct zygote *zygote, pid_t pid) {
 	struct table_entry *entry;
 
-	switch (event) {
+	switch (child_look(pid, NULL)) {
 	case CHILD_STOPPED:
 		note_stop(zygote, pid, TABLE_STOPPED);
 		return true;
-	case CHILD_CONTINUED:
+	case CHILD_WENT_ON:
 		note_stop(zygote, pid, TABLE_WENT_ON);
 		return true;
 	case CHILD_ENDED:
@@ -244,17 +253,37 @@ static bool handle_child(struct zygote *zygote, pid_t pid, enum child_event even
 			return worker_reap(zygote, entry);
 		stranger_reap(zygote, pid);
 		return true;
+	default:
+		return true;
 	}
-	return false;
+}
+
+/* The kernel tells the children in their order, and one that stops and goes on all the time
+ * would be told for ever: after some, it is the turn of others. */
+static void handle_others(struct zygote *zygote) {
+	struct table *table = &zygote->memory->table;
+
+	for (size_t i = 0; i < REAP_BATCH && !zygote->blocked; i++) {
+		struct table_entry *entry = table_next(table, &zygote->next_look);
+
+		if (!entry || !handle_child(zygote, entry->pid))
+			return;
+	}
+}
+
+static void handle_children(struct zygote *zygote) {
+	pid_t pid;
+
+	for (size_t i = 0; i < REAP_BATCH; i++)
+		if (zygote->blocked || child_next(true, &pid) != 1 || !handle_child(zygote, pid))
+			return;
+	handle_others(zygote);
+	zygote->more_children = true;
 }
 
 void reap_children(struct zygote *zygote) {
-	enum child_event event;
-	pid_t pid;
-
-	while (!zygote->blocked && process_peek_children(&pid, &event) == 1 &&
-	       handle_child(zygote, pid, event))
-		;
+	zygote->more_children = false;
+	handle_children(zygote);
 	if (!zygote->blocked)
 		send_stops(zygote);
 	if ((zygote->suspicious || zygote->n_unswept > 0) && sweep_is_due(zygote) &&

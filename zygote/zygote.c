@@ -226,9 +226,12 @@ static void handle_spawn(struct zygote *zygote, const struct message *message,
 		spawn_workers(zygote, &message->spawn, frame);
 }
 
+/* Nobody is told of the end of a worker whose tracer is another process than its parent, so an
+ * executor that misses a report asks: what the worker left, which may be the tracer, is ended. */
 static void handle_ping(struct zygote *zygote, const struct message *message,
 			struct wire_frame *frame) {
 	(void)frame;
+	zygote->suspicious = true;
 	zygote->answer =
 	    (struct message){ .type = MESSAGE_PONG, .pong.request = message->ping.request };
 	frozen_look(zygote, &zygote->answer.pong.frozen);

@@ -60,7 +60,9 @@ struct zygote {
 	const struct policy *policy; /* until the image is ready; NULL: no sandbox */
 	struct arena policy_memory;
 
-	bool suspicious; /* there may be children that nobody has looked at */
+	bool more_children; /* that have something to tell */
+	size_t next_look;   /* in the table */
+	bool suspicious;    /* there may be children that nobody has looked at */
 	nsec_t next_sweep;
 	size_t n_unswept, n_unkillable;
 	uint32_t n_ended; /* processes that the sweep has ended since the last Swept */

@@ -323,6 +323,69 @@ START_TEST(test_end_is_reported) {
 }
 END_TEST
 
+/* Nobody wants to trace it: it ends of its signal, and its neighbour and the zygote do not
+ * notice. */
+START_TEST(test_end_of_a_worker_that_is_traced_by_its_parent) {
+	struct fake_worker worker, neighbour;
+
+	fake_open(&fake, -1);
+	fake_load(&fake, "");
+	worker = fake_spawn(&fake, 0);
+	neighbour = fake_spawn(&fake, 0);
+	fake_submit(&fake, &worker, "trace me", "", NULL, NULL, 0);
+	ck_assert_int_eq(expect_exit(&worker, true).signal, SIGUSR1);
+	fake_submit(&fake, &neighbour, "exit", "4", NULL, NULL, 0);
+	ck_assert_int_eq(expect_exit(&neighbour, true).code, 4);
+	fake_forget(&worker);
+	fake_forget(&neighbour);
+	fake_close(&fake);
+}
+END_TEST
+
+/* The kernel tells the end of a tracee to its tracer, and to its parent only when that lets go
+ * of it. So the zygote learns of it when it is asked to look. */
+START_TEST(test_end_of_a_worker_that_is_traced_by_its_child) {
+	const struct message ping = { .type = MESSAGE_PING, .ping = { 1 } };
+	struct fake_worker worker;
+
+	fake_open(&fake, -1);
+	fake_load(&fake, "");
+	worker = fake_spawn(&fake, 0);
+	fake_submit(&fake, &worker, "end traced", "", NULL, NULL, 0);
+	ck_assert_int_eq(process_await_end(worker.pidfd, FIXTURE_CAP_MS), 0);
+	fake_send(&fake, fake.zygote, &ping, NULL, 0);
+	(void)fake_expect(&fake, fake.zygote, MESSAGE_PONG);
+	ck_assert_int_eq(
+	    fake_expect(&fake, fake.zygote, MESSAGE_WORKER_EXITED)->worker_exited.status.code, 9);
+	fake_forget(&worker);
+	fake_close(&fake);
+}
+END_TEST
+
+/* The same when the zygote is dead: the keeper has become its parent. */
+START_TEST(test_end_of_an_adopted_worker_that_is_traced) {
+	struct fake_worker worker;
+	struct message keep = { .type = MESSAGE_KEEP };
+	int32_t pid;
+
+	fake_open(&fake, -1);
+	fake_load(&fake, "");
+	worker = fake_spawn(&fake, 0);
+	pid = worker.pid;
+	signal_and_close(fake.zygote_pidfd, SIGKILL);
+	(void)fake_expect(&fake, fake.keeper, MESSAGE_ZYGOTE_EXITED);
+	keep.keep = (struct message_pids){ fake.generation, &pid, 1 };
+	fake_send(&fake, fake.keeper, &keep, NULL, 0);
+	ck_assert_uint_eq(fake_expect(&fake, fake.keeper, MESSAGE_KEPT)->kept.n_pids, 1);
+	fake_submit(&fake, &worker, "trace me", "", NULL, NULL, 0);
+	ck_assert_int_eq(
+	    fake_expect(&fake, fake.keeper, MESSAGE_ADOPTED_EXITED)->adopted_exited.status.signal,
+	    SIGUSR1);
+	fake_forget(&worker);
+	fake_close(&fake);
+}
+END_TEST
+
 START_TEST(test_end_sweeps_what_a_worker_left) {
 	struct fake_worker worker;
 	struct watch watch = { 0 };
@@ -830,6 +893,9 @@ int main(void) {
 	tcase_add_test(test_case, test_task_that_does_not_fit_is_refused);
 	tcase_add_test(test_case, test_task_child_that_returns_is_not_the_worker);
 	tcase_add_test(test_case, test_end_is_reported);
+	tcase_add_test(test_case, test_end_of_a_worker_that_is_traced_by_its_parent);
+	tcase_add_test(test_case, test_end_of_a_worker_that_is_traced_by_its_child);
+	tcase_add_test(test_case, test_end_of_an_adopted_worker_that_is_traced);
 	tcase_add_test(test_case, test_end_sweeps_what_a_worker_left);
 	tcase_add_test(test_case, test_stack_is_written_on_request);
 	tcase_add_test(test_case, test_drain_waits_for_the_last_worker);

@@ -46,6 +46,8 @@ static const char *const functions[] = {
 	"forget stdin",
 	"close stdio",
 	"other user",
+	"trace me",
+	"end traced",
 	/* of no table */
 	"missing",
 };

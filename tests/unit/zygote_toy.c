@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -370,6 +371,33 @@ static int do_return_in_child(struct wf_call *call) {
 	return wf_return(call, "once", 4) < 0;
 }
 
+static int do_trace_me(struct wf_call *call) {
+	(void)call;
+	if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0)
+		return 1;
+	return raise(SIGUSR1);
+}
+
+/* Ends while a child of its own traces it, which has no interest in that and goes on. */
+static int do_end_traced(struct wf_call *call) {
+	pid_t self = getpid();
+	int ends[2];
+	char byte = 0;
+
+	(void)call;
+	(void)prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
+	if (pipe(ends) < 0)
+		return 1;
+	if (fork() == 0) {
+		byte = ptrace(PTRACE_SEIZE, self, NULL, NULL) == 0 ? 's' : 'f';
+		(void)!write(ends[1], &byte, 1);
+		for (;;)
+			(void)pause();
+	}
+	(void)!read(ends[0], &byte, 1);
+	_exit(byte == 's' ? 9 : 8);
+}
+
 WF_MODULE(.preload = preload, .after_fork = after_fork, .initialize = initialize,
 	  .functions = WF_FUNCTIONS(
 	      { "echo", do_echo }, { "crash", do_crash }, { "abort", do_abort },
@@ -380,4 +408,5 @@ WF_MODULE(.preload = preload, .after_fork = after_fork, .initialize = initialize
 	      { "print", do_print }, { "read descriptor", do_read_descriptor },
 	      { "return in child", do_return_in_child }, { "leak", do_leak },
 	      { "privileges", do_privileges }, { "forget stdin", do_forget_stdin },
-	      { "close stdio", do_close_stdio }, { "other user", do_other_user }));
+	      { "close stdio", do_close_stdio }, { "other user", do_other_user },
+	      { "trace me", do_trace_me }, { "end traced", do_end_traced }));
