@@ -5,7 +5,8 @@
  * is ours before its death is visible (it is re-parented and turned into a zombie under one lock).
  * So with each round a generation of the tree is gone.
  *
- * A child cannot be mistaken for another process: its number is free only when we have reaped it.
+ * A child cannot be mistaken for another process: its number is free only when we have reaped it. So
+ * it is killed by its number, which takes no descriptor and cannot fail for want of one.
  */
 #include "zygote/sweep.h"
 
@@ -15,8 +16,6 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "base/error.h"
-#include "base/fd.h"
 #include "base/process.h"
 #include "zygote/child.h"
 
@@ -26,9 +25,7 @@
 static pid_t batch[SWEEP_BATCH];
 
 int sweep_kill(pid_t child) {
-	cleanup_close int pidfd = process_open(child);
-
-	return pidfd < 0 ? pidfd : process_signal(pidfd, SIGKILL);
+	return kill(child, SIGKILL) < 0 ? -errno : 0;
 }
 
 size_t sweep_children(const pid_t **ret) {

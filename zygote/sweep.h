@@ -10,7 +10,7 @@
 /* More children than that are seen in the next round. */
 #define SWEEP_BATCH 32768
 
-/* SIGKILL. 0, or -errno. */
+/* SIGKILL to a child that has not been reaped. 0, or -errno. */
 int sweep_kill(pid_t child);
 
 /* The children of this process now, in memory of this file: valid until the next call. */

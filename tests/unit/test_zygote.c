@@ -386,6 +386,22 @@ START_TEST(test_end_of_an_adopted_worker_that_is_traced) {
 }
 END_TEST
 
+/* What has been forked in vain is ended without one. */
+START_TEST(test_end_comes_without_pidfds) {
+	const struct message drain = { .type = MESSAGE_DRAIN };
+	const struct message_spawned_worker *refused;
+
+	fake_open(&fake, -1);
+	fake_load(&fake, "no pidfds");
+	refused = fake_spawn_refused(&fake);
+	ck_assert_int_eq(refused->error, ENOSYS);
+	ck_assert_str_eq(refused->step, "pidfd");
+	fake_send(&fake, fake.zygote, &drain, NULL, 0);
+	ck_assert_int_eq(process_await_end(fake.zygote_pidfd, FIXTURE_CAP_MS), 0);
+	fake_close(&fake);
+}
+END_TEST
+
 START_TEST(test_end_sweeps_what_a_worker_left) {
 	struct fake_worker worker;
 	struct watch watch = { 0 };
@@ -896,6 +912,7 @@ int main(void) {
 	tcase_add_test(test_case, test_end_of_a_worker_that_is_traced_by_its_parent);
 	tcase_add_test(test_case, test_end_of_a_worker_that_is_traced_by_its_child);
 	tcase_add_test(test_case, test_end_of_an_adopted_worker_that_is_traced);
+	tcase_add_test(test_case, test_end_comes_without_pidfds);
 	tcase_add_test(test_case, test_end_sweeps_what_a_worker_left);
 	tcase_add_test(test_case, test_stack_is_written_on_request);
 	tcase_add_test(test_case, test_drain_waits_for_the_last_worker);

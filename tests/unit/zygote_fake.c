@@ -239,11 +239,11 @@ void fake_load(struct fake *fake, const char *argument) {
 
 /* --- workers ------------------------------------------------------------------------------- */
 
-static struct fake_worker spawn_one(struct fake *fake, uint32_t max_tasks) {
-	struct fake_worker worker = { .id = ++fake->next_worker };
+static const struct message_spawned_worker *spawn_ask(struct fake *fake, uint32_t max_tasks,
+						      struct fake_worker *ret) {
+	struct fake_worker worker = { .id = ++fake->next_worker, .pidfd = -1 };
 	struct message_spawn_worker entry = { .worker_id = worker.id, .max_tasks = max_tasks };
 	const struct message spawn = { .type = MESSAGE_SPAWN, .spawn = { 1, &entry, 1 } };
-	const struct message_spawned *spawned;
 	int pair[2];
 
 	worker.cell = entry.cell = entry.slot = (uint32_t)worker.id;
@@ -251,11 +251,26 @@ static struct fake_worker spawn_one(struct fake *fake, uint32_t max_tasks) {
 	fake_send(fake, fake->zygote, &spawn, &pair[1], 1);
 	fd_close(pair[1]);
 	worker.channel = pair[0];
-	spawned = &fake_expect(fake, fake->zygote, MESSAGE_SPAWNED)->spawned;
-	ck_assert_int_eq(spawned->workers[0].error, 0);
-	worker.pid = spawned->workers[0].pid;
+	*ret = worker;
+	return &fake_expect(fake, fake->zygote, MESSAGE_SPAWNED)->spawned.workers[0];
+}
+
+static struct fake_worker spawn_one(struct fake *fake, uint32_t max_tasks) {
+	struct fake_worker worker;
+	const struct message_spawned_worker *spawned = spawn_ask(fake, max_tasks, &worker);
+
+	ck_assert_int_eq(spawned->error, 0);
+	worker.pid = spawned->pid;
 	worker.pidfd = take_descriptor(fake);
 	return worker;
+}
+
+const struct message_spawned_worker *fake_spawn_refused(struct fake *fake) {
+	struct fake_worker worker;
+	const struct message_spawned_worker *spawned = spawn_ask(fake, 0, &worker);
+
+	fake_forget(&worker);
+	return spawned;
 }
 
 struct fake_worker fake_spawn(struct fake *fake, uint32_t max_tasks) {

@@ -64,6 +64,8 @@ void fake_send(struct fake *fake, int fd, const struct message *message, const i
 /* One worker, ready. */
 struct fake_worker fake_spawn(struct fake *fake, uint32_t max_tasks);
 void fake_forget(struct fake_worker *worker);
+/* Asks for one that there cannot be; valid until the next message. */
+const struct message_spawned_worker *fake_spawn_refused(struct fake *fake);
 /* Spawns and returns what WorkerReady said. */
 int fake_spawn_error(struct fake *fake);
 

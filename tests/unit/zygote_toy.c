@@ -2,10 +2,14 @@
  *
  * The image of test_zygote.c. What its preload does is told by the preload argument, a word.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,6 +78,20 @@ static int drop_kill(void) {
 	return syscall(SYS_capset, &header, data) < 0;
 }
 
+/* As a container may do whose list of system calls is older than this one. */
+static int refuse_pidfds(void) {
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pidfd_open, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = { sizeof code / sizeof code[0], code };
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0;
+}
+
 static int leave_timer(void) {
 	const struct itimerval hour = { .it_value.tv_sec = 3600 };
 
@@ -106,6 +124,8 @@ static int preload(const struct wf_preload_info *info) {
 		return drop_kill();
 	if (strcmp(preloaded, "no zombies") == 0)
 		return signal(SIGCHLD, SIG_IGN) == SIG_ERR;
+	if (strcmp(preloaded, "no pidfds") == 0)
+		return refuse_pidfds();
 	if (strcmp(preloaded, "timer") == 0)
 		return leave_timer();
 	return 0;
@@ -119,6 +139,8 @@ static void after_fork(const struct wf_worker_info *info) {
 static int initialize(const struct wf_worker_info *info) {
 	(void)info;
 	initialized++;
+	while (strcmp(preloaded, "no pidfds") == 0) /* and does not end by itself */
+		(void)pause();
 	return strcmp(preloaded, "uninitializable") == 0 ? 5 : 0;
 }
 
