@@ -160,6 +160,7 @@ struct zygote {
 struct keeper {
 	pid_t pid;
 	int pidfd;
+	int guard; /* a pidfd of its parent */
 	int control;
 	struct source source;       /* the control socket */
 	struct source death_source; /* the pidfd, once KeeperReady has brought it */

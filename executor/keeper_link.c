@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * The keeper is started with posix_spawn(3): the host may have many threads and a large memory, and
- * fork(2) would copy the page tables of all of it. The program that is spawned forks once more and
- * ends at once, so that the keeper is no child of the host: a host that waits for "any child" must
- * never meet one that it did not start (docs/adr/0001).
+ * What is started is the guard, whose child is the keeper. Neither is a child of the host: one that
+ * waits for "any child" must never meet one that it did not start (spawn.c, docs/adr/0001).
  */
 #include "executor/keeper_link.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,11 +25,13 @@
 #include "executor/link.h"
 #include "executor/outcome.h"
 #include "executor/slot.h"
+#include "executor/spawn.h"
 #include "executor/supervise.h"
 #include "proto/wire.h"
 
 /* How long a dying process may take before it is helped along. */
 #define KEEPER_LOST_GRACE_MS 500
+#define GUARD_PATIENCE_MS    5000
 
 /* Room for the title that ps shows. */
 #define TITLE_PADDING                                                                              \
@@ -49,81 +48,21 @@ const char *keeper_link_helper(const struct wf_executor *executor) {
 /* --- starting it
  * ------------------------------------------------------------------------------------ */
 
-static int prepare_actions(posix_spawn_file_actions_t *actions, int control, int host) {
-	int r = posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDONLY, 0);
-
-	/* The two may sit on each other's places: both are 5 or more (see spawn_keeper). A stream
-	 * that the host has closed stays closed for the keeper, which opens the null device there.
-	 */
-	r = r ? r : posix_spawn_file_actions_adddup2(actions, control, 3);
-	r = r ? r : posix_spawn_file_actions_adddup2(actions, host, 4);
-	r = r ? r : posix_spawn_file_actions_addclosefrom_np(actions, 5);
-	return -r;
-}
-
-/* A session of its own keeps a pool from the terminal of its host, and its signals. Programs that a user has asked for may
- * be meant to use that terminal: a process group is enough against its signals. */
-static int prepare_attributes(posix_spawnattr_t *attributes, bool command) {
-	sigset_t none, all;
-	int r;
-
-	(void)sigemptyset(&none);
-	(void)sigfillset(&all);
-	r = posix_spawnattr_setflags(attributes,
-				     POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-					 (command ? POSIX_SPAWN_SETPGROUP : POSIX_SPAWN_SETSID));
-	r = r ? r : posix_spawnattr_setsigmask(attributes, &none);
-	r = r ? r : posix_spawnattr_setsigdefault(attributes, &all);
-	return -r;
-}
-
-static int spawn_with(const char *helper, bool command, int control, int host,
-		      posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes,
-		      pid_t *ret) {
+/* A session of its own keeps a pool from the terminal of its host, and its signals. Programs
+ * that a user has asked for may be meant to use that terminal: a process group is enough
+ * against its signals. */
+static int spawn_guard(struct wf_executor *executor, int control, int host) {
 	char program[] = "warmfork-zygote", role[] = "keeper", padding[] = TITLE_PADDING;
 	char *argv[] = { program, role, padding, NULL };
-	int r = prepare_actions(actions, control, host);
+	const struct spawn spawn = {
+		.path = keeper_link_helper(executor),
+		.argv = argv,
+		.first = control,
+		.second = host,
+		.session = executor->options.public.image != WF_IMAGE_COMMAND,
+	};
 
-	if (r == 0)
-		r = prepare_attributes(attributes, command);
-	if (r == 0)
-		r = -posix_spawn(ret, helper, actions, attributes, argv, environ);
-	return r;
-}
-
-static int spawn_keeper(const char *helper, bool command, int control, int host) {
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	pid_t starter = -1;
-	int r = -posix_spawn_file_actions_init(&actions);
-
-	if (r < 0)
-		return error_origin(r);
-	r = -posix_spawnattr_init(&attributes);
-	if (r == 0) {
-		r = spawn_with(helper, command, control, host, &actions, &attributes, &starter);
-		(void)posix_spawnattr_destroy(&attributes);
-	}
-	(void)posix_spawn_file_actions_destroy(&actions);
-	if (r < 0)
-		return error_origin(r);
-	/* ECHILD: the host ignores SIGCHLD, or waits for any child; both are its right */
-	(void)process_reap(starter, NULL);
-	return 0;
-}
-
-/* A descriptor number that file actions cannot overwrite before they use it. */
-static int move_up(int *fd) {
-	int moved;
-
-	if (*fd >= 5)
-		return 0;
-	moved = fcntl(*fd, F_DUPFD_CLOEXEC, 5);
-	if (moved < 0)
-		return error_origin(-errno);
-	(void)fd_close(*fd);
-	*fd = moved;
-	return 0;
+	return error_trace(spawn_detached(&spawn, &executor->keeper.guard));
 }
 
 static void on_keeper(struct source *source, uint32_t events);
@@ -141,14 +80,12 @@ int keeper_link_start(struct wf_executor *executor) {
 	host = process_open(getpid());
 	if (host < 0)
 		return error_trace(host);
-	r = move_up(&peer);
-	r = r < 0 ? r : move_up(&host);
-	r = r < 0 ? r
-		  : spawn_keeper(keeper_link_helper(executor),
-				 executor->options.public.image == WF_IMAGE_COMMAND, peer, host);
+	r = spawn_guard(executor, peer, host);
 	r = r < 0 ? r : source_add(executor->loop, &keeper->source, control, EPOLLIN, on_keeper);
-	if (r < 0)
+	if (r < 0) {
+		keeper->guard = fd_close(keeper->guard);
 		return error_trace(r);
+	}
 	keeper->control = fd_steal(&control);
 	keeper->pid = 0;
 	keeper->running = true;
@@ -397,6 +334,20 @@ bool keeper_link_is_dead(const struct wf_executor *executor) {
 	return !keeper->running || (keeper->pidfd >= 0 && process_has_ended(keeper->pidfd));
 }
 
+/* It ends when it has ended what a killed keeper left; and where we are the reaper of orphans,
+ * it is our child after all. */
+static void await_guard(struct keeper *keeper) {
+	siginfo_t info;
+
+	if (keeper->guard < 0)
+		return;
+	if (process_await_end(keeper->guard, GUARD_PATIENCE_MS) < 0)
+		(void)process_signal(keeper->guard, SIGKILL);
+	(void)process_await_end(keeper->guard, -1);
+	(void)waitid(P_PIDFD, (id_t)keeper->guard, &info, WEXITED | WNOHANG);
+	keeper->guard = fd_close(keeper->guard);
+}
+
 void keeper_link_clear(struct wf_executor *executor) {
 	struct keeper *keeper = &executor->keeper;
 
@@ -405,7 +356,8 @@ void keeper_link_clear(struct wf_executor *executor) {
 	timer_clear(&keeper->reply_timer);
 	keeper->n_expected = 0;
 	keeper->control = fd_close(keeper->control);
-	/* if we are the reaper of orphans here, the keeper is our child after all; else ECHILD */
+	/* if the guard is dead and we are the reaper of orphans here, it is our child; else
+	 * ECHILD */
 	if (keeper->pidfd >= 0) {
 		siginfo_t info;
 
@@ -413,6 +365,7 @@ void keeper_link_clear(struct wf_executor *executor) {
 		(void)waitid(P_PIDFD, (id_t)keeper->pidfd, &info, WEXITED | WNOHANG);
 	}
 	keeper->pidfd = fd_close(keeper->pidfd);
+	await_guard(keeper);
 	keeper->running = false;
 	keeper->pid = 0;
 }

@@ -6,7 +6,7 @@
 
 #include "executor/executor.h"
 
-/* posix_spawn(3)s the helper program. 0 or -errno; -ENOENT: there is no helper. */
+/* Starts the helper program. 0 or -errno; -ENOENT: there is no helper. */
 int keeper_link_start(struct wf_executor *executor);
 
 /* `fds`: the zygote's control socket, its output, and for kind self the program. Borrowed. */

@@ -159,7 +159,8 @@ static int make(const struct wf_executor_options *options, struct wf_executor **
 	executor->references = executor->handles = 1;
 	executor->number = atomic_fetch_add(&n_executors, 1) + 1;
 	executor->process = registry.process;
-	executor->doorbell = executor->keeper.control = executor->keeper.pidfd = -1;
+	executor->doorbell = executor->keeper.control = -1;
+	executor->keeper.pidfd = executor->keeper.guard = -1;
 	queue_init(&executor->queue);
 	list_init(&executor->due);
 	list_init(&executor->lines);

@@ -19,8 +19,7 @@
  * The pool ends when the host's process ends, the control socket closes or garbles, or Quit comes.
  * The pidfd of the host is watched because a forked child of the host may hold the socket open.
  *
- * The first process of the program forks at once and leaves its child to be the keeper, so that the
- * host has no child that its own wait loops could stumble over.
+ * The first process of the program forks the keeper, and becomes its guard (guard.c).
  */
 #include "zygote/keeper.h"
 
@@ -43,6 +42,7 @@
 #include "zygote/adopted.h"
 #include "zygote/aside.h"
 #include "zygote/child.h"
+#include "zygote/guard.h"
 #include "zygote/launch.h"
 #include "zygote/leave.h"
 #include "zygote/lifeline.h"
@@ -516,7 +516,14 @@ static void keeper_start(void) {
 		keeper.slots[i].process = (struct launched){ 0, -1, -1 };
 	if (fcntl(KEEPER_CONTROL, F_SETFD, FD_CLOEXEC) < 0 ||
 	    fcntl(KEEPER_HOST, F_SETFD, FD_CLOEXEC) < 0 || keeper_signals() < 0 ||
-	    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+		leave(2);
+}
+
+/* What its guard does not have: this is no inherited property, and the end of the lifeline tells
+ * that the keeper has ended, and nothing else. */
+static void keeper_adopt(void) {
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0 ||
 	    lifeline_new(&keeper.lifeline_read, &keeper.lifeline_write) < 0)
 		leave(2);
 }
@@ -526,12 +533,15 @@ _Noreturn void keeper_run(int argc, char **argv) {
 	pid_t pid;
 
 	aside_fill_standard();
-	pid = fork();
-	if (pid != 0)
-		leave(pid < 0 ? 1 : 0);
 	process_title_init(argc, argv);
-	process_title("warmfork: keeper");
 	keeper_start();
+	pid = fork();
+	if (pid < 0)
+		leave(1);
+	if (pid > 0)
+		guard_run(pid, KEEPER_HOST);
+	process_title("warmfork: keeper");
+	keeper_adopt();
 	keeper_say_ready();
 	while (!keeper.ending)
 		keeper_turn();

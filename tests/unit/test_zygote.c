@@ -738,7 +738,6 @@ static void expect_nobody(struct watch *watch, struct fake_worker *worker) {
 
 	ck_assert_msg(n == 0, "alive: %s", watch_describe(watch));
 	watch_clear(watch);
-	fixture_reap_adopted();
 	fake_forget(worker);
 	fake_close(&fake);
 }
@@ -787,18 +786,48 @@ START_TEST(test_zygote_dropped_nobody_of_it_survives) {
 }
 END_TEST
 
-START_TEST(test_keeper_and_zygote_killed_worker_dies) {
+/* Nobody is left above the daemon but the guard. */
+START_TEST(test_keeper_and_zygote_killed_nobody_survives) {
 	struct fake_worker worker;
 	struct watch watch = { 0 };
 
-	fake_open(&fake, -1);
-	fake_load(&fake, "");
-	worker = fake_spawn(&fake, 0);
-	watch_tree(&watch, fake.keeper_pid);
+	grow_tree(&watch, &worker, "");
 	signal_and_close(fake.zygote_pidfd, SIGSTOP);
 	signal_and_close(fake.keeper_pidfd, SIGKILL);
 	signal_and_close(fake.zygote_pidfd, SIGKILL);
 	expect_nobody(&watch, &worker);
+}
+END_TEST
+
+START_TEST(test_keeper_killed_when_its_zygote_is_dead_nobody_survives) {
+	struct message keep = { .type = MESSAGE_KEEP };
+	struct fake_worker worker;
+	struct watch watch = { 0 };
+	int32_t pid;
+
+	grow_tree(&watch, &worker, "");
+	pid = worker.pid;
+	signal_and_close(fake.zygote_pidfd, SIGKILL);
+	(void)fake_expect(&fake, fake.keeper, MESSAGE_ZYGOTE_EXITED);
+	keep.keep = (struct message_pids){ fake.generation, &pid, 1 };
+	fake_send(&fake, fake.keeper, &keep, NULL, 0);
+	ck_assert_uint_eq(fake_expect(&fake, fake.keeper, MESSAGE_KEPT)->kept.n_pids, 1);
+	ck_assert_uint_eq(watch_alive(&watch), watch.n - 1);
+	signal_and_close(fake.keeper_pidfd, SIGKILL);
+	expect_nobody(&watch, &worker);
+}
+END_TEST
+
+START_TEST(test_guard_killed_pool_goes_on) {
+	struct fake_worker worker;
+
+	fake_open(&fake, -1);
+	fake_load(&fake, "");
+	signal_and_close(fake.guard, SIGKILL);
+	worker = fake_spawn(&fake, 0);
+	ck_assert_str_eq(fake_text(fake_run(&fake, &worker, "echo", "on")), "on");
+	fake_forget(&worker);
+	fake_close(&fake);
 }
 END_TEST
 
@@ -814,7 +843,6 @@ START_TEST(test_keeper_killed_during_preload) {
 	signal_and_close(fake.keeper_pidfd, SIGKILL);
 	ck_assert_uint_eq(watch_await_end(&watch, 5000), 0);
 	watch_clear(&watch);
-	fixture_reap_adopted();
 	fake_close(&fake);
 }
 END_TEST
@@ -929,7 +957,9 @@ int main(void) {
 	tcase_add_test(test_case, test_control_closed_nobody_survives);
 	tcase_add_test(test_case, test_control_garbled_nobody_survives);
 	tcase_add_test(test_case, test_zygote_dropped_nobody_of_it_survives);
-	tcase_add_test(test_case, test_keeper_and_zygote_killed_worker_dies);
+	tcase_add_test(test_case, test_keeper_and_zygote_killed_nobody_survives);
+	tcase_add_test(test_case, test_keeper_killed_when_its_zygote_is_dead_nobody_survives);
+	tcase_add_test(test_case, test_guard_killed_pool_goes_on);
 	tcase_add_test(test_case, test_keeper_killed_during_preload);
 	tcase_add_test(test_case, test_host_ends_pool_ends);
 	tcase_add_test(test_case, test_keeper_reports_failing_exec);

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 
 #include "base/fd.h"
 #include "base/process.h"
+#include "executor/spawn.h"
 #include "tests/support/fixture.h"
 #include "zygote/launch.h"
 
@@ -105,29 +105,14 @@ static int take_descriptor(struct fake *fake) {
 
 /* --- keeper -------------------------------------------------------------------------------- */
 
-static void spawn_helper(int control, int host) {
+static int start_guard(int control, int host) {
 	static char name[] = "warmfork-zygote", role[] = "keeper", padding[] = TITLE_PADDING;
 	char *arguments[] = { name, role, padding, NULL };
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	int high[2], status;
-	pid_t pid;
+	const struct spawn spawn = { HELPER, arguments, control, host, true };
+	int guard = -1;
 
-	high[0] = fcntl(control, F_DUPFD_CLOEXEC, 100);
-	high[1] = fcntl(host, F_DUPFD_CLOEXEC, 100);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_adddup2(&actions, high[0], 3);
-	posix_spawn_file_actions_adddup2(&actions, high[1], 4);
-	posix_spawn_file_actions_addclosefrom_np(&actions, 5);
-	posix_spawnattr_init(&attributes);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
-	ck_assert_int_eq(posix_spawn(&pid, HELPER, &actions, &attributes, arguments, environ), 0);
-	posix_spawn_file_actions_destroy(&actions);
-	posix_spawnattr_destroy(&attributes);
-	fd_close_all(high, 2);
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	ck_assert_int_eq(status, 0);
+	ck_assert_int_eq(spawn_detached(&spawn, &guard), 0);
+	return guard;
 }
 
 void fake_open(struct fake *fake, int host) {
@@ -144,7 +129,7 @@ void fake_open(struct fake *fake, int host) {
 	fake->cells = mmap(NULL, LIMIT_WORKERS * CELL_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
 			   fake->cells_fd, 0);
 	ck_assert_int_eq(fd_seqpacket_pair(pair), 0);
-	spawn_helper(pair[1], self);
+	fake->guard = start_guard(pair[1], self);
 	fd_close(pair[1]);
 	fd_close(self);
 	fake->keeper = pair[0];
@@ -155,19 +140,20 @@ void fake_open(struct fake *fake, int host) {
 
 void fake_await_keeper(struct fake *fake) {
 	ck_assert_int_eq(process_await_end(fake->keeper_pidfd, FIXTURE_CAP_MS), 0);
+	ck_assert_int_eq(process_await_end(fake->guard, FIXTURE_CAP_MS), 0);
 	fixture_reap_adopted();
 }
 
 void fake_close(struct fake *fake) {
 	const struct message quit = { .type = MESSAGE_QUIT };
 
-	if (!process_has_ended(fake->keeper_pidfd)) {
+	if (!process_has_ended(fake->keeper_pidfd))
 		fake_send(fake, fake->keeper, &quit, NULL, 0);
-		fake_await_keeper(fake);
-	}
+	fake_await_keeper(fake);
 	wire_frame_close(&fake->frame);
 	fd_close(fake->keeper);
 	fd_close(fake->keeper_pidfd);
+	fd_close(fake->guard);
 	fd_close(fake->zygote);
 	fd_close(fake->zygote_pidfd);
 	fd_close(fake->output);
