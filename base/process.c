@@ -4,8 +4,8 @@
  * have been given to somebody else by the time it is used; reaping goes by number, which stays ours
  * until we reap.
  *
- * The zygote runs process_children() and process_title() after its image is frozen: they use the
- * stack and system calls, no heap and no stdio streams.
+ * The zygote calls these after its image is frozen: they use the stack and system calls, no heap
+ * and no stdio streams.
  */
 #include "base/process.h"
 
@@ -28,6 +28,8 @@
 #include "base/fd.h"
 #include "base/feature.h"
 #include "base/uninitialized.h"
+
+#define STATUS_TEXT 8192 /* /proc/PID/status; the lists of CPUs and nodes come last */
 
 /* --- by pidfd --- */
 
@@ -83,20 +85,36 @@ int process_await_end(int pidfd, int timeout_ms) {
 
 /* --- reaping --- */
 
+static ssize_t read_retry(int fd, char *buffer, size_t size) {
+	ssize_t n;
+
+	do {
+		n = read(fd, buffer, size);
+	} while (n < 0 && errno == EINTR);
+	return n < 0 ? error_origin(-errno) : n;
+}
+
+/* A name in the first line has no line breaks: the kernel escapes them. */
 uint64_t process_status(pid_t pid, const char *key) {
-	unsigned long long value = 0;
-	char path[64] = "/proc/self/status", line[256];
-	FILE *file;
+	char path[64] = "/proc/self/status", text[STATUS_TEXT] uninitialized;
+	cleanup_close int fd = -1;
+	ssize_t n;
 
 	if (pid > 0)
 		(void)snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
-	file = fopen(path, "re");
-	while (file && fgets(line, sizeof line, file))
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	n = read_retry(fd, text, sizeof text - 1);
+	if (n <= 0)
+		return 0;
+	text[n] = '\0';
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
 		if (strncmp(line, key, strlen(key)) == 0)
-			(void)sscanf(line + strlen(key), "%llu", &value);
-	if (file)
-		(void)fclose(file);
-	return value;
+			return strtoull(line + strlen(key), NULL, 10);
+	}
+	return 0;
 }
 
 void exit_status_from_rusage(struct exit_status *status, const struct rusage *usage) {
@@ -107,11 +125,13 @@ void exit_status_from_rusage(struct exit_status *status, const struct rusage *us
 	status->peak_rss = (uint64_t)usage->ru_maxrss * 1024;
 }
 
-static void exit_status_from_info(struct exit_status *status, const siginfo_t *info) {
+void exit_status_fill(struct exit_status *status, const siginfo_t *info,
+		      const struct rusage *usage) {
 	status->exited = info->si_code == CLD_EXITED;
 	status->code = status->exited ? info->si_status : 0;
 	status->signal = status->exited ? 0 : info->si_status;
 	status->core = info->si_code == CLD_DUMPED;
+	exit_status_from_rusage(status, usage);
 }
 
 /* waitid(2) of the C library has no rusage; the system call does, and of this child alone. */
@@ -125,51 +145,9 @@ int process_reap(pid_t pid, struct exit_status *ret) {
 	} while (r < 0 && errno == EINTR);
 	if (r < 0)
 		return error_origin(-errno);
-	if (ret) {
-		exit_status_from_info(ret, &info);
-		exit_status_from_rusage(ret, &usage);
-	}
+	if (ret)
+		exit_status_fill(ret, &info, &usage);
 	return 0;
-}
-
-/* __WALL: clone(2) may have been called with another signal than SIGCHLD.
- *
- * 1 if a child is in one of the states of `options`, 0 if none is, -ECHILD unmarked: to have no
- * children is nothing unusual. */
-static int wait_any(int options, siginfo_t *info) {
-	int r;
-
-	info->si_pid = 0;
-	do {
-		r = waitid(P_ALL, 0, info, options | WNOHANG | __WALL);
-	} while (r < 0 && errno == EINTR);
-	if (r < 0)
-		return errno == ECHILD ? -ECHILD : error_origin(-errno);
-	return info->si_pid != 0;
-}
-
-int process_peek_children(pid_t *ret_pid, enum child_event *ret_event) {
-	siginfo_t info = { 0 };
-	int r = wait_any(WEXITED | WNOWAIT, &info);
-
-	if (r == 0)
-		r = wait_any(WSTOPPED | WCONTINUED, &info);
-	if (r <= 0)
-		return error_trace(r);
-	*ret_pid = info.si_pid;
-	switch (info.si_code) {
-	case CLD_STOPPED:
-	case CLD_TRAPPED:
-		*ret_event = CHILD_STOPPED;
-		break;
-	case CLD_CONTINUED:
-		*ret_event = CHILD_CONTINUED;
-		break;
-	default: /* CLD_EXITED, CLD_KILLED, CLD_DUMPED */
-		*ret_event = CHILD_ENDED;
-		break;
-	}
-	return 1;
 }
 
 /* --- finding children --- */
@@ -184,15 +162,6 @@ static void pid_list_add(struct pid_list *list, pid_t pid) {
 	if ((size_t)list->n < list->room)
 		list->pids[list->n] = pid;
 	list->n++;
-}
-
-static ssize_t read_retry(int fd, char *buffer, size_t size) {
-	ssize_t n;
-
-	do {
-		n = read(fd, buffer, size);
-	} while (n < 0 && errno == EINTR);
-	return n < 0 ? error_origin(-errno) : n;
 }
 
 /* Numbers, a space after each; one may lie across two reads. */

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/resource.h>
@@ -34,13 +35,6 @@ int process_await_end(int pidfd, int timeout_ms);
  * *ret (may be NULL). -ECHILD if it is not (or no longer) our child. */
 int process_reap(pid_t pid, struct exit_status *ret);
 
-/* Peeks at one child that has ended, stopped or continued, without reaping it (WNOWAIT for ends;
- * stops and continues are consumed). Returns 1 and fills, 0 if there is none now, -ECHILD if there
- * are no children at all. For processes that are the reaper of all their children: keeper, zygote,
- * worker; never in a host. */
-enum child_event { CHILD_ENDED = 1, CHILD_STOPPED = 2, CHILD_CONTINUED = 3 };
-int process_peek_children(pid_t *ret_pid, enum child_event *ret_event);
-
 /* The children of this (single-threaded) process now, from /proc/self/task/TID/children, else by
  * scanning /proc for our pid as parent. Fills at most `n`; returns how many there are (may exceed
  * n), or -errno. Allocates nothing. */
@@ -59,4 +53,7 @@ void process_title(const char *format, ...) __attribute__((format(printf, 1, 2))
  * fault. */
 void process_title_numbered(const char *before, unsigned number, const char *after);
 
+/* Of an end that waitid(2) tells. */
+void exit_status_fill(struct exit_status *status, const siginfo_t *info,
+		      const struct rusage *usage);
 void exit_status_from_rusage(struct exit_status *status, const struct rusage *usage);

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * The keeper is started with posix_spawn(3): the host may have many threads and a large memory, and
- * fork(2) would copy the page tables of all of it. The program that is spawned forks once more and
- * ends at once, so that the keeper is no child of the host: a host that waits for "any child" must
- * never meet one that it did not start (docs/adr/0001).
+ * What is started is the guard, whose child is the keeper. Neither is a child of the host: one that
+ * waits for "any child" must never meet one that it did not start (spawn.c, docs/adr/0001). The guard
+ * ends what a killed keeper has left, and ends then (docs/adr/0002): the keeper is gone when both are.
  */
 #include "executor/keeper_link.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -22,9 +20,11 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "executor/spawn.h"
 #include "proto/wire.h"
 
 #define KEEPER_RECEIVE_BATCH 64
+#define GUARD_PATIENCE_MS    5000 /* for it to end what a killed keeper has left */
 
 /* Room for the title that ps shows. */
 #define TITLE_PADDING                                                                              \
@@ -41,89 +41,31 @@ const char *keeper_helper(const struct options *options) {
 void keeper_init(struct keeper *keeper, struct engine *engine, const struct keeper_events *events,
 		 void *context) {
 	*keeper = (struct keeper){ .engine = engine, .events = events, .context = context };
-	keeper->control = keeper->pidfd = -1;
+	keeper->control = keeper->pidfd = keeper->guard = -1;
 }
 
 /* --- starting it
  * ------------------------------------------------------------------------------------ */
 
-static int prepare_actions(posix_spawn_file_actions_t *actions, int control, int host) {
-	int r = posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDONLY, 0);
-
-	/* The two may sit on each other's places: both are 5 or more (see spawn_keeper). A stream
-	 * that the host has closed stays closed for the keeper, which opens the null device there.
-	 */
-	r = r ? r : posix_spawn_file_actions_adddup2(actions, control, 3);
-	r = r ? r : posix_spawn_file_actions_adddup2(actions, host, 4);
-	r = r ? r : posix_spawn_file_actions_addclosefrom_np(actions, 5);
-	return -r;
-}
-
-/* A session of its own keeps a pool from the terminal of its host, and its signals. Programs that a user has asked for may
- * be meant to use that terminal: a process group is enough against its signals. */
-static int prepare_attributes(posix_spawnattr_t *attributes, bool command) {
-	sigset_t none, all;
-	int r;
-
-	(void)sigemptyset(&none);
-	(void)sigfillset(&all);
-	r = posix_spawnattr_setflags(attributes,
-				     POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-					 (command ? POSIX_SPAWN_SETPGROUP : POSIX_SPAWN_SETSID));
-	r = r ? r : posix_spawnattr_setsigmask(attributes, &none);
-	r = r ? r : posix_spawnattr_setsigdefault(attributes, &all);
-	return -r;
-}
-
-static int spawn_with(const char *helper, bool command, int control, int host,
-		      posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes,
-		      pid_t *ret) {
+/* A session of its own keeps a pool from the terminal of its host, and its signals. Programs
+ * that a user has asked for may be meant to use that terminal: a process group is enough
+ * against its signals. */
+static int spawn_guard(struct keeper *keeper, int control, int host) {
+	const struct options *options = &keeper->engine->options;
 	char program[] = "warmfork-zygote", role[] = "keeper", padding[] = TITLE_PADDING;
 	char *argv[] = { program, role, padding, NULL };
-	int r = prepare_actions(actions, control, host);
+	const struct spawn spawn = {
+		.path = keeper_helper(options),
+		.argv = argv,
+		.first = control,
+		.second = host,
+		.session = options->public.image != WF_IMAGE_COMMAND,
+	};
 
-	if (r == 0)
-		r = prepare_attributes(attributes, command);
-	if (r == 0)
-		r = -posix_spawn(ret, helper, actions, attributes, argv, environ);
-	return r;
+	return error_trace(spawn_detached(&spawn, &keeper->guard));
 }
 
-static int spawn_keeper(const char *helper, bool command, int control, int host) {
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	pid_t starter = -1;
-	int r = -posix_spawn_file_actions_init(&actions);
-
-	if (r < 0)
-		return error_origin(r);
-	r = -posix_spawnattr_init(&attributes);
-	if (r == 0) {
-		r = spawn_with(helper, command, control, host, &actions, &attributes, &starter);
-		(void)posix_spawnattr_destroy(&attributes);
-	}
-	(void)posix_spawn_file_actions_destroy(&actions);
-	if (r < 0)
-		return error_origin(r);
-	/* ECHILD: the host ignores SIGCHLD, or waits for any child; both are its right */
-	(void)process_reap(starter, NULL);
-	return 0;
-}
-
-/* A descriptor number that file actions cannot overwrite before they use it. */
-static int move_up(int *fd) {
-	int moved;
-
-	if (*fd >= 5)
-		return 0;
-	moved = fcntl(*fd, F_DUPFD_CLOEXEC, 5);
-	if (moved < 0)
-		return error_origin(-errno);
-	(void)fd_close(*fd);
-	*fd = moved;
-	return 0;
-}
-
+static void on_guard_end(struct source *source, uint32_t events);
 static void on_keeper(struct source *source, uint32_t events);
 
 static uint64_t inode_of(int fd) {
@@ -133,7 +75,7 @@ static uint64_t inode_of(int fd) {
 }
 
 int keeper_start(struct keeper *keeper) {
-	const struct options *options = &keeper->engine->options;
+	struct loop *loop = keeper->engine->loop;
 	cleanup_close int peer = -1, host = -1, control = -1;
 	int pair[2], r;
 
@@ -145,15 +87,15 @@ int keeper_start(struct keeper *keeper) {
 	host = process_open(getpid());
 	if (host < 0)
 		return error_trace(host);
-	r = move_up(&peer);
-	r = r < 0 ? r : move_up(&host);
+	r = spawn_guard(keeper, peer, host);
+	r = r < 0 ? r : source_add(loop, &keeper->source, control, EPOLLIN, on_keeper);
 	r = r < 0 ? r
-		  : spawn_keeper(keeper_helper(options), options->public.image == WF_IMAGE_COMMAND,
-				 peer, host);
-	r = r < 0 ? r
-		  : source_add(keeper->engine->loop, &keeper->source, control, EPOLLIN, on_keeper);
-	if (r < 0)
+		  : source_add(loop, &keeper->guard_source, keeper->guard, EPOLLIN, on_guard_end);
+	if (r < 0) {
+		source_remove(&keeper->source);
+		keeper->guard = fd_close(keeper->guard);
 		return error_trace(r);
+	}
 	keeper->control = fd_steal(&control);
 	keeper->control_inode = inode_of(keeper->control);
 	keeper->pid = 0;
@@ -166,6 +108,7 @@ int keeper_start(struct keeper *keeper) {
 /* --- to it --------------------------------------------------------------------------------- */
 
 static void lose(struct keeper *keeper);
+static void clear_when_gone(struct keeper *keeper);
 
 static void on_keeper_silent(struct timer *timer, nsec_t now) {
 	struct keeper *keeper = container_of(timer, struct keeper, reply_timer);
@@ -238,8 +181,9 @@ static void on_keeper_death(struct source *source, uint32_t events) {
 	struct keeper *keeper = container_of(source, struct keeper, death_source);
 
 	(void)events;
+	source_remove(source);
 	lose(keeper);
-	keeper_clear(keeper);
+	clear_when_gone(keeper);
 }
 
 /* False: it is not the keeper of this library. */
@@ -338,23 +282,57 @@ static void on_keeper(struct source *source, uint32_t events) {
 
 /* --- without it ---------------------------------------------------------------------------- */
 
+static void on_guard_overdue(struct timer *timer, nsec_t now) {
+	(void)now;
+	(void)process_signal(container_of(timer, struct keeper, reply_timer)->guard, SIGKILL);
+}
+
 static void lose(struct keeper *keeper) {
+	struct engine *engine = keeper->engine;
+
 	if (!keeper->running)
 		return;
 	keeper->running = false;
 	source_remove(&keeper->source);
 	timer_clear(&keeper->reply_timer);
 	if (!keeper->quitting)
-		engine_log(keeper->engine, LOG_ERROR, "the keeper (%d) is lost", (int)keeper->pid);
+		engine_log(engine, LOG_ERROR, "the keeper (%d) is lost", (int)keeper->pid);
 	if (keeper->pidfd >= 0)
 		(void)process_signal(keeper->pidfd, SIGKILL);
+	if (keeper->guard >= 0 &&
+	    timer_set(engine->loop, &keeper->reply_timer,
+		      clock_after_ms(engine_now(engine), GUARD_PATIENCE_MS), on_guard_overdue) < 0)
+		(void)process_signal(keeper->guard, SIGKILL);
 	keeper->events->lost(keeper->context);
-	if (!keeper->death_source.loop)
-		keeper_clear(keeper); /* it had not come so far that it could be waited for */
+	clear_when_gone(keeper);
+}
+
+/* Where we are the reaper of orphans, both are our children after all; else ECHILD. */
+static int reap(int pidfd) {
+	siginfo_t info;
+
+	if (pidfd >= 0)
+		(void)waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG);
+	return fd_close(pidfd);
+}
+
+/* Alone, a guard that somebody has killed is no loss: the keeper lives, without one. */
+static void on_guard_end(struct source *source, uint32_t events) {
+	struct keeper *keeper = container_of(source, struct keeper, guard_source);
+
+	(void)events;
+	source_remove(source);
+	keeper->guard = reap(keeper->guard);
+	clear_when_gone(keeper);
+}
+
+static void clear_when_gone(struct keeper *keeper) {
+	if (!keeper->running && keeper->guard < 0 && !keeper->death_source.loop)
+		keeper_clear(keeper);
 }
 
 bool keeper_is_gone(const struct keeper *keeper) {
-	return !keeper->running && keeper->pidfd < 0;
+	return !keeper->running && keeper->pidfd < 0 && keeper->guard < 0;
 }
 
 bool keeper_has_ended(const struct keeper *keeper) {
@@ -364,16 +342,12 @@ bool keeper_has_ended(const struct keeper *keeper) {
 void keeper_clear(struct keeper *keeper) {
 	source_remove(&keeper->source);
 	source_remove(&keeper->death_source);
+	source_remove(&keeper->guard_source);
 	timer_clear(&keeper->reply_timer);
 	keeper->n_expected = 0;
 	keeper->control = fd_close(keeper->control);
-	/* if we are the reaper of orphans here, the keeper is our child after all; else ECHILD */
-	if (keeper->pidfd >= 0) {
-		siginfo_t info;
-
-		(void)waitid(P_PIDFD, (id_t)keeper->pidfd, &info, WEXITED | WNOHANG);
-	}
-	keeper->pidfd = fd_close(keeper->pidfd);
+	keeper->pidfd = reap(keeper->pidfd);
+	keeper->guard = reap(keeper->guard);
 	keeper->running = false;
 	keeper->pid = 0;
 }

@@ -33,11 +33,13 @@ struct keeper {
 
 	pid_t pid;
 	int pidfd;
+	int guard; /* a pidfd of its parent, which ends after it */
 	int control;
 	uint64_t control_inode;     /* a host may close our descriptor and get its number again */
 	struct source source;       /* the control socket */
 	struct source death_source; /* the pidfd, once KeeperReady has brought it */
-	bool running; /* it may be talked to; pidfd is open until it has ended as well */
+	struct source guard_source;
+	bool running; /* it may be talked to; pidfd and guard are open until they have ended */
 	bool quitting;
 	unsigned n_expected; /* answers: ZygoteStarted, Kept, reports of ends, its own end */
 	struct timer reply_timer;
@@ -63,7 +65,7 @@ void keeper_quit(struct keeper *keeper);
 bool keeper_is_gone(const struct keeper *keeper);
 /* Has it ended, though we have not been told yet? Then so does everything below it. */
 bool keeper_has_ended(const struct keeper *keeper);
-/* Closes our end, and reaps it if it is a child of ours after all. It must have ended. */
+/* Closes our end. */
 void keeper_clear(struct keeper *keeper);
 
 /* The helper's path: options, WARMFORK_HELPER (not in a set-uid program), the installed one. */

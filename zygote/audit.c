@@ -32,6 +32,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/process.h"
+#include "zygote/child.h"
 #include "zygote/sweep.h"
 #include "zygote/trial.h"
 
@@ -352,7 +353,7 @@ static void audit_children(struct audit *audit, struct image *image) {
 		     "a child process (%d, \"%s\") %s: wait for it in preload, or start it in "
 		     "initialize",
 		     children[i], name,
-		     sweep_peek(children[i], NULL) == 0 ? "runs" : "has ended, not waited for");
+		     child_has_ended(children[i], NULL) ? "has ended, not waited for" : "runs");
 		if (image->n_children < IMAGE_CHILDREN)
 			image->children[image->n_children++] = children[i];
 	}

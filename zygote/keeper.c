@@ -19,8 +19,7 @@
  * The pool ends when the host's process ends, the control socket closes or garbles, or Quit comes.
  * The pidfd of the host is watched because a forked child of the host may hold the socket open.
  *
- * The first process of the program forks at once and leaves its child to be the keeper, so that the
- * host has no child that its own wait loops could stumble over.
+ * The first process of the program forks the keeper, and becomes its guard (guard.c).
  */
 #include "zygote/keeper.h"
 
@@ -43,12 +42,16 @@
 #include "proto/wire.h"
 #include "zygote/adopted.h"
 #include "zygote/aside.h"
+#include "zygote/child.h"
+#include "zygote/guard.h"
 #include "zygote/launch.h"
 #include "zygote/lifeline.h"
 #include "zygote/sweep.h"
 
 /* ETOOMANYREFS is a wait that poll(2) cannot tell the end of. */
 #define KEEPER_RETRY_MS 2
+/* In one turn. */
+#define KEEPER_THREADS 64
 
 enum slot_state { SLOT_FREE, SLOT_STARTING, SLOT_SERVING, SLOT_OWED };
 
@@ -64,6 +67,7 @@ static struct keeper {
 	int lifeline_read, lifeline_write;
 	bool ending;
 	bool blocked; /* the socket took no more */
+	bool more_threads;
 	struct log log;
 	struct slot slots[LIMIT_KEEPER_ZYGOTES];
 	struct adopted_list adopted;
@@ -193,7 +197,7 @@ static void keeper_started(struct slot *slot) {
 		return;
 	}
 	failure.step[sizeof failure.step - 1] = '\0';
-	(void)sweep_reap(slot->process.pid, NULL);
+	(void)child_reap(slot->process.pid, NULL);
 	slot_close(slot, SLOT_FREE);
 	answer_started(slot->generation, NULL, &failure);
 }
@@ -201,12 +205,12 @@ static void keeper_started(struct slot *slot) {
 static void keeper_check_zygote(struct slot *slot) {
 	struct message report = { .type = MESSAGE_ZYGOTE_EXITED };
 
-	if (sweep_peek(slot->process.pid, &report.zygote_exited.status) != 1)
+	if (child_look(slot->process.pid, &report.zygote_exited.status) != CHILD_ENDED)
 		return;
 	report.zygote_exited.generation = slot->generation;
 	if (!keeper_send(&report, NULL, 0))
 		return;
-	(void)sweep_reap(slot->process.pid, NULL);
+	(void)child_reap(slot->process.pid, NULL);
 	slot_close(slot, SLOT_OWED);
 	log_write(&keeper.log, LOG_INFO, "keeper: the zygote of generation %llu has ended",
 		  (unsigned long long)slot->generation);
@@ -231,7 +235,7 @@ static void handle_keep(const struct message *message, struct wire_frame *frame)
 	for (size_t i = 0; i < keep->n_pids; i++) {
 		pid_t pid = keep->pids[i];
 
-		if (pid > 0 && !keeper_is_zygote(pid) && sweep_peek(pid, NULL) >= 0 &&
+		if (pid > 0 && !keeper_is_zygote(pid) && child_has_ended(pid, NULL) >= 0 &&
 		    adopted_add(&keeper.adopted, pid))
 			keeper.answer_pids[n++] = pid;
 	}
@@ -251,10 +255,7 @@ static void handle_quit(const struct message *message, struct wire_frame *frame)
 
 static void adopted_send_stop(struct adopted *entry) {
 	struct message report = { .type = MESSAGE_ADOPTED_STOPPED };
-	int change = sweep_peek_stop(entry->pid);
 
-	if (change != 0)
-		entry->report = change == 1 ? ADOPTED_STOPPED : ADOPTED_WENT_ON;
 	if (entry->report == ADOPTED_NOTHING)
 		return;
 	report.adopted_stopped.pid = entry->pid;
@@ -263,30 +264,58 @@ static void adopted_send_stop(struct adopted *entry) {
 		entry->report = ADOPTED_NOTHING;
 }
 
-/* True if it has ended, and is reported, reaped and forgotten. */
-static bool adopted_send_exit(struct adopted *entry) {
-	struct message report = { .type = MESSAGE_ADOPTED_EXITED };
+/* True if it is reported, reaped and forgotten. */
+static bool adopted_send_exit(struct adopted *entry, const struct exit_status *status) {
+	const struct message report = {
+		.type = MESSAGE_ADOPTED_EXITED,
+		.adopted_exited = { entry->pid, *status },
+	};
 
-	if (sweep_peek(entry->pid, &report.adopted_exited.status) != 1)
-		return false;
-	report.adopted_exited.pid = entry->pid;
 	if (!keeper_send(&report, NULL, 0))
 		return false;
-	(void)sweep_reap(entry->pid, NULL);
+	(void)child_reap(entry->pid, NULL);
 	adopted_remove(&keeper.adopted, entry);
+	return true;
+}
+
+/* False if it is no longer in the list. */
+static bool keeper_check_one_adopted(struct adopted *entry) {
+	struct exit_status status;
+
+	switch (child_look(entry->pid, &status)) {
+	case CHILD_STOPPED:
+		entry->report = ADOPTED_STOPPED;
+		break;
+	case CHILD_WENT_ON:
+		entry->report = ADOPTED_WENT_ON;
+		break;
+	case CHILD_ENDED:
+		return !adopted_send_exit(entry, &status);
+	default:
+		break;
+	}
+	adopted_send_stop(entry);
 	return true;
 }
 
 static void keeper_check_adopted(void) {
 	size_t i = 0;
 
-	while (i < keeper.adopted.n && !keeper.blocked) {
-		struct adopted *entry = &keeper.adopted.entries[i];
-
-		adopted_send_stop(entry);
-		if (keeper.blocked || !adopted_send_exit(entry))
+	while (i < keeper.adopted.n && !keeper.blocked)
+		if (keeper_check_one_adopted(&keeper.adopted.entries[i]))
 			i++;
-	}
+}
+
+/* Threads that have made us their tracer: they wait for us to let them go, and their process cannot
+ * be reaped before them. All else is looked at elsewhere; it ends the search if it has to wait. */
+static void keeper_check_threads(void) {
+	pid_t pid;
+	int i;
+
+	for (i = 0; i < KEEPER_THREADS && child_next(false, &pid) == 1 && child_is_thread(pid); i++)
+		if (child_look(pid, NULL) == CHILD_ENDED)
+			(void)child_reap(pid, NULL);
+	keeper.more_threads = i == KEEPER_THREADS;
 }
 
 /* May there be workers among our children that the executor has not been asked about? Zygotes that
@@ -297,7 +326,7 @@ static bool keeper_owed(void) {
 		const struct slot *slot = &keeper.slots[i];
 
 		if (slot->state == SLOT_OWED || slot->state == SLOT_STARTING ||
-		    (slot->state == SLOT_SERVING && sweep_peek(slot->process.pid, NULL) != 0))
+		    (slot->state == SLOT_SERVING && child_has_ended(slot->process.pid, NULL) != 0))
 			return true;
 	}
 	return false;
@@ -322,11 +351,11 @@ static void keeper_sweep(void) {
 			if (keeper_is_zygote(children[i]) ||
 			    adopted_find(&keeper.adopted, children[i]))
 				continue;
-			if (sweep_peek(children[i], NULL) == 0) {
+			if (child_has_ended(children[i], NULL) == 0) {
 				(void)sweep_kill(children[i]);
 				continue;
 			}
-			again |= sweep_reap(children[i], NULL) == 0;
+			again |= child_reap(children[i], NULL) == 0;
 		}
 	}
 }
@@ -391,6 +420,7 @@ static void keeper_children(void) {
 			keeper_check_zygote(&keeper.slots[i]);
 	keeper_check_adopted();
 	keeper_sweep();
+	keeper_check_threads();
 }
 
 static void keeper_drain_signals(void) {
@@ -400,11 +430,21 @@ static void keeper_drain_signals(void) {
 		;
 }
 
+/* With a descriptor it may wait for something that poll(2) cannot tell the end of. */
+static bool keeper_answers_crowded(void) {
+	return keeper.answering && keeper.answer_slot;
+}
+
+static int keeper_timeout(void) {
+	if (keeper.more_threads)
+		return 0;
+	return keeper.blocked && keeper_answers_crowded() ? KEEPER_RETRY_MS : -1;
+}
+
 enum { POLL_HOST, POLL_CONTROL, POLL_SIGNALS, POLL_REPORT, N_POLLS };
 
 static void keeper_turn(void) {
 	struct slot *starting = slot_find(SLOT_STARTING);
-	bool with_descriptor = keeper.answering && keeper.answer_slot;
 	struct pollfd polls[N_POLLS] = {
 		[POLL_HOST] = { .fd = KEEPER_HOST, .events = POLLIN },
 		[POLL_CONTROL] = { .fd = KEEPER_CONTROL },
@@ -415,9 +455,9 @@ static void keeper_turn(void) {
 
 	if (!keeper.answering && !starting)
 		polls[POLL_CONTROL].events |= POLLIN;
-	if (keeper.blocked && !with_descriptor)
+	if (keeper.blocked && !keeper_answers_crowded())
 		polls[POLL_CONTROL].events |= POLLOUT;
-	if (poll(polls, N_POLLS, keeper.blocked && with_descriptor ? KEEPER_RETRY_MS : -1) < 0)
+	if (poll(polls, N_POLLS, keeper_timeout()) < 0)
 		return;
 	if (polls[POLL_HOST].revents)
 		keeper_end_pool(LOG_INFO, "the host's process has ended");
@@ -476,7 +516,14 @@ static void keeper_start(void) {
 		keeper.slots[i].process = (struct launched){ 0, -1, -1 };
 	if (fcntl(KEEPER_CONTROL, F_SETFD, FD_CLOEXEC) < 0 ||
 	    fcntl(KEEPER_HOST, F_SETFD, FD_CLOEXEC) < 0 || keeper_signals() < 0 ||
-	    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+		leave(2);
+}
+
+/* What its guard does not have: this is no inherited property, and the end of the lifeline tells
+ * that the keeper has ended, and nothing else. */
+static void keeper_adopt(void) {
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0 ||
 	    lifeline_new(&keeper.lifeline_read, &keeper.lifeline_write) < 0)
 		leave(2);
 }
@@ -486,12 +533,15 @@ _Noreturn void keeper_run(int argc, char **argv) {
 	pid_t pid;
 
 	aside_fill_standard();
-	pid = fork();
-	if (pid != 0)
-		leave(pid < 0 ? 1 : 0);
 	process_title_init(argc, argv);
-	process_title("warmfork: keeper");
 	keeper_start();
+	pid = fork();
+	if (pid < 0)
+		leave(1);
+	if (pid > 0)
+		guard_run(pid, KEEPER_HOST);
+	process_title("warmfork: keeper");
+	keeper_adopt();
 	keeper_say_ready();
 	while (!keeper.ending)
 		keeper_turn();

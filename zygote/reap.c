@@ -1,216 +1,166 @@
 /* SPDX-License-Identifier: MIT
  *
  * A worker's end is reported before it is reaped: when the socket is full, the zombie is the queue.
+ * All workers that died since the last time there were no strangers (strangers.c) are reported as
+ * swept together.
  *
- * What a worker daemonised stayed with it, since it is a subreaper, and became ours in the moment
- * it died. So a child of ours that is neither a worker nor left by the preload was left by a dead
- * worker: a stranger. Strangers are killed at once, and reaped when SIGCHLD says so; nothing here
- * waits. Whose a stranger was cannot be told, so all workers that died since the last time there
- * were none are reported as swept together. A stranger that has become a process of another user
- * cannot be killed: it is logged, and nobody waits for it.
- *
- * The kernel can only list all children, so with thousands of workers each look costs more than a fork. Then
- * they are some time apart, a share of the time that one takes, and the ends of workers are reported
- * meanwhile without it.
+ * The kernel tells of all children only by going through them, with thousands of workers for longer
+ * than a fork takes. So the ends of workers are found by their signals; as signals are merged, all
+ * children are looked at as well, but no more often than zygote/pace.h says. What dead workers left
+ * is looked for in the same way, and the ends of workers are reported meanwhile without it.
  */
 #include "zygote/reap.h"
 
-#include <errno.h>
-#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
 #include "base/clock.h"
-#include "base/process.h"
-#include "zygote/sweep.h"
+#include "zygote/child.h"
+#include "zygote/strangers.h"
 
-/* With so many children a look is cheap. */
-#define SWEEP_FEW 128
-/* While something that was killed has not ended. */
-#define SWEEP_AGAIN_NS     ((nsec_t)5 * NSEC_PER_MSEC)
-#define SWEEP_NAMESPACE_MS 1
-/* Of the time that it takes, until the next. */
-#define SWEEP_SHARE 8
+/* So many events are handled before the socket is looked at again. */
+#define REAP_BATCH ((size_t)64)
 /* Swept in pieces that fit a frame. */
 #define SWEPT_BATCH ((size_t)1024)
 
-static bool image_has_child(const struct image *image, pid_t pid) {
-	for (size_t i = 0; i < image->n_children; i++)
-		if (image->children[i] == pid)
-			return true;
-	return false;
-}
-
-static void image_remove_child(struct image *image, pid_t pid) {
-	for (size_t i = 0; i < image->n_children; i++)
-		if (image->children[i] == pid) {
-			image->children[i] = image->children[--image->n_children];
-			return;
-		}
-}
-
-static bool is_stranger(struct zygote *zygote, pid_t pid) {
-	return !table_find(&zygote->memory->table, pid) && !image_has_child(&zygote->image, pid) &&
-	       pid != zygote->image.sandbox.init;
-}
-
-static void unkillable_note(struct zygote *zygote, pid_t pid) {
-	pid_t *unkillable = zygote->memory->unkillable;
-
-	for (size_t i = 0; i < zygote->n_unkillable; i++)
-		if (unkillable[i] == pid)
-			return;
-	/* Without room it is not logged: it would be each time. */
-	if (zygote->n_unkillable == ZYGOTE_UNKILLABLE)
-		return;
-	unkillable[zygote->n_unkillable++] = pid;
-	log_write(&zygote->log, LOG_WARNING,
-		  "zygote of %s: process %d, left by a task, is another user's now and cannot be "
-		  "ended",
-		  zygote->image.name, pid);
-}
-
-static void unkillable_forget(struct zygote *zygote, pid_t pid) {
-	pid_t *unkillable = zygote->memory->unkillable;
-
-	for (size_t i = 0; i < zygote->n_unkillable; i++)
-		if (unkillable[i] == pid) {
-			unkillable[i] = unkillable[--zygote->n_unkillable];
-			return;
-		}
-}
-
-static void stranger_reap(struct zygote *zygote, pid_t pid) {
-	struct exit_status status = { 0 };
-
-	if (sweep_reap(pid, &status) < 0)
-		return;
-	zygote->n_ended += !status.exited && status.signal == SIGKILL;
-	image_remove_child(&zygote->image, pid);
-	unkillable_forget(zygote, pid);
-	zygote->suspicious = true;
-}
-
-static bool sweep_is_due(const struct zygote *zygote) {
-	return zygote->memory->table.n < SWEEP_FEW || clock_now() >= zygote->next_sweep;
-}
-
-int reap_timeout(const struct zygote *zygote) {
-	if (zygote->n_unswept == 0 && !zygote->suspicious)
-		return -1;
-	/* no signal tells of the end of what another process reaps */
-	if (zygote->image.sandbox.init > 0)
-		return SWEEP_NAMESPACE_MS;
-	return zygote->memory->table.n < SWEEP_FEW
-		   ? -1
-		   : clock_until_ms(clock_now(), zygote->next_sweep);
-}
-
-/* What workers in a pid namespace left: the children of its init, all of them, which reaps them itself. */
-static size_t sweep_namespace(struct zygote *zygote) {
-	const struct sandbox *sandbox = &zygote->image.sandbox;
-	const pid_t *children;
-	size_t n;
-
-	if (sandbox->init == 0)
-		return 0;
-	n = sweep_children_of(sandbox->init_children, &children);
-	for (size_t i = 0; i < n; i++)
-		if (sweep_kill(children[i]) == 0)
-			zygote->n_ended++;
-	return n;
-}
-
-static size_t list_children(const struct zygote *zygote, const pid_t **ret) {
-	int own = zygote->image.sandbox.own_children;
-
-	return zygote->image.sandbox.on && own >= 0 ? sweep_children_of(own, ret)
-						    : sweep_children(ret);
-}
-
-/* Kills the strangers and returns how many are about to end. Reaping one brings its children to us, at the
- * end of the list: hence the rounds. */
-static size_t sweep_strangers(struct zygote *zygote) {
-	nsec_t before = clock_now(), after;
-	const pid_t *children;
-	size_t n_alive;
-
-	do {
-		size_t n = list_children(zygote, &children);
-
-		zygote->suspicious = false;
-		n_alive = 0;
-		for (size_t i = 0; i < n; i++) {
-			if (!is_stranger(zygote, children[i]))
-				continue;
-			if (sweep_peek(children[i], NULL) == 0) {
-				if (sweep_kill(children[i]) == -EPERM)
-					unkillable_note(zygote, children[i]);
-				else
-					n_alive++;
-				continue;
-			}
-			stranger_reap(zygote, children[i]);
-		}
-	} while (zygote->suspicious);
-	n_alive += sweep_namespace(zygote);
-	after = clock_now();
-	zygote->next_sweep = after + SWEEP_SHARE * (after - before);
-	if (n_alive > 0 && zygote->next_sweep < after + SWEEP_AGAIN_NS)
-		zygote->next_sweep = after + SWEEP_AGAIN_NS; /* SIGCHLD tells of most */
-	return n_alive;
-}
-
 /* False if the report has to wait. */
-static bool worker_reap(struct zygote *zygote, struct table_entry *entry) {
+static bool worker_reap(struct zygote *zygote, struct table_entry *entry,
+			const struct exit_status *status) {
 	struct message report = { .type = MESSAGE_WORKER_EXITED };
 	bool swept;
 
-	if (zygote->n_unswept == LIMIT_WORKERS ||
-	    sweep_peek(entry->pid, &report.worker_exited.status) != 1)
+	if (zygote->n_unswept == LIMIT_WORKERS)
 		return false;
 	/* What is gone already is still to be counted, in a Swept. */
-	swept = sweep_is_due(zygote) && sweep_strangers(zygote) == 0 && zygote->n_ended == 0;
-	report.worker_exited.worker_id = entry->worker_id;
-	report.worker_exited.pid = entry->pid;
-	report.worker_exited.swept = swept;
+	swept =
+	    strangers_can_be_looked_for(zygote) && strangers_sweep(zygote) && zygote->n_ended == 0;
+	report.worker_exited = (struct message_worker_exited){
+		.worker_id = entry->worker_id,
+		.pid = entry->pid,
+		.swept = swept,
+		.status = *status,
+	};
 	if (!zygote_send(zygote, &report, NULL, 0))
 		return false;
 	if (touch_learns(&zygote->image.touch))
 		touch_learn(&zygote->image.touch, &zygote->memory->touched, zygote->cells,
 			    entry->cell);
-	(void)sweep_reap(entry->pid, NULL);
+	(void)child_reap(entry->pid, NULL);
 	if (!swept)
 		zygote->memory->unswept[zygote->n_unswept++] = entry->worker_id;
-	if (entry->report != TABLE_NOTHING)
-		zygote->n_stop_reports--;
 	table_remove(&zygote->memory->table, entry);
 	return true;
 }
 
+/* --- stops --------------------------------------------------------------------------------- */
+
+/* Told at the end of a turn: only the last state counts. While the socket is full nothing is looked
+ * at, so there is room. */
 static void note_stop(struct zygote *zygote, pid_t pid, enum table_report report) {
 	struct table_entry *entry = table_find(&zygote->memory->table, pid);
 
-	if (!entry)
+	if (!entry || (entry->report == TABLE_NOTHING && zygote->n_stops == LIMIT_WORKERS))
 		return;
 	if (entry->report == TABLE_NOTHING)
-		zygote->n_stop_reports++;
+		zygote->memory->stops[zygote->n_stops++] = pid;
 	entry->report = report;
 }
 
 static void send_stops(struct zygote *zygote) {
-	for (size_t i = 0; i < LIMIT_WORKERS && zygote->n_stop_reports > 0; i++) {
-		struct table_entry *entry = &zygote->memory->table.entries[i];
+	while (zygote->n_stops > 0) {
+		pid_t pid = zygote->memory->stops[zygote->n_stops - 1];
+		struct table_entry *entry = table_find(&zygote->memory->table, pid);
 		struct message report = { .type = MESSAGE_WORKER_STOPPED };
 
-		if (entry->pid == 0 || entry->report == TABLE_NOTHING)
-			continue;
-		report.worker_stopped.worker_id = entry->worker_id;
-		report.worker_stopped.stopped = entry->report == TABLE_STOPPED;
-		if (!zygote_send(zygote, &report, NULL, 0))
-			return;
-		entry->report = TABLE_NOTHING;
-		zygote->n_stop_reports--;
+		if (entry && entry->report != TABLE_NOTHING) {
+			report.worker_stopped.worker_id = entry->worker_id;
+			report.worker_stopped.stopped = entry->report == TABLE_STOPPED;
+			if (!zygote_send(zygote, &report, NULL, 0))
+				return;
+			entry->report = TABLE_NOTHING;
+		}
+		zygote->n_stops--;
 	}
 }
+
+/* --- looking ------------------------------------------------------------------------------- */
+
+/* False if it has to wait. */
+static bool handle_child(struct zygote *zygote, pid_t pid) {
+	struct exit_status status;
+	struct table_entry *entry;
+
+	switch (child_look(pid, &status)) {
+	case CHILD_STOPPED:
+		note_stop(zygote, pid, TABLE_STOPPED);
+		return true;
+	case CHILD_WENT_ON:
+		note_stop(zygote, pid, TABLE_WENT_ON);
+		return true;
+	case CHILD_ENDED:
+		entry = table_find(&zygote->memory->table, pid);
+		if (entry)
+			return worker_reap(zygote, entry, &status);
+		strangers_reap(zygote, pid);
+		return true;
+	default:
+		return true;
+	}
+}
+
+/* Children of which a signal came. */
+static void handle_hints(struct zygote *zygote) {
+	for (size_t i = 0; i < zygote->n_hints && !zygote->blocked; i++)
+		(void)handle_child(zygote, zygote->hints[i]);
+	zygote->n_hints = 0;
+}
+
+/* The kernel tells the children in their order, and one that stops and goes on all the time would
+ * be told for ever: after some, it is the turn of others. */
+static void handle_others(struct zygote *zygote) {
+	struct table *table = &zygote->memory->table;
+
+	for (size_t i = 0; i < REAP_BATCH && !zygote->blocked; i++) {
+		struct table_entry *entry = table_next(table, &zygote->next_of_table);
+
+		if (!entry || !handle_child(zygote, entry->pid))
+			return;
+	}
+}
+
+/* It stays due until it has found nothing more: it may have stopped since the socket is full. */
+static void handle_all(struct zygote *zygote) {
+	nsec_t before, after, took = 0;
+	pid_t pid;
+
+	for (size_t i = 0; i < REAP_BATCH && !zygote->blocked; i++) {
+		bool found;
+
+		before = clock_now();
+		found = child_next(true, &pid) == 1;
+		after = clock_now();
+		took += after - before;
+		if (!found) {
+			zygote->look_is_due = false;
+			pace_took(&zygote->look_pace, after, took);
+			return;
+		}
+		if (!handle_child(zygote, pid))
+			return;
+	}
+	handle_others(zygote);
+}
+
+void reap_signals(struct zygote *zygote) {
+	struct signalfd_siginfo info;
+
+	while (read(zygote->signals, &info, sizeof info) == (ssize_t)sizeof info)
+		if (zygote->n_hints < REAP_HINTS)
+			zygote->hints[zygote->n_hints++] = (pid_t)info.ssi_pid;
+	zygote->look_is_due = true;
+}
+
+/* --- all of it ----------------------------------------------------------------------------- */
 
 static void send_swept(struct zygote *zygote) {
 	while (zygote->n_unswept > 0) {
@@ -227,41 +177,28 @@ static void send_swept(struct zygote *zygote) {
 	}
 }
 
-/* False if nothing further can be handled now. */
-static bool handle_child(struct zygote *zygote, pid_t pid, enum child_event event) {
-	struct table_entry *entry;
-
-	switch (event) {
-	case CHILD_STOPPED:
-		note_stop(zygote, pid, TABLE_STOPPED);
-		return true;
-	case CHILD_CONTINUED:
-		note_stop(zygote, pid, TABLE_WENT_ON);
-		return true;
-	case CHILD_ENDED:
-		entry = table_find(&zygote->memory->table, pid);
-		if (entry)
-			return worker_reap(zygote, entry);
-		stranger_reap(zygote, pid);
-		return true;
-	}
-	return false;
-}
-
 void reap_children(struct zygote *zygote) {
-	enum child_event event;
-	pid_t pid;
-
-	while (!zygote->blocked && process_peek_children(&pid, &event) == 1 &&
-	       handle_child(zygote, pid, event))
-		;
+	handle_hints(zygote);
+	if (zygote->look_is_due &&
+	    pace_allows(&zygote->look_pace, zygote->memory->table.n, clock_now()))
+		handle_all(zygote);
 	if (!zygote->blocked)
 		send_stops(zygote);
-	if ((zygote->suspicious || zygote->n_unswept > 0) && sweep_is_due(zygote) &&
-	    sweep_strangers(zygote) == 0 && !zygote->blocked)
+	if (strangers_are_due(zygote) && strangers_sweep(zygote) && !zygote->blocked)
 		send_swept(zygote);
 }
 
 bool reap_is_done(const struct zygote *zygote) {
 	return zygote->memory->table.n == 0 && zygote->n_unswept == 0;
+}
+
+int reap_timeout(const struct zygote *zygote) {
+	int look = -1, strangers = strangers_timeout(zygote);
+
+	/* else it waits for the socket */
+	if (zygote->look_is_due && !zygote->blocked)
+		look = pace_timeout(&zygote->look_pace, zygote->memory->table.n, 0);
+	if (look < 0 || strangers < 0)
+		return look < 0 ? strangers : look;
+	return look < strangers ? look : strangers;
 }

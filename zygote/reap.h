@@ -6,6 +6,8 @@
 
 #include "zygote/zygote.h"
 
+/* Takes the signals that have come. */
+void reap_signals(struct zygote *zygote);
 /* Handles all that has happened, as far as the socket has room; to be called again after SIGCHLD,
  * and when there is room. */
 void reap_children(struct zygote *zygote);

@@ -43,6 +43,7 @@
 #include "base/process.h"
 #include "base/uninitialized.h"
 #include "zygote/aside.h"
+#include "zygote/child.h"
 #include "zygote/sweep.h"
 
 /* A thread that has been joined is still counted until the kernel has buried it. */
@@ -388,14 +389,11 @@ static bool children_contain(const struct restore_children *children, pid_t pid)
 
 /* In a view without /proc it can only be asked whether there are any: then they cannot be told apart. */
 static int children_list(const struct restore *restore, pid_t *pids, size_t n) {
-	enum child_event event;
-	pid_t pid;
-
 	if (!restore->opened)
 		return process_children(pids, n);
 	if (restore->children_file >= 0)
 		return process_children_from(restore->children_file, pids, n);
-	return process_peek_children(&pid, &event) == -ECHILD ? 0 : error_origin(-ENOENT);
+	return child_exists() ? error_origin(-ENOENT) : 0;
 }
 
 static int children_snapshot(struct restore *restore) {
@@ -429,8 +427,9 @@ static int children_round(const struct restore *restore, bool *ret_reaped) {
 			n_strangers++;
 		}
 	for (int i = 0; i < n; i++)
-		if (!children_contain(stay, children[i]) && sweep_peek(children[i], NULL) != 0) {
-			(void)sweep_reap(children[i], NULL);
+		if (!children_contain(stay, children[i]) &&
+		    child_has_ended(children[i], NULL) != 0) {
+			(void)child_reap(children[i], NULL);
 			*ret_reaped = true;
 		}
 	return n_strangers;
@@ -441,12 +440,10 @@ static int children_round(const struct restore *restore, bool *ret_reaped) {
 static const char *children_restore(const struct restore *restore) {
 	const struct timespec look = { .tv_nsec = CHILDREN_LOOK_NS };
 	nsec_t give_up = 0, now;
-	enum child_event event;
-	pid_t pid;
 	bool reaped = false;
 	int n;
 
-	if (restore->children.n == 0 && process_peek_children(&pid, &event) == -ECHILD)
+	if (restore->children.n == 0 && !child_exists())
 		return NULL;
 	while ((n = children_round(restore, &reaped)) > 0) {
 		now = clock_now();

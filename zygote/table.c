@@ -10,7 +10,7 @@
 #define CHAIN(pid) ((size_t)(pid) % TABLE_CHAINS)
 
 void table_init(struct table *table) {
-	table->n = 0;
+	table->n = table->n_used = 0;
 	table->free = -1;
 	for (size_t i = 0; i < TABLE_CHAINS; i++)
 		table->chains[i] = -1;
@@ -20,13 +20,11 @@ bool table_is_full(const struct table *table) {
 	return table->n == LIMIT_WORKERS;
 }
 
-/* Used and freed entries fill the array from the front without gaps: with none freed, the number of
- * used ones is the first that was never used. */
 static int32_t entry_take(struct table *table) {
 	int32_t index = table->free;
 
 	if (index < 0)
-		return (int32_t)table->n;
+		return (int32_t)table->n_used++;
 	table->free = table->entries[index].next;
 	return index;
 }
@@ -51,6 +49,16 @@ struct table_entry *table_find(struct table *table, pid_t pid) {
 	for (int32_t i = table->chains[CHAIN(pid)]; i >= 0; i = table->entries[i].next)
 		if (table->entries[i].pid == pid)
 			return &table->entries[i];
+	return NULL;
+}
+
+struct table_entry *table_next(struct table *table, size_t *at) {
+	for (size_t i = 0; i < table->n_used; i++) {
+		struct table_entry *entry = &table->entries[(*at)++ % table->n_used];
+
+		if (entry->pid != 0)
+			return entry;
+	}
 	return NULL;
 }
 

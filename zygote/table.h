@@ -25,6 +25,7 @@ struct table_entry {
 
 struct table {
 	size_t n;
+	size_t n_used; /* entries that are, or have been, in use: the first ones */
 	int32_t free;
 	int32_t chains[TABLE_CHAINS];
 	struct table_entry entries[LIMIT_WORKERS];
@@ -36,4 +37,6 @@ bool table_is_full(const struct table *table);
 void table_add(struct table *table, pid_t pid, uint64_t worker_id, uint32_t cell);
 /* NULL: no worker. */
 struct table_entry *table_find(struct table *table, pid_t pid);
+/* One after the other, round and round: *at says where. NULL: there is none. */
+struct table_entry *table_next(struct table *table, size_t *at);
 void table_remove(struct table *table, struct table_entry *entry);

@@ -194,6 +194,7 @@ static void handle_load(struct zygote *zygote, const struct message *message,
 		return;
 	}
 	zygote->state = ZYGOTE_SERVING;
+	zygote->look_is_due = true;
 	zygote_answer(zygote);
 	if (!zygote->image.sandbox.on)
 		frozen_serve(zygote);
@@ -226,9 +227,12 @@ static void handle_spawn(struct zygote *zygote, const struct message *message,
 		spawn_workers(zygote, &message->spawn, frame);
 }
 
+/* Nobody is told of the end of a worker whose tracer is another process than its parent, so an
+ * executor that misses a report asks: what the worker left, which may be the tracer, is ended. */
 static void handle_ping(struct zygote *zygote, const struct message *message,
 			struct wire_frame *frame) {
 	(void)frame;
+	zygote->suspicious = zygote->look_is_due = true;
 	zygote->answer =
 	    (struct message){ .type = MESSAGE_PONG, .pong.request = message->ping.request };
 	frozen_look(zygote, &zygote->answer.pong.frozen);
@@ -297,13 +301,6 @@ static void zygote_receive(struct zygote *zygote, int flags) {
 
 /* --- serving ------------------------------------------------------------------------------- */
 
-static void drain_signals(int fd) {
-	struct signalfd_siginfo info;
-
-	while (read(fd, &info, sizeof info) > 0)
-		;
-}
-
 static int zygote_timeout(const struct zygote *zygote) {
 	if (zygote->blocked && zygote->n_answer_fds > 0)
 		return ZYGOTE_RETRY_MS;
@@ -334,7 +331,8 @@ static void zygote_turn(struct zygote *zygote) {
 	if (zygote->ending)
 		return;
 	if (polls[POLL_SIGNALS].revents)
-		drain_signals(zygote->signals);
+		reap_signals(zygote);
+	zygote->look_is_due |= zygote->image.threads;
 	zygote->blocked = false;
 	zygote_answer_flush(zygote);
 	if (polls[POLL_CONTROL].revents & POLLIN && !zygote->answering)

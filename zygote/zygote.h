@@ -14,6 +14,7 @@
 #include "proto/wire.h"
 #include "zygote/freeze.h"
 #include "zygote/image.h"
+#include "zygote/pace.h"
 #include "zygote/table.h"
 
 enum zygote_state {
@@ -24,6 +25,7 @@ enum zygote_state {
 };
 
 #define ZYGOTE_UNKILLABLE 64
+#define REAP_HINTS        16
 
 /* What only the zygote itself may read: not in its workers (MADV_DONTFORK), where touching it is a
  * SIGSEGV, and never part of what is frozen. */
@@ -31,6 +33,8 @@ struct zygote_memory {
 	struct table table;
 	/* Workers that have been reaped, and something that may be theirs is still alive. */
 	uint64_t unswept[LIMIT_WORKERS];
+	/* Those that have stopped or gone on, which is not told yet; some may have ended since. */
+	pid_t stops[LIMIT_WORKERS];
 	/* Strangers that have become processes of another user. */
 	pid_t unkillable[ZYGOTE_UNKILLABLE];
 	struct message_spawned_worker spawned[LIMIT_SPAWN_BATCH];
@@ -60,11 +64,15 @@ struct zygote {
 	const struct policy *policy; /* until the image is ready; NULL: no sandbox */
 	struct arena policy_memory;
 
-	bool suspicious; /* there may be children that nobody has looked at */
-	nsec_t next_sweep;
-	size_t n_unswept, n_unkillable;
+	pid_t hints[REAP_HINTS]; /* children of which a signal came */
+	size_t n_hints;
+	bool look_is_due; /* at all children: some may have something to tell */
+	struct pace look_pace;
+	size_t next_of_table; /* to be looked at */
+	bool suspicious;      /* there may be what dead workers left */
+	struct pace strangers_pace;
+	size_t n_unswept, n_unkillable, n_stops;
 	uint32_t n_ended; /* processes that the sweep has ended since the last Swept */
-	size_t n_stop_reports;
 
 	/* The answer to a request. No other is read before it has been sent. */
 	bool answering;

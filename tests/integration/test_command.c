@@ -732,9 +732,9 @@ START_TEST(test_programs_end_with_their_host) {
 	ck_assert_msg(strncmp(line, "keeper ", 7) == 0, "the host said: %s", line);
 	read_line(say[0], line + 32, sizeof line - 32);
 	ck_assert_str_eq(line + 32, "tree\n");
-	watch_tree(&pool, (pid_t)number_at(line + 7, NULL));
+	watch_pool(&pool, (pid_t)number_at(line + 7, NULL));
 	watch_add(&pool, host);
-	ck_assert_uint_ge(pool.n, 6); /* keeper, zygote, three of the tree, host */
+	ck_assert_uint_ge(pool.n, 7); /* guard, keeper, zygote, three of the tree, host */
 	ck_assert_int_eq(kill(host, SIGKILL), 0);
 	expect_reaped(&pool);
 	watch_clear(&pool);

@@ -459,8 +459,8 @@ START_TEST(test_nobody_answers_any_more) {
 	ck_assert_msg(strncmp(line, "at ", 3) == 0, "the task said: %s", line);
 	ck_assert_int_eq(kill(host, SIGSTOP), 0);
 	watch_add(&pool, host);
-	watch_tree(&pool, keeper);
-	ck_assert_uint_ge(pool.n, 5); /* host, keeper, zygote, init, worker */
+	watch_pool(&pool, keeper);
+	ck_assert_uint_ge(pool.n, 6); /* host, guard, keeper, zygote, init, worker */
 	ck_assert_int_eq(kill(host, SIGKILL), 0);
 	expect_reaped(&pool);
 	watch_clear(&pool);

@@ -11,6 +11,7 @@
 /* Those that need nothing from us. */
 static const char *const modes[] = {
 	"reaps-anything",
+	"has-no-child",
 	"ignores-sigchld",
 	"wants-no-zombies",
 	"blocks-all-signals",

@@ -79,7 +79,7 @@ static void host_await_ready(void) {
 	host.keeper = (pid_t)number_at(line + 6, &rest);
 	host.child = (pid_t)number_at(rest, NULL);
 	ck_assert_int_gt(host.keeper, 0);
-	watch_tree(&pool, host.keeper);
+	watch_pool(&pool, host.keeper);
 	ck_assert_uint_ge(pool.n, 2);
 	ck_assert_uint_eq(watch_alive(&pool), pool.n);
 }
@@ -126,7 +126,7 @@ END_TEST
 START_TEST(test_host_killed_while_tasks_run) {
 	host_start("running", NULL);
 	host_await_ready();
-	ck_assert_uint_ge(pool.n, 6); /* keeper, zygote, two workers, two daemons */
+	ck_assert_uint_ge(pool.n, 7); /* guard, keeper, zygote, two workers, two daemons */
 	host_kill();
 	check_pool_is_gone();
 	host_close();
@@ -137,7 +137,8 @@ START_TEST(test_host_killed_while_its_pool_is_stopped) {
 	host_start("running", NULL);
 	host_await_ready();
 	for (size_t i = 0; i < pool.n; i++) {
-		if (pool.items[i].pid != host.keeper)
+		if (pool.items[i].pid != host.keeper &&
+		    pool.items[i].pid != process_parent(host.keeper))
 			ck_assert_int_eq(kill(pool.items[i].pid, SIGSTOP), 0);
 	}
 	host_kill();
@@ -184,9 +185,9 @@ START_TEST(test_host_killed_while_the_preload_hangs) {
 	read_line(fd, line, sizeof line);
 	ck_assert_msg(strncmp(line, "hung ", 5) == 0, "the preload said: %s", line);
 	zygote = (pid_t)number_at(line + 5, NULL);
-	watch_tree(&pool, process_parent(zygote));
-	ck_assert_uint_eq(pool.n, 2); /* keeper, zygote */
-	ck_assert_uint_eq(watch_alive(&pool), 2);
+	watch_pool(&pool, process_parent(zygote));
+	ck_assert_uint_eq(pool.n, 3); /* guard, keeper, zygote */
+	ck_assert_uint_eq(watch_alive(&pool), 3);
 	host_kill();
 	check_pool_is_gone();
 	close(fd);

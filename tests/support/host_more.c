@@ -129,6 +129,34 @@ static int host_reaps_anything(void) {
 	return 0;
 }
 
+/* A host that has no child must not meet one, whenever it looks, and no signal tells of one. */
+static atomic_int n_met;
+
+static void *look_for_children(void *argument) {
+	while (reaping)
+		n_met += waitpid(-1, NULL, 0) > 0;
+	return argument;
+}
+
+static void on_child(int number) {
+	(void)number;
+	n_met++;
+}
+
+static int host_has_no_child(void) {
+	pthread_t thread;
+
+	reaping = true;
+	expect(signal(SIGCHLD, on_child) != SIG_ERR);
+	expect(pthread_create(&thread, NULL, look_for_children, NULL) == 0);
+	for (int i = 0; i < 30; i++)
+		close_pool(open_pool(0));
+	reaping = false;
+	expect(pthread_join(thread, NULL) == 0);
+	expect(n_met == 0);
+	return 0;
+}
+
 static int host_ignores_sigchld(void) {
 	expect(signal(SIGCHLD, SIG_IGN) != SIG_ERR);
 	use_pools();
@@ -640,6 +668,7 @@ int main(int argc, char **argv) {
 		int (*run)(void);
 	} modes[] = {
 		{ "reaps-anything", host_reaps_anything },
+		{ "has-no-child", host_has_no_child },
 		{ "ignores-sigchld", host_ignores_sigchld },
 		{ "wants-no-zombies", host_wants_no_zombies },
 		{ "blocks-all-signals", host_blocks_all_signals },

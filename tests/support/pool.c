@@ -121,7 +121,7 @@ void pool_watch(struct wf_executor *executor, struct watch *watch) {
 	const struct wf_statistics statistics = pool_statistics(executor);
 
 	ck_assert_int_gt(statistics.keeper_pid, 0);
-	watch_tree(watch, statistics.keeper_pid);
+	watch_pool(watch, statistics.keeper_pid);
 }
 
 void pool_watch_workers(struct wf_executor *executor, struct watch *watch) {

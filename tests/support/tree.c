@@ -149,6 +149,10 @@ void watch_tree(struct watch *watch, pid_t root) {
 	free(rows);
 }
 
+void watch_pool(struct watch *watch, pid_t keeper) {
+	watch_tree(watch, process_parent(keeper));
+}
+
 static bool item_has_ended(const struct watched *item, int timeout_ms) {
 	struct pollfd event = { .fd = item->pidfd, .events = POLLIN };
 

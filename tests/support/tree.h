@@ -38,6 +38,9 @@ void watch_add(struct watch *watch, pid_t pid);
 /* Adds `root` and all that live and descend from it, by parent or by session. */
 void watch_tree(struct watch *watch, pid_t root);
 
+/* The guard, the keeper, and all that descend from it. */
+void watch_pool(struct watch *watch, pid_t keeper);
+
 /* The number of watched processes that are neither zombies nor gone. */
 size_t watch_alive(const struct watch *watch);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * base/process: ends, stops and children as the kernel tells them. Children wait on a pipe, never
+ * base/process: ends and children as the kernel tells them. Children wait on a pipe, never
  * on a clock: closing its write end lets them go.
  */
 #include "base/process.h"
@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -45,13 +44,6 @@ static pid_t child_exit(int code) {
 	if (pid == 0)
 		_exit(code);
 	return pid;
-}
-
-/* Blocks until `pid` is in one of the states, and leaves it so. */
-static void await_state(pid_t pid, int options) {
-	siginfo_t info;
-
-	ck_assert_int_eq(waitid(P_PID, (id_t)pid, &info, options | WNOWAIT), 0);
 }
 
 START_TEST(test_pidfd_sees_the_end) {
@@ -110,52 +102,6 @@ START_TEST(test_open_of_nobody_is_an_error) {
 	ck_assert_int_eq(process_reap(pid, NULL), 0);
 	ck_assert_int_eq(process_open(pid), -ESRCH);
 	ck_assert_int_eq(process_signal(-1, 0), -EBADF);
-}
-END_TEST
-
-START_TEST(test_peek_without_children_is_echild) {
-	enum child_event event;
-	pid_t pid;
-
-	ck_assert_int_eq(process_peek_children(&pid, &event), -ECHILD);
-}
-END_TEST
-
-START_TEST(test_peek_leaves_the_dead_to_be_reaped) {
-	struct exit_status status;
-	enum child_event event;
-	pid_t pid = child_exit(3), seen;
-
-	await_state(pid, WEXITED);
-	for (int i = 0; i < 3; i++) {
-		ck_assert_int_eq(process_peek_children(&seen, &event), 1);
-		ck_assert_int_eq(seen, pid);
-		ck_assert_int_eq(event, CHILD_ENDED);
-	}
-	ck_assert_int_eq(process_reap(pid, &status), 0);
-	ck_assert_int_eq(status.code, 3);
-}
-END_TEST
-
-START_TEST(test_peek_tells_stops_once) {
-	enum child_event event;
-	int gate;
-	pid_t pid = child_start(0, &gate), seen;
-
-	ck_assert_int_eq(process_peek_children(&seen, &event), 0);
-	ck_assert_int_eq(kill(pid, SIGSTOP), 0);
-	await_state(pid, WSTOPPED);
-	ck_assert_int_eq(process_peek_children(&seen, &event), 1);
-	ck_assert_int_eq(seen, pid);
-	ck_assert_int_eq(event, CHILD_STOPPED);
-	ck_assert_int_eq(process_peek_children(&seen, &event), 0);
-	ck_assert_int_eq(kill(pid, SIGCONT), 0);
-	await_state(pid, WCONTINUED);
-	ck_assert_int_eq(process_peek_children(&seen, &event), 1);
-	ck_assert_int_eq(event, CHILD_CONTINUED);
-	ck_assert_int_eq(process_peek_children(&seen, &event), 0);
-	close(gate);
-	ck_assert_int_eq(process_reap(pid, NULL), 0);
 }
 END_TEST
 
@@ -273,6 +219,19 @@ START_TEST(test_title_without_argv_sets_the_name) {
 }
 END_TEST
 
+START_TEST(test_status_is_read) {
+	int gate;
+	pid_t pid = child_start(0, &gate);
+
+	ck_assert_uint_eq(process_status(0, "Tgid:"), (uint64_t)getpid());
+	ck_assert_uint_eq(process_status(pid, "PPid:"), (uint64_t)getpid());
+	ck_assert_uint_eq(process_status(pid, "Nothing:"), 0);
+	close(gate);
+	ck_assert_int_eq(process_reap(pid, NULL), 0);
+	ck_assert_uint_eq(process_status(pid, "PPid:"), 0);
+}
+END_TEST
+
 START_TEST(test_rusage_is_in_our_units) {
 	struct rusage usage = {
 		.ru_utime = { 1, 500000 },
@@ -310,15 +269,13 @@ int main(int argc, char **argv) {
 	tcase_add_test(test_case, test_reap_takes_no_status_if_none_is_wanted);
 	tcase_add_test(test_case, test_reap_of_a_stranger_is_echild);
 	tcase_add_test(test_case, test_open_of_nobody_is_an_error);
-	tcase_add_test(test_case, test_peek_without_children_is_echild);
-	tcase_add_test(test_case, test_peek_leaves_the_dead_to_be_reaped);
-	tcase_add_test(test_case, test_peek_tells_stops_once);
 	tcase_add_test(test_case, test_children_are_found);
 	tcase_add_test(test_case, test_children_are_found_by_scanning);
 	tcase_add_test(test_case, test_scan_is_not_fooled_by_a_name);
 	tcase_add_test(test_case, test_title_is_what_ps_shows);
 	tcase_add_test(test_case, test_title_is_cut_to_its_room);
 	tcase_add_test(test_case, test_title_without_argv_sets_the_name);
+	tcase_add_test(test_case, test_status_is_read);
 	tcase_add_test(test_case, test_rusage_is_in_our_units);
 	return fixture_run("process", test_case);
 }

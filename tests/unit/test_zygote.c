@@ -323,6 +323,85 @@ START_TEST(test_end_is_reported) {
 }
 END_TEST
 
+/* Nobody wants to trace it: it ends of its signal, and its neighbour and the zygote do not
+ * notice. */
+START_TEST(test_end_of_a_worker_that_is_traced_by_its_parent) {
+	struct fake_worker worker, neighbour;
+
+	fake_open(&fake, -1);
+	fake_load(&fake, "");
+	worker = fake_spawn(&fake, 0);
+	neighbour = fake_spawn(&fake, 0);
+	fake_submit(&fake, &worker, "trace me", "", NULL, NULL, 0);
+	ck_assert_int_eq(expect_exit(&worker, true).signal, SIGUSR1);
+	fake_submit(&fake, &neighbour, "exit", "4", NULL, NULL, 0);
+	ck_assert_int_eq(expect_exit(&neighbour, true).code, 4);
+	fake_forget(&worker);
+	fake_forget(&neighbour);
+	fake_close(&fake);
+}
+END_TEST
+
+/* The kernel tells the end of a tracee to its tracer, and to its parent only when that lets go
+ * of it. So the zygote learns of it when it is asked to look. */
+START_TEST(test_end_of_a_worker_that_is_traced_by_its_child) {
+	const struct message ping = { .type = MESSAGE_PING, .ping = { 1 } };
+	struct fake_worker worker;
+
+	fake_open(&fake, -1);
+	fake_load(&fake, "");
+	worker = fake_spawn(&fake, 0);
+	fake_submit(&fake, &worker, "end traced", "", NULL, NULL, 0);
+	ck_assert_int_eq(process_await_end(worker.pidfd, FIXTURE_CAP_MS), 0);
+	fake_send(&fake, fake.zygote, &ping, NULL, 0);
+	(void)fake_expect(&fake, fake.zygote, MESSAGE_PONG);
+	ck_assert_int_eq(
+	    fake_expect(&fake, fake.zygote, MESSAGE_WORKER_EXITED)->worker_exited.status.code, 9);
+	fake_forget(&worker);
+	fake_close(&fake);
+}
+END_TEST
+
+/* The same when the zygote is dead: the keeper has become its parent. */
+START_TEST(test_end_of_an_adopted_worker_that_is_traced) {
+	struct fake_worker worker;
+	struct message keep = { .type = MESSAGE_KEEP };
+	int32_t pid;
+
+	fake_open(&fake, -1);
+	fake_load(&fake, "");
+	worker = fake_spawn(&fake, 0);
+	pid = worker.pid;
+	signal_and_close(fake.zygote_pidfd, SIGKILL);
+	(void)fake_expect(&fake, fake.keeper, MESSAGE_ZYGOTE_EXITED);
+	keep.keep = (struct message_pids){ fake.generation, &pid, 1 };
+	fake_send(&fake, fake.keeper, &keep, NULL, 0);
+	ck_assert_uint_eq(fake_expect(&fake, fake.keeper, MESSAGE_KEPT)->kept.n_pids, 1);
+	fake_submit(&fake, &worker, "trace me", "", NULL, NULL, 0);
+	ck_assert_int_eq(
+	    fake_expect(&fake, fake.keeper, MESSAGE_ADOPTED_EXITED)->adopted_exited.status.signal,
+	    SIGUSR1);
+	fake_forget(&worker);
+	fake_close(&fake);
+}
+END_TEST
+
+/* What has been forked in vain is ended without one. */
+START_TEST(test_end_comes_without_pidfds) {
+	const struct message drain = { .type = MESSAGE_DRAIN };
+	const struct message_spawned_worker *refused;
+
+	fake_open(&fake, -1);
+	fake_load(&fake, "no pidfds");
+	refused = fake_spawn_refused(&fake);
+	ck_assert_int_eq(refused->error, ENOSYS);
+	ck_assert_str_eq(refused->step, "pidfd");
+	fake_send(&fake, fake.zygote, &drain, NULL, 0);
+	ck_assert_int_eq(process_await_end(fake.zygote_pidfd, FIXTURE_CAP_MS), 0);
+	fake_close(&fake);
+}
+END_TEST
+
 START_TEST(test_end_sweeps_what_a_worker_left) {
 	struct fake_worker worker;
 	struct watch watch = { 0 };
@@ -659,7 +738,6 @@ static void expect_nobody(struct watch *watch, struct fake_worker *worker) {
 
 	ck_assert_msg(n == 0, "alive: %s", watch_describe(watch));
 	watch_clear(watch);
-	fixture_reap_adopted();
 	fake_forget(worker);
 	fake_close(&fake);
 }
@@ -708,18 +786,48 @@ START_TEST(test_zygote_dropped_nobody_of_it_survives) {
 }
 END_TEST
 
-START_TEST(test_keeper_and_zygote_killed_worker_dies) {
+/* Nobody is left above the daemon but the guard. */
+START_TEST(test_keeper_and_zygote_killed_nobody_survives) {
 	struct fake_worker worker;
 	struct watch watch = { 0 };
 
-	fake_open(&fake, -1);
-	fake_load(&fake, "");
-	worker = fake_spawn(&fake, 0);
-	watch_tree(&watch, fake.keeper_pid);
+	grow_tree(&watch, &worker, "");
 	signal_and_close(fake.zygote_pidfd, SIGSTOP);
 	signal_and_close(fake.keeper_pidfd, SIGKILL);
 	signal_and_close(fake.zygote_pidfd, SIGKILL);
 	expect_nobody(&watch, &worker);
+}
+END_TEST
+
+START_TEST(test_keeper_killed_when_its_zygote_is_dead_nobody_survives) {
+	struct message keep = { .type = MESSAGE_KEEP };
+	struct fake_worker worker;
+	struct watch watch = { 0 };
+	int32_t pid;
+
+	grow_tree(&watch, &worker, "");
+	pid = worker.pid;
+	signal_and_close(fake.zygote_pidfd, SIGKILL);
+	(void)fake_expect(&fake, fake.keeper, MESSAGE_ZYGOTE_EXITED);
+	keep.keep = (struct message_pids){ fake.generation, &pid, 1 };
+	fake_send(&fake, fake.keeper, &keep, NULL, 0);
+	ck_assert_uint_eq(fake_expect(&fake, fake.keeper, MESSAGE_KEPT)->kept.n_pids, 1);
+	ck_assert_uint_eq(watch_alive(&watch), watch.n - 1);
+	signal_and_close(fake.keeper_pidfd, SIGKILL);
+	expect_nobody(&watch, &worker);
+}
+END_TEST
+
+START_TEST(test_guard_killed_pool_goes_on) {
+	struct fake_worker worker;
+
+	fake_open(&fake, -1);
+	fake_load(&fake, "");
+	signal_and_close(fake.guard, SIGKILL);
+	worker = fake_spawn(&fake, 0);
+	ck_assert_str_eq(fake_text(fake_run(&fake, &worker, "echo", "on")), "on");
+	fake_forget(&worker);
+	fake_close(&fake);
 }
 END_TEST
 
@@ -735,7 +843,6 @@ START_TEST(test_keeper_killed_during_preload) {
 	signal_and_close(fake.keeper_pidfd, SIGKILL);
 	ck_assert_uint_eq(watch_await_end(&watch, 5000), 0);
 	watch_clear(&watch);
-	fixture_reap_adopted();
 	fake_close(&fake);
 }
 END_TEST
@@ -830,6 +937,10 @@ int main(void) {
 	tcase_add_test(test_case, test_task_that_does_not_fit_is_refused);
 	tcase_add_test(test_case, test_task_child_that_returns_is_not_the_worker);
 	tcase_add_test(test_case, test_end_is_reported);
+	tcase_add_test(test_case, test_end_of_a_worker_that_is_traced_by_its_parent);
+	tcase_add_test(test_case, test_end_of_a_worker_that_is_traced_by_its_child);
+	tcase_add_test(test_case, test_end_of_an_adopted_worker_that_is_traced);
+	tcase_add_test(test_case, test_end_comes_without_pidfds);
 	tcase_add_test(test_case, test_end_sweeps_what_a_worker_left);
 	tcase_add_test(test_case, test_stack_is_written_on_request);
 	tcase_add_test(test_case, test_drain_waits_for_the_last_worker);
@@ -846,7 +957,9 @@ int main(void) {
 	tcase_add_test(test_case, test_control_closed_nobody_survives);
 	tcase_add_test(test_case, test_control_garbled_nobody_survives);
 	tcase_add_test(test_case, test_zygote_dropped_nobody_of_it_survives);
-	tcase_add_test(test_case, test_keeper_and_zygote_killed_worker_dies);
+	tcase_add_test(test_case, test_keeper_and_zygote_killed_nobody_survives);
+	tcase_add_test(test_case, test_keeper_killed_when_its_zygote_is_dead_nobody_survives);
+	tcase_add_test(test_case, test_guard_killed_pool_goes_on);
 	tcase_add_test(test_case, test_keeper_killed_during_preload);
 	tcase_add_test(test_case, test_host_ends_pool_ends);
 	tcase_add_test(test_case, test_keeper_reports_failing_exec);

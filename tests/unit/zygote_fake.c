@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 
 #include "base/fd.h"
 #include "base/process.h"
+#include "executor/spawn.h"
 #include "tests/support/fixture.h"
 #include "zygote/launch.h"
 
@@ -46,6 +46,8 @@ static const char *const functions[] = {
 	"forget stdin",
 	"close stdio",
 	"other user",
+	"trace me",
+	"end traced",
 	/* of no table */
 	"missing",
 };
@@ -103,29 +105,14 @@ static int take_descriptor(struct fake *fake) {
 
 /* --- keeper -------------------------------------------------------------------------------- */
 
-static void spawn_helper(int control, int host) {
+static int start_guard(int control, int host) {
 	static char name[] = "warmfork-zygote", role[] = "keeper", padding[] = TITLE_PADDING;
 	char *arguments[] = { name, role, padding, NULL };
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	int high[2], status;
-	pid_t pid;
+	const struct spawn spawn = { HELPER, arguments, control, host, true };
+	int guard = -1;
 
-	high[0] = fcntl(control, F_DUPFD_CLOEXEC, 100);
-	high[1] = fcntl(host, F_DUPFD_CLOEXEC, 100);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_adddup2(&actions, high[0], 3);
-	posix_spawn_file_actions_adddup2(&actions, high[1], 4);
-	posix_spawn_file_actions_addclosefrom_np(&actions, 5);
-	posix_spawnattr_init(&attributes);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
-	ck_assert_int_eq(posix_spawn(&pid, HELPER, &actions, &attributes, arguments, environ), 0);
-	posix_spawn_file_actions_destroy(&actions);
-	posix_spawnattr_destroy(&attributes);
-	fd_close_all(high, 2);
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	ck_assert_int_eq(status, 0);
+	ck_assert_int_eq(spawn_detached(&spawn, &guard), 0);
+	return guard;
 }
 
 void fake_open(struct fake *fake, int host) {
@@ -142,7 +129,7 @@ void fake_open(struct fake *fake, int host) {
 	fake->cells = mmap(NULL, LIMIT_WORKERS * CELL_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
 			   fake->cells_fd, 0);
 	ck_assert_int_eq(fd_seqpacket_pair(pair), 0);
-	spawn_helper(pair[1], self);
+	fake->guard = start_guard(pair[1], self);
 	fd_close(pair[1]);
 	fd_close(self);
 	fake->keeper = pair[0];
@@ -153,19 +140,20 @@ void fake_open(struct fake *fake, int host) {
 
 void fake_await_keeper(struct fake *fake) {
 	ck_assert_int_eq(process_await_end(fake->keeper_pidfd, FIXTURE_CAP_MS), 0);
+	ck_assert_int_eq(process_await_end(fake->guard, FIXTURE_CAP_MS), 0);
 	fixture_reap_adopted();
 }
 
 void fake_close(struct fake *fake) {
 	const struct message quit = { .type = MESSAGE_QUIT };
 
-	if (!process_has_ended(fake->keeper_pidfd)) {
+	if (!process_has_ended(fake->keeper_pidfd))
 		fake_send(fake, fake->keeper, &quit, NULL, 0);
-		fake_await_keeper(fake);
-	}
+	fake_await_keeper(fake);
 	wire_frame_close(&fake->frame);
 	fd_close(fake->keeper);
 	fd_close(fake->keeper_pidfd);
+	fd_close(fake->guard);
 	fd_close(fake->zygote);
 	fd_close(fake->zygote_pidfd);
 	fd_close(fake->output);
@@ -237,11 +225,11 @@ void fake_load(struct fake *fake, const char *argument) {
 
 /* --- workers ------------------------------------------------------------------------------- */
 
-static struct fake_worker spawn_one(struct fake *fake, uint32_t max_tasks) {
-	struct fake_worker worker = { .id = ++fake->next_worker };
+static const struct message_spawned_worker *spawn_ask(struct fake *fake, uint32_t max_tasks,
+						      struct fake_worker *ret) {
+	struct fake_worker worker = { .id = ++fake->next_worker, .pidfd = -1 };
 	struct message_spawn_worker entry = { .worker_id = worker.id, .max_tasks = max_tasks };
 	const struct message spawn = { .type = MESSAGE_SPAWN, .spawn = { 1, &entry, 1 } };
-	const struct message_spawned *spawned;
 	int pair[2];
 
 	worker.cell = entry.cell = entry.slot = (uint32_t)worker.id;
@@ -249,11 +237,26 @@ static struct fake_worker spawn_one(struct fake *fake, uint32_t max_tasks) {
 	fake_send(fake, fake->zygote, &spawn, &pair[1], 1);
 	fd_close(pair[1]);
 	worker.channel = pair[0];
-	spawned = &fake_expect(fake, fake->zygote, MESSAGE_SPAWNED)->spawned;
-	ck_assert_int_eq(spawned->workers[0].error, 0);
-	worker.pid = spawned->workers[0].pid;
+	*ret = worker;
+	return &fake_expect(fake, fake->zygote, MESSAGE_SPAWNED)->spawned.workers[0];
+}
+
+static struct fake_worker spawn_one(struct fake *fake, uint32_t max_tasks) {
+	struct fake_worker worker;
+	const struct message_spawned_worker *spawned = spawn_ask(fake, max_tasks, &worker);
+
+	ck_assert_int_eq(spawned->error, 0);
+	worker.pid = spawned->pid;
 	worker.pidfd = take_descriptor(fake);
 	return worker;
+}
+
+const struct message_spawned_worker *fake_spawn_refused(struct fake *fake) {
+	struct fake_worker worker;
+	const struct message_spawned_worker *spawned = spawn_ask(fake, 0, &worker);
+
+	fake_forget(&worker);
+	return spawned;
 }
 
 struct fake_worker fake_spawn(struct fake *fake, uint32_t max_tasks) {

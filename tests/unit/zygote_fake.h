@@ -16,7 +16,7 @@
 struct fake {
 	int keeper, zygote, output; /* sockets, and what the preload writes */
 	pid_t keeper_pid, zygote_pid;
-	int keeper_pidfd, zygote_pidfd;
+	int keeper_pidfd, guard, zygote_pidfd;
 	int cells_fd;
 	char *cells;
 	uint64_t generation, next_worker;
@@ -42,7 +42,7 @@ struct fake_worker {
 void fake_open(struct fake *fake, int host);
 /* Quit, and waits until the keeper has gone. */
 void fake_close(struct fake *fake);
-/* Waits for the keeper's end, and reaps it. */
+/* Waits for the end of the keeper and its guard, and reaps them. */
 void fake_await_keeper(struct fake *fake);
 
 /* Starts a zygote that waits for its Hello. */
@@ -64,6 +64,8 @@ void fake_send(struct fake *fake, int fd, const struct message *message, const i
 /* One worker, ready. */
 struct fake_worker fake_spawn(struct fake *fake, uint32_t max_tasks);
 void fake_forget(struct fake_worker *worker);
+/* Asks for one that there cannot be; valid until the next message. */
+const struct message_spawned_worker *fake_spawn_refused(struct fake *fake);
 /* Spawns and returns what WorkerReady said. */
 int fake_spawn_error(struct fake *fake);
 

@@ -2,15 +2,20 @@
  *
  * The image of test_zygote.c. What its preload does is told by the preload argument, a word.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -73,6 +78,20 @@ static int drop_kill(void) {
 	return syscall(SYS_capset, &header, data) < 0;
 }
 
+/* As a container may do whose list of system calls is older than this one. */
+static int refuse_pidfds(void) {
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pidfd_open, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = { sizeof code / sizeof code[0], code };
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0;
+}
+
 static int leave_timer(void) {
 	const struct itimerval hour = { .it_value.tv_sec = 3600 };
 
@@ -105,6 +124,8 @@ static int preload(const struct wf_preload_info *info) {
 		return drop_kill();
 	if (strcmp(preloaded, "no zombies") == 0)
 		return signal(SIGCHLD, SIG_IGN) == SIG_ERR;
+	if (strcmp(preloaded, "no pidfds") == 0)
+		return refuse_pidfds();
 	if (strcmp(preloaded, "timer") == 0)
 		return leave_timer();
 	return 0;
@@ -118,6 +139,8 @@ static void after_fork(const struct wf_worker_info *info) {
 static int initialize(const struct wf_worker_info *info) {
 	(void)info;
 	initialized++;
+	while (strcmp(preloaded, "no pidfds") == 0) /* and does not end by itself */
+		(void)pause();
 	return strcmp(preloaded, "uninitializable") == 0 ? 5 : 0;
 }
 
@@ -370,6 +393,33 @@ static int do_return_in_child(struct wf_call *call) {
 	return wf_return(call, "once", 4) < 0;
 }
 
+static int do_trace_me(struct wf_call *call) {
+	(void)call;
+	if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0)
+		return 1;
+	return raise(SIGUSR1);
+}
+
+/* Ends while a child of its own traces it, which has no interest in that and goes on. */
+static int do_end_traced(struct wf_call *call) {
+	pid_t self = getpid();
+	int ends[2];
+	char byte = 0;
+
+	(void)call;
+	(void)prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
+	if (pipe(ends) < 0)
+		return 1;
+	if (fork() == 0) {
+		byte = ptrace(PTRACE_SEIZE, self, NULL, NULL) == 0 ? 's' : 'f';
+		(void)!write(ends[1], &byte, 1);
+		for (;;)
+			(void)pause();
+	}
+	(void)!read(ends[0], &byte, 1);
+	_exit(byte == 's' ? 9 : 8);
+}
+
 WF_MODULE(.preload = preload, .after_fork = after_fork, .initialize = initialize,
 	  .functions = WF_FUNCTIONS(
 	      { "echo", do_echo }, { "crash", do_crash }, { "abort", do_abort },
@@ -380,4 +430,5 @@ WF_MODULE(.preload = preload, .after_fork = after_fork, .initialize = initialize
 	      { "print", do_print }, { "read descriptor", do_read_descriptor },
 	      { "return in child", do_return_in_child }, { "leak", do_leak },
 	      { "privileges", do_privileges }, { "forget stdin", do_forget_stdin },
-	      { "close stdio", do_close_stdio }, { "other user", do_other_user }));
+	      { "close stdio", do_close_stdio }, { "other user", do_other_user },
+	      { "trace me", do_trace_me }, { "end traced", do_end_traced }));

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Two clones, each of which its parent waits for as in vfork(2), and which run in our memory: the
+ * host may be large, and fork(2) would copy its page tables.
+ *
+ *     this thread --clone--> starter --clone--> program
+ *          |                    | waits for exec   | descriptors, signals, exec
+ *          | waits for exit     | exits            x
+ *          | reaps it, by its id
+ *
+ * The starter sends no signal when it ends (its exit signal is 0): that makes it invisible to a wait
+ * for any child (waitpid(-1), without __WALL or __WCLONE), and the host's SIGCHLD handler does not
+ * run. exec(2) would make SIGCHLD its exit signal again: hence the second. With the starter's end
+ * the program is an orphan, adopted by whoever adopts orphans here.
+ *
+ * The starter has our table of descriptors, so that the pidfd of the program is ours.
+ *
+ * All signals are blocked, and the program sets all dispositions to their defaults before it blocks
+ * none: a handler of the host must not run in another process upon our memory.
+ */
+#include "executor/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/process.h"
+
+#define SPAWN_STACK ((size_t)65536) /* of each */
+
+/* The kernel's: the library's would leave out its own two signals. */
+#define KERNEL_SIGNALS 8
+
+/* What they share with us. */
+struct attempt {
+	const struct spawn *spawn;
+	char *stacks;
+	int pidfd; /* -1: there is no program */
+	int error;
+};
+
+/* --- in our memory, but not our process: system calls only ---------------------------------- */
+
+#define in_borrowed_memory                                                                         \
+	__attribute__((no_sanitize("address"), no_sanitize("thread"), no_sanitize("undefined")))
+
+/* The null device first: where streams are closed, it may come to lie at 3 or 4. */
+in_borrowed_memory static int place_descriptors(const struct spawn *spawn) {
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	if (null < 0)
+		return errno;
+	if (null == 0 ? fcntl(null, F_SETFD, 0) < 0 : dup2(null, 0) < 0)
+		return errno;
+	if (null > 0)
+		(void)close(null);
+	if (dup2(spawn->first, 3) < 0 || dup2(spawn->second, 4) < 0)
+		return errno;
+	return close_range(5, UINT_MAX, 0) < 0 ? errno : 0;
+}
+
+in_borrowed_memory static void forget_signals(void) {
+	const struct sigaction as_usual = { .sa_handler = SIG_DFL };
+	const uint64_t none = 0;
+
+	for (int number = 1; number <= SIGRTMAX; number++)
+		(void)sigaction(number, &as_usual, NULL);
+	(void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, KERNEL_SIGNALS);
+}
+
+in_borrowed_memory static int run_program(void *argument) {
+	struct attempt *attempt = argument;
+	const struct spawn *spawn = attempt->spawn;
+
+	if (spawn->session ? setsid() < 0 : setpgid(0, 0) < 0)
+		attempt->error = errno;
+	else
+		attempt->error = place_descriptors(spawn);
+	if (attempt->error == 0) {
+		forget_signals();
+		(void)execve(spawn->path, spawn->argv, environ);
+		attempt->error = errno;
+	}
+	_exit(1);
+}
+
+in_borrowed_memory static int run_starter(void *argument) {
+	struct attempt *attempt = argument;
+	siginfo_t info;
+	pid_t program = clone(run_program, attempt->stacks + 2 * SPAWN_STACK,
+			      CLONE_VM | CLONE_VFORK | CLONE_PIDFD, attempt, &attempt->pidfd);
+
+	if (program < 0)
+		attempt->error = errno;
+	else if (attempt->error != 0)
+		(void)waitid(P_PID, (id_t)program, &info, WEXITED | __WALL);
+	_exit(0);
+}
+
+/* --- in our own ---------------------------------------------------------------------------- */
+
+static int run(struct attempt *attempt) {
+	const uint64_t all = UINT64_MAX;
+	uint64_t before;
+	pid_t starter;
+	int r = 0;
+
+	(void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, KERNEL_SIGNALS);
+	starter = clone(run_starter, attempt->stacks + SPAWN_STACK,
+			CLONE_VM | CLONE_VFORK | CLONE_FILES, attempt);
+	if (starter < 0)
+		r = error_origin(-errno);
+	(void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, KERNEL_SIGNALS);
+	if (r < 0)
+		return r;
+	/* ECHILD: the host waits for clones as well, which is its right */
+	(void)process_reap(starter, NULL);
+	return attempt->error ? error_origin(-attempt->error) : 0;
+}
+
+/* A number that place_descriptors() does not overwrite before it is used. */
+static int move_up(int fd, int *ret) {
+	*ret = fcntl(fd, F_DUPFD_CLOEXEC, 5);
+	return *ret < 0 ? error_origin(-errno) : 0;
+}
+
+int spawn_detached(const struct spawn *spawn, int *ret_pidfd) {
+	cleanup_close int first = -1, second = -1;
+	struct attempt attempt = { .pidfd = -1 };
+	struct spawn moved = *spawn;
+	int r = move_up(spawn->first, &first);
+
+	r = r < 0 ? r : move_up(spawn->second, &second);
+	if (r < 0)
+		return error_trace(r);
+	moved.first = first;
+	moved.second = second;
+	attempt.spawn = &moved;
+	attempt.stacks = mmap(NULL, 2 * SPAWN_STACK, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	if (attempt.stacks == MAP_FAILED)
+		return error_origin(-errno);
+	r = run(&attempt);
+	(void)munmap(attempt.stacks, 2 * SPAWN_STACK);
+	if (r < 0)
+		(void)fd_close(attempt.pidfd);
+	else
+		*ret_pidfd = attempt.pidfd;
+	return error_trace(r);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Whoever kills the keeper leaves nobody above zygote and workers; and when the zygote is dead
+ * too, nobody finds the daemons of a task that have left its process group. The guard is the
+ * next subreaper above: with the keeper's death all that was below it becomes the guard's, is
+ * ended, and then it ends as well.
+ *
+ * It runs nothing else, listens to nobody, and holds no descriptor but two pidfds. Should it be
+ * killed alone, everything goes on without it.
+ *
+ * A keeper that is stopped does not see the end of its host. The guard does, and kills a keeper
+ * that has not ended by itself after a while. */
+#include "zygote/guard.h"
+
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/leave.h"
+#include "base/process.h"
+#include "zygote/child.h"
+#include "zygote/sweep.h"
+
+/* For the keeper, after the host's end. */
+#define GUARD_PATIENCE_MS 10000
+
+static void await_end_of_either(int keeper, int host) {
+	struct pollfd polls[] = { { .fd = keeper, .events = POLLIN },
+				  { .fd = host, .events = POLLIN } };
+
+	while (poll(polls, 2, -1) <= 0)
+		;
+}
+
+_Noreturn void guard_run(pid_t keeper, int host) {
+	int pidfd = process_open(keeper);
+
+	process_title("warmfork: guard");
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		(void)fd_close(fd);
+	(void)fd_close_others((const int[]){ pidfd, host }, 2);
+	if (pidfd >= 0) {
+		await_end_of_either(pidfd, host);
+		if (process_await_end(pidfd, GUARD_PATIENCE_MS) < 0)
+			(void)sweep_kill(keeper);
+	}
+	(void)child_reap(keeper, NULL); /* waits for it */
+	leave(sweep_everything() == 0 ? 0 : 1);
+}

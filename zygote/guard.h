@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The guard: the parent of the keeper, for the case that it is killed.
+ */
+#pragma once
+
+#include <sys/types.h>
+
+/* In the process that was started, which has forked the keeper; `host` is a pidfd. */
+_Noreturn void guard_run(pid_t keeper, int host);

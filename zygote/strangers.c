@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a worker daemonised stayed with it, since it is a subreaper, and became ours in the moment
+ * it died. So a child of ours that is neither a worker nor left by the preload was left by a dead
+ * worker: a stranger. Strangers are killed at once, and reaped when SIGCHLD says so; nothing here
+ * waits. Whose a stranger was cannot be told. A stranger that has become a process of another user
+ * cannot be killed: it is logged, and nobody waits for it.
+ */
+#include "zygote/strangers.h"
+
+#include <errno.h>
+#include <signal.h>
+
+#include "base/clock.h"
+#include "zygote/child.h"
+#include "zygote/sweep.h"
+
+/* While something that was killed has not ended. */
+#define STRANGERS_AGAIN_NS     ((nsec_t)5 * NSEC_PER_MSEC)
+#define STRANGERS_NAMESPACE_MS 1
+
+static bool image_has_child(const struct image *image, pid_t pid) {
+	for (size_t i = 0; i < image->n_children; i++)
+		if (image->children[i] == pid)
+			return true;
+	return false;
+}
+
+static void image_remove_child(struct image *image, pid_t pid) {
+	for (size_t i = 0; i < image->n_children; i++)
+		if (image->children[i] == pid) {
+			image->children[i] = image->children[--image->n_children];
+			return;
+		}
+}
+
+static bool is_stranger(struct zygote *zygote, pid_t pid) {
+	return !table_find(&zygote->memory->table, pid) && !image_has_child(&zygote->image, pid) &&
+	       pid != zygote->image.sandbox.init;
+}
+
+static void unkillable_note(struct zygote *zygote, pid_t pid) {
+	pid_t *unkillable = zygote->memory->unkillable;
+
+	for (size_t i = 0; i < zygote->n_unkillable; i++)
+		if (unkillable[i] == pid)
+			return;
+	/* Without room it is not logged: it would be each time. */
+	if (zygote->n_unkillable == ZYGOTE_UNKILLABLE)
+		return;
+	unkillable[zygote->n_unkillable++] = pid;
+	log_write(&zygote->log, LOG_WARNING,
+		  "zygote of %s: process %d, left by a task, is another user's now and cannot be "
+		  "ended",
+		  zygote->image.name, pid);
+}
+
+static void unkillable_forget(struct zygote *zygote, pid_t pid) {
+	pid_t *unkillable = zygote->memory->unkillable;
+
+	for (size_t i = 0; i < zygote->n_unkillable; i++)
+		if (unkillable[i] == pid) {
+			unkillable[i] = unkillable[--zygote->n_unkillable];
+			return;
+		}
+}
+
+void strangers_reap(struct zygote *zygote, pid_t pid) {
+	struct exit_status status = { 0 };
+
+	if (child_is_thread(pid)) {
+		(void)child_reap(pid, NULL);
+		return;
+	}
+	if (child_reap(pid, &status) < 0)
+		return;
+	zygote->n_ended += !status.exited && status.signal == SIGKILL;
+	image_remove_child(&zygote->image, pid);
+	unkillable_forget(zygote, pid);
+	zygote->suspicious = true;
+}
+
+bool strangers_can_be_looked_for(const struct zygote *zygote) {
+	return pace_allows(&zygote->strangers_pace, zygote->memory->table.n, clock_now());
+}
+
+bool strangers_are_due(const struct zygote *zygote) {
+	return (zygote->suspicious || zygote->n_unswept > 0) && strangers_can_be_looked_for(zygote);
+}
+
+int strangers_timeout(const struct zygote *zygote) {
+	if (zygote->n_unswept == 0 && !zygote->suspicious)
+		return -1;
+	/* no signal tells of the end of what another process reaps */
+	if (zygote->image.sandbox.init > 0)
+		return STRANGERS_NAMESPACE_MS;
+	return pace_timeout(&zygote->strangers_pace, zygote->memory->table.n, -1);
+}
+
+/* What workers in a pid namespace left: the children of its init, all of them, which reaps them
+ * itself. */
+static size_t sweep_namespace(struct zygote *zygote) {
+	const struct sandbox *sandbox = &zygote->image.sandbox;
+	const pid_t *children;
+	size_t n;
+
+	if (sandbox->init == 0)
+		return 0;
+	n = sweep_children_of(sandbox->init_children, &children);
+	for (size_t i = 0; i < n; i++)
+		if (sweep_kill(children[i]) == 0)
+			zygote->n_ended++;
+	return n;
+}
+
+static size_t list_children(const struct zygote *zygote, const pid_t **ret) {
+	int own = zygote->image.sandbox.own_children;
+
+	return zygote->image.sandbox.on && own >= 0 ? sweep_children_of(own, ret)
+						    : sweep_children(ret);
+}
+
+/* Returns how many are about to end. Reaping one brings its children to us, at the end of the list:
+ * hence the rounds. */
+static size_t kill_and_reap(struct zygote *zygote) {
+	const pid_t *children;
+	size_t n_alive;
+
+	do {
+		size_t n = list_children(zygote, &children);
+
+		zygote->suspicious = false;
+		n_alive = 0;
+		for (size_t i = 0; i < n; i++) {
+			if (!is_stranger(zygote, children[i]))
+				continue;
+			if (child_has_ended(children[i], NULL) != 0)
+				strangers_reap(zygote, children[i]);
+			else if (sweep_kill(children[i]) == -EPERM)
+				unkillable_note(zygote, children[i]);
+			else
+				n_alive++;
+		}
+	} while (zygote->suspicious);
+	return n_alive + sweep_namespace(zygote);
+}
+
+bool strangers_sweep(struct zygote *zygote) {
+	nsec_t before = clock_now(), after;
+	size_t n_alive = kill_and_reap(zygote);
+
+	after = clock_now();
+	pace_took(&zygote->strangers_pace, after, after - before);
+	if (n_alive > 0) /* SIGCHLD tells of most */
+		pace_not_before(&zygote->strangers_pace, after + STRANGERS_AGAIN_NS);
+	return n_alive == 0;
+}
