@@ -155,12 +155,13 @@ int wf_descriptor(const struct wf_call *call, size_t index);
  *
  * In your program it returns 0 at once and remembers `module` (borrowed: it must stay valid) for
  * executors of kind WF_IMAGE_SELF. When the library has started your program again to be a zygote
- * it does not return: it preloads, serves, and exits. What tells the two apart is a descriptor and
- * a nonce in the environment, removed before anything else happens, so that children of your own
+ * it does not return: it preloads, serves, and exits. If it cannot (the table is bad, the greeting of
+ * the executor cannot be read, the program is set-uid or set-gid), it writes a sentence to stderr and
+ * exits with status 2: your main() never runs in a zygote. What tells the two apart is a descriptor
+ * and a nonce in the environment, removed before anything else happens, so that children of your own
  * which use the library too are not taken for zygotes.
  *
- * Returns 0; -EINVAL for a module with a bad table; -EPERM if the program is set-uid or set-gid
- * (see AT_SECURE in getauxval(3)) and was asked to be a zygote. Since 0.1. */
+ * Returns 0, or -EINVAL for a module with a bad table. Since 0.1. */
 int wf_init(int argc, char **argv, const struct wf_module *module);
 
 #if defined(__GNUC__)
