@@ -12,6 +12,7 @@
 #include "executor/channel.h"
 #include "executor/executor.h"
 #include "executor/image_report.h"
+#include "executor/known.h"
 #include "executor/lifetime.h"
 #include "executor/outcome.h"
 #include "executor/report.h"
@@ -127,6 +128,9 @@ int wf_executor_dispatch(struct wf_executor *executor, int timeout_ms) {
 		return report_error(-EINVAL,
 				    "wf_executor_dispatch: the executor has a thread of its own "
 				    "(options.caller_driven)");
+	r = known_timeout("wf_executor_dispatch: timeout_ms", timeout_ms);
+	if (r < 0)
+		return r;
 	r = executor_dispatch(executor, timeout_ms);
 	if (r == -EDEADLK)
 		return report_error(
@@ -166,7 +170,7 @@ int wf_submit(struct wf_executor *executor, const struct wf_task *task, struct w
 const struct wf_outcome *wf_future_wait(struct wf_future *future, int timeout_ms) {
 	int r = check_future(future, "wf_future_wait");
 
-	if (r < 0)
+	if (r < 0 || known_timeout("wf_future_wait: timeout_ms", timeout_ms) < 0)
 		return NULL;
 	r = wait_for_one(future, timeout_ms);
 	if (r == 0)
@@ -244,14 +248,27 @@ int wf_future_cancel(struct wf_future *future) {
 	return r;
 }
 
+/* As the executor's own option is kept: 0 is the default. */
+static int take_grace(int grace_ms, int *ret) {
+	if (grace_ms < 0 && grace_ms != WF_NO_GRACE && grace_ms != WF_DEFAULT_GRACE)
+		return report_error(-EINVAL,
+				    "wf_future_kill: grace_ms is %d; it must be from 0 on, "
+				    "WF_NO_GRACE or WF_DEFAULT_GRACE%s",
+				    grace_ms,
+				    grace_ms == WF_FOREVER ? "; wf_future_signal() sends SIGTERM "
+							     "and nothing after it"
+							   : "");
+	*ret = grace_ms == 0 ? WF_NO_GRACE : grace_ms == WF_DEFAULT_GRACE ? 0 : grace_ms;
+	return 0;
+}
+
 int wf_future_kill(struct wf_future *future, int grace_ms) {
 	struct wf_executor *executor;
 	int r = check_future(future, "wf_future_kill");
 
+	r = r < 0 ? r : take_grace(grace_ms, &grace_ms);
 	if (r < 0)
 		return r;
-	if (grace_ms < WF_NO_GRACE)
-		return report_error(-EINVAL, "wf_future_kill: grace_ms is %d", grace_ms);
 	executor = future->executor;
 	(void)executor_ref(executor);
 	executor_lock(executor);

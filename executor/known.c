@@ -32,3 +32,10 @@ int known_take(void *ours, size_t our_size, const void *given, size_t first, con
 	memcpy(ours, &our_size, sizeof(our_size));
 	return 0;
 }
+
+int known_timeout(const char *what, int timeout_ms) {
+	if (timeout_ms < 0 && timeout_ms != WF_FOREVER)
+		return report_error(-EINVAL, "%s is %d; it must be from 0 on, or WF_FOREVER", what,
+				    timeout_ms);
+	return 0;
+}

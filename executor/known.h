@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Structs of callers who were compiled against an older or a newer header.
+ * What callers give: structs of an older or a newer header, and times.
  */
 #pragma once
 
@@ -10,3 +10,7 @@
  * zero. `first` is the size that the struct had when it was first published. -EINVAL, reported, if the
  * size is absurd or a member is set that this library does not know. */
 int known_take(void *ours, size_t our_size, const void *given, size_t first, const char *what);
+
+/* A time to wait: from 0 on, or WF_FOREVER. -EINVAL, reported, for any other: WF_NO_GRACE, or what a
+ * subtraction made negative. `what` as in "wf_wait: timeout_ms". */
+int known_timeout(const char *what, int timeout_ms);

@@ -224,6 +224,9 @@ int wf_map_next(struct wf_map *map, int timeout_ms, size_t *ret_index,
 	if (!lifetime_same_process(map->executor))
 		return report_error(-ECHILD,
 				    "wf_map_next: the executor belongs to another process");
+	r = known_timeout("wf_map_next: timeout_ms", timeout_ms);
+	if (r < 0)
+		return r;
 	if (map->last)
 		map->last->future = future_unref(map->last->future);
 	map->last = NULL;

@@ -33,8 +33,9 @@ static int check_task(const struct wf_task *task) {
 	if (task->priority < WF_PRIORITY_MIN || task->priority > WF_PRIORITY_MAX)
 		return report_error(-EINVAL, "task.priority is %d; it must be from %d to %d",
 				    task->priority, WF_PRIORITY_MIN, WF_PRIORITY_MAX);
-	if (task->timeout_ms < WF_FOREVER || task->deadline_ms < WF_FOREVER)
-		return report_error(-EINVAL, "task.timeout_ms or task.deadline_ms is negative");
+	if (known_timeout("task.timeout_ms", task->timeout_ms) < 0 ||
+	    known_timeout("task.deadline_ms", task->deadline_ms) < 0)
+		return -EINVAL;
 	if (task->flags & ~(unsigned)(WF_TASK_IDEMPOTENT | WF_TASK_WAIT_EXIT))
 		return report_error(-EINVAL, "task.flags is 0x%x, with unknown bits", task->flags);
 	return 0;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/fd.h"
+#include "executor/known.h"
 #include "executor/lifetime.h"
 #include "executor/report.h"
 
@@ -177,7 +178,8 @@ int wf_wait(struct wf_future *const *futures, size_t n, enum wf_wait_for what, i
 	if ((n && !futures) || n > INT32_MAX || what > WF_ALL_COMPLETED)
 		return report_error(-EINVAL,
 				    "wf_wait: futures is NULL, or n or what is out of range");
-	r = check_futures(futures, n, &crowd.driven);
+	r = known_timeout("wf_wait: timeout_ms", timeout_ms);
+	r = r < 0 ? r : check_futures(futures, n, &crowd.driven);
 	if (r < 0 || n == 0)
 		return r;
 	crowd.stakes = calloc(n, sizeof(crowd.stakes[0]));

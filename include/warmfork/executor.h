@@ -72,8 +72,12 @@ struct wf_future;
 struct wf_buffer;
 struct wf_map;
 
-/* Timeouts are in milliseconds; 0 polls. */
-#define WF_FOREVER (-1)
+/* Timeouts are in milliseconds; 0 polls. What is no number of milliseconds or things has a value of its
+ * own, so that one that stands in the wrong place is refused with -EINVAL. */
+#define WF_FOREVER       (-1) /* a timeout: none */
+#define WF_NO_GRACE      (-2) /* kill_grace_ms, wf_future_kill(): SIGKILL at once */
+#define WF_NO_SPARES     (-3) /* options.spares: none */
+#define WF_DEFAULT_GRACE (-4) /* wf_future_kill(): options.kill_grace_ms */
 
 /* --- options ------------------------------------------------------------------------------ */
 
@@ -253,9 +257,6 @@ struct wf_executor_options {
 #define WF_EXECUTOR_OPTIONS(...)                                                                   \
 	((struct wf_executor_options){ .size = sizeof(struct wf_executor_options), __VA_ARGS__ })
 
-#define WF_NO_SPARES (-1)
-#define WF_NO_GRACE  (-1)
-
 #define WF_MAX_WORKERS     4096
 #define WF_MAX_HAND_AHEAD  32
 #define WF_MAX_DESCRIPTORS 64
@@ -342,7 +343,7 @@ struct wf_task {
 	struct wf_buffer *buffer; /* instead of input; consumed on success */
 	int priority;             /* WF_PRIORITY_MIN .. WF_PRIORITY_MAX; higher runs first */
 	int timeout_ms;           /* from its start; 0: the executor's; WF_FOREVER: none */
-	int deadline_ms;          /* from now, in the queue or running; 0: none */
+	int deadline_ms;          /* from now, in the queue or running; 0, WF_FOREVER: none */
 	unsigned flags;           /* enum wf_task_flags */
 	const struct wf_context *context; /* NULL: the executor's. Otherwise it replaces it as a
 					   * whole: members left zero are not taken from the
@@ -536,8 +537,8 @@ size_t wf_outcome_describe(const struct wf_outcome *outcome, char *text, size_t 
 /* --- futures -------------------------------------------------------------------------------- */
 
 /* Waits until the future has resolved and returns its outcome, or NULL after `timeout_ms` (also for
- * a NULL future, and where it returns -EDEADLK in wf_last_error(): waiting in a callback for a
- * future that has not resolved). The outcome is borrowed from the future and constant. Since 0.1.
+ * a NULL future, a `timeout_ms` that is none, and in a callback for a future that has not resolved;
+ * wf_last_error() tells them apart). The outcome is borrowed from the future and constant. Since 0.1.
  */
 const struct wf_outcome *wf_future_wait(struct wf_future *future, int timeout_ms);
 
@@ -557,10 +558,12 @@ enum wf_future_state wf_future_state(struct wf_future *future);
  * 0.1. */
 int wf_future_cancel(struct wf_future *future);
 
-/* Ends a task: cancels it if it has not started; else SIGTERM, `grace_ms` (0: the executor's;
- * WF_NO_GRACE), SIGKILL to its whole tree, at once if it is stopped. Returns when that is under
- * way; it resolves as WF_KILLED when the worker is reaped, unless a result arrives first. Errors:
- * -EALREADY, -EINVAL, -ECHILD. Since 0.1. */
+/* Ends a task: cancels it if it has not started; else SIGTERM, and after `grace_ms` (WF_DEFAULT_GRACE:
+ * options.kill_grace_ms) SIGKILL to its whole tree. SIGKILL at once if it is stopped, and with
+ * WF_NO_GRACE or 0. Returns when that is under way; it resolves as WF_KILLED when the worker is
+ * reaped, unless a result arrives first. Errors: -EALREADY, -EINVAL (any other negative `grace_ms`:
+ * with WF_FOREVER it might never end, and wf_future_signal() sends SIGTERM alone), -ECHILD.
+ * Since 0.1. */
 int wf_future_kill(struct wf_future *future, int grace_ms);
 
 /* Sends a signal to the process group of a running task, as kill(2) would; what it does there is its

@@ -106,6 +106,7 @@ START_TEST(test_driven_dispatch_waits_itself) {
 		ck_assert_int_eq(wf_executor_dispatch(executor, FIXTURE_CAP_MS), 0);
 	ck_assert_int_eq(wf_executor_dispatch(executor, 0), 0);
 	ck_assert_int_eq(wf_executor_dispatch(executor, 1), 0);
+	ck_assert_int_eq(wf_executor_dispatch(executor, WF_NO_GRACE), -EINVAL);
 	wf_future_free(future);
 	pool_close(executor);
 }

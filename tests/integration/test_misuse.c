@@ -134,8 +134,8 @@ START_TEST(test_absurd_options) {
 	bad[n++].workers = WF_MAX_WORKERS + 1;
 	bad[n++].min_workers = -1;
 	bad[n++].max_tasks_per_worker = -1;
-	bad[n++].spares = -2;
-	bad[n++].idle_timeout_ms = -2;
+	bad[n++].spares = WF_FOREVER;
+	bad[n++].idle_timeout_ms = WF_NO_GRACE;
 	bad[n++].hand_ahead = -1;
 	bad[n++].hand_ahead = WF_MAX_HAND_AHEAD + 1;
 	bad[n++].queue_full = (enum wf_queue_full)3;
@@ -143,7 +143,7 @@ START_TEST(test_absurd_options) {
 	bad[n++].on_timeout = (enum wf_on_timeout)2;
 	bad[n++].audit_waive = 1U << 20;
 	bad[n++].timeout_ms = INT_MIN;
-	bad[n++].kill_grace_ms = -7;
+	bad[n++].kill_grace_ms = WF_FOREVER;
 	bad[n++].max_attempts = -1;
 	bad[n++].preload_argument_size = 3;
 	bad[n++].module = NULL;
@@ -285,10 +285,57 @@ START_TEST(test_absurd_waits_and_maps) {
 	expect_refused(wf_map(executor, &WF_TASK(.function = "nosuch"), &input, 1, NULL, &map),
 		       -ENOENT);
 	ck_assert_ptr_null(map);
-	expect_refused(wf_future_kill(future, -2), -EINVAL);
 	expect_refused(wf_executor_close(executor, (enum wf_close)9), -EINVAL);
 	wf_future_free(future);
 	pool_check_works(executor);
+	pool_close(executor);
+}
+END_TEST
+
+/* What is no number has a value of its own: in the wrong place it is refused, and says so. */
+static const int sentinels[] = { WF_FOREVER,       WF_NO_GRACE, WF_NO_SPARES,
+				 WF_DEFAULT_GRACE, -5,          INT_MIN };
+
+static bool is_grace(int sentinel) {
+	return sentinel == WF_NO_GRACE || sentinel == WF_DEFAULT_GRACE;
+}
+
+START_TEST(test_sentinels_in_the_wrong_place) {
+	struct wf_executor *executor = more_open(_i);
+	struct wf_future *future = pool_call(executor, "where", "");
+	const struct wf_input_bytes input = { "", 0 };
+	const struct wf_task task = WF_TASK(.function = "where");
+	const struct wf_outcome *outcome;
+	struct wf_map *map;
+
+	pool_wait(future);
+	ck_assert_int_eq(wf_map(executor, &task, &input, 1, NULL, &map), 0);
+	for (size_t i = 0; i < N_OF(sentinels); i++) {
+		const int value = sentinels[i];
+		struct wf_task wrong = task;
+
+		if (is_grace(value)) {
+			ck_assert_int_eq(wf_future_kill(future, value), -EALREADY);
+		} else {
+			expect_refused(wf_future_kill(future, value), -EINVAL);
+			ck_assert_ptr_nonnull(strstr(wf_last_error(), "grace_ms"));
+		}
+		if (value == WF_FOREVER)
+			continue;
+		ck_assert_ptr_null(wf_future_wait(future, value));
+		ck_assert_ptr_nonnull(strstr(wf_last_error(), "timeout_ms"));
+		expect_refused(wf_wait(&future, 1, WF_ALL_COMPLETED, value), -EINVAL);
+		expect_refused(wf_wait(NULL, 0, WF_ALL_COMPLETED, value), -EINVAL);
+		expect_refused(wf_map_next(map, value, NULL, &outcome), -EINVAL);
+		wrong.timeout_ms = value;
+		expect_refused(wf_submit(executor, &wrong, NULL), -EINVAL);
+		wrong.timeout_ms = 0;
+		wrong.deadline_ms = value;
+		expect_refused(wf_submit(executor, &wrong, NULL), -EINVAL);
+	}
+	ck_assert_int_eq(wf_map_next(map, WF_FOREVER, NULL, &outcome), 0);
+	wf_map_free(map);
+	wf_future_free(future);
 	pool_close(executor);
 }
 END_TEST
@@ -602,6 +649,7 @@ int main(void) {
 	add_for_both(test_case, test_absurd_tasks);
 	add_for_both(test_case, test_task_of_a_newer_header);
 	add_for_both(test_case, test_absurd_waits_and_maps);
+	add_for_both(test_case, test_sentinels_in_the_wrong_place);
 	add_for_both(test_case, test_description_is_cut_and_terminated);
 	add_for_both(test_case, test_statistics_and_facts_of_other_headers);
 	add_for_both(test_case, test_closed_executor);

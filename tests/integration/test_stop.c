@@ -84,11 +84,13 @@ END_TEST
 
 /* --- killed --- */
 
-static void check_kill(int regime, const char *script, int grace_ms) {
-	struct wf_executor *executor = pool_open_regime(regime);
+static void check_kill(int regime, const char *script, int standard_ms, int grace_ms) {
+	struct wf_executor_options options = pool_options(regime);
 	struct wf_future *future;
 	struct cord cord;
 
+	options.kill_grace_ms = standard_ms;
+	struct wf_executor *executor = pool_open(&options);
 	cord_open(&cord);
 	future = cord_call(&cord, executor, "script", script);
 	cord_expect(&cord, "started");
@@ -104,17 +106,20 @@ static void check_kill(int regime, const char *script, int grace_ms) {
 }
 
 START_TEST(test_kill_is_polite_first) {
-	check_kill(_i, "started; hang", LONG_GRACE_MS);
+	check_kill(_i, "started; hang", WF_NO_GRACE, LONG_GRACE_MS);
 }
 END_TEST
 
 START_TEST(test_deaf_task_is_killed_after_the_grace) {
-	check_kill(_i, "deaf; started; hang", 20);
+	check_kill(_i, "deaf; started; hang", LONG_GRACE_MS, 20);
+	check_kill(_i, "deaf; started; hang", 20, WF_DEFAULT_GRACE);
 }
 END_TEST
 
 START_TEST(test_deaf_task_is_killed_without_grace) {
-	check_kill(_i, "deaf; started; hang", WF_NO_GRACE);
+	check_kill(_i, "deaf; started; hang", LONG_GRACE_MS, WF_NO_GRACE);
+	check_kill(_i, "deaf; started; hang", LONG_GRACE_MS, 0);
+	check_kill(_i, "deaf; started; hang", WF_NO_GRACE, WF_DEFAULT_GRACE);
 }
 END_TEST
 

@@ -76,7 +76,7 @@ static void expect_refused(const struct option *option, int value) {
 	ck_assert_msg(strstr(report_text(), name), "%s: the sentence is: %s", name, report_text());
 }
 
-static const int sentinels[] = { WF_FOREVER, WF_NO_GRACE, WF_NO_SPARES };
+static const int sentinels[] = { WF_FOREVER, WF_NO_GRACE, WF_NO_SPARES, WF_DEFAULT_GRACE };
 
 START_TEST(test_what_is_out_of_range_is_named) {
 	for (size_t i = 0; i < n_rows; i++) {
