@@ -35,7 +35,7 @@ struct wf_map {
 	struct wf_map_options options;
 	struct wf_task task; /* its function is interned, its context below */
 	struct task_context *context;
-	const struct wf_input_bytes *inputs;
+	const struct wf_bytes *inputs;
 	size_t n, submitted, fetched;
 	struct map_item *items;
 	struct map_item *last; /* whose outcome is lent out */
@@ -108,7 +108,7 @@ static int submit_more(struct wf_map *map) {
 }
 
 static int check(struct wf_executor *executor, const struct wf_task *task,
-		 const struct wf_input_bytes *inputs, size_t n) {
+		 const struct wf_bytes *inputs, size_t n) {
 	if (!executor || !task || (n && !inputs))
 		return report_error(-EINVAL, "wf_map: an argument is NULL");
 	if (!lifetime_same_process(executor))
@@ -138,8 +138,8 @@ static int take_options(struct wf_map *map, const struct wf_task *task,
 	if (r >= 0 && map->task.buffer)
 		r = report_error(-EINVAL, "wf_map: the template has a buffer");
 	if (r >= 0 && options)
-		r = known_take(&map->options, sizeof(map->options), options, sizeof(*options),
-			       "map options");
+		r = known_take(&map->options, sizeof(map->options), options,
+			       KNOWN_FIRST_MAP_OPTIONS, "map options");
 	if (r >= 0 && map->options.chunk < 0)
 		r = report_error(-EINVAL, "wf_map: options.chunk is %d", map->options.chunk);
 	if (r >= 0)
@@ -147,9 +147,8 @@ static int take_options(struct wf_map *map, const struct wf_task *task,
 	return r < 0 ? r : intern_function(map);
 }
 
-int wf_map(struct wf_executor *executor, const struct wf_task *task,
-	   const struct wf_input_bytes *inputs, size_t n, const struct wf_map_options *options,
-	   struct wf_map **ret) {
+int wf_map(struct wf_executor *executor, const struct wf_task *task, const struct wf_bytes *inputs,
+	   size_t n, const struct wf_map_options *options, struct wf_map **ret) {
 	struct wf_map *map;
 	int r = check(executor, task, inputs, n);
 

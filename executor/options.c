@@ -24,8 +24,6 @@
 #include "executor/task.h"
 #include "proto/limits.h"
 
-#define OPTIONS_SIZE_FIRST sizeof(struct wf_executor_options) /* of 0.1 */
-
 int options_default_workers(void) {
 	cpu_set_t set;
 	int n;
@@ -286,7 +284,7 @@ int options_init(struct options *options, const struct wf_executor_options *give
 	*options = (struct options){ .module = NULL };
 	if (!given)
 		return report_error(-EINVAL, "options is NULL");
-	r = known_take(&taken, sizeof(taken), given, OPTIONS_SIZE_FIRST, "options");
+	r = known_take(&taken, sizeof(taken), given, KNOWN_FIRST_OPTIONS, "options");
 	r = r < 0 ? r : check_ranges(&taken);
 	r = r < 0 ? r : check_together(&taken);
 	if (r < 0)

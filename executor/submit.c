@@ -19,11 +19,6 @@
 #define COMMAND_FUNCTION "command"
 
 static int check_task(const struct wf_task *task) {
-	if (!task)
-		return report_error(-EINVAL, "wf_submit: task is NULL");
-	if (task->size != sizeof(*task))
-		return report_error(-EINVAL, "task.size is %zu; initialise with WF_TASK()",
-				    task->size);
 	if (!task->function && !task->argv)
 		return report_error(-EINVAL, "task.function is NULL");
 	if (task->argv && (task->function || task->input_size || task->buffer))
@@ -176,7 +171,7 @@ int submit_check(const struct wf_task *given, struct wf_task *ret) {
 
 	if (!given)
 		return report_error(-EINVAL, "wf_submit: task is NULL");
-	r = known_take(ret, sizeof(*ret), given, sizeof(*ret), "task");
+	r = known_take(ret, sizeof(*ret), given, KNOWN_FIRST_TASK, "task");
 	return r < 0 ? r : check_task(ret);
 }
 

@@ -245,7 +245,7 @@ static void enter_open(struct worker *worker) {
  * comes with WorkerReady. */
 static int enter_sandbox(struct worker *worker, const char **ret_step) {
 	const struct sandbox *sandbox = &worker->image->sandbox;
-	const struct wf_module *module = worker->image->module;
+	const struct wf_module *module = &worker->image->module;
 	const struct message listener = { .type = MESSAGE_LISTENER };
 	uint32_t layer = 0;
 	int fd = -1, r;
@@ -455,7 +455,7 @@ static void usage_take(struct worker *worker, uint64_t cpu_before,
 
 static void task_run(struct worker *worker, const struct message_task *task, struct wf_call *call,
 		     struct message_result *result) {
-	wf_function function = worker->image->module->functions[task->function].function;
+	wf_function function = worker->image->module.functions[task->function].function;
 	uint64_t cpu_before = worker->n_measured > 0 ? cpu_now() : 0;
 	nsec_t before = worker->touched ? clock_now() : worker->claimed_at;
 	struct tripwire_report wire;
@@ -710,7 +710,7 @@ static void worker_rehearse(struct worker *worker) {
 	atomic_store(&worker->cell->n_touched, 0);
 	(void)clock_now();
 	for (size_t i = 0; i < image->n_functions && i < WORKER_REHEARSED; i++)
-		(void)*(const volatile char *)(uintptr_t)image->module->functions[i].function;
+		(void)*(const volatile char *)(uintptr_t)image->module.functions[i].function;
 }
 
 /* With options.spin_us it looks for a while before it sleeps: being woken takes longer than a short task. */
@@ -753,7 +753,7 @@ static _Noreturn void worker_serve(struct worker *worker) {
 }
 
 static int worker_initialize(struct worker *worker, char *text, size_t size) {
-	const struct wf_module *module = worker->image->module;
+	const struct wf_module *module = &worker->image->module;
 	int code = 0;
 
 	if (module->after_fork)

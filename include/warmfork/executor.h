@@ -46,8 +46,13 @@
  * The library installs no signal handler, waits for no child but its own, changes no process
  * attribute, and starts one thread per executor, or none (options.caller_driven).
  *
- * Structs whose first member is `size_t size` grow at their end only. Fill `size` (the WF_...
- * macros do); zero is the default of every other member.
+ * Structs whose first member is `size_t size` grow at their end. Fill `size` (the WF_... macros do); zero
+ * is the default of every other member. A program may have been compiled with an older or a newer
+ * header than the library: what it does not know is default, and what the library does not know must
+ * be zero, else the call returns -EINVAL; of what the library fills in, no more than `size` bytes are
+ * written, and what it does not know is zero. Structs that stand inside others, or in arrays, have
+ * `reserved` members instead, which must be zero. Three are complete and will never change:
+ * struct wf_bytes, struct wf_function_entry and struct wf_rlimit.
  *
  * C11 or newer. From C++ (20) the option macros need a named variable: their address cannot be
  * taken in place.
@@ -147,6 +152,8 @@ struct wf_stdio {
 	int descriptor;
 	size_t limit; /* bytes; 0: 64 KiB */
 	enum wf_on_overflow overflow;
+	unsigned reserved_0;
+	uint64_t reserved[2];
 };
 
 struct wf_rlimit {
@@ -424,6 +431,7 @@ struct wf_refusal {
 				* refused for its path may return another, as ENOENT where the path is
 				* not in the view, EROFS where it is read-only */
 	unsigned count;    /* how often the task tried the same */
+	uint64_t reserved[4];
 };
 #define WF_MAX_REFUSALS 64
 
@@ -437,6 +445,7 @@ struct wf_capture {
 	const char *data; /* NUL-terminated beyond `size`; never NULL */
 	size_t size;
 	uint64_t dropped; /* bytes beyond the limit */
+	uint64_t reserved[2];
 };
 
 /* A start that did not end in a result: what a quarantine is judged by. */
@@ -446,6 +455,8 @@ struct wf_death {
 	enum wf_outcome_kind kind; /* WF_EXITED, WF_SIGNALLED, WF_MEMORY_LIMIT, WF_ZYGOTE_LOST */
 	int code;                  /* of exit */
 	int signal;
+	unsigned reserved_0;
+	uint64_t reserved[3];
 };
 #define WF_MAX_DEATHS 16
 
@@ -492,6 +503,7 @@ struct wf_outcome {
 			enum wf_phase phase;
 			int error; /* errno; 0: see evidence */
 		} not_started;
+		uint64_t reserved_kind[16]; /* the members of a kind may grow so far */
 	};
 
 	const char *evidence; /* one sentence: how the library knows. Never NULL */
@@ -524,6 +536,7 @@ struct wf_outcome {
 	const char
 	    *learned; /* options.learn: a policy file that allows what the task did; else "" */
 	bool reaped;  /* the worker was reaped and swept when this resolved */
+	uint64_t reserved[8];
 };
 
 /* "signalled", "timed out", ...: a static string, also for a number that is no kind. Since 0.1. */
@@ -577,6 +590,7 @@ struct wf_process {
 	pid_t pid;    /* also the number of its process group, as this process sees it */
 	bool stopped; /* by a signal */
 };
+#define WF_PROCESS() ((struct wf_process){ .size = sizeof(struct wf_process) })
 int wf_future_process(struct wf_future *future, struct wf_process *process);
 
 /* Calls `function` once, when the future has resolved: in the executor's thread (in
@@ -606,7 +620,8 @@ int wf_wait(struct wf_future *const *futures, size_t n, enum wf_wait_for what, i
 
 /* --- many ----------------------------------------------------------------------------------- */
 
-struct wf_input_bytes {
+/* Bytes that somebody else owns. */
+struct wf_bytes {
 	const void *data;
 	size_t size;
 };
@@ -624,9 +639,8 @@ struct wf_map_options {
 /* Submits one task for each input: `task` is the template, its input and buffer are ignored.
  * `inputs` is borrowed until wf_map_free() if options.window is set, else during the call.
  * `options` may be NULL. A failing element fails alone. Errors: as wf_submit(). Since 0.1. */
-int wf_map(struct wf_executor *executor, const struct wf_task *task,
-	   const struct wf_input_bytes *inputs, size_t n, const struct wf_map_options *options,
-	   struct wf_map **ret);
+int wf_map(struct wf_executor *executor, const struct wf_task *task, const struct wf_bytes *inputs,
+	   size_t n, const struct wf_map_options *options, struct wf_map **ret);
 
 /* The next result. `*ret_outcome` is borrowed until the next call or wf_map_free(); `*ret_index`
  * (may be NULL) is the input's. Errors: -ENODATA (no more), -ETIMEDOUT, -EDEADLK, -EINVAL, -ECHILD.
@@ -642,6 +656,7 @@ struct wf_map *wf_map_free(struct wf_map *map);
 
 struct wf_quantiles {
 	uint64_t count, p50_ns, p90_ns, p99_ns, max_ns; /* within 7 % */
+	uint64_t reserved[3];
 };
 
 struct wf_statistics {
@@ -655,7 +670,7 @@ struct wf_statistics {
 	unsigned starting; /* workers */
 	unsigned stopped;  /* workers that a signal has stopped */
 	uint64_t submitted, resolved, retried, quarantined;
-	uint64_t outcomes[16]; /* by enum wf_outcome_kind */
+	uint64_t outcomes[32]; /* by enum wf_outcome_kind */
 	uint64_t forks, fork_failures;
 	uint64_t worker_deaths_idle, worker_deaths_exit, worker_deaths_signal; /* unasked for */
 	uint64_t worker_recycled, worker_idle_timeouts;
@@ -671,12 +686,12 @@ struct wf_statistics {
 				  * every 256 forks and when it is asked whether it lives */
 };
 
-/* A snapshot. `statistics->size` must be set; no more than that is written. Does not block. Errors:
- * -EINVAL, -ECHILD. Since 0.1. */
+#define WF_STATISTICS() ((struct wf_statistics){ .size = sizeof(struct wf_statistics) })
+
+/* A snapshot. `statistics->size` must be set. Does not block. Errors: -EINVAL, -ECHILD. Since 0.1. */
 int wf_executor_statistics(struct wf_executor *executor, struct wf_statistics *statistics);
 
-/* What the zygote said of the newest image. Strings are owned by the caller's struct: give them
- * back with wf_image_facts_clear(). Since 0.1. */
+/* What the zygote said of the newest image. */
 struct wf_image_facts {
 	size_t size;
 	uint64_t generation;
@@ -698,6 +713,12 @@ struct wf_image_facts {
 	char *functions;                    /* their names, a line each; never NULL */
 	uint64_t heap_bytes, stack_bytes, page_table_bytes; /* resident; of the tables: before */
 };
+#define WF_IMAGE_FACTS() ((struct wf_image_facts){ .size = sizeof(struct wf_image_facts) })
+
+/* Fills `facts`, which begins as WF_IMAGE_FACTS() or as an earlier call left it. Its strings belong to
+ * it: the next call frees and replaces them, wf_image_facts_clear() frees them for good (and leaves
+ * the numbers). After an error `facts` is as it was. Does not block. Errors: -EINVAL, -EAGAIN (no
+ * image is ready now), -ENOMEM, -ECHILD. Since 0.1. */
 int wf_executor_image(struct wf_executor *executor, struct wf_image_facts *facts);
 void wf_image_facts_clear(struct wf_image_facts *facts);
 

@@ -250,7 +250,7 @@ END_TEST
 START_TEST(test_driven_waits_drive) {
 	struct wf_executor *executor = open_driven(_i);
 	struct wf_future *futures[10];
-	const struct wf_input_bytes inputs[] = { { "a", 1 }, { "b", 1 }, { "c", 1 } };
+	const struct wf_bytes inputs[] = { { "a", 1 }, { "b", 1 }, { "c", 1 } };
 	const struct wf_outcome *outcome = NULL;
 	struct wf_map *map = NULL;
 

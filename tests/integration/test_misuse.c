@@ -63,7 +63,7 @@ START_TEST(test_null_executor_and_future) {
 	struct wf_statistics statistics = { .size = sizeof statistics };
 	struct wf_image_facts facts = { .size = sizeof facts };
 	const struct wf_task task = WF_TASK(.function = "where");
-	const struct wf_input_bytes input = { "x", 1 };
+	const struct wf_bytes input = { "x", 1 };
 	const struct wf_executor_options options = more_options(_i);
 	struct wf_future *future = NULL;
 	struct wf_map *map = NULL;
@@ -273,7 +273,7 @@ START_TEST(test_absurd_waits_and_maps) {
 	struct wf_executor *executor = more_open(_i);
 	struct wf_future *future = pool_call(executor, "where", "");
 	const struct wf_task task = WF_TASK(.function = "where");
-	const struct wf_input_bytes input = { "x", 1 };
+	const struct wf_bytes input = { "x", 1 };
 	struct wf_map_options options = WF_MAP_OPTIONS(.chunk = -1);
 	struct wf_map *map = NULL;
 
@@ -303,7 +303,7 @@ static bool is_grace(int sentinel) {
 START_TEST(test_sentinels_in_the_wrong_place) {
 	struct wf_executor *executor = more_open(_i);
 	struct wf_future *future = pool_call(executor, "where", "");
-	const struct wf_input_bytes input = { "", 0 };
+	const struct wf_bytes input = { "", 0 };
 	const struct wf_task task = WF_TASK(.function = "where");
 	const struct wf_outcome *outcome;
 	struct wf_map *map;
@@ -386,12 +386,46 @@ START_TEST(test_statistics_and_facts_of_other_headers) {
 }
 END_TEST
 
+/* Its strings are its own: those of an earlier call are freed, as a leak checker sees. */
+START_TEST(test_facts_are_asked_for_again) {
+	struct wf_executor *executor = more_open(_i);
+	struct wf_image_facts facts = WF_IMAGE_FACTS();
+
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(wf_executor_image(executor, &facts), 0);
+	ck_assert_ptr_nonnull(facts.functions);
+	pool_close(executor);
+	ck_assert_ptr_nonnull(facts.audit);
+	wf_image_facts_clear(&facts);
+	ck_assert_ptr_null(facts.functions);
+	wf_image_facts_clear(&facts);
+}
+END_TEST
+
+START_TEST(test_reserved_members_are_zero) {
+	struct wf_executor *executor = more_open(_i);
+	struct wf_context context[] = { WF_CONTEXT(.nice = 0), WF_CONTEXT(.nice = 0),
+					WF_CONTEXT(.nice = 0) };
+
+	context[0].standard_input.reserved[0] = 1;
+	context[1].standard_output.reserved[1] = 1;
+	context[2].standard_error.reserved_0 = 1;
+	for (size_t i = 0; i < N_OF(context); i++) {
+		const struct wf_task task = WF_TASK(.function = "where", .context = &context[i]);
+
+		expect_refused(submit_as(executor, &task), -EINVAL);
+		ck_assert_ptr_nonnull(strstr(wf_last_error(), "does not know"));
+	}
+	pool_close(executor);
+}
+END_TEST
+
 /* --- closed --- */
 
 START_TEST(test_closed_executor) {
 	struct wf_executor *executor = more_open(_i);
 	const struct wf_task task = WF_TASK(.function = "where");
-	const struct wf_input_bytes input = { "x", 1 };
+	const struct wf_bytes input = { "x", 1 };
 	struct wf_map *map = NULL;
 
 	ck_assert_int_eq(wf_executor_close(executor, WF_CLOSE_FINISH), 0);
@@ -652,6 +686,8 @@ int main(void) {
 	add_for_both(test_case, test_sentinels_in_the_wrong_place);
 	add_for_both(test_case, test_description_is_cut_and_terminated);
 	add_for_both(test_case, test_statistics_and_facts_of_other_headers);
+	add_for_both(test_case, test_facts_are_asked_for_again);
+	add_for_both(test_case, test_reserved_members_are_zero);
 	add_for_both(test_case, test_closed_executor);
 	add_for_both(test_case, test_full_queue_fails);
 	add_for_both(test_case, test_full_queue_waits_so_long);

@@ -125,7 +125,7 @@ static void act_forget(struct actor *actor) {
 static void act_map(struct actor *actor) {
 	const struct wf_map_options options =
 	    WF_MAP_OPTIONS(.as_completed = true, .chunk = 3, .window = 4);
-	const struct wf_input_bytes inputs[] = { { "a", 1 }, { "b", 1 }, { "c", 1 },
+	const struct wf_bytes inputs[] = { { "a", 1 }, { "b", 1 }, { "c", 1 },
 						 { "d", 1 }, { "e", 1 }, { "f", 1 } };
 	const struct wf_outcome *outcome;
 	struct wf_map *map = NULL;

@@ -176,7 +176,7 @@ static void expect_no_entry(struct wf_executor *executor, struct wf_future *futu
 	struct wf_statistics statistics = { .size = sizeof statistics };
 	struct wf_image_facts facts = { .size = sizeof facts };
 	const struct wf_task task = WF_TASK(.function = "echo");
-	const struct wf_input_bytes input = { "x", 1 };
+	const struct wf_bytes input = { "x", 1 };
 	const struct wf_outcome *outcome = NULL;
 	struct wf_future *new_future = NULL;
 	struct wf_map *new_map = NULL;
@@ -228,7 +228,7 @@ static struct wf_future *call_gate(struct wf_executor *executor, int *ret_releas
 static int host_forks(void) {
 	for (int max_tasks = 0; max_tasks < 2; max_tasks++) {
 		struct wf_executor *executor = open_pool(max_tasks);
-		const struct wf_input_bytes inputs[] = { { "a", 1 }, { "b", 1 } };
+		const struct wf_bytes inputs[] = { { "a", 1 }, { "b", 1 } };
 		const struct wf_outcome *outcome = NULL;
 		struct wf_map *map = NULL;
 		int release, status;
