@@ -479,7 +479,8 @@ static void after_task(struct worker *worker, const struct message_result *resul
 	worker->tasks_done++;
 	slot_start_worked(worker->executor);
 	note_run_time(worker->executor, result->run_ns);
-	if (options->recycle_memory && result->memory_growth > options->recycle_memory) {
+	if (options->tuning.recycle_memory &&
+	    result->memory_growth > options->tuning.recycle_memory) {
 		worker->executor->statistics.recycled++;
 		slot_retire(worker);
 	} else if (worker->awaiting_exit) {

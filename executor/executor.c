@@ -267,7 +267,7 @@ void executor_run_due(struct wf_executor *executor) {
 
 /* With options.spin_us, while tasks are out: a result that comes soon finds us awake. */
 static int wait_spinning(struct wf_executor *executor, int timeout_ms, struct loop_batch *batch) {
-	nsec_t until = clock_now() + (nsec_t)executor->options.public.spin_us * 1000;
+	nsec_t until = clock_now() + (nsec_t)executor->options.public.tuning.spin_us * 1000;
 	int r;
 
 	do {
@@ -301,7 +301,7 @@ static int step(struct wf_executor *executor, int timeout_ms) {
 
 	if (!list_is_empty(&executor->due))
 		timeout_ms = 0;
-	spin = timeout_ms != 0 && executor->options.public.spin_us > 0 &&
+	spin = timeout_ms != 0 && executor->options.public.tuning.spin_us > 0 &&
 	       executor->n_pending > executor->queue.size + executor->n_tickets;
 	settle = timeout_ms < 0 && may_settle(executor);
 	executor_unlock(executor);

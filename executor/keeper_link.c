@@ -178,9 +178,10 @@ static void expect_answer(struct wf_executor *executor) {
 	if (!keeper->running)
 		return;
 	keeper->n_expected++;
-	(void)timer_set(executor->loop, &keeper->reply_timer,
-			clock_after_ms(clock_now(), executor->options.public.zygote_reply_ms),
-			on_keeper_silent);
+	(void)timer_set(
+	    executor->loop, &keeper->reply_timer,
+	    clock_after_ms(clock_now(), executor->options.public.tuning.zygote_reply_ms),
+	    on_keeper_silent);
 }
 
 static void answered(struct wf_executor *executor) {
@@ -457,9 +458,10 @@ void keeper_link_failed(struct wf_executor *executor, enum wf_phase phase, int e
 	struct backoff *launch = &executor->launch;
 	const struct wf_executor_options *options = &executor->options.public;
 
-	launch->delay_ms = launch->failures == 0 ? options->backoff_ms : launch->delay_ms * 2;
-	if (launch->delay_ms > options->backoff_max_ms)
-		launch->delay_ms = options->backoff_max_ms;
+	launch->delay_ms =
+	    launch->failures == 0 ? options->tuning.backoff_ms : launch->delay_ms * 2;
+	if (launch->delay_ms > options->tuning.backoff_max_ms)
+		launch->delay_ms = options->tuning.backoff_max_ms;
 	launch->failures++;
 	launch->phase = phase;
 	launch->error = error;
@@ -469,7 +471,7 @@ void keeper_link_failed(struct wf_executor *executor, enum wf_phase phase, int e
 	}
 	launch->not_before = clock_after_ms(clock_now(), launch->delay_ms);
 	(void)timer_set(executor->loop, &launch->timer, launch->not_before, on_backoff);
-	if (executor->newest || launch->failures < (unsigned)options->start_attempts ||
+	if (executor->newest || launch->failures < (unsigned)options->tuning.start_attempts ||
 	    has_workers(executor))
 		return;
 	slot_fail_queue(executor, launch);

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * The size member says how much of a struct the caller knew. What he did not know is zero, which is the
- * default; what we do not know must be zero, or we would ignore a wish.
+ * The size member says how much of a struct the caller knew. What he did not know is zero, which is
+ * the default; what we do not know must be zero, or we would ignore a wish.
  */
 #include "executor/known.h"
 
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
+
+#include <warmfork/inspect.h>
+#include <warmfork/map.h>
 
 #include "executor/report.h"
 
@@ -19,7 +22,7 @@
 #define FIRST(constant, type, last)                                                                \
 	_Static_assert((constant) == SIZE_WITH(type, last), "the size of 0.1 must not change")
 
-FIRST(KNOWN_FIRST_OPTIONS, wf_executor_options, learn);
+FIRST(KNOWN_FIRST_OPTIONS, wf_executor_options, tuning);
 FIRST(KNOWN_FIRST_CONTEXT, wf_context, n_cpus);
 FIRST(KNOWN_FIRST_TASK, wf_task, argv);
 FIRST(KNOWN_FIRST_MAP_OPTIONS, wf_map_options, window);

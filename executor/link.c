@@ -175,7 +175,7 @@ static void on_ping_timer(struct timer *timer, nsec_t now) {
 	struct zygote *zygote = container_of(timer, struct zygote, ping_timer);
 	struct message message = { .type = MESSAGE_PING,
 				   .ping = { ++zygote->executor->next_request } };
-	int half_ms = zygote->executor->options.public.zygote_reply_ms / 2;
+	int half_ms = zygote->executor->options.public.tuning.zygote_reply_ms / 2;
 
 	if (zygote->state == ZYGOTE_LOST || !has_work(zygote)) {
 		zygote->pinged = false;
@@ -199,7 +199,7 @@ void link_settle(struct zygote *zygote) {
 }
 
 void link_watch(struct zygote *zygote) {
-	int half_ms = zygote->executor->options.public.zygote_reply_ms / 2;
+	int half_ms = zygote->executor->options.public.tuning.zygote_reply_ms / 2;
 
 	if (zygote->ping_timer.loop || zygote->state == ZYGOTE_LOST)
 		return;
@@ -557,11 +557,11 @@ static int send_load(struct zygote *zygote, const char *nonce, int cells) {
 			                      options->public.preload_argument_size },
 			.audit_waive = options->public.audit_waive,
 			.depth = link_depth() + 1,
-			.measure_memory = options->public.recycle_memory != 0,
+			.measure_memory = options->public.tuning.recycle_memory != 0,
 			.freeze = (enum freeze_wish)options->public.freeze,
-			.touch_ahead = options->public.touch_ahead &&
+			.touch_ahead = options->public.tuning.touch_ahead &&
 				       options->public.max_tasks_per_worker == 1,
-			.spin_us = (uint32_t)options->public.spin_us,
+			.spin_us = (uint32_t)options->public.tuning.spin_us,
 		},
 	};
 	int r = send_to(zygote, &hello, NULL, 0);

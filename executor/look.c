@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * The public functions that look inside: statistics, image facts, processes. Each is a copy of what is
- * known now, as much of it as the caller's header knows.
+ * The public functions that look inside: statistics, image facts, processes. Each is a copy of what
+ * is known now, as much of it as the caller's header knows.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <warmfork/executor.h>
+#include <warmfork/inspect.h>
 
 #include "executor/channel.h"
 #include "executor/entry.h"

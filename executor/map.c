@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include <warmfork/executor.h>
+#include <warmfork/map.h>
 
 #include "base/error.h"
 #include "executor/executor.h"
@@ -86,8 +87,8 @@ static int submit_one(struct wf_map *map, uint64_t batch) {
 	return r;
 }
 
-/* Submits up to the window. What is queued is handed out now and then: as many at a time as share frames, and
- * so that the workers need not wait until all are queued. */
+/* Submits up to the window. What is queued is handed out now and then: as many at a time as share
+ * frames, and so that the workers need not wait until all are queued. */
 static int submit_more(struct wf_map *map) {
 	size_t chunk = map->options.chunk ? (size_t)map->options.chunk : 1;
 	uint64_t batch = 0;

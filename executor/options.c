@@ -60,11 +60,6 @@ static const struct option table[] = {
 	INT(spares, .high = WF_MAX_WORKERS, .sentinel = WF_NO_SPARES,
 	    .same = OPTION_SAME_ELSEWHERE),
 	INT(idle_timeout_ms, .high = INT_MAX, .sentinel = WF_FOREVER, .standard = 10000),
-	INT(hand_ahead, .high = WF_MAX_HAND_AHEAD),
-	TYPED(recycle_memory, OPTION_COUNT),
-	TYPED(touch_ahead, OPTION_BOOL),
-	INT(spin_us, .high = WF_MAX_SPIN_US),
-	INT(placement, .high = WF_PLACE_SPREAD),
 	TYPED(queue_limit, OPTION_COUNT),
 	INT(queue_full, .high = WF_QUEUE_WAIT),
 	INT(queue_wait_ms, .high = INT_MAX),
@@ -74,16 +69,22 @@ static const struct option table[] = {
 	INT(on_timeout, .high = WF_TIMEOUT_STOP),
 	TYPED(stack_on_timeout, OPTION_BOOL),
 	INT(max_attempts, .high = WF_MAX_DEATHS, .standard = 3),
-	INT(start_attempts, .high = INT_MAX, .standard = 5),
-	INT(backoff_ms, .high = INT_MAX, .standard = 10),
-	INT(backoff_max_ms, .high = INT_MAX, .standard = 1000),
-	INT(zygote_reply_ms, .high = INT_MAX, .standard = 10000),
 	TYPED(caller_driven, OPTION_BOOL),
 	TYPED(log, OPTION_POINTER),
 	TYPED(log_context, OPTION_POINTER),
 	TYPED(helper, OPTION_TEXT),
 	TYPED(policy, OPTION_POINTER, .same = OPTION_SAME_ELSEWHERE),
 	TYPED(learn, OPTION_BOOL),
+	INT(tuning.hand_ahead, .high = WF_MAX_HAND_AHEAD),
+	INT(tuning.spin_us, .high = WF_MAX_SPIN_US),
+	INT(tuning.placement, .high = WF_PLACE_SPREAD),
+	INT(tuning.start_attempts, .high = INT_MAX, .standard = 5),
+	INT(tuning.backoff_ms, .high = INT_MAX, .standard = 10),
+	INT(tuning.backoff_max_ms, .high = INT_MAX, .standard = 1000),
+	INT(tuning.zygote_reply_ms, .high = INT_MAX, .standard = 10000),
+	TYPED(tuning.touch_ahead, OPTION_BOOL),
+	TYPED(tuning.recycle_memory, OPTION_COUNT),
+	TYPED(tuning.reserved, OPTION_RESERVED),
 };
 #define N_OPTIONS (sizeof(table) / sizeof(table[0]))
 
@@ -113,11 +114,20 @@ static const char *sentinel_name(int sentinel) {
 					  : "";
 }
 
+static int check_reserved(const struct option *option, const struct wf_executor_options *o) {
+	uint64_t words[OPTION_RESERVED_MAX];
+
+	memcpy(words, (const char *)o + option->offset, option->size);
+	return known_reserved(words, option->size / sizeof(words[0]), "options.tuning");
+}
+
 static int check_ranges(const struct wf_executor_options *o) {
 	for (size_t i = 0; i < N_OPTIONS; i++) {
 		const struct option *option = &table[i];
 		int value = option->type == OPTION_INT ? int_of(option, o) : 0;
 
+		if (option->type == OPTION_RESERVED && check_reserved(option, o) < 0)
+			return -EINVAL;
 		if ((value < 0 || value > option->high) &&
 		    (!option->sentinel || value != option->sentinel))
 			return report_error(-EINVAL, "options.%s is %d; it must be from 0 to %d%s",
@@ -315,7 +325,7 @@ int options_init(struct options *options, const struct wf_executor_options *give
 uint32_t options_cpu(const struct options *options, unsigned slot) {
 	unsigned n = (unsigned)CPU_COUNT(&options->cpus), wanted;
 
-	if (options->public.placement != WF_PLACE_SPREAD || n == 0)
+	if (options->public.tuning.placement != WF_PLACE_SPREAD || n == 0)
 		return 0;
 	wanted = slot % n;
 	for (unsigned cpu = 0; cpu < CPU_SETSIZE; cpu++)

@@ -29,8 +29,11 @@ struct options {
 	struct wf_policy *policy;     /* NULL: none */
 };
 
-/* One member of struct wf_executor_options. All that is known of it stands in one row of one table: what
- * it may be, what zero means, and whether two executors that differ in it are the same pool. */
+#define OPTION_RESERVED_MAX 16 /* words */
+
+/* One member of struct wf_executor_options. All that is known of it stands in one row of one table:
+ * what it may be, what zero means, and whether two executors that differ in it are the same pool.
+ * */
 struct option {
 	const char *name;
 	size_t offset, size;
@@ -40,6 +43,7 @@ struct option {
 		OPTION_COUNT, /* of bytes or things: size_t or uint64_t; any */
 		OPTION_TEXT,
 		OPTION_POINTER,
+		OPTION_RESERVED, /* words that must be zero */
 	} type;
 	int high;
 	int sentinel; /* a negative value that it may have as well; 0: none */

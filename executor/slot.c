@@ -361,9 +361,9 @@ static void widen_window(struct wf_executor *executor) {
 	struct backoff *start = &executor->start;
 	const struct wf_executor_options *options = &executor->options.public;
 
-	start->delay_ms = start->delay_ms ? start->delay_ms * 2 : options->backoff_ms;
-	if (start->delay_ms > options->backoff_max_ms)
-		start->delay_ms = options->backoff_max_ms;
+	start->delay_ms = start->delay_ms ? start->delay_ms * 2 : options->tuning.backoff_ms;
+	if (start->delay_ms > options->tuning.backoff_max_ms)
+		start->delay_ms = options->tuning.backoff_max_ms;
 	start->failures++;
 	start->not_before = clock_after_ms(executor_now(executor), start->delay_ms);
 	(void)timer_set(executor->loop, &start->timer, start->not_before, on_backoff);
@@ -382,7 +382,7 @@ void slot_start_failed(struct wf_executor *executor, enum wf_phase phase, int er
 	executor_log(executor, LOG_WARNING,
 		     "a worker could not start (%u in a row, again in %d ms): %s", start->failures,
 		     start->delay_ms, text);
-	if (start->failures < (unsigned)executor->options.public.start_attempts)
+	if (start->failures < (unsigned)executor->options.public.tuning.start_attempts)
 		return;
 	start->spent = true;
 	start->failures = 0;
@@ -407,8 +407,8 @@ static unsigned ahead_depth(const struct wf_executor *executor) {
 
 	if (is_fresh(executor))
 		return 1;
-	if (options->hand_ahead)
-		return (unsigned)options->hand_ahead;
+	if (options->tuning.hand_ahead)
+		return (unsigned)options->tuning.hand_ahead;
 	if (executor->n_mean < AHEAD_LEARN)
 		return 1;
 	depth = 1 + AHEAD_TARGET_NS / (executor->mean_run + 1000);

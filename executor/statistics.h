@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include <warmfork/executor.h>
+#include <warmfork/inspect.h>
 
 /* Log-linear buckets: 8 for each power of two, so that a quantile is right within 7 %. */
 #define HISTOGRAM_BUCKETS 512

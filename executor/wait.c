@@ -47,7 +47,7 @@ static int sleep_threaded(struct wf_future *future, nsec_t until) {
 	waiter_init(&waiter, 1);
 	list_append(&future->waiters, &stake.link);
 	executor_unlock(executor);
-	waiter_spin(&waiter, executor->options.public.spin_us);
+	waiter_spin(&waiter, executor->options.public.tuning.spin_us);
 	fired = waiter_sleep(&waiter, until);
 	executor_lock(executor);
 	list_remove(&stake.link);

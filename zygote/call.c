@@ -178,24 +178,24 @@ int wf_fail(struct wf_call *call, int code, const char *format, ...) {
 	return code != 0 ? code : 1;
 }
 
-const void *wf_input(struct wf_call *call, size_t *ret_size) {
+const void *wf_call_input(struct wf_call *call, size_t *ret_size) {
 	if (ret_size)
 		*ret_size = call->input_size;
 	return call->input;
 }
 
-int wf_slot(const struct wf_call *call) {
+int wf_call_slot(const struct wf_call *call) {
 	return call->slot;
 }
 
-uint64_t wf_task_number(const struct wf_call *call) {
+uint64_t wf_call_task_number(const struct wf_call *call) {
 	return call->task_number;
 }
 
-uint64_t wf_task_id(const struct wf_call *call) {
+uint64_t wf_call_task_id(const struct wf_call *call) {
 	return call->task_id;
 }
 
-int wf_descriptor(const struct wf_call *call, size_t index) {
+int wf_call_descriptor(const struct wf_call *call, size_t index) {
 	return index < call->n_descriptors ? call->descriptors[index] : -1;
 }

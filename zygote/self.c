@@ -4,8 +4,8 @@
  *
  * The variable alone proves nothing: a child of the zygote's, or of a worker's, may have inherited
  * it from a program that never calls wf_init(). So there must be a SEQPACKET socket at the
- * descriptor, and a greeting must wait in it. From there on this process is a zygote: if it cannot be
- * one it ends, and never goes on to a main() that nobody has asked for.
+ * descriptor, and a greeting must wait in it. From there on this process is a zygote: if it cannot
+ * be one it ends, and never goes on to a main() that nobody has asked for.
  */
 #include "proto/self.h"
 
@@ -44,8 +44,9 @@ static bool is_control_socket(int fd) {
 	       type == SOCK_SEQPACKET;
 }
 
-/* Something asks this process to be a zygote, and it cannot be one. Returning would run a main() that
- * nobody has asked for, so it ends; the executor quotes what was written to the preload's output. */
+/* Something asks this process to be a zygote, and it cannot be one. Returning would run a main()
+ * that nobody has asked for, so it ends; the executor quotes what was written to the preload's
+ * output. */
 _Noreturn static void refuse_to_serve(const char *why) {
 	(void)fprintf(stderr, "warmfork: wf_init: this process cannot be a zygote: %s\n", why);
 	(void)dprintf(ZYGOTE_OUTPUT, "wf_init: this process cannot be a zygote: %s\n", why);

@@ -156,7 +156,7 @@ START_TEST(test_driven_kill_of_an_ended_task_spares_the_next) {
 	struct cord cords[2];
 
 	options.workers = 1;
-	options.hand_ahead = 2;
+	options.tuning.hand_ahead = 2;
 	struct wf_executor *executor = pool_open(&options);
 	for (size_t i = 0; i < 2; i++)
 		futures[i] = more_gate(&cords[i], executor);

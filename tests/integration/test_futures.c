@@ -67,7 +67,7 @@ START_TEST(test_stopped_idle_worker_blocks_nobody) {
 	struct wf_executor_options options = more_options(REUSED);
 	struct wf_future *futures[20];
 
-	options.hand_ahead = _i;
+	options.tuning.hand_ahead = _i;
 	struct wf_executor *executor = pool_open(&options);
 	pid_t pids[2];
 	warm_up(executor, pids);

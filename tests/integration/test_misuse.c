@@ -136,8 +136,8 @@ START_TEST(test_absurd_options) {
 	bad[n++].max_tasks_per_worker = -1;
 	bad[n++].spares = WF_FOREVER;
 	bad[n++].idle_timeout_ms = WF_NO_GRACE;
-	bad[n++].hand_ahead = -1;
-	bad[n++].hand_ahead = WF_MAX_HAND_AHEAD + 1;
+	bad[n++].tuning.hand_ahead = -1;
+	bad[n++].tuning.hand_ahead = WF_MAX_HAND_AHEAD + 1;
 	bad[n++].queue_full = (enum wf_queue_full)3;
 	bad[n++].queue_wait_ms = -5;
 	bad[n++].on_timeout = (enum wf_on_timeout)2;
@@ -149,11 +149,11 @@ START_TEST(test_absurd_options) {
 	bad[n++].module = NULL;
 	bad[n++].freeze = (enum wf_freeze)3;
 	bad[n++].freeze = (enum wf_freeze) - 1;
-	bad[n++].spin_us = -1;
-	bad[n++].spin_us = WF_MAX_SPIN_US + 1;
-	bad[n++].spin_us = INT_MAX;
-	bad[n++].placement = (enum wf_placement)2;
-	bad[n++].placement = (enum wf_placement) - 1;
+	bad[n++].tuning.spin_us = -1;
+	bad[n++].tuning.spin_us = WF_MAX_SPIN_US + 1;
+	bad[n++].tuning.spin_us = INT_MAX;
+	bad[n++].tuning.placement = (enum wf_placement)2;
+	bad[n++].tuning.placement = (enum wf_placement) - 1;
 	ck_assert_uint_eq(n, N_OF(bad));
 	for (size_t i = 0; i < n; i++)
 		ck_assert_msg(open_with(&bad[i]) == -EINVAL, "options %zu are not refused", i);
@@ -165,14 +165,14 @@ START_TEST(test_options_at_their_ends) {
 	struct wf_executor_options options = more_options(_i);
 
 	options.freeze = WF_FREEZE_NEVER;
-	options.spin_us = WF_MAX_SPIN_US;
-	options.placement = WF_PLACE_SPREAD;
-	options.touch_ahead = true;
+	options.tuning.spin_us = WF_MAX_SPIN_US;
+	options.tuning.placement = WF_PLACE_SPREAD;
+	options.tuning.touch_ahead = true;
 	struct wf_executor *executor = pool_open(&options);
 	pool_check_works(executor);
 	pool_close(executor);
 	options.freeze = WF_FREEZE_AUTO;
-	options.spin_us = 1;
+	options.tuning.spin_us = 1;
 	executor = pool_open(&options);
 	pool_check_works(executor);
 	pool_close(executor);

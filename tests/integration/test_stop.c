@@ -307,7 +307,7 @@ START_TEST(test_task_handed_ahead_is_cancelled_without_touching_its_worker) {
 	pid_t pid;
 
 	options.workers = 1;
-	options.hand_ahead = 8;
+	options.tuning.hand_ahead = 8;
 	executor = pool_open(&options);
 	cord_open(&cord);
 	running = cord_call(&cord, executor, "script", "started; wait; pid");

@@ -13,18 +13,16 @@
 #include <string.h>
 
 #include <warmfork/executor.h>
-#include <warmfork/task.h>
-#if __has_include(<warmfork/inspect.h>)
 #include <warmfork/inspect.h>
 #include <warmfork/map.h>
-#endif
+#include <warmfork/task.h>
 
 #define FAR 0x5a5a5a5a5a5a5a5au
 
 #ifdef GROWN
-#define SET(object, is) ((object).grown[0] = (is) ? FAR : 0)
-#define IS_CLEAR(object) ((object).grown[0] == 0 && (object).grown[1] == 0)
-#define MAKE_DIRTY(object) memset((object).grown, 0xff, sizeof (object).grown)
+#define SET(object, is)    ((object).grown[0] = (is) ? FAR : 0)
+#define IS_CLEAR(object)   ((object).grown[0] == 0 && (object).grown[1] == 0)
+#define MAKE_DIRTY(object) memset((object).grown, 0xff, sizeof(object).grown)
 #else
 #define SET(object, is)    ((void)(is))
 #define IS_CLEAR(object)   1
@@ -86,8 +84,9 @@ static void look_inside(struct wf_executor *executor, struct wf_future *future) 
 }
 
 static struct wf_executor *open_pool(struct wf_context *context) {
-	struct wf_executor_options options = WF_EXECUTOR_OPTIONS(
-	    .image = WF_IMAGE_SELF, .helper = getenv("WARMFORK_HELPER"), .workers = 1);
+	struct wf_executor_options options =
+	    WF_EXECUTOR_OPTIONS(.image = WF_IMAGE_SELF, .helper = getenv("WARMFORK_HELPER"),
+				.workers = 1);
 	struct wf_executor *executor = NULL;
 	int r;
 

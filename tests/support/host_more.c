@@ -18,6 +18,8 @@
 #include <unistd.h>
 
 #include <warmfork/executor.h>
+#include <warmfork/inspect.h>
+#include <warmfork/map.h>
 
 #include "tests/support/program.h"
 
@@ -42,8 +44,8 @@ _Noreturn static void complain(const char *what, int line) {
 static struct wf_executor_options options_for(int max_tasks) {
 	return WF_EXECUTOR_OPTIONS(.module = getenv("TOY_MORE"),
 				   .helper = getenv("WARMFORK_HELPER"), .workers = 2,
-				   .max_tasks_per_worker = max_tasks, .start_attempts = 2,
-				   .backoff_ms = 1);
+				   .max_tasks_per_worker = max_tasks, .tuning.start_attempts = 2,
+				   .tuning.backoff_ms = 1);
 }
 
 static struct wf_executor *open_pool(int max_tasks) {

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/types.h>
 #include <warmfork/executor.h>
+#include <warmfork/inspect.h>
+#include <warmfork/map.h>
 
 #include "tests/support/fixture.h"
 #include "tests/support/tree.h"
