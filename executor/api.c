@@ -145,6 +145,36 @@ int wf_submit(struct wf_executor *executor, const struct wf_task *task, struct w
 	return 0;
 }
 
+int wf_run(struct wf_executor *executor, const struct wf_task *task,
+	   const struct wf_outcome **ret) {
+	struct wf_future *future = NULL;
+	int r = 0;
+
+	if (!ret)
+		r = report_error(-EINVAL, "wf_run: ret is NULL");
+	else if (executor_in_callback())
+		r = report_error(-EDEADLK, "wf_run: a callback must not wait");
+	r = r < 0 ? r : wf_submit(executor, task, &future);
+	if (r < 0)
+		return r;
+	r = wait_for_one(future, WF_FOREVER);
+	if (r < 0) {
+		(void)future_unref(future);
+		return report_internal(r, "wf_run");
+	}
+	*ret = &future->outcome; /* with the caller's reference to the future that it stands in */
+	return 0;
+}
+
+const struct wf_outcome *wf_outcome_free(const struct wf_outcome *outcome) {
+	/* what a pointer to const points at is ours */
+	struct wf_outcome *ours = (struct wf_outcome *)(uintptr_t)outcome;
+
+	if (ours)
+		(void)wf_future_free(container_of(ours, struct wf_future, outcome));
+	return NULL;
+}
+
 /* --- futures
  * ------------------------------------------------------------------------------------------------
  */

@@ -34,7 +34,7 @@ int options_default_workers(void) {
 	return n < 1 ? 1 : n > WF_MAX_WORKERS ? WF_MAX_WORKERS : n;
 }
 
-/* --- the table ------------------------------------------------------------------------------ */
+/* --- the table ----------------------------------------------------------------------------- */
 
 #define AT(member)                                                                                 \
 #member, offsetof(struct wf_executor_options, member),                                     \
@@ -158,7 +158,7 @@ static bool same_member(const struct option *option, const struct wf_executor_op
 		      option->size) == 0;
 }
 
-/* --- what no row can say -------------------------------------------------------------------- */
+/* --- what no row can say ------------------------------------------------------------------- */
 
 static int check_together(const struct wf_executor_options *o) {
 	if (o->image == WF_IMAGE_MODULE && (!o->module || !*o->module))

@@ -36,6 +36,7 @@ void outcome_memory_clear(struct outcome_memory *memory) {
 	if (memory->mapping)
 		(void)munmap(memory->mapping, memory->mapping_size);
 	free(memory->data);
+	free(memory->message);
 	free(memory->evidence);
 	free(memory->stack);
 	free(memory->layers);
@@ -60,7 +61,8 @@ void outcome_evidence(struct wf_future *future, const char *format, ...) {
 
 /* A memfd whose size may still shrink would kill its reader with SIGBUS: only sealed ones are
  * mapped. */
-static int map_result(struct wf_future *future, const struct message_result *result, int memfd) {
+static int map_result(struct wf_future *future, const struct message_result *result, int memfd,
+		      struct wf_bytes *ret) {
 	struct outcome_memory *memory = &future->memory;
 	struct stat st;
 	int seals = fcntl(memfd, F_GET_SEALS);
@@ -76,20 +78,16 @@ static int map_result(struct wf_future *future, const struct message_result *res
 		return error_origin(-errno);
 	}
 	memory->mapping_size = result->payload_size;
-	future->outcome.returned.data = memory->mapping;
-	future->outcome.returned.size = result->payload_size;
+	*ret = (struct wf_bytes){ memory->mapping, result->payload_size };
 	return 0;
 }
 
-static int fill_returned(struct wf_future *future, const struct message_result *result, int memfd) {
-	struct wf_outcome *outcome = &future->outcome;
-
-	outcome->kind = WF_RETURNED;
-	outcome->returned.data = "";
-	outcome->returned.size = 0;
-	outcome->evidence = "the function returned 0";
+/* The bytes of a result, whichever way they came. */
+static int take_bytes(struct wf_future *future, const struct message_result *result, int memfd,
+		      struct wf_bytes *ret) {
+	*ret = (struct wf_bytes){ "", 0 };
 	if (result->payload_in_memfd)
-		return map_result(future, result, memfd);
+		return map_result(future, result, memfd, ret);
 	if (!result->payload.size)
 		return 0;
 	/* one byte more, so that text is also a string */
@@ -98,17 +96,29 @@ static int fill_returned(struct wf_future *future, const struct message_result *
 		return error_origin(-ENOMEM);
 	memcpy(future->memory.data, result->payload.data, result->payload.size);
 	((char *)future->memory.data)[result->payload.size] = '\0';
-	outcome->returned.data = future->memory.data;
-	outcome->returned.size = result->payload.size;
+	*ret = (struct wf_bytes){ future->memory.data, result->payload.size };
 	return 0;
 }
 
-static void fill_failed(struct wf_future *future, const struct message_result *result) {
-	future->outcome.kind = WF_FAILED;
-	future->outcome.failed.code = result->code;
-	future->memory.data = strdup(result->text);
-	future->outcome.failed.message = future->memory.data ? future->memory.data : "";
-	future->outcome.evidence = "the function returned a failure";
+static int fill_returned(struct wf_future *future, const struct message_result *result, int memfd) {
+	future->outcome.kind = WF_RETURNED;
+	future->outcome.evidence = "the function returned 0";
+	return take_bytes(future, result, memfd, &future->outcome.returned);
+}
+
+static int fill_failed(struct wf_future *future, const struct message_result *result, int memfd) {
+	struct wf_outcome *outcome = &future->outcome;
+	struct wf_bytes bytes;
+	int r = take_bytes(future, result, memfd, &bytes);
+
+	outcome->kind = WF_FAILED;
+	outcome->failed.code = result->code;
+	future->memory.message = strdup(result->text);
+	outcome->failed.message = future->memory.message ? future->memory.message : "";
+	outcome->failed.data = bytes.data;
+	outcome->failed.size = bytes.size;
+	outcome->evidence = "the function returned a failure";
+	return r;
 }
 
 int outcome_from_result(struct wf_future *future, const struct message_result *result, int memfd) {
@@ -122,8 +132,7 @@ int outcome_from_result(struct wf_future *future, const struct message_result *r
 	case RESULT_RETURNED:
 		return fill_returned(future, result, memfd);
 	case RESULT_FAILED:
-		fill_failed(future, result);
-		return 0;
+		return fill_failed(future, result, memfd);
 	case RESULT_NOT_SET_UP:
 		outcome_not_started(future, WF_PHASE_CONTEXT, result->code, result->text);
 		return 0;

@@ -148,12 +148,19 @@ static int seal_copy(struct wf_call *call) {
 	return 0;
 }
 
-int call_seal(struct wf_call *call) {
-	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
-	int r;
-
-	if (call->result != CALL_MEMFD)
+/* Beside a message the frame has room for less. */
+static int make_room(struct wf_call *call) {
+	if (call->result != CALL_INLINE || call->result_size <= LIMIT_INLINE_BESIDE_TEXT)
 		return 0;
+	return return_large(call, call->memory->result, call->result_size);
+}
+
+int call_seal(struct wf_call *call, bool beside_text) {
+	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
+	int r = beside_text ? make_room(call) : 0;
+
+	if (r < 0 || call->result != CALL_MEMFD)
+		return error_trace(r);
 	(void)munmap(call->result_map, call->result_size);
 	call->result_map = NULL;
 	if (fcntl(call->result_fd, F_ADD_SEALS, seals) == 0)

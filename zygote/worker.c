@@ -477,16 +477,29 @@ static void task_run(struct worker *worker, const struct message_task *task, str
 		result->text = call->has_message ? call->memory->message : "";
 }
 
-static void result_take(struct wf_call *call, struct message_result *result) {
-	int r;
+/* Without its bytes a failure is still that failure; a result is none. */
+static void result_lost(struct wf_call *call, struct message_result *result, int error) {
+	static const char lost[] = "its result could not be sealed: no memory or descriptors";
+	char *message = call->memory->message;
+	size_t length = strlen(result->text);
 
-	if (result->kind != RESULT_RETURNED)
-		return;
-	r = call_seal(call);
-	if (r < 0) {
+	if (result->kind == RESULT_RETURNED) {
 		result->kind = RESULT_FAILED;
-		result->code = -r;
-		result->text = "its result could not be sealed: no memory or descriptors";
+		result->code = error;
+		result->text = lost;
+		return;
+	}
+	if (!call->has_message)
+		message[0] = '\0';
+	(void)snprintf(message + length, LIMIT_TEXT - length, "%s%s", length ? "; " : "", lost);
+	result->text = message;
+}
+
+static void result_take(struct wf_call *call, struct message_result *result) {
+	int r = call_seal(call, result->kind == RESULT_FAILED);
+
+	if (r < 0) {
+		result_lost(call, result, -r);
 		return;
 	}
 	result->payload_size = call->result_size;

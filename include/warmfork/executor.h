@@ -101,7 +101,7 @@ struct wf_outcome;
 #define WF_NO_SPARES     (-3) /* options.spares: none */
 #define WF_DEFAULT_GRACE (-4) /* wf_future_kill(): options.kill_grace_ms */
 
-/* --- the ten calls --------------------------------------------------------------------------- */
+/* --- the ten calls ------------------------------------------------------------------------- */
 
 /* Opens an executor: starts the keeper and the zygote, and waits until the image is preloaded,
  * audited and frozen. On success `*ret` is the caller's, who gives it back with wf_executor_free().
@@ -170,8 +170,18 @@ int wf_executor_close(struct wf_executor *executor, enum wf_close how);
  * stay valid. NULL is ignored. Returns NULL. Since 0.1. */
 struct wf_executor *wf_executor_free(struct wf_executor *executor);
 
-/* --- what went wrong ---------------------------------------------------------------------------
- * */
+/* --- one call instead ---------------------------------------------------------------------- */
+
+/* wf_submit() and wf_future_wait() in one: runs a task and waits for its end. On success `*ret` is the
+ * caller's, who gives it back with wf_outcome_free(). Blocks until the task has resolved, which
+ * task->timeout_ms may limit. Errors: as wf_submit(); -EDEADLK in a callback. Since 0.1. */
+int wf_run(struct wf_executor *executor, const struct wf_task *task, const struct wf_outcome **ret);
+
+/* Gives back what wf_run() returned, and nothing else: other outcomes belong to their futures. NULL is
+ * ignored. Returns NULL. Since 0.1. */
+const struct wf_outcome *wf_outcome_free(const struct wf_outcome *outcome);
+
+/* --- what went wrong ----------------------------------------------------------------------- */
 
 /* The sentence of the last call that failed in this thread: what, where, and the remedy; several
  * lines when it quotes what a preload wrote. Never NULL; valid until the next call into the library
@@ -181,7 +191,7 @@ const char *wf_last_error(void);
 /* "0.1.0"; static. Since 0.1. */
 const char *wf_version(void);
 
-/* --- outcomes ------------------------------------------------------------------------------- */
+/* --- outcomes ------------------------------------------------------------------------------ */
 
 /* Bytes that somebody else owns. */
 struct wf_bytes {
@@ -277,6 +287,8 @@ struct wf_outcome {
 		struct {
 			int code;
 			const char *message; /* of wf_fail(), as the task wrote it; never NULL */
+			const void *data;    /* of wf_return(); never NULL; not terminated */
+			size_t size;
 		} failed;
 		struct {
 			int code;
@@ -348,7 +360,7 @@ struct wf_outcome {
 /* "signalled", "timed out", ...: a static string, also for a number that is no kind. Since 0.1. */
 const char *wf_outcome_kind_name(enum wf_outcome_kind kind);
 
-/* --- tasks ---------------------------------------------------------------------------------- */
+/* --- tasks --------------------------------------------------------------------------------- */
 
 enum wf_task_flags {
 	/* May be started again if its worker dies, up to options.max_attempts times. */
@@ -429,7 +441,7 @@ struct wf_context {
 };
 #define WF_CONTEXT(...) ((struct wf_context){ .size = sizeof(struct wf_context), __VA_ARGS__ })
 
-/* --- options ------------------------------------------------------------------------------ */
+/* --- options ------------------------------------------------------------------------------- */
 
 enum wf_image_kind {
 	WF_IMAGE_MODULE = 0, /* options.module is a shared object that exports `wf_module` */
@@ -578,7 +590,7 @@ struct wf_executor_options {
 #define WF_PRIORITY_MIN    (-16)
 #define WF_PRIORITY_MAX    15
 
-/* --- more of executors -------------------------------------------------------------------- */
+/* --- more of executors --------------------------------------------------------------------- */
 
 /* The executor that this process shares. Equal options (compared by content) give the same warm
  * pool back, whoever asks; `workers` may differ, which resizes it. Other options replace it: those
@@ -613,7 +625,7 @@ int wf_executor_reload(struct wf_executor *executor);
 int wf_executor_fd(struct wf_executor *executor);
 int wf_executor_dispatch(struct wf_executor *executor, int timeout_ms);
 
-/* --- more of futures ---------------------------------------------------------------------- */
+/* --- more of futures ----------------------------------------------------------------------- */
 
 /* The outcome, or NULL if there is none yet. Does not block. Since 0.1. */
 const struct wf_outcome *wf_future_outcome(struct wf_future *future);
@@ -644,7 +656,7 @@ enum wf_wait_for {
  * -EINVAL, -EDEADLK, -ECHILD. With `n` 0 returns 0 at once. Since 0.1. */
 int wf_wait(struct wf_future *const *futures, size_t n, enum wf_wait_for what, int timeout_ms);
 
-/* --- large inputs ------------------------------------------------------------------------- */
+/* --- large inputs -------------------------------------------------------------------------- */
 
 /* A large argument without a copy: memory that is handed to the worker as it is. wf_buffer_data()
  * is writable until the buffer is submitted, and holds anything at first: memory of buffers whose

@@ -22,7 +22,7 @@ extern "C" {
 #pragma GCC visibility push(default)
 #endif
 
-/* --- statistics --------------------------------------------------------------------------- */
+/* --- statistics ---------------------------------------------------------------------------- */
 
 struct wf_quantiles {
 	uint64_t count, p50_ns, p90_ns, p99_ns, max_ns; /* within 7 % */
@@ -62,7 +62,7 @@ struct wf_statistics {
  * */
 int wf_executor_statistics(struct wf_executor *executor, struct wf_statistics *statistics);
 
-/* --- facts of the image ------------------------------------------------------------------- */
+/* --- facts of the image -------------------------------------------------------------------- */
 
 /* What the zygote said of the newest image. */
 struct wf_image_facts {
@@ -95,7 +95,7 @@ struct wf_image_facts {
 int wf_executor_image(struct wf_executor *executor, struct wf_image_facts *facts);
 void wf_image_facts_clear(struct wf_image_facts *facts);
 
-/* --- processes ---------------------------------------------------------------------------- */
+/* --- processes ----------------------------------------------------------------------------- */
 
 /* A running task's. */
 struct wf_process {

@@ -176,12 +176,23 @@ START_TEST(test_driven_kill_of_an_ended_task_spares_the_next) {
 }
 END_TEST
 
+START_TEST(test_driven_run_dispatches) {
+	struct wf_executor *executor = open_driven(_i);
+	const struct wf_outcome *outcome;
+
+	ck_assert_int_eq(wf_run(executor, &WF_TASK(.function = "where"), &outcome), 0);
+	expect_kind(outcome, WF_RETURNED);
+	wf_outcome_free(outcome);
+	pool_close(executor);
+}
+END_TEST
+
 /* --- callbacks --- */
 
 struct listener {
 	struct wf_executor *executor;
 	struct wf_future *next;
-	int n, dispatch, close, submit;
+	int n, dispatch, close, submit, run;
 	pthread_t thread;
 };
 
@@ -189,11 +200,11 @@ static void listen_once(struct wf_future *future, const struct wf_outcome *outco
 	struct listener *listener = context;
 
 	(void)future;
-	(void)outcome;
 	listener->n++;
 	listener->thread = pthread_self();
 	listener->dispatch = wf_executor_dispatch(listener->executor, 0);
 	listener->close = wf_executor_close(listener->executor, WF_CLOSE_KILL);
+	listener->run = wf_run(listener->executor, &WF_TASK(.function = "where"), &outcome);
 	listener->submit =
 	    wf_submit(listener->executor, &WF_TASK(.function = "where"), &listener->next);
 }
@@ -210,6 +221,7 @@ START_TEST(test_driven_callbacks_run_in_dispatch) {
 	ck_assert_int_ne(pthread_equal(listener.thread, pthread_self()), 0);
 	ck_assert_int_eq(listener.dispatch, -EDEADLK);
 	ck_assert_int_eq(listener.close, -EDEADLK);
+	ck_assert_int_eq(listener.run, -EDEADLK);
 	ck_assert_int_eq(listener.submit, 0);
 	drive_until_done(executor, &listener.next, 1);
 	more_finish(listener.next);
@@ -353,6 +365,7 @@ int main(void) {
 	add_for_both(test_case, test_driven_in_a_poll_loop);
 	add_for_both(test_case, test_driven_beside_other_descriptors);
 	add_for_both(test_case, test_driven_dispatch_waits_itself);
+	add_for_both(test_case, test_driven_run_dispatches);
 	add_for_both(test_case, test_driven_crash_and_timeouts);
 	tcase_add_test(test_case, test_driven_kill_of_an_ended_task_spares_the_next);
 	add_for_both(test_case, test_driven_callbacks_run_in_dispatch);

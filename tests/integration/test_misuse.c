@@ -65,6 +65,7 @@ START_TEST(test_null_executor_and_future) {
 	const struct wf_task task = WF_TASK(.function = "where");
 	const struct wf_bytes input = { "x", 1 };
 	const struct wf_executor_options options = more_options(_i);
+	const struct wf_outcome *outcome;
 	struct wf_future *future = NULL;
 	struct wf_map *map = NULL;
 
@@ -76,6 +77,7 @@ START_TEST(test_null_executor_and_future) {
 	expect_refused(wf_executor_reload(NULL), -EINVAL);
 	expect_refused(wf_executor_resize(NULL, 1), -EINVAL);
 	expect_refused(wf_submit(NULL, &task, &future), -EINVAL);
+	expect_refused(wf_run(NULL, &task, &outcome), -EINVAL);
 	expect_refused(wf_map(NULL, &task, &input, 1, NULL, &map), -EINVAL);
 	expect_refused(wf_map_next(NULL, 0, NULL, NULL), -EINVAL);
 	expect_refused(wf_executor_statistics(NULL, &statistics), -EINVAL);
@@ -102,6 +104,7 @@ START_TEST(test_null_arguments) {
 	struct wf_executor *executor = more_open(_i);
 	const struct wf_task task = WF_TASK(.function = "where");
 	struct wf_future *future = pool_call(executor, "where", "");
+	const struct wf_outcome *outcome;
 	struct wf_map *map = NULL;
 
 	expect_refused(wf_submit(executor, NULL, NULL), -EINVAL);
@@ -111,6 +114,8 @@ START_TEST(test_null_arguments) {
 	expect_refused(wf_map(executor, NULL, NULL, 0, NULL, &map), -EINVAL);
 	expect_refused(wf_map(executor, &task, NULL, 1, NULL, &map), -EINVAL);
 	expect_refused(wf_map(executor, &task, NULL, 0, NULL, NULL), -EINVAL);
+	expect_refused(wf_run(executor, &task, NULL), -EINVAL);
+	expect_refused(wf_run(executor, NULL, &outcome), -EINVAL);
 	expect_refused(wf_future_on_done(future, NULL, NULL), -EINVAL);
 	expect_refused(wf_executor_statistics(executor, NULL), -EINVAL);
 	expect_refused(wf_executor_image(executor, NULL), -EINVAL);

@@ -113,7 +113,7 @@ struct wf_module {
 	WF_EXPORT_C const struct wf_module wf_module = { .size = sizeof(struct wf_module),         \
 							 __VA_ARGS__ }
 
-/* --- the running task -------------------------------------------------------------------- */
+/* --- the running task ---------------------------------------------------------------------- */
 
 /* What a task asks is called wf_call_...(); how it ends, wf_return() and wf_fail(). */
 
@@ -121,8 +121,9 @@ struct wf_module {
  * 0. Read-only. Does not block, does not fail. Since 0.1. */
 const void *wf_call_input(struct wf_call *call, size_t *ret_size);
 
-/* Sets the result. The bytes are copied; a later call replaces an earlier one. Returns 0, or
- * -ENOMEM, -E2BIG (over WF_MAX_PAYLOAD). Since 0.1. */
+/* Sets the bytes of the result, whether the function then returns 0 (outcome->returned) or fails
+ * (outcome->failed has them beside the message). They are copied; a later call replaces an earlier
+ * one. Does not block. Returns 0, or -ENOMEM, -E2BIG (over WF_MAX_PAYLOAD). Since 0.1. */
 int wf_return(struct wf_call *call, const void *data, size_t size);
 
 /* Gives a buffer of `size` writable zero bytes that will be the result, so that a large one is
@@ -133,7 +134,8 @@ void *wf_return_buffer(struct wf_call *call, size_t size);
 
 /* Sets the message (printf style, at most 4,095 bytes are kept) that goes with a failing return,
  * and returns `code`, or 1 if `code` is 0, so that `return wf_fail(call, 7, "no such word");` reads
- * well. Since 0.1. */
+ * well. Bytes that a program shall read go with it by wf_return(). Does not block, does not fail.
+ * Since 0.1. */
 int wf_fail(struct wf_call *call, int code, const char *format, ...)
 #if defined(__GNUC__)
     __attribute__((format(printf, 3, 4)))
@@ -150,7 +152,7 @@ uint64_t wf_call_task_id(const struct wf_call *call);     /* as in struct wf_out
  * descriptor `index`. Since 0.1. */
 int wf_call_descriptor(const struct wf_call *call, size_t index);
 
-/* --- image kind "self" -------------------------------------------------------------------- */
+/* --- image kind "self" --------------------------------------------------------------------- */
 
 /* Call it first in main(), before threads, before descriptors are opened, before arguments are
  * read.
