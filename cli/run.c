@@ -267,6 +267,8 @@ enum command_status run_command(int argc, char **argv) {
 	else if (status == RUN_OK)
 		code = finish(&run, run_program(&run));
 	(void)wf_future_free(run.future);
+	if (run.executor)
+		(void)wf_executor_close(run.executor, WF_CLOSE_KILL);
 	(void)wf_executor_free(run.executor);
 	run_request_clear(&run.request);
 	run_options_clear(&run.options);

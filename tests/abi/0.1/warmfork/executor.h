@@ -165,9 +165,12 @@ enum wf_close {
  * -EINVAL, -EDEADLK (from a callback that runs while dispatching), -ECHILD. Since 0.1. */
 int wf_executor_close(struct wf_executor *executor, enum wf_close how);
 
-/* Gives a reference back. The last one closes the executor if nobody has: with WF_CLOSE_KILL, or
- * for a shared executor with WF_CLOSE_FINISH. From a callback it closes without waiting. Futures
- * stay valid. NULL is ignored. Returns NULL. Since 0.1. */
+/* Gives the executor back. If nobody has closed it, this closes it with WF_CLOSE_FINISH, so that no task
+ * is lost by tidying up: what was submitted still runs, and this waits for it. To end it sooner call
+ * wf_executor_close() before. A shared executor (wf_executor_shared()) is closed when the last of its
+ * holders gives it back. From a callback it closes without waiting; a caller-driven executor, which
+ * nobody can drive any more then, is ended instead. Futures stay valid. NULL is ignored. Returns NULL.
+ * Since 0.1. */
 struct wf_executor *wf_executor_free(struct wf_executor *executor);
 
 /* --- one call instead ---------------------------------------------------------------------- */
