@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
+#include "base/line.h"
 #include "executor/executor.h"
 #include "executor/report.h"
 
@@ -44,6 +45,16 @@ void outcome_memory_clear(struct outcome_memory *memory) {
 	free(memory->deaths);
 }
 
+/* NULL: no memory. */
+static char *on_one_line(const char *text) {
+	size_t size = text ? line_escape(NULL, 0, text) + 1 : 0;
+	char *line = text ? malloc(size) : NULL;
+
+	if (line)
+		(void)line_escape(line, size, text);
+	return line;
+}
+
 void outcome_evidence(struct wf_future *future, const char *format, ...) {
 	char *text = NULL;
 	va_list arguments;
@@ -53,8 +64,10 @@ void outcome_evidence(struct wf_future *future, const char *format, ...) {
 		text = NULL;
 	va_end(arguments);
 	free(future->memory.evidence);
-	future->memory.evidence = text;
-	future->outcome.evidence = text ? text : "no memory for the evidence";
+	future->memory.evidence = on_one_line(text);
+	free(text);
+	future->outcome.evidence =
+	    future->memory.evidence ? future->memory.evidence : "no memory for the evidence";
 }
 
 /* --- results --------------------------------------------------------------------------------- */
@@ -209,6 +222,10 @@ static bool is_cpu_limit(const struct wf_future *future, const struct exit_statu
 	       (status->signal == SIGKILL && status->cpu_ns >= limit);
 }
 
+static unsigned long long in_ms(uint64_t ns) {
+	return (ns + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC;
+}
+
 void outcome_from_exit(struct wf_future *future, const struct exit_status *status,
 		       const char *oom) {
 	struct wf_outcome *outcome = &future->outcome;
@@ -222,9 +239,13 @@ void outcome_from_exit(struct wf_future *future, const struct exit_status *statu
 	} else if (is_cpu_limit(future, status)) {
 		outcome->kind = WF_TIMED_OUT;
 		outcome->timed_out.clock = WF_CLOCK_CPU;
-		outcome_evidence(future, "SIG%s, and %llu ms of CPU time: limits.cpu",
-				 sigabbrev_np(status->signal),
-				 (unsigned long long)(status->cpu_ns / NSEC_PER_MSEC));
+		outcome->timed_out.limit_ns = options_limit(&future->executor->options, POLICY_CPU);
+		outcome->timed_out.took_ns = status->cpu_ns;
+		outcome_evidence(
+		    future,
+		    "limits.cpu of the policy ran out: %llu ms; SIG%s, and %llu ms of CPU time",
+		    in_ms(outcome->timed_out.limit_ns), sigabbrev_np(status->signal),
+		    in_ms(status->cpu_ns));
 	} else if (oom) {
 		uint64_t limit = options_limit(&future->executor->options, POLICY_MEMORY);
 
@@ -236,10 +257,12 @@ void outcome_from_exit(struct wf_future *future, const struct exit_status *statu
 	}
 }
 
-static const char *clock_name(enum wf_clock clock) {
-	switch (clock) {
+static const char *clock_name(const struct wf_future *future) {
+	switch (future->verdict_clock) {
 	case WF_CLOCK_RUN:
-		return "timeout_ms ran out, counted from its start";
+		return future->timeout_ms == options_wall_ms(&future->executor->options)
+			   ? "limits.wall of the policy ran out, counted from its start"
+			   : "timeout_ms ran out, counted from its start";
 	case WF_CLOCK_DEADLINE:
 		return "deadline_ms ran out while it ran, counted from submit";
 	case WF_CLOCK_CPU:
@@ -248,6 +271,24 @@ static const char *clock_name(enum wf_clock clock) {
 		return "deadline_ms ran out before it started, counted from submit";
 	}
 	return "";
+}
+
+static void fill_timed_out(struct wf_future *future) {
+	struct wf_outcome *outcome = &future->outcome;
+	bool run = future->verdict_clock == WF_CLOCK_RUN;
+	nsec_t from = run ? future->started : future->submitted;
+	nsec_t now = executor_now(future->executor);
+	uint64_t limit = run ? (uint64_t)future->timeout_ms * NSEC_PER_MSEC
+			     : (uint64_t)(future->deadline - future->submitted);
+	uint64_t took = from && now > from ? (uint64_t)(now - from) : 0;
+
+	outcome->kind = WF_TIMED_OUT;
+	outcome->timed_out.clock = future->verdict_clock;
+	outcome->timed_out.limit_ns = limit;
+	/* when it started may have become known more exactly since the timer was set */
+	outcome->timed_out.took_ns = took < limit ? limit : took;
+	outcome_evidence(future, "%s: %llu ms; it took %llu ms", clock_name(future), in_ms(limit),
+			 in_ms(outcome->timed_out.took_ns));
 }
 
 static const char *killer_name(enum wf_killer killer) {
@@ -282,9 +323,7 @@ void outcome_from_verdict(struct wf_future *future, const struct exit_status *st
 	fill_usage(outcome, status);
 	switch (future->verdict) {
 	case VERDICT_TIMED_OUT:
-		outcome->kind = WF_TIMED_OUT;
-		outcome->timed_out.clock = future->verdict_clock;
-		outcome->evidence = clock_name(future->verdict_clock);
+		fill_timed_out(future);
 		return;
 	case VERDICT_OUTPUT_LIMIT:
 		outcome->kind = WF_OUTPUT_LIMIT;
@@ -323,6 +362,8 @@ void outcome_not_started(struct wf_future *future, enum wf_phase phase, int erro
 	future->outcome.not_started.error = error;
 	outcome_evidence(future, "%s", text && *text ? text : "no reason was given");
 }
+
+#define DESCRIBED ((size_t)LIMIT_TEXT + 64) /* of a detail: a message, or evidence */
 
 /* --- for people --------------------------------------------------------------------------------
  */
@@ -389,8 +430,7 @@ static void describe_kind(const struct wf_outcome *outcome, char *text, size_t s
 }
 
 size_t wf_outcome_describe(const struct wf_outcome *outcome, char *text, size_t size) {
-	char detail[1024], where[96] = "";
-	int n;
+	char detail[DESCRIBED], line[DESCRIBED + 256], where[96] = "";
 
 	if (text && size)
 		*text = '\0';
@@ -403,6 +443,7 @@ size_t wf_outcome_describe(const struct wf_outcome *outcome, char *text, size_t 
 		(void)snprintf(where, sizeof(where), " (pid %d, slot %d, attempt %u%s)",
 			       (int)outcome->pid, outcome->slot, outcome->attempts,
 			       outcome->quarantined ? ", quarantined" : "");
-	n = snprintf(text, size, "%s%s%s", wf_outcome_kind_name(outcome->kind), detail, where);
-	return n < 0 ? 0 : (size_t)n;
+	(void)snprintf(line, sizeof(line), "%s%s%s", wf_outcome_kind_name(outcome->kind), detail,
+		       where);
+	return line_escape(text, size, line);
 }

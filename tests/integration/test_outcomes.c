@@ -99,6 +99,37 @@ START_TEST(test_task_fails_with_bytes) {
 }
 END_TEST
 
+static void expect_one_line(const struct wf_outcome *outcome) {
+	char line[8192];
+
+	ck_assert_uint_lt(wf_outcome_describe(outcome, line, sizeof line), sizeof line);
+	for (const char *texts[] = { line, outcome->evidence, NULL }, **text = texts; *text; text++)
+		for (const unsigned char *at = (const unsigned char *)*text; *at; at++)
+			ck_assert_msg(*at >= ' ' && *at != 0x7f, "%s", *text);
+	ck_assert_ptr_null(strstr(line, "\xe2\x80\xae")); /* right to left */
+}
+
+/* A task that could begin a new line could forge one of a log. */
+START_TEST(test_description_is_one_line_whatever_the_task_wrote) {
+	static const char message[] =
+	    "bad\nreturned 5 bytes (pid 1, slot 0, attempt 1)\r\x1b[2J\xe2\x80\xae\xff";
+	const struct wf_context nowhere = WF_CONTEXT(.directory = "/no\nsuch\x1b[2J");
+	struct wf_executor *executor = pool_open_regime(_i);
+	char input[256];
+
+	snprintf(input, sizeof input, "7 %s", message);
+	struct wf_future *future = pool_call(executor, "fail", input);
+	ck_assert_str_eq(pool_wait(future)->failed.message, message);
+	expect_one_line(pool_wait(future));
+	wf_future_free(future);
+	future = pool_submit(executor, &WF_TASK(.function = "echo", .context = &nowhere));
+	expect_kind(pool_wait(future), WF_NOT_STARTED);
+	expect_one_line(pool_wait(future));
+	wf_future_free(future);
+	pool_close(executor);
+}
+END_TEST
+
 START_TEST(test_run_is_submit_and_wait) {
 	struct wf_executor *executor = pool_open_regime(_i);
 	const struct wf_outcome *outcome = NULL;
@@ -320,6 +351,7 @@ int main(void) {
 	add_for_both(story, test_task_returns_nothing_of_nothing);
 	add_for_both(story, test_task_fails_with_a_message);
 	add_for_both(story, test_task_fails_with_bytes);
+	add_for_both(story, test_description_is_one_line_whatever_the_task_wrote);
 	add_for_both(story, test_run_is_submit_and_wait);
 	add_for_both(story, test_task_exits_0);
 	add_for_both(story, test_task_exits_42);

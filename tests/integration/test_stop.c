@@ -4,6 +4,8 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "tests/support/pool.h"
@@ -147,6 +149,16 @@ END_TEST
 
 /* --- late --- */
 
+/* The members and the sentence say what the limit was, and what it took. */
+static void expect_limit(const struct wf_outcome *outcome, unsigned ms) {
+	char line[512], limit[64];
+
+	ck_assert_uint_eq(outcome->timed_out.limit_ns, ms * 1000000ull);
+	wf_outcome_describe(outcome, line, sizeof line);
+	snprintf(limit, sizeof limit, ": %u ms; it took ", ms);
+	ck_assert_msg(strstr(line, limit), "%s", line);
+}
+
 START_TEST(test_run_clock_ends_a_task) {
 	struct wf_executor *executor = pool_open_regime(_i);
 	struct wf_task task = WF_TASK(.function = "hang", .timeout_ms = 50);
@@ -154,6 +166,7 @@ START_TEST(test_run_clock_ends_a_task) {
 
 	expect_timed_out(pool_wait(future), WF_CLOCK_RUN);
 	ck_assert_int_eq(wf_future_outcome(future)->timed_out.left_stopped, false);
+	expect_limit(wf_future_outcome(future), 50);
 	pool_check_works(executor);
 	wf_future_free(future);
 	pool_close(executor);
@@ -196,6 +209,7 @@ START_TEST(test_deadline_ends_a_running_task) {
 	future = cord_submit(&cord, executor, &task);
 	cord_expect(&cord, "started");
 	expect_timed_out(pool_wait(future), WF_CLOCK_DEADLINE);
+	expect_limit(wf_future_outcome(future), 1000);
 	pool_check_works(executor);
 	wf_future_free(future);
 	cord_close(&cord);
@@ -217,6 +231,7 @@ START_TEST(test_deadline_ends_a_queued_task) {
 	cord_expect(&cord, "started");
 	queued = pool_submit(executor, &task);
 	expect_timed_out(pool_wait(queued), WF_CLOCK_QUEUE);
+	expect_limit(wf_future_outcome(queued), 50);
 	ck_assert_int_eq(wf_future_outcome(queued)->pid, 0);
 	ck_assert_uint_eq(wf_future_outcome(queued)->attempts, 0);
 	cord_release(&cord);

@@ -123,9 +123,11 @@ int wf_submit(struct wf_executor *executor, const struct wf_task *task, struct w
  * WF_FOREVER, outside of callbacks, it is not NULL for a future of this process. Since 0.1. */
 const struct wf_outcome *wf_future_wait(struct wf_future *future, int timeout_ms);
 
-/* Writes one line that a person can read ("signalled: SIGSEGV at 0x0, core dumped (pid 4711, slot
- * 2, attempt 1)") into `text`, cut to `size` bytes, always terminated. Returns the length that it
- * would have, as snprintf(3). Does not block. Since 0.1. */
+/* Writes one line that a person can read ("signalled: SIGSEGV at 0x0, core dumped (pid 4711, slot 2,
+ * attempt 1)") into `text`, cut to `size` bytes, always terminated. Returns the length that it would
+ * have, as snprintf(3). It is one line whatever the task wrote: newlines, other control characters,
+ * characters that change the direction or cannot be seen (Unicode's category Cf) and bytes that are
+ * not UTF-8 are escaped, so that no task can forge a line of a log. Does not block. Since 0.1. */
 size_t wf_outcome_describe(const struct wf_outcome *outcome, char *text, size_t size);
 
 /* Cancels a task that has not started: no worker is touched. It resolves as WF_CANCELLED before the
@@ -219,7 +221,7 @@ enum wf_outcome_kind {
 };
 
 enum wf_clock {
-	WF_CLOCK_RUN = 1,      /* wf_task.timeout_ms, from the start */
+	WF_CLOCK_RUN = 1,      /* wf_task.timeout_ms or limits.wall, from the start */
 	WF_CLOCK_DEADLINE = 2, /* wf_task.deadline_ms, from submit; it was running */
 	WF_CLOCK_QUEUE = 3,    /* wf_task.deadline_ms, from submit; it had not started */
 	WF_CLOCK_CPU = 4,      /* limits.cpu of the policy */
@@ -306,6 +308,11 @@ struct wf_outcome {
 		struct {
 			enum wf_clock clock;
 			bool left_stopped; /* WF_TIMEOUT_STOP: `pid` is there for a debugger */
+			uint64_t limit_ns; /* what the clock was set to */
+			/* What it showed when the task had ended: with kill_grace_ms, that is
+			 * later. Of WF_CLOCK_CPU: the exact CPU time; the kernel ends it by ticks,
+			 * which differ. */
+			uint64_t took_ns;
 		} timed_out;
 		struct {
 			enum wf_killer by;
@@ -327,7 +334,9 @@ struct wf_outcome {
 		uint64_t reserved_kind[16]; /* the members of a kind may grow so far */
 	};
 
-	const char *evidence; /* one sentence: how the library knows. Never NULL */
+	/* One sentence on one line: how the library knows. What it quotes is escaped as in
+	 * wf_outcome_describe(). Never NULL. */
+	const char *evidence;
 
 	uint64_t task_id;
 	pid_t pid;            /* 0: it never had a worker */
