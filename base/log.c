@@ -14,6 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/line.h"
+
 #define LOG_LINE ((size_t)1024) /* with the NUL, or the newline in its place */
 
 static const char *const level_names[] = {
@@ -47,18 +49,17 @@ void log_init(struct log *log, void (*handler)(void *, enum log_level, const cha
 	log->on = handler || named;
 }
 
-/* Adds to line[used .. LOG_LINE - 1), always terminated; returns the new length. */
+/* Adds to line[used .. LOG_LINE - 1), always terminated; returns the new length. What is quoted may be a
+ * task's: it stays on the line. */
 static size_t line_add(char *line, size_t used, const char *format, va_list arguments)
     __attribute__((format(printf, 3, 0)));
 static size_t line_add(char *line, size_t used, const char *format, va_list arguments) {
-	size_t room = LOG_LINE - 1 - used;
-	int length = vsnprintf(line + used, room + 1, format, arguments);
+	char text[LOG_LINE];
 
-	if (length < 0) {
-		line[used] = '\0';
-		return used;
-	}
-	return used + ((size_t)length < room ? (size_t)length : room);
+	if (vsnprintf(text, sizeof text, format, arguments) < 0)
+		text[0] = '\0';
+	(void)line_escape(line + used, LOG_LINE - used, text);
+	return used + strlen(line + used);
 }
 
 static void line_to_stderr(char *line, size_t size) {

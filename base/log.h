@@ -20,7 +20,7 @@ struct log {
 void log_init(struct log *log, void (*handler)(void *, enum log_level, const char *),
 	      void *context);
 
-/* Keeps errno. One write(2) a line, no stdio: safe in a forked child. Lines over 1,023 bytes are
+/* Keeps errno. It is one line whatever it quotes: line_escape(). One write(2) a line, no stdio: safe in a forked child. Lines over 1,023 bytes are
  * cut. */
 void log_write(const struct log *log, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

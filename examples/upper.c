@@ -13,7 +13,7 @@ static int load(const struct wf_preload_info *info) {
 
 static int upper(struct wf_call *call) {
 	size_t size;
-	const unsigned char *input = wf_input(call, &size);
+	const unsigned char *input = wf_call_input(call, &size);
 	unsigned char *output = wf_return_buffer(call, size);
 
 	if (!output)

@@ -12,7 +12,9 @@
 #include "base/report.h"
 #include "executor/claim.h"
 #include "executor/conclude.h"
+#include "executor/entry.h"
 #include "executor/executor.h"
+#include "executor/known.h"
 #include "executor/learn.h"
 #include "executor/lifetime.h"
 #include "executor/shared.h"
@@ -22,23 +24,6 @@
 
 const char *wf_last_error(void) {
 	return report_text();
-}
-
-static int check_executor(const struct wf_executor *executor, const char *function) {
-	if (!executor)
-		return report_error(-EINVAL, "%s: executor is NULL", function);
-	if (!executor_is_ours(executor))
-		return report_error(-ECHILD,
-				    "%s: the executor belongs to another process: this one is "
-				    "a fork of its owner",
-				    function);
-	return 0;
-}
-
-static int check_future(const struct wf_future *future, const char *function) {
-	if (!future)
-		return report_error(-EINVAL, "%s: future is NULL", function);
-	return check_executor(executor_of(future->engine), function);
 }
 
 /* --- executor
@@ -58,7 +43,7 @@ int wf_executor_shared(const struct wf_executor_options *options, struct wf_exec
 }
 
 int wf_executor_close(struct wf_executor *executor, enum wf_close how) {
-	int r = check_executor(executor, "wf_executor_close");
+	int r = entry_executor(executor, "wf_executor_close");
 
 	if (r < 0)
 		return r;
@@ -75,7 +60,7 @@ struct wf_executor *wf_executor_free(struct wf_executor *executor) {
 }
 
 int wf_executor_resize(struct wf_executor *executor, int workers) {
-	int r = check_executor(executor, "wf_executor_resize");
+	int r = entry_executor(executor, "wf_executor_resize");
 
 	if (r < 0)
 		return r;
@@ -94,13 +79,13 @@ int wf_executor_resize(struct wf_executor *executor, int workers) {
 }
 
 int wf_executor_reload(struct wf_executor *executor) {
-	int r = check_executor(executor, "wf_executor_reload");
+	int r = entry_executor(executor, "wf_executor_reload");
 
 	return r < 0 ? r : lifetime_reload(executor);
 }
 
 int wf_executor_fd(struct wf_executor *executor) {
-	int r = check_executor(executor, "wf_executor_fd");
+	int r = entry_executor(executor, "wf_executor_fd");
 
 	if (r < 0)
 		return r;
@@ -114,7 +99,7 @@ int wf_executor_fd(struct wf_executor *executor) {
 }
 
 int wf_executor_dispatch(struct wf_executor *executor, int timeout_ms) {
-	int r = check_executor(executor, "wf_executor_dispatch");
+	int r = entry_executor(executor, "wf_executor_dispatch");
 
 	if (r < 0)
 		return r;
@@ -122,6 +107,9 @@ int wf_executor_dispatch(struct wf_executor *executor, int timeout_ms) {
 		return report_error(-EINVAL,
 				    "wf_executor_dispatch: the executor has a thread of its own "
 				    "(options.caller_driven)");
+	r = known_timeout("wf_executor_dispatch: timeout_ms", timeout_ms);
+	if (r < 0)
+		return r;
 	r = executor_dispatch(executor, timeout_ms);
 	if (r == -EDEADLK)
 		return report_error(
@@ -139,7 +127,7 @@ int wf_executor_dispatch(struct wf_executor *executor, int timeout_ms) {
 int wf_submit(struct wf_executor *executor, const struct wf_task *task, struct wf_future **ret) {
 	struct wf_future *future;
 	struct wf_task known;
-	int r = check_executor(executor, "wf_submit");
+	int r = entry_executor(executor, "wf_submit");
 
 	if (r >= 0)
 		r = submit_check(task, &known);
@@ -154,19 +142,49 @@ int wf_submit(struct wf_executor *executor, const struct wf_task *task, struct w
 	return 0;
 }
 
-/* --- futures
- * ------------------------------------------------------------------------------------------------
- */
-
 static const struct wf_outcome *shown(struct wf_future *future) {
 	learn_finish(future);
 	return &future->outcome;
 }
 
-const struct wf_outcome *wf_future_wait(struct wf_future *future, int timeout_ms) {
-	int r = check_future(future, "wf_future_wait");
+int wf_run(struct wf_executor *executor, const struct wf_task *task,
+	   const struct wf_outcome **ret) {
+	struct wf_future *future = NULL;
+	int r = 0;
 
+	if (!ret)
+		r = report_error(-EINVAL, "wf_run: ret is NULL");
+	else if (executor_in_callback())
+		r = report_error(-EDEADLK, "wf_run: a callback must not wait");
+	r = r < 0 ? r : wf_submit(executor, task, &future);
 	if (r < 0)
+		return r;
+	r = wait_for_one(future, WF_FOREVER);
+	if (r < 0) {
+		(void)future_unref(future);
+		return report_internal(r, "wf_run");
+	}
+	*ret = shown(future); /* with the caller's reference to the future that it stands in */
+	return 0;
+}
+
+const struct wf_outcome *wf_outcome_free(const struct wf_outcome *outcome) {
+	/* what a pointer to const points at is ours */
+	struct wf_outcome *ours = (struct wf_outcome *)(uintptr_t)outcome;
+
+	if (ours)
+		(void)wf_future_free(container_of(ours, struct wf_future, outcome));
+	return NULL;
+}
+
+/* --- futures
+ * ------------------------------------------------------------------------------------------------
+ */
+
+const struct wf_outcome *wf_future_wait(struct wf_future *future, int timeout_ms) {
+	int r = entry_future(future, "wf_future_wait");
+
+	if (r < 0 || known_timeout("wf_future_wait: timeout_ms", timeout_ms) < 0)
 		return NULL;
 	r = wait_for_one(future, timeout_ms);
 	if (r == 0)
@@ -184,7 +202,7 @@ const struct wf_outcome *wf_future_wait(struct wf_future *future, int timeout_ms
 }
 
 const struct wf_outcome *wf_future_outcome(struct wf_future *future) {
-	if (check_future(future, "wf_future_outcome") < 0)
+	if (entry_future(future, "wf_future_outcome") < 0)
 		return NULL;
 	return wait_is_resolved(future) ? shown(future) : NULL;
 }
@@ -192,7 +210,7 @@ const struct wf_outcome *wf_future_outcome(struct wf_future *future) {
 enum wf_future_state wf_future_state(struct wf_future *future) {
 	enum wf_future_state state = WF_PENDING;
 
-	if (check_future(future, "wf_future_state") < 0)
+	if (entry_future(future, "wf_future_state") < 0)
 		return (enum wf_future_state)0;
 	engine_lock(future->engine);
 	if (future->state == FUTURE_RESOLVED)
@@ -229,7 +247,7 @@ static void after(struct wf_future *future, int r) {
 
 int wf_future_cancel(struct wf_future *future) {
 	struct engine *engine;
-	int r = check_future(future, "wf_future_cancel");
+	int r = entry_future(future, "wf_future_cancel");
 
 	if (r < 0)
 		return r;
@@ -246,14 +264,27 @@ int wf_future_cancel(struct wf_future *future) {
 	return r;
 }
 
+/* As the executor's own option is kept: 0 is the default. */
+static int take_grace(int grace_ms, int *ret) {
+	if (grace_ms < 0 && grace_ms != WF_NO_GRACE && grace_ms != WF_DEFAULT_GRACE)
+		return report_error(-EINVAL,
+				    "wf_future_kill: grace_ms is %d; it must be from 0 on, "
+				    "WF_NO_GRACE or WF_DEFAULT_GRACE%s",
+				    grace_ms,
+				    grace_ms == WF_FOREVER ? "; wf_future_signal() sends SIGTERM "
+							     "and nothing after it"
+							   : "");
+	*ret = grace_ms == 0 ? WF_NO_GRACE : grace_ms == WF_DEFAULT_GRACE ? 0 : grace_ms;
+	return 0;
+}
+
 int wf_future_kill(struct wf_future *future, int grace_ms) {
 	struct engine *engine;
-	int r = check_future(future, "wf_future_kill");
+	int r = entry_future(future, "wf_future_kill");
 
+	r = r < 0 ? r : take_grace(grace_ms, &grace_ms);
 	if (r < 0)
 		return r;
-	if (grace_ms < WF_NO_GRACE)
-		return report_error(-EINVAL, "wf_future_kill: grace_ms is %d", grace_ms);
 	engine = engine_ref(future->engine);
 	atomic_fetch_add(&future->references, 1);
 	engine_lock(engine);
@@ -268,42 +299,17 @@ int wf_future_kill(struct wf_future *future, int grace_ms) {
 	return r;
 }
 
-static int check_running(struct wf_future *future) {
-	if (has_ended(future))
-		return report_error(-EALREADY, "the task has ended");
-	if (!claim_has_started(future))
-		return report_error(-EBUSY, "the task has not started");
-	return 0;
-}
-
 int wf_future_signal(struct wf_future *future, int signal) {
-	int r = check_future(future, "wf_future_signal");
+	int r = entry_future(future, "wf_future_signal");
 
 	if (r < 0)
 		return r;
 	if (signal < 1 || signal > SIGRTMAX)
 		return report_error(-EINVAL, "wf_future_signal: there is no signal %d", signal);
 	engine_lock(future->engine);
-	r = check_running(future);
+	r = entry_running(future);
 	if (r == 0 && !stop_signal(future, signal))
 		r = report_error(-EALREADY, "the task has ended; its result is on the way");
-	engine_unlock(future->engine);
-	return r;
-}
-
-int wf_future_process(struct wf_future *future, struct wf_process *process) {
-	int r = check_future(future, "wf_future_process");
-
-	if (r < 0)
-		return r;
-	if (!process || process->size != sizeof(*process))
-		return report_error(-EINVAL, "wf_future_process: process->size is not set");
-	engine_lock(future->engine);
-	r = check_running(future);
-	if (r == 0) {
-		process->pid = future->worker->pid;
-		process->stopped = future->worker->stopped;
-	}
 	engine_unlock(future->engine);
 	return r;
 }
@@ -311,7 +317,7 @@ int wf_future_process(struct wf_future *future, struct wf_process *process) {
 int wf_future_on_done(struct wf_future *future, wf_callback function, void *context) {
 	struct future_callback *callback;
 	bool now;
-	int r = check_future(future, "wf_future_on_done");
+	int r = entry_future(future, "wf_future_on_done");
 
 	if (r < 0)
 		return r;
@@ -343,188 +349,8 @@ struct wf_future *wf_future_free(struct wf_future *future) {
 }
 
 struct wf_future *wf_future_ref(struct wf_future *future) {
-	if (check_future(future, "wf_future_ref") < 0)
+	if (entry_future(future, "wf_future_ref") < 0)
 		return NULL;
 	atomic_fetch_add(&future->references, 1);
 	return future;
-}
-
-/* --- to look inside
- * -------------------------------------------------------------------------------------------- */
-
-static void count_worker(const struct worker *worker, struct wf_statistics *statistics) {
-	unsigned outstanding = claim_outstanding(worker);
-
-	if (worker->state >= WORKER_ENDED)
-		return;
-	statistics->stopped += worker->stopped;
-	statistics->starting += worker->state <= WORKER_STARTED;
-	statistics->idle += worker->state == WORKER_READY && outstanding == 0 && !worker->stopped;
-	claim_foreach(future, worker) {
-		if (claim_has_started(future))
-			statistics->running++;
-		else
-			statistics->handed++;
-	}
-}
-
-static void count_workers(const struct wf_executor *executor, struct wf_statistics *statistics) {
-	generations_foreach(generation, &executor->generations) for (struct link *link =
-									 generation->workers.next;
-								     link != &generation->workers;
-								     link = link->next)
-	    count_worker(container_of(link, struct worker, generation_link), statistics);
-	if (executor->engine.options.public.max_tasks_per_worker == 1)
-		statistics->spares = statistics->idle;
-}
-
-static void copy_counters(const struct statistics *from, struct wf_statistics *to) {
-	to->submitted = from->submitted;
-	to->resolved = from->resolved;
-	to->retried = from->retried;
-	to->quarantined = from->quarantined;
-	memcpy(to->outcomes, from->outcomes, sizeof(to->outcomes));
-	to->forks = from->forks;
-	to->fork_failures = from->fork_failures;
-	to->worker_deaths_idle = from->deaths_idle;
-	to->worker_deaths_exit = from->deaths_exit;
-	to->worker_deaths_signal = from->deaths_signal;
-	to->worker_recycled = from->recycled;
-	to->worker_idle_timeouts = from->idle_timeouts;
-	to->swept = from->swept;
-	to->keeper_starts = from->keeper_starts;
-	to->zygote_starts = from->zygote_starts;
-	to->zygote_losses = from->zygote_losses;
-	to->queued_time = histogram_quantiles(&from->queued);
-	to->handed_time = histogram_quantiles(&from->handed);
-	to->run_time = histogram_quantiles(&from->run);
-	to->resolve_time = histogram_quantiles(&from->resolve);
-}
-
-int wf_executor_statistics(struct wf_executor *executor, struct wf_statistics *statistics) {
-	struct wf_statistics now = { .size = sizeof(now) };
-	const struct generation *newest;
-	size_t size;
-	int r = check_executor(executor, "wf_executor_statistics");
-
-	if (r < 0)
-		return r;
-	if (!statistics || statistics->size < sizeof(size_t))
-		return report_error(-EINVAL,
-				    "wf_executor_statistics: statistics is NULL, or its size 0");
-	size = statistics->size < sizeof(now) ? statistics->size : sizeof(now);
-	executor_lock(executor);
-	newest = executor->generations.newest;
-	now.workers = executor->pool.n_workers;
-	now.queued = (unsigned)executor->engine.queue.size;
-	now.keeper_pid = executor->keeper.pid;
-	if (newest) {
-		now.generation = newest->number;
-		now.zygote_pid = newest->pid;
-		now.freezes = newest->image.freeze.freezes;
-		now.frozen_dirtied = newest->image.freeze.dirtied;
-	}
-	count_workers(executor, &now);
-	copy_counters(&executor->engine.statistics, &now);
-	executor_unlock(executor);
-	now.size = statistics->size;
-	memcpy(statistics, &now, size);
-	return 0;
-}
-
-static void copy_freeze_facts(const struct image_freeze *freeze, struct wf_image_facts *facts) {
-	facts->frozen = freeze->frozen;
-	facts->freeze_note = strdup(freeze->note);
-	facts->frozen_bytes = freeze->bytes;
-	facts->freeze_ns = freeze->took_ns;
-	facts->unfrozen_bytes = freeze->unfrozen_bytes;
-	facts->frozen_mappings = freeze->mappings;
-	facts->frozen_holes = freeze->holes;
-	facts->fork_unfrozen_ns = freeze->fork_unfrozen_ns;
-	facts->fork_ns = freeze->fork_ns;
-	facts->heap_bytes = freeze->heap_bytes;
-	facts->stack_bytes = freeze->stack_bytes;
-	facts->page_table_bytes = freeze->page_table_bytes;
-}
-
-/* A line each; NULL without memory. */
-static char *join_functions(const struct image *image) {
-	size_t size = 1, used = 0;
-	char *names;
-
-	for (size_t i = 0; i < image->n_functions; i++)
-		size += strlen(image->functions[i]) + 1;
-	names = calloc(1, size);
-	for (size_t i = 0; names && i < image->n_functions; i++) {
-		size_t length = strlen(image->functions[i]);
-
-		memcpy(names + used, image->functions[i], length);
-		used += length;
-		if (i + 1 < image->n_functions)
-			names[used++] = '\n';
-	}
-	return names;
-}
-
-static int copy_facts(const struct generation *generation, struct wf_image_facts *facts) {
-	const struct image *image = &generation->image;
-	const struct capture *output = &generation->output;
-
-	facts->generation = generation->number;
-	facts->preload_ns = image->preload_ns;
-	facts->anonymous_bytes = image->anonymous_bytes;
-	facts->file_bytes = image->file_bytes;
-	facts->mappings = image->mappings;
-	facts->descriptors = image->descriptors;
-	facts->threads = image->threads;
-	facts->n_functions = (unsigned)image->n_functions;
-	facts->has_initializer = image->has_initializer;
-	facts->preload_output = strndup(output->data ? output->data : "", output->size);
-	facts->audit = strdup(image->audit ? image->audit : "");
-	facts->functions = join_functions(image);
-	copy_freeze_facts(&image->freeze, facts);
-	return facts->functions && facts->preload_output && facts->audit && facts->freeze_note
-		   ? 0
-		   : -ENOMEM;
-}
-
-int wf_executor_image(struct wf_executor *executor, struct wf_image_facts *facts) {
-	struct wf_image_facts now = { .size = sizeof(now) };
-	int r = check_executor(executor, "wf_executor_image");
-
-	if (r < 0)
-		return r;
-	if (!facts || facts->size < sizeof(now))
-		return report_error(-EINVAL,
-				    "wf_executor_image: facts is NULL, or its size is not set");
-	executor_lock(executor);
-	if (executor->generations.newest) {
-		struct generation *newest = executor->generations.newest;
-
-		capture_drain(&newest->output);
-		(void)capture_result(&newest->output); /* straightens it */
-		r = copy_facts(newest, &now);
-	} else {
-		r = -EAGAIN;
-	}
-	executor_unlock(executor);
-	if (r == -EAGAIN)
-		return report_error(r, "wf_executor_image: no image is ready now");
-	if (r < 0) {
-		wf_image_facts_clear(&now);
-		return report_internal(r, "wf_executor_image");
-	}
-	now.size = facts->size;
-	*facts = now;
-	return 0;
-}
-
-void wf_image_facts_clear(struct wf_image_facts *facts) {
-	if (!facts)
-		return;
-	free(facts->preload_output);
-	free(facts->audit);
-	free(facts->freeze_note);
-	free(facts->functions);
-	facts->preload_output = facts->audit = facts->freeze_note = facts->functions = NULL;
 }

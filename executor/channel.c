@@ -223,14 +223,18 @@ int channel_hand_out(struct worker *worker, struct wf_future *const *futures, un
 /* --- results in ---------------------------------------------------------------------------- */
 
 /* A result that cannot be had for want of memory or descriptors is a failure with a name. */
-static void result_unavailable(struct wf_future *future, int error) {
+static void result_unavailable(struct wf_future *future, const struct message_result *result,
+			       int error) {
 	future->outcome.kind = WF_FAILED;
 	future->outcome.failed.code = error;
 	future->outcome.failed.message = error == EMFILE
 					     ? "the result came, but this process has no free "
 					       "descriptor for it (RLIMIT_NOFILE)"
 					     : "the result came, but could not be kept";
-	future->outcome.evidence = "the function returned 0";
+	future->outcome.failed.data = "";
+	future->outcome.failed.size = 0;
+	future->outcome.evidence = result->kind == RESULT_FAILED ? "the function returned a failure"
+								 : "the function returned 0";
 }
 
 static bool verdict_stands(const struct wf_future *future) {
@@ -249,14 +253,14 @@ static int judge_result(struct wf_future *future, const struct message_result *r
 		return 0;
 	}
 	if (result->payload_in_memfd && r_receive == WIRE_E_TRUNCATED) {
-		result_unavailable(future, EMFILE);
+		result_unavailable(future, result, EMFILE);
 		return 0;
 	}
 	if (result->payload_in_memfd && memfd < 0)
 		return CONCLUDE_E_UNTRUSTED;
 	r = conclude_result(future, result, memfd);
 	if (r < 0)
-		result_unavailable(future, -r);
+		result_unavailable(future, result, -r);
 	return r > 0 ? r : 0;
 }
 

@@ -16,6 +16,17 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
+#include "base/line.h"
+
+/* NULL: no memory. */
+static char *on_one_line(const char *text) {
+	size_t size = text ? line_escape(NULL, 0, text) + 1 : 0;
+	char *line = text ? malloc(size) : NULL;
+
+	if (line)
+		(void)line_escape(line, size, text);
+	return line;
+}
 
 __attribute__((format(printf, 2, 3))) static void say(struct wf_future *future, const char *format,
 						      ...) {
@@ -27,15 +38,18 @@ __attribute__((format(printf, 2, 3))) static void say(struct wf_future *future, 
 		text = NULL;
 	va_end(arguments);
 	free(future->memory.evidence);
-	future->memory.evidence = text;
-	future->outcome.evidence = text ? text : "no memory for the evidence";
+	future->memory.evidence = on_one_line(text);
+	free(text);
+	future->outcome.evidence =
+	    future->memory.evidence ? future->memory.evidence : "no memory for the evidence";
 }
 
 /* --- results --------------------------------------------------------------------------------- */
 
 /* A memfd whose size may still shrink would kill its reader with SIGBUS: only sealed ones are
  * mapped. */
-static int map_result(struct wf_future *future, const struct message_result *result, int memfd) {
+static int map_result(struct wf_future *future, const struct message_result *result, int memfd,
+		      struct wf_bytes *ret) {
 	struct outcome_memory *memory = &future->memory;
 	struct stat st;
 	int seals = fcntl(memfd, F_GET_SEALS);
@@ -51,20 +65,16 @@ static int map_result(struct wf_future *future, const struct message_result *res
 		return error_origin(-errno);
 	}
 	memory->mapping_size = result->payload_size;
-	future->outcome.returned.data = memory->mapping;
-	future->outcome.returned.size = result->payload_size;
+	*ret = (struct wf_bytes){ memory->mapping, result->payload_size };
 	return 0;
 }
 
-static int fill_returned(struct wf_future *future, const struct message_result *result, int memfd) {
-	struct wf_outcome *outcome = &future->outcome;
-
-	outcome->kind = WF_RETURNED;
-	outcome->returned.data = "";
-	outcome->returned.size = 0;
-	outcome->evidence = "the function returned 0";
+/* The bytes of a result, whichever way they came. */
+static int take_bytes(struct wf_future *future, const struct message_result *result, int memfd,
+		      struct wf_bytes *ret) {
+	*ret = (struct wf_bytes){ "", 0 };
 	if (result->payload_in_memfd)
-		return map_result(future, result, memfd);
+		return map_result(future, result, memfd, ret);
 	if (!result->payload.size)
 		return 0;
 	/* one byte more, so that text is also a string */
@@ -73,17 +83,29 @@ static int fill_returned(struct wf_future *future, const struct message_result *
 		return error_origin(-ENOMEM);
 	memcpy(future->memory.data, result->payload.data, result->payload.size);
 	((char *)future->memory.data)[result->payload.size] = '\0';
-	outcome->returned.data = future->memory.data;
-	outcome->returned.size = result->payload.size;
+	*ret = (struct wf_bytes){ future->memory.data, result->payload.size };
 	return 0;
 }
 
-static void fill_failed(struct wf_future *future, const struct message_result *result) {
-	future->outcome.kind = WF_FAILED;
-	future->outcome.failed.code = result->code;
-	future->memory.data = strdup(result->text);
-	future->outcome.failed.message = future->memory.data ? future->memory.data : "";
-	future->outcome.evidence = "the function returned a failure";
+static int fill_returned(struct wf_future *future, const struct message_result *result, int memfd) {
+	future->outcome.kind = WF_RETURNED;
+	future->outcome.evidence = "the function returned 0";
+	return take_bytes(future, result, memfd, &future->outcome.returned);
+}
+
+static int fill_failed(struct wf_future *future, const struct message_result *result, int memfd) {
+	struct wf_outcome *outcome = &future->outcome;
+	struct wf_bytes bytes;
+	int r = take_bytes(future, result, memfd, &bytes);
+
+	outcome->kind = WF_FAILED;
+	outcome->failed.code = result->code;
+	future->memory.message = strdup(result->text);
+	outcome->failed.message = future->memory.message ? future->memory.message : "";
+	outcome->failed.data = bytes.data;
+	outcome->failed.size = bytes.size;
+	outcome->evidence = "the function returned a failure";
+	return r;
 }
 
 int conclude_result(struct wf_future *future, const struct message_result *result, int memfd) {
@@ -97,8 +119,7 @@ int conclude_result(struct wf_future *future, const struct message_result *resul
 	case RESULT_RETURNED:
 		return fill_returned(future, result, memfd);
 	case RESULT_FAILED:
-		fill_failed(future, result);
-		return 0;
+		return fill_failed(future, result, memfd);
 	case RESULT_NOT_SET_UP:
 		conclude_not_started(future, WF_PHASE_CONTEXT, result->code, result->text);
 		return 0;

@@ -192,7 +192,7 @@ void executor_run_due_of(struct wf_future *future) {
 
 /* With options.spin_us, while tasks are out: a result that comes soon finds us awake. */
 static int wait_spinning(struct engine *engine, int timeout_ms, struct loop_batch *batch) {
-	nsec_t until = clock_now() + (nsec_t)engine->options.public.spin_us * 1000;
+	nsec_t until = clock_now() + (nsec_t)engine->options.public.tuning.spin_us * 1000;
 	int r;
 
 	do {
@@ -225,7 +225,8 @@ static int step(struct wf_executor *executor, int timeout_ms) {
 
 	if (!list_is_empty(&engine->due))
 		timeout_ms = 0;
-	spin = timeout_ms != 0 && engine->options.public.spin_us > 0 && engine_is_busy(engine);
+	spin =
+	    timeout_ms != 0 && engine->options.public.tuning.spin_us > 0 && engine_is_busy(engine);
 	settle = timeout_ms < 0 && may_settle(executor);
 	engine_unlock(engine);
 	r = spin ? wait_spinning(engine, timeout_ms, &batch)

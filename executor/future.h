@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include <warmfork/executor.h>
+#include <warmfork/map.h>
 #include <warmfork/policy.h>
 
 #include "base/clock.h"

@@ -30,8 +30,8 @@ unsigned hand_out_depth(const struct wf_executor_options *options, uint64_t n_ru
 
 	if (options->max_tasks_per_worker == 1)
 		return 1;
-	if (options->hand_ahead)
-		return (unsigned)options->hand_ahead;
+	if (options->tuning.hand_ahead)
+		return (unsigned)options->tuning.hand_ahead;
 	if (n_runs < DEPTH_LEARN)
 		return 1;
 	depth = 1 + DEPTH_TARGET_NS / (mean_run_ns + 1000);

@@ -128,9 +128,10 @@ void keeper_expect(struct keeper *keeper) {
 	if (!keeper->running)
 		return;
 	keeper->n_expected++;
-	(void)timer_set(engine->loop, &keeper->reply_timer,
-			clock_after_ms(engine_now(engine), engine->options.public.zygote_reply_ms),
-			on_keeper_silent);
+	(void)timer_set(
+	    engine->loop, &keeper->reply_timer,
+	    clock_after_ms(engine_now(engine), engine->options.public.tuning.zygote_reply_ms),
+	    on_keeper_silent);
 }
 
 void keeper_answered(struct keeper *keeper) {

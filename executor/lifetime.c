@@ -331,7 +331,7 @@ static void release_in_callback(struct wf_executor *executor) {
 	bool detach;
 
 	executor_lock(executor);
-	begin_close(executor, executor->shared ? WF_CLOSE_FINISH : WF_CLOSE_KILL);
+	begin_close(executor, WF_CLOSE_FINISH);
 	if (executor->engine.options.public.caller_driven && executor->keeper.running) {
 		/* nobody may drive it any more: the keeper ends all, and then itself */
 		keeper_quit(&executor->keeper);
@@ -357,7 +357,7 @@ void lifetime_release(struct wf_executor *executor) {
 	} else if (executor_in_callback()) {
 		release_in_callback(executor);
 	} else {
-		(void)lifetime_close(executor, executor->shared ? WF_CLOSE_FINISH : WF_CLOSE_KILL);
+		(void)lifetime_close(executor, WF_CLOSE_FINISH);
 		(void)engine_unref(&executor->engine);
 	}
 }

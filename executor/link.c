@@ -119,7 +119,7 @@ static void arm_ping(struct generation *generation, nsec_t now) {
 	struct engine *engine = generation->engine;
 
 	(void)timer_set(engine->loop, &generation->ping_timer,
-			clock_after_ms(now, engine->options.public.zygote_reply_ms / 2),
+			clock_after_ms(now, engine->options.public.tuning.zygote_reply_ms / 2),
 			on_ping_timer);
 }
 
@@ -495,11 +495,11 @@ static int send_load(struct generation *generation, const char *nonce, int cells
 			                      options->public.preload_argument_size },
 			.audit_waive = options->public.audit_waive,
 			.depth = link_depth() + 1,
-			.measure_memory = options->public.recycle_memory != 0,
+			.measure_memory = options->public.tuning.recycle_memory != 0,
 			.freeze = (enum freeze_wish)options->public.freeze,
-			.touch_ahead = options->public.touch_ahead &&
+			.touch_ahead = options->public.tuning.touch_ahead &&
 				       options->public.max_tasks_per_worker == 1,
-			.spin_us = (uint32_t)options->public.spin_us,
+			.spin_us = (uint32_t)options->public.tuning.spin_us,
 		},
 	};
 	int r = send_to(generation, &hello, NULL, 0);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include <warmfork/executor.h>
+#include <warmfork/map.h>
 
 #include "base/error.h"
 #include "base/report.h"
@@ -35,7 +36,7 @@ struct wf_map {
 	struct wf_map_options options;
 	struct wf_task task; /* its function is interned, its context below */
 	struct task_context *context;
-	const struct wf_input_bytes *inputs;
+	const struct wf_bytes *inputs;
 	size_t n, submitted, fetched;
 	struct map_item *items;
 	struct map_item *last; /* whose outcome is lent out */
@@ -86,8 +87,8 @@ static int submit_one(struct wf_map *map, uint64_t batch) {
 	return r;
 }
 
-/* Submits up to the window. What is queued is handed out now and then: as many at a time as share frames, and
- * so that the workers need not wait until all are queued. */
+/* Submits up to the window. What is queued is handed out now and then: as many at a time as share
+ * frames, and so that the workers need not wait until all are queued. */
 static int submit_more(struct wf_map *map) {
 	size_t chunk = map->options.chunk ? (size_t)map->options.chunk : 1;
 	uint64_t batch = 0;
@@ -109,7 +110,7 @@ static int submit_more(struct wf_map *map) {
 }
 
 static int check(struct wf_executor *executor, const struct wf_task *task,
-		 const struct wf_input_bytes *inputs, size_t n) {
+		 const struct wf_bytes *inputs, size_t n) {
 	if (!executor || !task || (n && !inputs))
 		return report_error(-EINVAL, "wf_map: an argument is NULL");
 	if (!executor_is_ours(executor))
@@ -139,8 +140,8 @@ static int take_options(struct wf_map *map, const struct wf_task *task,
 	if (r >= 0 && map->task.buffer)
 		r = report_error(-EINVAL, "wf_map: the template has a buffer");
 	if (r >= 0 && options)
-		r = known_take(&map->options, sizeof(map->options), options, sizeof(*options),
-			       "map options");
+		r = known_take(&map->options, sizeof(map->options), options,
+			       KNOWN_FIRST_MAP_OPTIONS, "map options");
 	if (r >= 0 && map->options.chunk < 0)
 		r = report_error(-EINVAL, "wf_map: options.chunk is %d", map->options.chunk);
 	if (r >= 0)
@@ -148,9 +149,8 @@ static int take_options(struct wf_map *map, const struct wf_task *task,
 	return r < 0 ? r : intern_function(map);
 }
 
-int wf_map(struct wf_executor *executor, const struct wf_task *task,
-	   const struct wf_input_bytes *inputs, size_t n, const struct wf_map_options *options,
-	   struct wf_map **ret) {
+int wf_map(struct wf_executor *executor, const struct wf_task *task, const struct wf_bytes *inputs,
+	   size_t n, const struct wf_map_options *options, struct wf_map **ret) {
 	struct wf_map *map;
 	int r = check(executor, task, inputs, n);
 
@@ -226,6 +226,9 @@ int wf_map_next(struct wf_map *map, int timeout_ms, size_t *ret_index,
 	if (!executor_is_ours(map->executor))
 		return report_error(-ECHILD,
 				    "wf_map_next: the executor belongs to another process");
+	r = known_timeout("wf_map_next: timeout_ms", timeout_ms);
+	if (r < 0)
+		return r;
 	if (map->last)
 		map->last->future = future_unref(map->last->future);
 	map->last = NULL;

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,8 +24,6 @@
 #include "policy/document.h"
 #include "proto/limits.h"
 
-#define OPTIONS_SIZE_FIRST sizeof(struct wf_executor_options) /* of 0.1 */
-
 int options_default_workers(void) {
 	cpu_set_t set;
 	int n;
@@ -35,54 +34,133 @@ int options_default_workers(void) {
 	return n < 1 ? 1 : n > WF_MAX_WORKERS ? WF_MAX_WORKERS : n;
 }
 
-static int check_range(const char *name, long value, long low, long high) {
-	if (value < low || value > high)
-		return report_error(-EINVAL, "options.%s is %ld; it must be from %ld to %ld", name,
-				    value, low, high);
-	return 0;
+/* --- the table ----------------------------------------------------------------------------- */
+
+#define AT(member)                                                                                 \
+#member, offsetof(struct wf_executor_options, member),                                     \
+	    sizeof(((struct wf_executor_options *)NULL)->member)
+#define INT(member, ...)                                                                           \
+	{ AT(member), .type = OPTION_INT, __VA_ARGS__ }
+#define TYPED(member, ...)                                                                         \
+	{ AT(member), __VA_ARGS__ }
+
+/* In the order of the header. */
+static const struct option table[] = {
+	INT(image, .high = WF_IMAGE_COMMAND),
+	TYPED(module, OPTION_TEXT),
+	TYPED(name, OPTION_TEXT),
+	TYPED(preload_argument, OPTION_POINTER, .same = OPTION_SAME_ELSEWHERE),
+	TYPED(preload_argument_size, OPTION_COUNT),
+	INT(preload_timeout_ms, .high = INT_MAX, .sentinel = WF_FOREVER, .standard = 60000),
+	INT(audit_waive, .high = 2 * WF_AUDIT_CHILDREN - 1),
+	INT(freeze, .high = WF_FREEZE_NEVER),
+	INT(workers, .high = WF_MAX_WORKERS, .same = OPTION_SAME_ALWAYS),
+	INT(min_workers, .high = WF_MAX_WORKERS),
+	INT(max_tasks_per_worker, .high = INT_MAX),
+	INT(spares, .high = WF_MAX_WORKERS, .sentinel = WF_NO_SPARES,
+	    .same = OPTION_SAME_ELSEWHERE),
+	INT(idle_timeout_ms, .high = INT_MAX, .sentinel = WF_FOREVER, .standard = 10000),
+	TYPED(queue_limit, OPTION_COUNT),
+	INT(queue_full, .high = WF_QUEUE_WAIT),
+	INT(queue_wait_ms, .high = INT_MAX),
+	TYPED(context, OPTION_POINTER, .same = OPTION_SAME_ELSEWHERE),
+	INT(timeout_ms, .high = INT_MAX),
+	INT(kill_grace_ms, .high = INT_MAX, .sentinel = WF_NO_GRACE, .standard = 2000),
+	INT(on_timeout, .high = WF_TIMEOUT_STOP),
+	TYPED(stack_on_timeout, OPTION_BOOL),
+	INT(max_attempts, .high = WF_MAX_DEATHS, .standard = 3),
+	TYPED(caller_driven, OPTION_BOOL),
+	TYPED(log, OPTION_POINTER),
+	TYPED(log_context, OPTION_POINTER),
+	TYPED(helper, OPTION_TEXT),
+	TYPED(policy, OPTION_POINTER, .same = OPTION_SAME_ELSEWHERE),
+	TYPED(learn, OPTION_BOOL),
+	INT(tuning.hand_ahead, .high = WF_MAX_HAND_AHEAD),
+	INT(tuning.spin_us, .high = WF_MAX_SPIN_US),
+	INT(tuning.placement, .high = WF_PLACE_SPREAD),
+	INT(tuning.start_attempts, .high = INT_MAX, .standard = 5),
+	INT(tuning.backoff_ms, .high = INT_MAX, .standard = 10),
+	INT(tuning.backoff_max_ms, .high = INT_MAX, .standard = 1000),
+	INT(tuning.zygote_reply_ms, .high = INT_MAX, .standard = 10000),
+	TYPED(tuning.touch_ahead, OPTION_BOOL),
+	TYPED(tuning.recycle_memory, OPTION_COUNT),
+	TYPED(tuning.reserved, OPTION_RESERVED),
+};
+#define N_OPTIONS (sizeof(table) / sizeof(table[0]))
+
+const struct option *options_table(size_t *ret_n) {
+	*ret_n = N_OPTIONS;
+	return table;
 }
 
-struct range {
-	const char *name;
-	long value, low, high;
-};
+static int int_of(const struct option *option, const struct wf_executor_options *o) {
+	int value;
+
+	memcpy(&value, (const char *)o + option->offset, sizeof(value));
+	return value;
+}
+
+static const char *text_of(const struct option *option, const struct wf_executor_options *o) {
+	const char *text;
+
+	memcpy(&text, (const char *)o + option->offset, sizeof(text));
+	return text;
+}
+
+static const char *sentinel_name(int sentinel) {
+	return sentinel == WF_FOREVER     ? ", or WF_FOREVER"
+	       : sentinel == WF_NO_GRACE  ? ", or WF_NO_GRACE"
+	       : sentinel == WF_NO_SPARES ? ", or WF_NO_SPARES"
+					  : "";
+}
+
+static int check_reserved(const struct option *option, const struct wf_executor_options *o) {
+	uint64_t words[OPTION_RESERVED_MAX];
+
+	memcpy(words, (const char *)o + option->offset, option->size);
+	return known_reserved(words, option->size / sizeof(words[0]), "options.tuning");
+}
 
 static int check_ranges(const struct wf_executor_options *o) {
-	const struct range ranges[] = {
-		{ "image", (long)o->image, 0, WF_IMAGE_COMMAND },
-		{ "workers", o->workers, 0, WF_MAX_WORKERS },
-		{ "min_workers", o->min_workers, 0, o->workers ? o->workers : WF_MAX_WORKERS },
-		{ "max_tasks_per_worker", o->max_tasks_per_worker, 0, INT_MAX },
-		{ "spares", o->spares, WF_NO_SPARES, WF_MAX_WORKERS },
-		{ "idle_timeout_ms", o->idle_timeout_ms, WF_FOREVER, INT_MAX },
-		{ "preload_timeout_ms", o->preload_timeout_ms, WF_FOREVER, INT_MAX },
-		{ "hand_ahead", o->hand_ahead, 0, WF_MAX_HAND_AHEAD },
-		{ "queue_full", (long)o->queue_full, 0, WF_QUEUE_WAIT },
-		{ "queue_wait_ms", o->queue_wait_ms, 0, INT_MAX },
-		{ "timeout_ms", o->timeout_ms, 0, INT_MAX },
-		{ "kill_grace_ms", o->kill_grace_ms, WF_NO_GRACE, INT_MAX },
-		{ "on_timeout", (long)o->on_timeout, 0, WF_TIMEOUT_STOP },
-		{ "max_attempts", o->max_attempts, 0, WF_MAX_DEATHS },
-		{ "start_attempts", o->start_attempts, 0, INT_MAX },
-		{ "backoff_ms", o->backoff_ms, 0, INT_MAX },
-		{ "backoff_max_ms", o->backoff_max_ms, 0, INT_MAX },
-		{ "zygote_reply_ms", o->zygote_reply_ms, 0, INT_MAX },
-		{ "audit_waive", (long)o->audit_waive, 0, 2 * WF_AUDIT_CHILDREN - 1 },
-		{ "freeze", (long)o->freeze, 0, WF_FREEZE_NEVER },
-		{ "spin_us", o->spin_us, 0, WF_MAX_SPIN_US },
-		{ "placement", (long)o->placement, 0, WF_PLACE_SPREAD },
-	};
+	for (size_t i = 0; i < N_OPTIONS; i++) {
+		const struct option *option = &table[i];
+		int value = option->type == OPTION_INT ? int_of(option, o) : 0;
 
-	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
-		int r = check_range(ranges[i].name, ranges[i].value, ranges[i].low, ranges[i].high);
-
-		if (r < 0)
-			return r;
+		if (option->type == OPTION_RESERVED && check_reserved(option, o) < 0)
+			return -EINVAL;
+		if ((value < 0 || value > option->high) &&
+		    (!option->sentinel || value != option->sentinel))
+			return report_error(-EINVAL, "options.%s is %d; it must be from 0 to %d%s",
+					    option->name, value, option->high,
+					    sentinel_name(option->sentinel));
 	}
 	return 0;
 }
 
-static int check_image(const struct wf_executor_options *o) {
+static void fill_standards(struct wf_executor_options *o) {
+	for (size_t i = 0; i < N_OPTIONS; i++)
+		if (table[i].type == OPTION_INT && int_of(&table[i], o) == 0)
+			memcpy((char *)o + table[i].offset, &table[i].standard,
+			       sizeof(table[i].standard));
+}
+
+static bool same_text(const char *a, const char *b) {
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool same_member(const struct option *option, const struct wf_executor_options *a,
+			const struct wf_executor_options *b) {
+	if (option->same != OPTION_SAME_VALUE)
+		return true;
+	if (option->type == OPTION_TEXT)
+		return same_text(text_of(option, a), text_of(option, b));
+	return memcmp((const char *)a + option->offset, (const char *)b + option->offset,
+		      option->size) == 0;
+}
+
+/* --- what no row can say ------------------------------------------------------------------- */
+
+static int check_together(const struct wf_executor_options *o) {
 	if (o->image == WF_IMAGE_MODULE && (!o->module || !*o->module))
 		return report_error(-EINVAL,
 				    "options.module is missing: the path of a shared object");
@@ -95,6 +173,11 @@ static int check_image(const struct wf_executor_options *o) {
 				    "options.max_tasks_per_worker is %d, but a worker of "
 				    "WF_IMAGE_COMMAND becomes its task",
 				    o->max_tasks_per_worker);
+	if (o->workers && o->min_workers > o->workers)
+		return report_error(-EINVAL,
+				    "options.min_workers is %d; it must be from 0 to %d, "
+				    "options.workers",
+				    o->min_workers, o->workers);
 	if (o->learn && !o->policy)
 		return report_error(-EINVAL, "options.learn is set, but there is no options.policy "
 					     "to start from");
@@ -110,28 +193,18 @@ static int check_image(const struct wf_executor_options *o) {
 	return 0;
 }
 
-static void fill_int(int *value, int standard) {
-	if (*value == 0)
-		*value = standard;
-}
-
 static void fill_defaults(struct wf_executor_options *o) {
 	if (o->image == WF_IMAGE_COMMAND)
 		o->max_tasks_per_worker = 1;
-	fill_int(&o->workers, options_default_workers());
-	fill_int(&o->preload_timeout_ms, 60000);
-	fill_int(&o->spares, o->workers);
-	fill_int(&o->idle_timeout_ms, 10000);
-	fill_int(&o->kill_grace_ms, 2000);
-	fill_int(&o->max_attempts, 3);
-	fill_int(&o->start_attempts, 5);
-	fill_int(&o->backoff_ms, 10);
-	fill_int(&o->backoff_max_ms, 1000);
-	fill_int(&o->zygote_reply_ms, 10000);
+	if (o->workers == 0)
+		o->workers = options_default_workers();
+	if (o->spares == 0)
+		o->spares = o->workers;
 	if (o->spares == WF_NO_SPARES)
 		o->spares = 0;
 	if (o->min_workers > o->workers)
 		o->min_workers = o->workers;
+	fill_standards(o);
 }
 
 static char *absolute_path(const char *path) {
@@ -221,9 +294,9 @@ int options_init(struct options *options, const struct wf_executor_options *give
 	*options = (struct options){ .module = NULL };
 	if (!given)
 		return report_error(-EINVAL, "options is NULL");
-	r = known_take(&taken, sizeof(taken), given, OPTIONS_SIZE_FIRST, "options");
+	r = known_take(&taken, sizeof(taken), given, KNOWN_FIRST_OPTIONS, "options");
 	r = r < 0 ? r : check_ranges(&taken);
-	r = r < 0 ? r : check_image(&taken);
+	r = r < 0 ? r : check_together(&taken);
 	if (r < 0)
 		return r;
 	options->public = taken;
@@ -252,7 +325,7 @@ int options_init(struct options *options, const struct wf_executor_options *give
 uint32_t options_cpu(const struct options *options, unsigned slot) {
 	unsigned n = (unsigned)CPU_COUNT(&options->cpus), wanted;
 
-	if (options->public.placement != WF_PLACE_SPREAD || n == 0)
+	if (options->public.tuning.placement != WF_PLACE_SPREAD || n == 0)
 		return 0;
 	wanted = slot % n;
 	for (unsigned cpu = 0; cpu < CPU_SETSIZE; cpu++)
@@ -272,36 +345,17 @@ void options_deinit(struct options *options) {
 	*options = (struct options){ .module = NULL };
 }
 
-static bool same_text(const char *a, const char *b) {
-	return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
 bool options_equal(const struct options *a, const struct options *b) {
-	struct wf_executor_options x = a->public, y = b->public;
+	const struct wf_executor_options *x = &a->public, *y = &b->public;
 
-	if (!same_text(x.module, y.module) || !same_text(x.name, y.name) ||
-	    !same_text(x.helper, y.helper) || x.preload_argument_size != y.preload_argument_size)
+	for (size_t i = 0; i < N_OPTIONS; i++)
+		if (!same_member(&table[i], x, y))
+			return false;
+	if (x->preload_argument_size &&
+	    memcmp(x->preload_argument, y->preload_argument, x->preload_argument_size) != 0)
 		return false;
-	if (x.preload_argument_size &&
-	    memcmp(x.preload_argument, y.preload_argument, x.preload_argument_size) != 0)
-		return false;
-	if (!task_context_equal(a->context, b->context) || !document_equal(a->policy, b->policy) ||
-	    x.learn != y.learn)
-		return false;
-	return x.image == y.image && a->spares_given == b->spares_given &&
-	       x.preload_timeout_ms == y.preload_timeout_ms && x.audit_waive == y.audit_waive &&
-	       x.min_workers == y.min_workers && x.max_tasks_per_worker == y.max_tasks_per_worker &&
-	       x.idle_timeout_ms == y.idle_timeout_ms && x.hand_ahead == y.hand_ahead &&
-	       x.recycle_memory == y.recycle_memory && x.queue_limit == y.queue_limit &&
-	       x.queue_full == y.queue_full && x.queue_wait_ms == y.queue_wait_ms &&
-	       x.timeout_ms == y.timeout_ms && x.kill_grace_ms == y.kill_grace_ms &&
-	       x.on_timeout == y.on_timeout && x.stack_on_timeout == y.stack_on_timeout &&
-	       x.max_attempts == y.max_attempts && x.start_attempts == y.start_attempts &&
-	       x.backoff_ms == y.backoff_ms && x.backoff_max_ms == y.backoff_max_ms &&
-	       x.zygote_reply_ms == y.zygote_reply_ms && x.freeze == y.freeze &&
-	       x.touch_ahead == y.touch_ahead && x.spin_us == y.spin_us &&
-	       x.placement == y.placement && x.caller_driven == y.caller_driven && x.log == y.log &&
-	       x.log_context == y.log_context;
+	return a->spares_given == b->spares_given && task_context_equal(a->context, b->context) &&
+	       document_equal(a->policy, b->policy);
 }
 
 struct file_identity options_file_now(const struct options *options) {

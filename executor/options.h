@@ -29,6 +29,33 @@ struct options {
 	struct wf_policy *policy;     /* NULL: none */
 };
 
+#define OPTION_RESERVED_MAX 16 /* words */
+
+/* One member of struct wf_executor_options. All that is known of it stands in one row of one table:
+ * what it may be, what zero means, and whether two executors that differ in it are the same pool.
+ * */
+struct option {
+	const char *name;
+	size_t offset, size;
+	enum option_type {
+		OPTION_INT, /* an int, an unsigned or an enum: from 0 to `high` */
+		OPTION_BOOL,
+		OPTION_COUNT, /* of bytes or things: size_t or uint64_t; any */
+		OPTION_TEXT,
+		OPTION_POINTER,
+		OPTION_RESERVED, /* words that must be zero */
+	} type;
+	int high;
+	int sentinel; /* a negative value that it may have as well; 0: none */
+	int standard; /* what 0 stands for, if not for itself */
+	enum option_same {
+		OPTION_SAME_VALUE,     /* by content: text is compared as text */
+		OPTION_SAME_ELSEWHERE, /* in options_equal(): more than a value */
+		OPTION_SAME_ALWAYS,    /* it may differ */
+	} same;
+};
+const struct option *options_table(size_t *ret_n);
+
 /* A limit of the policy; POLICY_NO_LIMIT: none. */
 uint64_t options_limit(const struct options *options, enum policy_limit limit);
 /* limits.wall in milliseconds, rounded up; 0: none. */

@@ -11,7 +11,11 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/line.h"
 #include "base/report.h"
+#include "proto/limits.h"
+
+#define DESCRIBED ((size_t)LIMIT_TEXT + 64) /* of a detail: a message, or evidence */
 
 void outcome_init(struct wf_outcome *outcome) {
 	*outcome = (struct wf_outcome){
@@ -30,6 +34,7 @@ void outcome_memory_clear(struct outcome_memory *memory) {
 	if (memory->mapping)
 		(void)munmap(memory->mapping, memory->mapping_size);
 	free(memory->data);
+	free(memory->message);
 	free(memory->evidence);
 	free(memory->stack);
 	free(memory->layers);
@@ -102,8 +107,7 @@ static void describe_kind(const struct wf_outcome *outcome, char *text, size_t s
 }
 
 size_t wf_outcome_describe(const struct wf_outcome *outcome, char *text, size_t size) {
-	char detail[1024], where[96] = "";
-	int n;
+	char detail[DESCRIBED], line[DESCRIBED + 256], where[96] = "";
 
 	if (text && size)
 		*text = '\0';
@@ -116,6 +120,7 @@ size_t wf_outcome_describe(const struct wf_outcome *outcome, char *text, size_t 
 		(void)snprintf(where, sizeof(where), " (pid %d, slot %d, attempt %u%s)",
 			       (int)outcome->pid, outcome->slot, outcome->attempts,
 			       outcome->quarantined ? ", quarantined" : "");
-	n = snprintf(text, size, "%s%s%s", wf_outcome_kind_name(outcome->kind), detail, where);
-	return n < 0 ? 0 : (size_t)n;
+	(void)snprintf(line, sizeof(line), "%s%s%s", wf_outcome_kind_name(outcome->kind), detail,
+		       where);
+	return line_escape(text, size, line);
 }

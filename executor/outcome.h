@@ -12,7 +12,8 @@
 struct outcome_memory {
 	void *mapping; /* of a large result */
 	size_t mapping_size;
-	void *data; /* of a small one, or a message */
+	void *data; /* of a small one */
+	char *message;
 	char *evidence;
 	char *stack, *layers, *learned;
 	struct wf_death *deaths; /* WF_MAX_DEATHS, once there is one */

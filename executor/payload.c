@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * What is small is copied and travels in the frame; that is cheaper than a memfd up to the size of a
- * frame (docs/performance.md). What is large goes into a memfd, at once, so that it is copied only
- * once; and what is built in a wf_buffer is not copied at all.
+ * What is small is copied and travels in the frame; that is cheaper than a memfd up to the size of
+ * a frame (docs/performance.md). What is large goes into a memfd, at once, so that it is copied
+ * only once; and what is built in a wf_buffer is not copied at all.
  *
- * F_SEAL_FUTURE_WRITE (Linux 5.1) leaves our own mapping of a buffer writable and allows nobody else one. So
- * the buffer of a task that has ended can be used for the next: to have the kernel find and clear new
- * pages costs more than to write to them. A few are kept, for as long as there is an executor.
+ * F_SEAL_FUTURE_WRITE (Linux 5.1) leaves our own mapping of a buffer writable and allows nobody
+ * else one. So the buffer of a task that has ended can be used for the next: to have the kernel
+ * find and clear new pages costs more than to write to them. A few are kept, for as long as there
+ * is an executor.
  */
 #include "executor/payload.h"
 
@@ -124,8 +125,8 @@ static int buffer_make(const void *data, size_t size, struct wf_buffer **ret) {
 	return 0;
 }
 
-/* Another thread of a process that has forked may have held the lock: whoever does not get it does without.
- * In the child all that is left of the buffers is dropped. */
+/* Another thread of a process that has forked may have held the lock: whoever does not get it does
+ * without. In the child all that is left of the buffers is dropped. */
 static bool kept_lock(void) {
 	if (pthread_mutex_trylock(&kept.lock) != 0)
 		return false;

@@ -10,8 +10,8 @@
 
 #include <warmfork/executor.h>
 
-/* Library-owned memory for a large argument; the public wf_buffer. Only this process can write to it, through
- * `data`: its seals allow no other writable mapping and no write(2). */
+/* Library-owned memory for a large argument; the public wf_buffer. Only this process can write to
+ * it, through `data`: its seals allow no other writable mapping and no write(2). */
 struct wf_buffer {
 	int memfd;
 	void *data; /* NULL: size 0 */
@@ -27,9 +27,9 @@ struct payload {
 	struct wf_buffer *buffer; /* ours until the task has ended */
 };
 
-/* Copies (inline, if it has at most `inline_limit` bytes, or into a memfd), or takes the buffer on success. 0
- * or a public error, reported. `owner` is the executor's number: another one's workers never see what is given
- * to this. */
+/* Copies (inline, if it has at most `inline_limit` bytes, or into a memfd), or takes the buffer on
+ * success. 0 or a public error, reported. `owner` is the executor's number: another one's workers
+ * never see what is given to this. */
 int payload_init(struct payload *payload, const void *data, size_t size, size_t inline_limit,
 		 struct wf_buffer *buffer, uint64_t owner);
 /* `read_out`: its reader has had it and needs it no more, so its memory may be used again. */

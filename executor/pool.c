@@ -32,8 +32,8 @@ void pool_init(struct pool *pool, struct engine *engine, struct generations *gen
 	list_init(&pool->leaving);
 	for (unsigned i = 0; i <= LIMIT_HAND_AHEAD; i++)
 		list_init(&pool->loads[i]);
-	backoff_init(&pool->start, options->backoff_ms, options->backoff_max_ms,
-		     (unsigned)options->start_attempts);
+	backoff_init(&pool->start, options->tuning.backoff_ms, options->tuning.backoff_max_ms,
+		     (unsigned)options->tuning.start_attempts);
 }
 
 void pool_stop_timers(struct pool *pool) {
@@ -383,7 +383,7 @@ static bool is_wanted(const struct pool *pool, const struct worker *worker) {
 }
 
 static bool has_grown(const struct worker *worker) {
-	uint64_t most = worker->engine->options.public.recycle_memory;
+	uint64_t most = worker->engine->options.public.tuning.recycle_memory;
 
 	return most && worker->tasks_done && worker->memory_growth > most;
 }

@@ -69,7 +69,7 @@ void statistics_run(struct statistics *statistics, uint64_t run_ns) {
 void statistics_outcome(struct statistics *statistics, const struct wf_outcome *outcome,
 			uint64_t resolve_ns) {
 	statistics->resolved++;
-	statistics->outcomes[(unsigned)outcome->kind % 16]++;
+	statistics->outcomes[(unsigned)outcome->kind % STATISTICS_KINDS]++;
 	if (outcome->quarantined)
 		statistics->quarantined++;
 	if (outcome->queued_ns)

@@ -7,9 +7,13 @@
 #include <stdint.h>
 
 #include <warmfork/executor.h>
+#include <warmfork/inspect.h>
 
 /* Log-linear buckets: 8 for each power of two, so that a quantile is right within 7 %. */
 #define HISTOGRAM_BUCKETS 512
+
+/* As in struct wf_statistics. */
+#define STATISTICS_KINDS 32
 
 struct histogram {
 	uint64_t count, max;
@@ -18,7 +22,7 @@ struct histogram {
 
 struct statistics {
 	uint64_t submitted, resolved, retried, quarantined;
-	uint64_t outcomes[16];
+	uint64_t outcomes[STATISTICS_KINDS];
 	uint64_t forks, fork_failures;
 	uint64_t deaths_idle, deaths_exit, deaths_signal;
 	uint64_t recycled, idle_timeouts, swept;

@@ -19,11 +19,6 @@
 #define COMMAND_FUNCTION "command"
 
 static int check_task(const struct wf_task *task) {
-	if (!task)
-		return report_error(-EINVAL, "wf_submit: task is NULL");
-	if (task->size != sizeof(*task))
-		return report_error(-EINVAL, "task.size is %zu; initialise with WF_TASK()",
-				    task->size);
 	if (!task->function && !task->argv)
 		return report_error(-EINVAL, "task.function is NULL");
 	if (task->argv && (task->function || task->input_size || task->buffer))
@@ -33,8 +28,9 @@ static int check_task(const struct wf_task *task) {
 	if (task->priority < WF_PRIORITY_MIN || task->priority > WF_PRIORITY_MAX)
 		return report_error(-EINVAL, "task.priority is %d; it must be from %d to %d",
 				    task->priority, WF_PRIORITY_MIN, WF_PRIORITY_MAX);
-	if (task->timeout_ms < WF_FOREVER || task->deadline_ms < WF_FOREVER)
-		return report_error(-EINVAL, "task.timeout_ms or task.deadline_ms is negative");
+	if (known_timeout("task.timeout_ms", task->timeout_ms) < 0 ||
+	    known_timeout("task.deadline_ms", task->deadline_ms) < 0)
+		return -EINVAL;
 	if (task->flags & ~(unsigned)(WF_TASK_IDEMPOTENT | WF_TASK_WAIT_EXIT))
 		return report_error(-EINVAL, "task.flags is 0x%x, with unknown bits", task->flags);
 	return 0;
@@ -190,7 +186,7 @@ int submit_check(const struct wf_task *given, struct wf_task *ret) {
 
 	if (!given)
 		return report_error(-EINVAL, "wf_submit: task is NULL");
-	r = known_take(ret, sizeof(*ret), given, sizeof(*ret), "task");
+	r = known_take(ret, sizeof(*ret), given, KNOWN_FIRST_TASK, "task");
 	return r < 0 ? r : check_task(ret);
 }
 

@@ -25,8 +25,8 @@ void succession_init(struct succession *succession, struct generations *generati
 	*succession = (struct succession){
 		.engine = keeper->engine, .generations = generations, .keeper = keeper, .pool = pool
 	};
-	backoff_init(&succession->launch, options->backoff_ms, options->backoff_max_ms,
-		     (unsigned)options->start_attempts);
+	backoff_init(&succession->launch, options->tuning.backoff_ms,
+		     options->tuning.backoff_max_ms, (unsigned)options->tuning.start_attempts);
 }
 
 void succession_deinit(struct succession *succession) {
@@ -105,7 +105,7 @@ static void note_loss(struct succession *succession, const struct generation *ge
 			       exit->exited ? exit->code : exit->signal);
 	engine_log(succession->engine, LOG_WARNING, "zygote %d is lost: %s", (int)generation->pid,
 		   text);
-	if (now > clock_after_ms(generation->ready_at, LIVED_LONG * options->backoff_max_ms))
+	if (now > clock_after_ms(generation->ready_at, LIVED_LONG * options->tuning.backoff_max_ms))
 		backoff_worked(&succession->launch);
 	else if (generation->productive)
 		backoff_renew(&succession->launch);

@@ -90,6 +90,12 @@ static int copy_streams(struct task_context *context, const struct wf_context *g
 					      &given->standard_error };
 	int r = 0;
 
+	for (int i = 0; i < 3 && r >= 0; i++) {
+		const uint64_t reserved[] = { streams[i]->reserved_0, streams[i]->reserved[0],
+					      streams[i]->reserved[1] };
+
+		r = known_reserved(reserved, 3, "a stream of the context");
+	}
 	for (int i = 0; i < 3 && r >= 0; i++)
 		r = copy_stream(&context->streams[i], streams[i], i);
 	return r;
@@ -200,7 +206,7 @@ int task_context_new(const struct wf_context *given, struct task_context **ret) 
 	*ret = NULL;
 	if (!given)
 		return 0;
-	r = known_take(&known, sizeof(known), given, sizeof(known), "context");
+	r = known_take(&known, sizeof(known), given, KNOWN_FIRST_CONTEXT, "context");
 	if (r < 0)
 		return r;
 	context = calloc(1, sizeof(*context));

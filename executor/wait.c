@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "base/report.h"
+#include "executor/known.h"
 #include "executor/lifetime.h"
 
 bool wait_is_resolved(struct wf_future *future) {
@@ -46,7 +47,7 @@ static int sleep_threaded(struct wf_future *future, nsec_t until) {
 	waiter_init(&waiter, 1);
 	list_append(&future->waiters, &stake.link);
 	executor_unlock(executor);
-	waiter_spin(&waiter, executor->engine.options.public.spin_us);
+	waiter_spin(&waiter, executor->engine.options.public.tuning.spin_us);
 	fired = waiter_sleep(&waiter, until);
 	executor_lock(executor);
 	list_remove(&stake.link);
@@ -177,7 +178,8 @@ int wf_wait(struct wf_future *const *futures, size_t n, enum wf_wait_for what, i
 	if ((n && !futures) || n > INT32_MAX || what > WF_ALL_COMPLETED)
 		return report_error(-EINVAL,
 				    "wf_wait: futures is NULL, or n or what is out of range");
-	r = check_futures(futures, n, &crowd.driven);
+	r = known_timeout("wf_wait: timeout_ms", timeout_ms);
+	r = r < 0 ? r : check_futures(futures, n, &crowd.driven);
 	if (r < 0 || n == 0)
 		return r;
 	crowd.stakes = calloc(n, sizeof(crowd.stakes[0]));

@@ -19,6 +19,7 @@
  * frame that sets the limit. The rest of it is for the other fields, and for a context. */
 #define LIMIT_INLINE_PAYLOAD        ((size_t)61440)
 #define LIMIT_INLINE_BESIDE_CONTEXT ((size_t)15360)
+#define LIMIT_INLINE_BESIDE_TEXT    ((size_t)57344) /* a result that has a LIMIT_TEXT as well */
 #define LIMIT_PAYLOAD               ((size_t)1 << 40)
 #define LIMIT_PRELOAD_ARGUMENT      ((size_t)32768)
 #define LIMIT_TASKS_PER_FRAME       32

@@ -148,12 +148,19 @@ static int seal_copy(struct wf_call *call) {
 	return 0;
 }
 
-int call_seal(struct wf_call *call) {
-	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
-	int r;
-
-	if (call->result != CALL_MEMFD)
+/* Beside a message the frame has room for less. */
+static int make_room(struct wf_call *call) {
+	if (call->result != CALL_INLINE || call->result_size <= LIMIT_INLINE_BESIDE_TEXT)
 		return 0;
+	return return_large(call, call->memory->result, call->result_size);
+}
+
+int call_seal(struct wf_call *call, bool beside_text) {
+	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
+	int r = beside_text ? make_room(call) : 0;
+
+	if (r < 0 || call->result != CALL_MEMFD)
+		return error_trace(r);
 	(void)munmap(call->result_map, call->result_size);
 	call->result_map = NULL;
 	if (fcntl(call->result_fd, F_ADD_SEALS, seals) == 0)
@@ -178,24 +185,24 @@ int wf_fail(struct wf_call *call, int code, const char *format, ...) {
 	return code != 0 ? code : 1;
 }
 
-const void *wf_input(struct wf_call *call, size_t *ret_size) {
+const void *wf_call_input(struct wf_call *call, size_t *ret_size) {
 	if (ret_size)
 		*ret_size = call->input_size;
 	return call->input;
 }
 
-int wf_slot(const struct wf_call *call) {
+int wf_call_slot(const struct wf_call *call) {
 	return call->slot;
 }
 
-uint64_t wf_task_number(const struct wf_call *call) {
+uint64_t wf_call_task_number(const struct wf_call *call) {
 	return call->task_number;
 }
 
-uint64_t wf_task_id(const struct wf_call *call) {
+uint64_t wf_call_task_id(const struct wf_call *call) {
 	return call->task_id;
 }
 
-int wf_descriptor(const struct wf_call *call, size_t index) {
+int wf_call_descriptor(const struct wf_call *call, size_t index) {
 	return index < call->n_descriptors ? call->descriptors[index] : -1;
 }

@@ -37,7 +37,8 @@ struct wf_call {
 };
 
 void call_init(struct wf_call *call, struct call_memory *memory);
-/* Seals a result in a memfd against its later self: what the task forked may still have it mapped.
- * 0, also if there is none; -errno. */
-int call_seal(struct wf_call *call);
+/* Makes a result ready to be sent, alone or beside the message of a failure: one in a memfd is sealed
+ * against its later self, for what the task forked may still have it mapped. 0, also if there is none;
+ * -errno. */
+int call_seal(struct wf_call *call, bool beside_text);
 void call_deinit(struct wf_call *call);

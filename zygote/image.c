@@ -5,6 +5,7 @@
 #include "zygote/image.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -34,13 +35,31 @@ static const char *entry_check(const struct image *image, const struct wf_functi
 	return NULL;
 }
 
-static const char *module_check(struct image *image, const struct wf_module *module) {
-	if (!module)
+/* Of 0.1. It never changes: see executor/known.h. */
+#define MODULE_SIZE_FIRST ((size_t)40)
+#define MODULE_SIZE_MAX   ((size_t)4096)
+_Static_assert(MODULE_SIZE_FIRST == offsetof(struct wf_module, functions) + sizeof(void *),
+	       "the size of 0.1 must not change");
+
+/* Copies as much as its header and ours both know; the rest is zero. */
+static const char *module_take(const struct wf_module *given, struct wf_module *ret) {
+	const unsigned char *bytes = (const unsigned char *)given;
+
+	if (!given)
 		return "no declaration: it is NULL";
-	if (module->size < sizeof *module)
-		return "a size that is too small: set .size = sizeof(struct wf_module)";
-	if (module->size > sizeof *module)
-		return "a size that this library does not know: it was built for a newer one";
+	if (given->size < MODULE_SIZE_FIRST || given->size > MODULE_SIZE_MAX)
+		return "a size that cannot be: set .size = sizeof(struct wf_module)";
+	for (size_t i = sizeof *ret; i < given->size; i++)
+		if (bytes[i])
+			return "a member set that this library does not know: it was built for a "
+			       "newer one";
+	memset(ret, 0, sizeof *ret);
+	memcpy(ret, given, given->size < sizeof *ret ? given->size : sizeof *ret);
+	ret->size = sizeof *ret;
+	return NULL;
+}
+
+static const char *module_check(struct image *image, const struct wf_module *module) {
 	if (!module->functions || !module->functions[0].name)
 		return "no functions";
 	for (const struct wf_function_entry *entry = module->functions; entry->name; entry++) {
@@ -58,12 +77,13 @@ int image_set_module(struct image *image, const struct wf_module *module, char *
 	const char *wrong;
 
 	image->n_functions = 0;
-	wrong = module_check(image, module);
+	wrong = module_take(module, &image->module);
+	if (!wrong)
+		wrong = module_check(image, &image->module);
 	if (wrong) {
 		(void)snprintf(text, text_size,
 			       "its struct wf_module has %s: see <warmfork/task.h>", wrong);
 		return error_origin(-EINVAL);
 	}
-	image->module = module;
 	return 0;
 }

@@ -30,7 +30,7 @@ struct image {
 	struct touch touch;
 	struct sandbox sandbox;
 
-	const struct wf_module *module;
+	struct wf_module module;                /* a copy, of the size that we know */
 	const char *functions[LIMIT_FUNCTIONS]; /* borrowed from the module */
 	size_t n_functions;
 

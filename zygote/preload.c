@@ -74,7 +74,7 @@ static void output_restore(struct output *output) {
 
 /* The argument is copied out of the zygote's own memory, which children of the hook do not have. */
 static bool hook_run(const struct image *image, const struct message_load *load) {
-	const struct wf_module *module = image->module;
+	const struct wf_module *module = &image->module;
 	size_t size = load->preload_argument.size;
 	struct wf_preload_info info = {
 		.size = sizeof info,
@@ -158,7 +158,7 @@ static void answer_ready(struct zygote *zygote, const struct message_load *load)
 	facts->generation = load->generation;
 	facts->functions = zygote->image.functions;
 	facts->n_functions = zygote->image.n_functions;
-	facts->has_initializer = zygote->image.module->initialize != NULL;
+	facts->has_initializer = zygote->image.module.initialize != NULL;
 	facts->preload_ns = preload.took_ns;
 	facts->findings = preload.audit.findings;
 	facts->n_findings = preload.audit.n_findings;

@@ -4,7 +4,8 @@
  *
  * The variable alone proves nothing: a child of the zygote's, or of a worker's, may have inherited
  * it from a program that never calls wf_init(). So there must be a SEQPACKET socket at the
- * descriptor, and the greeting that waits in it must have the nonce.
+ * descriptor, and a greeting must wait in it. From there on this process is a zygote: if it cannot
+ * be one it ends, and never goes on to a main() that nobody has asked for.
  */
 #include "proto/self.h"
 
@@ -43,56 +44,83 @@ static bool is_control_socket(int fd) {
 	       type == SOCK_SEQPACKET;
 }
 
-static bool is_greeting(const uint8_t *frame, size_t size, const char *nonce) {
+/* Something asks this process to be a zygote, and it cannot be one. Returning would run a main()
+ * that nobody has asked for, so it ends; the executor quotes what was written to the preload's
+ * output. */
+_Noreturn static void refuse_to_serve(const char *why) {
+	(void)fprintf(stderr, "warmfork: wf_init: this process cannot be a zygote: %s\n", why);
+	(void)dprintf(ZYGOTE_OUTPUT, "wf_init: this process cannot be a zygote: %s\n", why);
+	leave(2);
+}
+
+/* The greeting that waits in the socket. NULL: what waits there is no greeting at all. */
+static const char *greeting_nonce(const uint8_t *frame, size_t size) {
 	static _Alignas(16) uint8_t memory[8192];
-	struct message message;
+	static struct message message;
 	struct arena arena;
 
 	if (size < WIRE_HEADER || (frame[0] | frame[1] << 8) != MESSAGE_HELLO)
-		return false;
+		return NULL;
 	arena_init(&arena, memory, sizeof memory);
-	return message_unpack(MESSAGE_HELLO, frame + WIRE_HEADER, size - WIRE_HEADER, &arena,
-			      &message) == 0 &&
-	       strcmp(message.hello.nonce, nonce) == 0;
+	if (message_unpack(MESSAGE_HELLO, frame + WIRE_HEADER, size - WIRE_HEADER, &arena,
+			   &message) != 0)
+		refuse_to_serve("the greeting of its executor cannot be read");
+	return message.hello.nonce;
 }
 
 /* Waits for the greeting and leaves it in the socket. A socket that has ended is that of a zygote
- * whose executor has gone: it must not go on as the program, whose main() nobody has asked for. */
+ * whose executor has gone. */
 static bool awaits_me(int fd, const char *nonce) {
 	uint8_t frame[512];
+	const char *greeted;
 	ssize_t n;
 
 	if (!is_control_socket(fd))
 		return false;
+	if (getauxval(AT_SECURE))
+		refuse_to_serve("the program is set-uid or set-gid");
 	do {
 		n = recv(fd, frame, sizeof frame, MSG_PEEK);
 	} while (n < 0 && errno == EINTR);
 	if (n == 0 || (n < 0 && errno == ECONNRESET))
 		leave(0);
-	return n > 0 && is_greeting(frame, (size_t)n, nonce);
+	if (n < 0)
+		refuse_to_serve(strerrordesc_np(errno));
+	greeted = greeting_nonce(frame, (size_t)n);
+	if (greeted && strcmp(greeted, nonce) != 0)
+		refuse_to_serve("the greeting in its socket is for another process");
+	return greeted;
+}
+
+/* Copies the nonce and forgets the variable. 3 is the only descriptor at which a keeper puts the
+ * socket. */
+static bool take_variable(char nonce[LIMIT_NONCE]) {
+	const char *value = getenv(ZYGOTE_VARIABLE);
+
+	if (!value || strncmp(value, "3:", 2) != 0 || strlen(value + 2) != LIMIT_NONCE - 1)
+		return false;
+	memcpy(nonce, value + 2, LIMIT_NONCE);
+	(void)unsetenv(ZYGOTE_VARIABLE);
+	return true;
 }
 
 int wf_init(int argc, char **argv, const struct wf_module *module) {
-	const char *value = getenv(ZYGOTE_VARIABLE);
 	struct image image = { 0 };
 	char nonce[LIMIT_NONCE], text[256];
+	int r = image_set_module(&image, module, text, sizeof text);
+	bool asked = take_variable(nonce);
 
+	if (asked && awaits_me(ZYGOTE_CONTROL, nonce)) {
+		if (r < 0)
+			refuse_to_serve(text);
+		self_ready = true;
+		zygote_run_self(argc, argv, module, nonce);
+	}
 	/* There is no executor yet whose wf_last_error() could tell it. */
-	if (image_set_module(&image, module, text, sizeof text) < 0) {
+	if (r < 0) {
 		(void)fprintf(stderr, "warmfork: wf_init: %s\n", text);
 		return -EINVAL;
 	}
 	self_ready = true;
-	if (!value)
-		return 0;
-	/* The only descriptor at which a keeper puts it. */
-	if (strncmp(value, "3:", 2) != 0 || strlen(value + 2) != sizeof nonce - 1)
-		return 0;
-	memcpy(nonce, value + 2, sizeof nonce);
-	(void)unsetenv(ZYGOTE_VARIABLE);
-	if (getauxval(AT_SECURE))
-		return -EPERM;
-	if (awaits_me(ZYGOTE_CONTROL, nonce))
-		zygote_run_self(argc, argv, module, nonce);
 	return 0;
 }

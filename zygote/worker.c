@@ -246,7 +246,7 @@ static void enter_open(struct worker *worker) {
  * comes with WorkerReady. */
 static int enter_sandbox(struct worker *worker, const char **ret_step) {
 	const struct sandbox *sandbox = &worker->image->sandbox;
-	const struct wf_module *module = worker->image->module;
+	const struct wf_module *module = &worker->image->module;
 	const struct message listener = { .type = MESSAGE_LISTENER };
 	uint32_t layer = 0;
 	int fd = -1, r;
@@ -456,7 +456,7 @@ static void usage_take(struct worker *worker, uint64_t cpu_before,
 
 static void task_run(struct worker *worker, const struct message_task *task, struct wf_call *call,
 		     struct message_result *result) {
-	wf_function function = worker->image->module->functions[task->function].function;
+	wf_function function = worker->image->module.functions[task->function].function;
 	uint64_t cpu_before = worker->n_measured > 0 ? cpu_now() : 0;
 	nsec_t before = worker->touched ? clock_now() : worker->claimed_at;
 	struct tripwire_report wire;
@@ -478,16 +478,29 @@ static void task_run(struct worker *worker, const struct message_task *task, str
 		result->text = call->has_message ? call->memory->message : "";
 }
 
-static void result_take(struct wf_call *call, struct message_result *result) {
-	int r;
+/* Without its bytes a failure is still that failure; a result is none. */
+static void result_lost(struct wf_call *call, struct message_result *result, int error) {
+	static const char lost[] = "its result could not be sealed: no memory or descriptors";
+	char *message = call->memory->message;
+	size_t length = strlen(result->text);
 
-	if (result->kind != RESULT_RETURNED)
-		return;
-	r = call_seal(call);
-	if (r < 0) {
+	if (result->kind == RESULT_RETURNED) {
 		result->kind = RESULT_FAILED;
-		result->code = -r;
-		result->text = "its result could not be sealed: no memory or descriptors";
+		result->code = error;
+		result->text = lost;
+		return;
+	}
+	if (!call->has_message)
+		message[0] = '\0';
+	(void)snprintf(message + length, LIMIT_TEXT - length, "%s%s", length ? "; " : "", lost);
+	result->text = message;
+}
+
+static void result_take(struct wf_call *call, struct message_result *result) {
+	int r = call_seal(call, result->kind == RESULT_FAILED);
+
+	if (r < 0) {
+		result_lost(call, result, -r);
 		return;
 	}
 	result->payload_size = call->result_size;
@@ -718,7 +731,7 @@ static void worker_rehearse(struct worker *worker) {
 	atomic_store(&worker->cell->n_touched, 0);
 	(void)clock_now();
 	for (size_t i = 0; i < image->n_functions && i < WORKER_REHEARSED; i++)
-		(void)*(const volatile char *)(uintptr_t)image->module->functions[i].function;
+		(void)*(const volatile char *)(uintptr_t)image->module.functions[i].function;
 }
 
 /* It looks at a frame and leaves it in the socket: see worker_dispatch(). With options.spin_us it looks for a
@@ -763,7 +776,7 @@ static _Noreturn void worker_serve(struct worker *worker) {
 }
 
 static int worker_initialize(struct worker *worker, char *text, size_t size) {
-	const struct wf_module *module = worker->image->module;
+	const struct wf_module *module = &worker->image->module;
 	int code = 0;
 
 	if (module->after_fork)

@@ -18,6 +18,7 @@
 #include <sys/types.h>
 #include <sys/un.h>
 #include <warmfork/executor.h>
+#include <warmfork/inspect.h>
 #include <warmfork/task.h>
 
 #define ATTACK_TOKEN       17 /* 16 hexadecimal digits, and the end */

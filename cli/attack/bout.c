@@ -34,12 +34,14 @@ int attack_open(struct attack_ground *ground, const struct wf_policy *policy) {
 				.preload_argument_size = strlen(outside),
 				.audit_waive = WF_AUDIT_DESCRIPTORS, .freeze = WF_FREEZE_NEVER,
 				.workers = 3, .max_tasks_per_worker = 1, .spares = WF_NO_SPARES,
-				.start_attempts = 1, .kill_grace_ms = 50, .policy = policy);
+				.tuning.start_attempts = 1, .kill_grace_ms = 50, .policy = policy);
 
 	return wf_executor_open(&options, &ground->executor);
 }
 
 void attack_close(struct attack_ground *ground) {
+	if (ground->executor)
+		(void)wf_executor_close(ground->executor, WF_CLOSE_KILL);
 	if (ground->executor)
 		(void)wf_executor_close(ground->executor, WF_CLOSE_KILL);
 	ground->executor = wf_executor_free(ground->executor);

@@ -21,13 +21,13 @@ struct attack_held attack_held = { .word = ATTACK_WORD };
 const struct attack_brief *attack_brief(struct wf_call *call) {
 	size_t size;
 
-	return wf_input(call, &size);
+	return wf_call_input(call, &size);
 }
 
 /* --- the line ------------------------------------------------------------------------------ */
 
 int attack_line(const struct wf_call *call) {
-	return wf_descriptor(call, 0);
+	return wf_call_descriptor(call, 0);
 }
 
 void attack_say(const struct wf_call *call, char letter, const void *data, size_t size) {
@@ -118,11 +118,11 @@ int attack_be_sibling(struct wf_call *call) {
 	size_t size;
 	char byte;
 
-	brief = wf_input(call, &size);
+	brief = wf_call_input(call, &size);
 	memcpy(attack_held.token, brief->token, sizeof attack_held.token);
 	touch_pages(brief->bits);
 	for (size_t i = 0; i < ATTACK_BITS; i++)
-		bits_at[i] = wf_descriptor(call, 2 + i);
+		bits_at[i] = wf_call_descriptor(call, 2 + i);
 	attack_say(call, 'h', bits_at, sizeof bits_at);
 	while (read(attack_line(call), &byte, 1) > 0)
 		attack_say(call, 'w', &attack_held.word, sizeof attack_held.word);
@@ -132,7 +132,7 @@ int attack_be_sibling(struct wf_call *call) {
 /* What another task of the pool is: it works, or it does not. */
 int attack_be_innocent(struct wf_call *call) {
 	size_t size;
-	const void *input = wf_input(call, &size);
+	const void *input = wf_call_input(call, &size);
 
 	return wf_return(call, input, size);
 }

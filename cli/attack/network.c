@@ -293,7 +293,7 @@ static enum attack_verdict judge_families(struct attack_ground *ground,
 /* CVE-2017-5226: what is pushed into the terminal's input is what the user's shell reads next. */
 static void type_nonce(struct wf_call *call) {
 	const char *nonce = attack_brief(call)->nonce;
-	int terminal = wf_descriptor(call, 1);
+	int terminal = wf_call_descriptor(call, 1);
 
 	(void)ioctl(terminal, TIOCSCTTY, 0);
 	for (size_t i = 0; i < ATTACK_TOKEN - 1; i++)

@@ -131,8 +131,8 @@ static int join_namespace(struct wf_call *call) {
 	struct utsname name = { 0 };
 	bool done;
 
-	(void)setns(wf_descriptor(call, 1), CLONE_NEWUSER);
-	done = setns(wf_descriptor(call, 2), CLONE_NEWUTS) == 0;
+	(void)setns(wf_call_descriptor(call, 1), CLONE_NEWUSER);
+	done = setns(wf_call_descriptor(call, 2), CLONE_NEWUTS) == 0;
 	(void)uname(&name);
 	return attack_answer(call, done, name.nodename, strlen(name.nodename));
 }

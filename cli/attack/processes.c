@@ -435,8 +435,9 @@ static int compare_descriptors(struct wf_call *call) {
 	find_siblings(call, targets);
 	for (size_t i = 0; i < N_TARGETS && !known; i++)
 		for (unsigned bit = 0; bit < ATTACK_BITS && targets[i] != getpid(); bit++) {
-			order = syscall(SYS_kcmp, getpid(), targets[i], KCMP_FILE,
-					(long)wf_descriptor(call, 1), (long)brief->bits_at[bit]);
+			order =
+			    syscall(SYS_kcmp, getpid(), targets[i], KCMP_FILE,
+				    (long)wf_call_descriptor(call, 1), (long)brief->bits_at[bit]);
 			known |= order >= 0;
 			bits |= (unsigned)(order == 0) << bit;
 		}

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <warmfork/executor.h>
+#include <warmfork/inspect.h>
 
 #include "cli/command.h"
 #include "cli/image/forks.h"

@@ -62,7 +62,7 @@ void forks_options(struct wf_executor_options *options) {
 	options->workers = options->min_workers = FORKS_TOGETHER;
 	options->spares = WF_NO_SPARES;
 	options->idle_timeout_ms = WF_FOREVER;
-	options->start_attempts = 1; /* one that cannot start is told, not tried again */
+	options->tuning.start_attempts = 1; /* one that cannot start is told, not tried again */
 	options->caller_driven = true;
 }
 

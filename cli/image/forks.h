@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 #include <warmfork/executor.h>
+#include <warmfork/inspect.h>
 
 #define FORKS_TOGETHER 16
 /* A zygote tells how many pages it has written to with every so many forks (struct wf_statistics). */

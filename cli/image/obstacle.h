@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 #include <warmfork/executor.h>
+#include <warmfork/inspect.h>
 
 enum obstacle_kind {
 	OBSTACLE_NONE,

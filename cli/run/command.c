@@ -99,8 +99,9 @@ static int open_executor(struct run *run) {
 	return wf_executor_open(
 	    &WF_EXECUTOR_OPTIONS(.image = WF_IMAGE_COMMAND, .name = name_of(run), .workers = 1,
 				 .max_tasks_per_worker = 1, .spares = WF_NO_SPARES,
-				 .freeze = WF_FREEZE_NEVER, .start_attempts = 1, .max_attempts = 1,
-				 .caller_driven = true, .policy = run->request.policy,
+				 .freeze = WF_FREEZE_NEVER, .tuning.start_attempts = 1,
+				 .max_attempts = 1, .caller_driven = true,
+				 .policy = run->request.policy,
 				 .learn = run->options.learn != NULL),
 	    &run->executor);
 }
@@ -266,6 +267,8 @@ enum command_status run_command(int argc, char **argv) {
 	else if (status == RUN_OK)
 		code = finish(&run, run_program(&run));
 	(void)wf_future_free(run.future);
+	if (run.executor)
+		(void)wf_executor_close(run.executor, WF_CLOSE_KILL);
 	(void)wf_executor_free(run.executor);
 	run_request_clear(&run.request);
 	run_options_clear(&run.options);

@@ -34,6 +34,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <warmfork/inspect.h>
+
 static const int passed_on[] = { SIGINT,  SIGTERM, SIGHUP,   SIGQUIT, SIGUSR1,
 				 SIGUSR2, SIGTSTP, SIGWINCH, SIGCONT };
 #define N_PASSED_ON (sizeof passed_on / sizeof passed_on[0])

@@ -23,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 #include <warmfork/executor.h>
+#include <warmfork/inspect.h>
 #include <warmfork/policy.h>
 
 #include "files.h"

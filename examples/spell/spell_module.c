@@ -24,7 +24,7 @@ static int check(struct wf_call *call) {
 	struct spell_count count;
 	char path[4096];
 	size_t size;
-	const char *input = wf_input(call, &size);
+	const char *input = wf_call_input(call, &size);
 	int r;
 
 	if (size >= sizeof path)

@@ -73,11 +73,11 @@
  *                             and tests) or end (the task; the default of pure)
  *     probe                   once (the default), worker: how often a layer is shown to be in force
  *
- * Paths become absolute at once; symbolic links in them are followed when the sandbox is built. A path
- * with ".." is accepted if all up to the last ".." exists. "~" is not expanded. A file has at most 64
- * KiB; of YAML it may use mappings, lists and scalars, and no key twice. A policy holds at most 512
- * paths, 256 variables, 128 calls by name, 64 ports for each list, and 32 KiB of paths and variables;
- * its preset's count.
+ * Paths become absolute at once; symbolic links in them are followed when the sandbox is built. A
+ * path with ".." is accepted if all up to the last ".." exists. "~" is not expanded. A file has at
+ * most 64 KiB; of YAML it may use mappings, lists and scalars, and no key twice. A policy holds at
+ * most 512 paths, 256 variables, 128 calls by name, 64 ports for each list, and 32 KiB of paths and
+ * variables; its preset's count.
  *
  * Threads: a policy may be used by one thread at a time. Errors are those of <warmfork/executor.h>;
  * wf_last_error() has the sentence, with file and line.
@@ -100,27 +100,28 @@ struct wf_policy;
  * back with wf_policy_free(). Does not block. Errors: -EINVAL, -ENOMEM. Since 0.1. */
 int wf_policy_new(const char *preset, struct wf_policy **ret);
 
-/* Reads the policy file at `path`. Paths in it are relative to the directory that holds it. Keys may
- * stand in any order; `preset` must be there. Blocks on the file. Errors: -EINVAL (the sentence names
- * file, line and key), -ENOENT, -EACCES, -EIO, -E2BIG, -ENOMEM. Since 0.1. */
+/* Reads the policy file at `path`. Paths in it are relative to the directory that holds it. Keys
+ * may stand in any order; `preset` must be there. Blocks on the file. Errors: -EINVAL (the sentence
+ * names file, line and key), -ENOENT, -EACCES, -EIO, -E2BIG, -ENOMEM. Since 0.1. */
 int wf_policy_load(const char *path, struct wf_policy **ret);
 
-/* The same from `size` bytes of text; `name` stands for the file in sentences, and paths are relative
- * to the working directory. Errors: as wf_policy_load(). Since 0.1. */
+/* The same from `size` bytes of text; `name` stands for the file in sentences, and paths are
+ * relative to the working directory. Errors: as wf_policy_load(). Since 0.1. */
 int wf_policy_parse(const char *text, size_t size, const char *name, struct wf_policy **ret);
 
 /* Adds a value to a list, or sets a key that has one value. Both strings are borrowed during the
- * call; a relative path becomes absolute here, from the working directory. After an error the policy is
- * as it was. Errors: -EINVAL, -E2BIG, -ENOMEM. Since 0.1. */
+ * call; a relative path becomes absolute here, from the working directory. After an error the
+ * policy is as it was. Errors: -EINVAL, -E2BIG, -ENOMEM. Since 0.1. */
 int wf_policy_add(struct wf_policy *policy, const char *key, const char *value);
 
-/* Adds what `other` allows, and takes its single values where it sets them: the later policy decides.
- * A preset that allows more replaces one that allows less. `other` is borrowed. After an error the
- * policy is as it was. Errors: -EINVAL, -E2BIG, -ENOMEM. Since 0.1. */
+/* Adds what `other` allows, and takes its single values where it sets them: the later policy
+ * decides. A preset that allows more replaces one that allows less. `other` is borrowed. After an
+ * error the policy is as it was. Errors: -EINVAL, -E2BIG, -ENOMEM. Since 0.1. */
 int wf_policy_compose(struct wf_policy *policy, const struct wf_policy *other);
 
-/* The policy as a file that wf_policy_parse() reads, in `*ret`, which the caller frees with free(3).
- * Only what differs from the preset. Errors: -EINVAL (a path that is not UTF-8), -ENOMEM. Since 0.1. */
+/* The policy as a file that wf_policy_parse() reads, in `*ret`, which the caller frees with
+ * free(3). Only what differs from the preset. Errors: -EINVAL (a path that is not UTF-8), -ENOMEM.
+ * Since 0.1. */
 int wf_policy_print(const struct wf_policy *policy, char **ret);
 
 /* NULL is ignored. Returns NULL. An executor has its own copy. Since 0.1. */

@@ -113,14 +113,17 @@ struct wf_module {
 	WF_EXPORT_C const struct wf_module wf_module = { .size = sizeof(struct wf_module),         \
 							 __VA_ARGS__ }
 
-/* --- the running task -------------------------------------------------------------------- */
+/* --- the running task ---------------------------------------------------------------------- */
+
+/* What a task asks is called wf_call_...(); how it ends, wf_return() and wf_fail(). */
 
 /* The input of the task. Borrowed: valid until the function returns. Never NULL; `*ret_size` may be
  * 0. Read-only. Does not block, does not fail. Since 0.1. */
-const void *wf_input(struct wf_call *call, size_t *ret_size);
+const void *wf_call_input(struct wf_call *call, size_t *ret_size);
 
-/* Sets the result. The bytes are copied; a later call replaces an earlier one. Returns 0, or
- * -ENOMEM, -E2BIG (over WF_MAX_PAYLOAD). Since 0.1. */
+/* Sets the bytes of the result, whether the function then returns 0 (outcome->returned) or fails
+ * (outcome->failed has them beside the message). They are copied; a later call replaces an earlier
+ * one. Does not block. Returns 0, or -ENOMEM, -E2BIG (over WF_MAX_PAYLOAD). Since 0.1. */
 int wf_return(struct wf_call *call, const void *data, size_t size);
 
 /* Gives a buffer of `size` writable zero bytes that will be the result, so that a large one is
@@ -131,7 +134,8 @@ void *wf_return_buffer(struct wf_call *call, size_t size);
 
 /* Sets the message (printf style, at most 4,095 bytes are kept) that goes with a failing return,
  * and returns `code`, or 1 if `code` is 0, so that `return wf_fail(call, 7, "no such word");` reads
- * well. Since 0.1. */
+ * well. Bytes that a program shall read go with it by wf_return(). Does not block, does not fail.
+ * Since 0.1. */
 int wf_fail(struct wf_call *call, int code, const char *format, ...)
 #if defined(__GNUC__)
     __attribute__((format(printf, 3, 4)))
@@ -139,28 +143,29 @@ int wf_fail(struct wf_call *call, int code, const char *format, ...)
     ;
 
 /* Where the task runs. Do not block, do not fail. Since 0.1. */
-int wf_slot(const struct wf_call *call);             /* 0 .. workers-1 */
-uint64_t wf_task_number(const struct wf_call *call); /* 1 for the worker's first task */
-uint64_t wf_task_id(const struct wf_call *call);     /* as in struct wf_outcome */
+int wf_call_slot(const struct wf_call *call);             /* 0 .. workers-1 */
+uint64_t wf_call_task_number(const struct wf_call *call); /* 1 for the worker's first task */
+uint64_t wf_call_task_id(const struct wf_call *call);     /* as in struct wf_outcome */
 
 /* The extra descriptors of the task, in the order in which the submitter listed them. Borrowed: the
  * library closes them when the function has returned; dup(2) one to keep it. -1 if there is no
  * descriptor `index`. Since 0.1. */
-int wf_descriptor(const struct wf_call *call, size_t index);
+int wf_call_descriptor(const struct wf_call *call, size_t index);
 
-/* --- image kind "self" -------------------------------------------------------------------- */
+/* --- image kind "self" --------------------------------------------------------------------- */
 
 /* Call it first in main(), before threads, before descriptors are opened, before arguments are
  * read.
  *
  * In your program it returns 0 at once and remembers `module` (borrowed: it must stay valid) for
  * executors of kind WF_IMAGE_SELF. When the library has started your program again to be a zygote
- * it does not return: it preloads, serves, and exits. What tells the two apart is a descriptor and
- * a nonce in the environment, removed before anything else happens, so that children of your own
- * which use the library too are not taken for zygotes.
+ * it does not return: it preloads, serves, and exits. If it cannot (the table is bad, the greeting
+ * of the executor cannot be read, the program is set-uid or set-gid), it writes a sentence to
+ * stderr and exits with status 2: your main() never runs in a zygote. What tells the two apart is a
+ * descriptor and a nonce in the environment, removed before anything else happens, so that children
+ * of your own which use the library too are not taken for zygotes.
  *
- * Returns 0; -EINVAL for a module with a bad table; -EPERM if the program is set-uid or set-gid
- * (see AT_SECURE in getauxval(3)) and was asked to be a zygote. Since 0.1. */
+ * Returns 0, or -EINVAL for a module with a bad table. Since 0.1. */
 int wf_init(int argc, char **argv, const struct wf_module *module);
 
 #if defined(__GNUC__)

@@ -20,7 +20,7 @@
 struct dispatch {
 	struct wf_executor *executor;
 	struct raw_echo echo;
-	struct wf_input_bytes *inputs; /* reused_map */
+	struct wf_bytes *inputs; /* reused_map */
 	size_t n_inputs;
 };
 
@@ -172,7 +172,7 @@ static void *reused_map_open(bool quick) {
 	dispatch->n_inputs = quick ? MAP_TASKS / 4 : MAP_TASKS;
 	dispatch->inputs = measure_allocate(dispatch->n_inputs * sizeof *dispatch->inputs);
 	for (size_t i = 0; i < dispatch->n_inputs; i++)
-		dispatch->inputs[i] = (struct wf_input_bytes){ "x", 1 };
+		dispatch->inputs[i] = (struct wf_bytes){ "x", 1 };
 	dispatch->executor = pool_open(WF_EXECUTOR_OPTIONS(.workers = (int)measure_cpus(),
 							   .min_workers = (int)measure_cpus()));
 	pool_await_idle(dispatch->executor, measure_cpus());

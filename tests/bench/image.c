@@ -46,7 +46,7 @@ static int load(const struct wf_preload_info *info) {
 /* Gives its input back. */
 static int echo(struct wf_call *call) {
 	size_t size;
-	const void *input = wf_input(call, &size);
+	const void *input = wf_call_input(call, &size);
 
 	return wf_return(call, input, size);
 }
@@ -55,7 +55,7 @@ static int echo(struct wf_call *call) {
 static int read_all(struct wf_call *call) {
 	uint64_t sum = 0;
 	size_t size;
-	const char *input = wf_input(call, &size);
+	const char *input = wf_call_input(call, &size);
 
 	for (size_t i = 0; i < size; i += CACHE_LINE)
 		sum += *(const uint64_t *)(const void *)(input + i);
@@ -66,7 +66,7 @@ static int read_all(struct wf_call *call) {
 /* Writes the time into the memory that came with it, and crashes. */
 static int crash(struct wf_call *call) {
 	struct timespec *stamp = mmap(NULL, sizeof *stamp, PROT_READ | PROT_WRITE, MAP_SHARED,
-				      wf_descriptor(call, 0), 0);
+				      wf_call_descriptor(call, 0), 0);
 
 	if (stamp == MAP_FAILED)
 		return wf_fail(call, 1, "no memory to write the time into");
@@ -87,7 +87,7 @@ static int call_getppid(struct wf_call *call) {
 	struct timespec from, to;
 	uint64_t n;
 	size_t size;
-	const void *input = wf_input(call, &size);
+	const void *input = wf_call_input(call, &size);
 	double ns;
 
 	if (size != sizeof n)
@@ -106,7 +106,7 @@ static int call_getppid(struct wf_call *call) {
 static int hold(struct wf_call *call) {
 	char byte;
 
-	while (read(wf_descriptor(call, 0), &byte, 1) > 0)
+	while (read(wf_call_descriptor(call, 0), &byte, 1) > 0)
 		;
 	return 0;
 }

@@ -5,6 +5,8 @@
 #pragma once
 
 #include <warmfork/executor.h>
+#include <warmfork/inspect.h>
+#include <warmfork/map.h>
 
 #include "image.h"
 

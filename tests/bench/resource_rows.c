@@ -146,7 +146,7 @@ static void *queue_100k_open(bool quick) {
 	queue->futures = measure_allocate((LONG_QUEUE + SUBMITS) * sizeof *queue->futures);
 	if (pipe2(queue->gate, O_CLOEXEC) < 0)
 		measure_die("no pipe");
-	queue->executor = pool_open(WF_EXECUTOR_OPTIONS(.workers = 1, .hand_ahead = 1));
+	queue->executor = pool_open(WF_EXECUTOR_OPTIONS(.workers = 1, .tuning.hand_ahead = 1));
 	queue->holder = pool_submit(queue->executor, &task);
 	while (pool_statistics(queue->executor).running == 0)
 		(void)poll(NULL, 0, 1);

@@ -51,7 +51,7 @@ START_TEST(test_tasks_after_the_abuser_run_elsewhere) {
 	struct wf_executor *executor;
 
 	options.workers = 1;
-	options.hand_ahead = 4;
+	options.tuning.hand_ahead = 4;
 	executor = pool_open(&options);
 	abuser = pool_call(executor, "script", "close_channel; hang");
 	for (size_t i = 0; i < 4; i++)

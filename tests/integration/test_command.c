@@ -25,7 +25,7 @@ enum { PLAIN, STAGE };
 
 static struct wf_executor_options command_options(const struct wf_policy *policy) {
 	return WF_EXECUTOR_OPTIONS(.image = WF_IMAGE_COMMAND, .helper = getenv("WARMFORK_HELPER"),
-				   .workers = 2, .hand_ahead = 1, .policy = policy);
+				   .workers = 2, .tuning.hand_ahead = 1, .policy = policy);
 }
 
 static struct wf_executor *command_open(struct wf_policy *policy) {

@@ -47,6 +47,8 @@ START_TEST(test_wall_limit) {
 
 	expect_timed_out(outcome, WF_CLOCK_RUN);
 	ck_assert_uint_ge(outcome->run_ns, 100000000);
+	ck_assert_uint_eq(outcome->timed_out.limit_ns, 100000000);
+	ck_assert_ptr_nonnull(strstr(outcome->evidence, "limits.wall"));
 	wf_future_free(future);
 	expect_steps(executor, "privileges", "1");
 	pool_close(executor);
@@ -60,6 +62,8 @@ START_TEST(test_cpu_limit) {
 	const struct wf_outcome *outcome = pool_wait(future);
 
 	expect_timed_out(outcome, WF_CLOCK_CPU);
+	ck_assert_uint_eq(outcome->timed_out.limit_ns, 1000000000);
+	ck_assert_uint_eq(outcome->timed_out.took_ns, outcome->cpu_ns);
 	ck_assert_uint_ge(outcome->cpu_ns, 500000000); /* the limit is counted in ticks */
 	wf_future_free(future);
 	expect_steps(executor, "spin 10", "ok");

@@ -120,10 +120,10 @@ START_TEST(test_massacres_cost_no_result) {
 	size_t killed = 0;
 
 	options.workers = 4;
-	options.hand_ahead = 0;
+	options.tuning.hand_ahead = 0;
 	options.max_attempts = ATTEMPTS_MAX;
-	options.start_attempts = 100;
-	options.backoff_ms = 1;
+	options.tuning.start_attempts = 100;
+	options.tuning.backoff_ms = 1;
 	executor = pool_open(&options);
 	crowd_submit(executor);
 	for (int i = 0; i < N_MASSACRES; i++) {
@@ -209,8 +209,8 @@ static struct wf_executor *open_with_initializer(int regime, const char *argumen
 
 	options.workers = 1;
 	options.spares = WF_NO_SPARES;
-	options.start_attempts = 3;
-	options.backoff_ms = 1;
+	options.tuning.start_attempts = 3;
+	options.tuning.backoff_ms = 1;
 	options.preload_argument = argument;
 	options.preload_argument_size = strlen(argument);
 	return pool_open(&options);

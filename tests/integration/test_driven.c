@@ -106,6 +106,7 @@ START_TEST(test_driven_dispatch_waits_itself) {
 		ck_assert_int_eq(wf_executor_dispatch(executor, FIXTURE_CAP_MS), 0);
 	ck_assert_int_eq(wf_executor_dispatch(executor, 0), 0);
 	ck_assert_int_eq(wf_executor_dispatch(executor, 1), 0);
+	ck_assert_int_eq(wf_executor_dispatch(executor, WF_NO_GRACE), -EINVAL);
 	wf_future_free(future);
 	pool_close(executor);
 }
@@ -155,7 +156,7 @@ START_TEST(test_driven_kill_of_an_ended_task_spares_the_next) {
 	struct cord cords[2];
 
 	options.workers = 1;
-	options.hand_ahead = 2;
+	options.tuning.hand_ahead = 2;
 	struct wf_executor *executor = pool_open(&options);
 	for (size_t i = 0; i < 2; i++)
 		futures[i] = more_gate(&cords[i], executor);
@@ -175,12 +176,23 @@ START_TEST(test_driven_kill_of_an_ended_task_spares_the_next) {
 }
 END_TEST
 
+START_TEST(test_driven_run_dispatches) {
+	struct wf_executor *executor = open_driven(_i);
+	const struct wf_outcome *outcome;
+
+	ck_assert_int_eq(wf_run(executor, &WF_TASK(.function = "where"), &outcome), 0);
+	expect_kind(outcome, WF_RETURNED);
+	wf_outcome_free(outcome);
+	pool_close(executor);
+}
+END_TEST
+
 /* --- callbacks --- */
 
 struct listener {
 	struct wf_executor *executor;
 	struct wf_future *next;
-	int n, dispatch, close, submit;
+	int n, dispatch, close, submit, run;
 	pthread_t thread;
 };
 
@@ -188,11 +200,11 @@ static void listen_once(struct wf_future *future, const struct wf_outcome *outco
 	struct listener *listener = context;
 
 	(void)future;
-	(void)outcome;
 	listener->n++;
 	listener->thread = pthread_self();
 	listener->dispatch = wf_executor_dispatch(listener->executor, 0);
 	listener->close = wf_executor_close(listener->executor, WF_CLOSE_KILL);
+	listener->run = wf_run(listener->executor, &WF_TASK(.function = "where"), &outcome);
 	listener->submit =
 	    wf_submit(listener->executor, &WF_TASK(.function = "where"), &listener->next);
 }
@@ -209,6 +221,7 @@ START_TEST(test_driven_callbacks_run_in_dispatch) {
 	ck_assert_int_ne(pthread_equal(listener.thread, pthread_self()), 0);
 	ck_assert_int_eq(listener.dispatch, -EDEADLK);
 	ck_assert_int_eq(listener.close, -EDEADLK);
+	ck_assert_int_eq(listener.run, -EDEADLK);
 	ck_assert_int_eq(listener.submit, 0);
 	drive_until_done(executor, &listener.next, 1);
 	more_finish(listener.next);
@@ -249,7 +262,7 @@ END_TEST
 START_TEST(test_driven_waits_drive) {
 	struct wf_executor *executor = open_driven(_i);
 	struct wf_future *futures[10];
-	const struct wf_input_bytes inputs[] = { { "a", 1 }, { "b", 1 }, { "c", 1 } };
+	const struct wf_bytes inputs[] = { { "a", 1 }, { "b", 1 }, { "c", 1 } };
 	const struct wf_outcome *outcome = NULL;
 	struct wf_map *map = NULL;
 
@@ -352,6 +365,7 @@ int main(void) {
 	add_for_both(test_case, test_driven_in_a_poll_loop);
 	add_for_both(test_case, test_driven_beside_other_descriptors);
 	add_for_both(test_case, test_driven_dispatch_waits_itself);
+	add_for_both(test_case, test_driven_run_dispatches);
 	add_for_both(test_case, test_driven_crash_and_timeouts);
 	tcase_add_test(test_case, test_driven_kill_of_an_ended_task_spares_the_next);
 	add_for_both(test_case, test_driven_callbacks_run_in_dispatch);

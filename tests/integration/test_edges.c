@@ -42,7 +42,7 @@ START_TEST(test_close_cancel_takes_back_what_was_handed_ahead) {
 	struct cord cord;
 
 	options.workers = 1;
-	options.hand_ahead = 4;
+	options.tuning.hand_ahead = 4;
 	executor = pool_open(&options);
 	cord_open(&cord);
 	running = cord_call(&cord, executor, "script", "started; hang");
@@ -67,7 +67,7 @@ START_TEST(test_tasks_that_wait_for_the_exit_in_a_row) {
 	struct wf_executor *executor;
 
 	options.workers = 1;
-	options.hand_ahead = 4;
+	options.tuning.hand_ahead = 4;
 	executor = pool_open(&options);
 	pool_check_works(executor);
 	for (int i = 0; i < 6; i++)
@@ -228,7 +228,7 @@ START_TEST(test_close_with_a_stopped_keeper) {
 	struct wf_executor *executor;
 	struct watch watch;
 
-	options.zygote_reply_ms = 200;
+	options.tuning.zygote_reply_ms = 200;
 	executor = pool_open(&options);
 	pool_check_works(executor);
 	pool_watch(executor, &watch);

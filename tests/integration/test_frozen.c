@@ -496,7 +496,7 @@ static size_t zygote_dirt(pid_t zygote) {
 }
 
 static void run_many(struct wf_executor *executor, size_t n) {
-	static const struct wf_input_bytes nothing[10000];
+	static const struct wf_bytes nothing[10000];
 	const struct wf_map_options options = WF_MAP_OPTIONS(.as_completed = true, .window = 256);
 	const struct wf_task task = WF_TASK(.function = "nothing");
 	const struct wf_outcome *outcome;

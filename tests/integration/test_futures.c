@@ -67,7 +67,7 @@ START_TEST(test_stopped_idle_worker_blocks_nobody) {
 	struct wf_executor_options options = more_options(REUSED);
 	struct wf_future *futures[20];
 
-	options.hand_ahead = _i;
+	options.tuning.hand_ahead = _i;
 	struct wf_executor *executor = pool_open(&options);
 	pid_t pids[2];
 	warm_up(executor, pids);
@@ -385,7 +385,7 @@ static void free_executor(struct wf_future *future, const struct wf_outcome *out
 	sem_post(&waiter->event);
 }
 
-/* The last handle is given back in a callback: the pool ends by itself, and what runs is killed. */
+/* The last handle is given back in a callback: the pool finishes, and ends by itself. */
 START_TEST(test_executor_freed_in_a_callback) {
 	struct waiter waiter = { .executor = more_open(_i) };
 	static struct watch processes;
@@ -399,7 +399,9 @@ START_TEST(test_executor_freed_in_a_callback) {
 	struct wf_future *future = pool_call(waiter.executor, "echo", "x");
 	ck_assert_int_eq(wf_future_on_done(future, free_executor, &waiter), 0);
 	more_await(&waiter.event);
-	expect_killed(pool_wait(gate), WF_BY_CLOSE);
+	ck_assert_ptr_null(wf_future_outcome(gate));
+	cord_release(&cord);
+	expect_kind(pool_wait(gate), WF_RETURNED);
 	expect_ended(&processes);
 	/* the keeper, our only child: the library reaps it, in a thread that nobody can join */
 	while (waitid(P_ALL, 0, &info, WEXITED | WNOWAIT) == 0)
@@ -408,6 +410,24 @@ START_TEST(test_executor_freed_in_a_callback) {
 	wf_future_free(future);
 	wf_future_free(gate);
 	cord_close(&cord);
+}
+END_TEST
+
+/* Tidying up loses nothing: what was submitted still runs. */
+START_TEST(test_executor_freed_early_finishes) {
+	struct wf_executor_options options = more_options(_i);
+	struct wf_future *futures[40];
+
+	options.workers = 1;
+	struct wf_executor *executor = pool_open(&options);
+	for (size_t i = 0; i < N_OF(futures); i++)
+		futures[i] = pool_call(executor, "where", "");
+	ck_assert_ptr_null(wf_executor_free(executor));
+	for (size_t i = 0; i < N_OF(futures); i++) {
+		ck_assert_ptr_nonnull(wf_future_outcome(futures[i]));
+		expect_kind(wf_future_outcome(futures[i]), WF_RETURNED);
+		wf_future_free(futures[i]);
+	}
 }
 END_TEST
 
@@ -564,6 +584,7 @@ int main(void) {
 	add_for_both(test_case, test_waiting_in_callback_is_refused);
 	add_for_both(test_case, test_callback_may_cancel_kill_and_listen);
 	add_for_both(test_case, test_executor_freed_in_a_callback);
+	add_for_both(test_case, test_executor_freed_early_finishes);
 	add_for_both(test_case, test_future_freed_early_still_calls_back);
 	add_for_both(test_case, test_fire_and_forget_runs);
 	add_for_both(test_case, test_outcome_outlives_the_executor_and_other_owners);

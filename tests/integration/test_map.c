@@ -13,15 +13,14 @@
 /* Inputs "0", "1", ... for echo. */
 struct inputs {
 	char texts[N][8];
-	struct wf_input_bytes bytes[N];
+	struct wf_bytes bytes[N];
 };
 
 static void inputs_fill(struct inputs *inputs) {
 	for (int i = 0; i < N; i++) {
 		int n = snprintf(inputs->texts[i], sizeof inputs->texts[i], "%d", i);
 
-		inputs->bytes[i] =
-		    (struct wf_input_bytes){ .data = inputs->texts[i], .size = (size_t)n };
+		inputs->bytes[i] = (struct wf_bytes){ .data = inputs->texts[i], .size = (size_t)n };
 	}
 }
 
@@ -122,12 +121,12 @@ START_TEST(test_map_element_fails_alone) {
 	const struct wf_task task = WF_TASK(.function = "fail");
 	struct wf_executor *executor = more_open(_i % 2);
 	int codes[12] = { 0 };
-	struct wf_input_bytes inputs[12];
+	struct wf_bytes inputs[12];
 	struct wf_map *map = NULL;
 
 	for (size_t i = 0; i < N_OF(codes); i++) {
 		codes[i] = i == 5 ? 55 : 0;
-		inputs[i] = (struct wf_input_bytes){ .data = &codes[i], .size = sizeof codes[i] };
+		inputs[i] = (struct wf_bytes){ .data = &codes[i], .size = sizeof codes[i] };
 	}
 	ck_assert_int_eq(wf_map(executor, &task, inputs, N_OF(inputs), &options, &map), 0);
 	for (size_t i = 0; i < N_OF(codes); i++) {
@@ -152,13 +151,12 @@ START_TEST(test_map_element_crashes_alone) {
 	const struct wf_task task = WF_TASK(.function = "maybe_die");
 	struct wf_executor *executor = more_open(_i);
 	int signals[16] = { 0 };
-	struct wf_input_bytes inputs[16];
+	struct wf_bytes inputs[16];
 	struct wf_map *map = NULL;
 
 	for (size_t i = 0; i < N_OF(signals); i++) {
 		signals[i] = i == 3 ? 9 : 0;
-		inputs[i] =
-		    (struct wf_input_bytes){ .data = &signals[i], .size = sizeof signals[i] };
+		inputs[i] = (struct wf_bytes){ .data = &signals[i], .size = sizeof signals[i] };
 	}
 	ck_assert_int_eq(wf_map(executor, &task, inputs, N_OF(inputs), &options, &map), 0);
 	for (size_t i = 0; i < N_OF(signals); i++) {

@@ -63,8 +63,9 @@ START_TEST(test_null_executor_and_future) {
 	struct wf_statistics statistics = { .size = sizeof statistics };
 	struct wf_image_facts facts = { .size = sizeof facts };
 	const struct wf_task task = WF_TASK(.function = "where");
-	const struct wf_input_bytes input = { "x", 1 };
+	const struct wf_bytes input = { "x", 1 };
 	const struct wf_executor_options options = more_options(_i);
+	const struct wf_outcome *outcome;
 	struct wf_future *future = NULL;
 	struct wf_map *map = NULL;
 
@@ -76,6 +77,7 @@ START_TEST(test_null_executor_and_future) {
 	expect_refused(wf_executor_reload(NULL), -EINVAL);
 	expect_refused(wf_executor_resize(NULL, 1), -EINVAL);
 	expect_refused(wf_submit(NULL, &task, &future), -EINVAL);
+	expect_refused(wf_run(NULL, &task, &outcome), -EINVAL);
 	expect_refused(wf_map(NULL, &task, &input, 1, NULL, &map), -EINVAL);
 	expect_refused(wf_map_next(NULL, 0, NULL, NULL), -EINVAL);
 	expect_refused(wf_executor_statistics(NULL, &statistics), -EINVAL);
@@ -102,6 +104,7 @@ START_TEST(test_null_arguments) {
 	struct wf_executor *executor = more_open(_i);
 	const struct wf_task task = WF_TASK(.function = "where");
 	struct wf_future *future = pool_call(executor, "where", "");
+	const struct wf_outcome *outcome;
 	struct wf_map *map = NULL;
 
 	expect_refused(wf_submit(executor, NULL, NULL), -EINVAL);
@@ -111,6 +114,8 @@ START_TEST(test_null_arguments) {
 	expect_refused(wf_map(executor, NULL, NULL, 0, NULL, &map), -EINVAL);
 	expect_refused(wf_map(executor, &task, NULL, 1, NULL, &map), -EINVAL);
 	expect_refused(wf_map(executor, &task, NULL, 0, NULL, NULL), -EINVAL);
+	expect_refused(wf_run(executor, &task, NULL), -EINVAL);
+	expect_refused(wf_run(executor, NULL, &outcome), -EINVAL);
 	expect_refused(wf_future_on_done(future, NULL, NULL), -EINVAL);
 	expect_refused(wf_executor_statistics(executor, NULL), -EINVAL);
 	expect_refused(wf_executor_image(executor, NULL), -EINVAL);
@@ -134,26 +139,26 @@ START_TEST(test_absurd_options) {
 	bad[n++].workers = WF_MAX_WORKERS + 1;
 	bad[n++].min_workers = -1;
 	bad[n++].max_tasks_per_worker = -1;
-	bad[n++].spares = -2;
-	bad[n++].idle_timeout_ms = -2;
-	bad[n++].hand_ahead = -1;
-	bad[n++].hand_ahead = WF_MAX_HAND_AHEAD + 1;
+	bad[n++].spares = WF_FOREVER;
+	bad[n++].idle_timeout_ms = WF_NO_GRACE;
+	bad[n++].tuning.hand_ahead = -1;
+	bad[n++].tuning.hand_ahead = WF_MAX_HAND_AHEAD + 1;
 	bad[n++].queue_full = (enum wf_queue_full)3;
 	bad[n++].queue_wait_ms = -5;
 	bad[n++].on_timeout = (enum wf_on_timeout)2;
 	bad[n++].audit_waive = 1U << 20;
 	bad[n++].timeout_ms = INT_MIN;
-	bad[n++].kill_grace_ms = -7;
+	bad[n++].kill_grace_ms = WF_FOREVER;
 	bad[n++].max_attempts = -1;
 	bad[n++].preload_argument_size = 3;
 	bad[n++].module = NULL;
 	bad[n++].freeze = (enum wf_freeze)3;
 	bad[n++].freeze = (enum wf_freeze) - 1;
-	bad[n++].spin_us = -1;
-	bad[n++].spin_us = WF_MAX_SPIN_US + 1;
-	bad[n++].spin_us = INT_MAX;
-	bad[n++].placement = (enum wf_placement)2;
-	bad[n++].placement = (enum wf_placement) - 1;
+	bad[n++].tuning.spin_us = -1;
+	bad[n++].tuning.spin_us = WF_MAX_SPIN_US + 1;
+	bad[n++].tuning.spin_us = INT_MAX;
+	bad[n++].tuning.placement = (enum wf_placement)2;
+	bad[n++].tuning.placement = (enum wf_placement) - 1;
 	ck_assert_uint_eq(n, N_OF(bad));
 	for (size_t i = 0; i < n; i++)
 		ck_assert_msg(open_with(&bad[i]) == -EINVAL, "options %zu are not refused", i);
@@ -165,14 +170,14 @@ START_TEST(test_options_at_their_ends) {
 	struct wf_executor_options options = more_options(_i);
 
 	options.freeze = WF_FREEZE_NEVER;
-	options.spin_us = WF_MAX_SPIN_US;
-	options.placement = WF_PLACE_SPREAD;
-	options.touch_ahead = true;
+	options.tuning.spin_us = WF_MAX_SPIN_US;
+	options.tuning.placement = WF_PLACE_SPREAD;
+	options.tuning.touch_ahead = true;
 	struct wf_executor *executor = pool_open(&options);
 	pool_check_works(executor);
 	pool_close(executor);
 	options.freeze = WF_FREEZE_AUTO;
-	options.spin_us = 1;
+	options.tuning.spin_us = 1;
 	executor = pool_open(&options);
 	pool_check_works(executor);
 	pool_close(executor);
@@ -273,7 +278,7 @@ START_TEST(test_absurd_waits_and_maps) {
 	struct wf_executor *executor = more_open(_i);
 	struct wf_future *future = pool_call(executor, "where", "");
 	const struct wf_task task = WF_TASK(.function = "where");
-	const struct wf_input_bytes input = { "x", 1 };
+	const struct wf_bytes input = { "x", 1 };
 	struct wf_map_options options = WF_MAP_OPTIONS(.chunk = -1);
 	struct wf_map *map = NULL;
 
@@ -285,10 +290,57 @@ START_TEST(test_absurd_waits_and_maps) {
 	expect_refused(wf_map(executor, &WF_TASK(.function = "nosuch"), &input, 1, NULL, &map),
 		       -ENOENT);
 	ck_assert_ptr_null(map);
-	expect_refused(wf_future_kill(future, -2), -EINVAL);
 	expect_refused(wf_executor_close(executor, (enum wf_close)9), -EINVAL);
 	wf_future_free(future);
 	pool_check_works(executor);
+	pool_close(executor);
+}
+END_TEST
+
+/* What is no number has a value of its own: in the wrong place it is refused, and says so. */
+static const int sentinels[] = { WF_FOREVER,       WF_NO_GRACE, WF_NO_SPARES,
+				 WF_DEFAULT_GRACE, -5,          INT_MIN };
+
+static bool is_grace(int sentinel) {
+	return sentinel == WF_NO_GRACE || sentinel == WF_DEFAULT_GRACE;
+}
+
+START_TEST(test_sentinels_in_the_wrong_place) {
+	struct wf_executor *executor = more_open(_i);
+	struct wf_future *future = pool_call(executor, "where", "");
+	const struct wf_bytes input = { "", 0 };
+	const struct wf_task task = WF_TASK(.function = "where");
+	const struct wf_outcome *outcome;
+	struct wf_map *map;
+
+	pool_wait(future);
+	ck_assert_int_eq(wf_map(executor, &task, &input, 1, NULL, &map), 0);
+	for (size_t i = 0; i < N_OF(sentinels); i++) {
+		const int value = sentinels[i];
+		struct wf_task wrong = task;
+
+		if (is_grace(value)) {
+			ck_assert_int_eq(wf_future_kill(future, value), -EALREADY);
+		} else {
+			expect_refused(wf_future_kill(future, value), -EINVAL);
+			ck_assert_ptr_nonnull(strstr(wf_last_error(), "grace_ms"));
+		}
+		if (value == WF_FOREVER)
+			continue;
+		ck_assert_ptr_null(wf_future_wait(future, value));
+		ck_assert_ptr_nonnull(strstr(wf_last_error(), "timeout_ms"));
+		expect_refused(wf_wait(&future, 1, WF_ALL_COMPLETED, value), -EINVAL);
+		expect_refused(wf_wait(NULL, 0, WF_ALL_COMPLETED, value), -EINVAL);
+		expect_refused(wf_map_next(map, value, NULL, &outcome), -EINVAL);
+		wrong.timeout_ms = value;
+		expect_refused(wf_submit(executor, &wrong, NULL), -EINVAL);
+		wrong.timeout_ms = 0;
+		wrong.deadline_ms = value;
+		expect_refused(wf_submit(executor, &wrong, NULL), -EINVAL);
+	}
+	ck_assert_int_eq(wf_map_next(map, WF_FOREVER, NULL, &outcome), 0);
+	wf_map_free(map);
+	wf_future_free(future);
 	pool_close(executor);
 }
 END_TEST
@@ -339,12 +391,46 @@ START_TEST(test_statistics_and_facts_of_other_headers) {
 }
 END_TEST
 
+/* Its strings are its own: those of an earlier call are freed, as a leak checker sees. */
+START_TEST(test_facts_are_asked_for_again) {
+	struct wf_executor *executor = more_open(_i);
+	struct wf_image_facts facts = WF_IMAGE_FACTS();
+
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(wf_executor_image(executor, &facts), 0);
+	ck_assert_ptr_nonnull(facts.functions);
+	pool_close(executor);
+	ck_assert_ptr_nonnull(facts.audit);
+	wf_image_facts_clear(&facts);
+	ck_assert_ptr_null(facts.functions);
+	wf_image_facts_clear(&facts);
+}
+END_TEST
+
+START_TEST(test_reserved_members_are_zero) {
+	struct wf_executor *executor = more_open(_i);
+	struct wf_context context[] = { WF_CONTEXT(.nice = 0), WF_CONTEXT(.nice = 0),
+					WF_CONTEXT(.nice = 0) };
+
+	context[0].standard_input.reserved[0] = 1;
+	context[1].standard_output.reserved[1] = 1;
+	context[2].standard_error.reserved_0 = 1;
+	for (size_t i = 0; i < N_OF(context); i++) {
+		const struct wf_task task = WF_TASK(.function = "where", .context = &context[i]);
+
+		expect_refused(submit_as(executor, &task), -EINVAL);
+		ck_assert_ptr_nonnull(strstr(wf_last_error(), "does not know"));
+	}
+	pool_close(executor);
+}
+END_TEST
+
 /* --- closed --- */
 
 START_TEST(test_closed_executor) {
 	struct wf_executor *executor = more_open(_i);
 	const struct wf_task task = WF_TASK(.function = "where");
-	const struct wf_input_bytes input = { "x", 1 };
+	const struct wf_bytes input = { "x", 1 };
 	struct wf_map *map = NULL;
 
 	ck_assert_int_eq(wf_executor_close(executor, WF_CLOSE_FINISH), 0);
@@ -602,8 +688,11 @@ int main(void) {
 	add_for_both(test_case, test_absurd_tasks);
 	add_for_both(test_case, test_task_of_a_newer_header);
 	add_for_both(test_case, test_absurd_waits_and_maps);
+	add_for_both(test_case, test_sentinels_in_the_wrong_place);
 	add_for_both(test_case, test_description_is_cut_and_terminated);
 	add_for_both(test_case, test_statistics_and_facts_of_other_headers);
+	add_for_both(test_case, test_facts_are_asked_for_again);
+	add_for_both(test_case, test_reserved_members_are_zero);
 	add_for_both(test_case, test_closed_executor);
 	add_for_both(test_case, test_full_queue_fails);
 	add_for_both(test_case, test_full_queue_waits_so_long);

@@ -4,11 +4,15 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "proto/limits.h"
 #include "tests/support/pool.h"
+#include "tests/support/toy.h"
 
 START_TEST(test_task_returns_its_bytes) {
 	struct wf_executor *executor = pool_open_regime(_i);
@@ -51,6 +55,100 @@ START_TEST(test_task_fails_with_a_message) {
 	pool_check_works(executor);
 	wf_future_free(future);
 	pool_close(executor);
+}
+END_TEST
+
+/* Below and above what has room in the frame, alone and beside the message. */
+static const size_t failing_sizes[] = { 0,
+					1,
+					LIMIT_INLINE_BESIDE_TEXT,
+					LIMIT_INLINE_BESIDE_TEXT + 1,
+					LIMIT_INLINE_PAYLOAD,
+					LIMIT_INLINE_PAYLOAD + 1,
+					300000 };
+
+static void check_failing_bytes(struct wf_executor *executor, size_t size, size_t message_size) {
+	char script[4000], message[4000] = "";
+	const unsigned char *data;
+
+	memset(message, 'm', message_size);
+	snprintf(script, sizeof script, "big %zu; fail 7 %s", size, message);
+	struct wf_future *future = pool_call(executor, "script", script);
+	const struct wf_outcome *outcome = pool_wait(future);
+	expect_kind(outcome, WF_FAILED);
+	ck_assert_int_eq(outcome->failed.code, 7);
+	ck_assert_str_eq(outcome->failed.message, message);
+	ck_assert_uint_eq(outcome->failed.size, size);
+	data = outcome->failed.data;
+	ck_assert_ptr_nonnull(data);
+	for (size_t i = 0; i < size; i++)
+		if (data[i] != toy_byte(i))
+			ck_abort_msg("byte %zu of %zu", i, size);
+	wf_future_free(future);
+}
+
+START_TEST(test_task_fails_with_bytes) {
+	struct wf_executor *executor = pool_open_regime(_i);
+
+	for (size_t i = 0; i < sizeof failing_sizes / sizeof failing_sizes[0]; i++) {
+		check_failing_bytes(executor, failing_sizes[i], 5);
+		check_failing_bytes(executor, failing_sizes[i], 3900);
+	}
+	pool_check_works(executor);
+	pool_close(executor);
+}
+END_TEST
+
+static void expect_one_line(const struct wf_outcome *outcome) {
+	char line[8192];
+
+	ck_assert_uint_lt(wf_outcome_describe(outcome, line, sizeof line), sizeof line);
+	for (const char *texts[] = { line, outcome->evidence, NULL }, **text = texts; *text; text++)
+		for (const unsigned char *at = (const unsigned char *)*text; *at; at++)
+			ck_assert_msg(*at >= ' ' && *at != 0x7f, "%s", *text);
+	ck_assert_ptr_null(strstr(line, "\xe2\x80\xae")); /* right to left */
+}
+
+/* A task that could begin a new line could forge one of a log. */
+START_TEST(test_description_is_one_line_whatever_the_task_wrote) {
+	static const char message[] =
+	    "bad\nreturned 5 bytes (pid 1, slot 0, attempt 1)\r\x1b[2J\xe2\x80\xae\xff";
+	const struct wf_context nowhere = WF_CONTEXT(.directory = "/no\nsuch\x1b[2J");
+	struct wf_executor *executor = pool_open_regime(_i);
+	char input[256];
+
+	snprintf(input, sizeof input, "7 %s", message);
+	struct wf_future *future = pool_call(executor, "fail", input);
+	ck_assert_str_eq(pool_wait(future)->failed.message, message);
+	expect_one_line(pool_wait(future));
+	wf_future_free(future);
+	future = pool_submit(executor, &WF_TASK(.function = "echo", .context = &nowhere));
+	expect_kind(pool_wait(future), WF_NOT_STARTED);
+	expect_one_line(pool_wait(future));
+	wf_future_free(future);
+	pool_close(executor);
+}
+END_TEST
+
+START_TEST(test_run_is_submit_and_wait) {
+	struct wf_executor *executor = pool_open_regime(_i);
+	const struct wf_outcome *outcome = NULL;
+
+	ck_assert_int_eq(wf_run(executor,
+				&WF_TASK(.function = "echo", .input = "hi", .input_size = 2),
+				&outcome),
+			 0);
+	expect_text(outcome, "hi");
+	ck_assert_ptr_null(wf_outcome_free(outcome));
+	ck_assert_int_eq(
+	    wf_run(executor, &WF_TASK(.function = "exit", .input = "3", .input_size = 1), &outcome),
+	    0);
+	expect_exited(outcome, 3);
+	/* it outlives its executor, as a future does */
+	pool_close(executor);
+	expect_exited(outcome, 3);
+	wf_outcome_free(outcome);
+	ck_assert_ptr_null(wf_outcome_free(NULL));
 }
 END_TEST
 
@@ -252,6 +350,9 @@ int main(void) {
 	add_for_both(story, test_task_returns_its_bytes);
 	add_for_both(story, test_task_returns_nothing_of_nothing);
 	add_for_both(story, test_task_fails_with_a_message);
+	add_for_both(story, test_task_fails_with_bytes);
+	add_for_both(story, test_description_is_one_line_whatever_the_task_wrote);
+	add_for_both(story, test_run_is_submit_and_wait);
 	add_for_both(story, test_task_exits_0);
 	add_for_both(story, test_task_exits_42);
 	add_for_both(story, test_null_dereference_tells_its_address);

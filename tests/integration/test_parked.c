@@ -32,7 +32,7 @@ static struct wf_executor *touching_open(bool ahead) {
 	options.module = getenv("TOY_HEAVY");
 	options.freeze = WF_FREEZE_ALWAYS;
 	options.workers = options.spares = 1;
-	options.touch_ahead = ahead;
+	options.tuning.touch_ahead = ahead;
 	return pool_open(&options);
 }
 
@@ -85,7 +85,7 @@ START_TEST(test_workers_are_spread) {
 
 	ck_assert_int_eq(sched_getaffinity(0, sizeof ours, &ours), 0);
 	options.workers = CPU_COUNT(&ours) + 1;
-	options.placement = WF_PLACE_SPREAD;
+	options.tuning.placement = WF_PLACE_SPREAD;
 	struct wf_executor *executor = pool_open(&options);
 
 	for (int i = 0; i < 4 * options.workers; i++) {
@@ -120,7 +120,7 @@ END_TEST
 START_TEST(test_who_spins_gets_the_same_answers) {
 	struct wf_executor_options options = pool_options(_i % 2);
 
-	options.spin_us = WF_MAX_SPIN_US;
+	options.tuning.spin_us = WF_MAX_SPIN_US;
 	options.caller_driven = _i >= 2;
 	struct wf_executor *executor = pool_open(&options);
 

@@ -53,7 +53,7 @@ START_TEST(test_arguments_of_all_sizes_handed_ahead) {
 	struct wf_future *futures[3 * N_OF(sizes)];
 	void *data = pattern((size_t)2 << 20, 1);
 
-	options.hand_ahead = 16;
+	options.tuning.hand_ahead = 16;
 	struct wf_executor *executor = pool_open(&options);
 	for (size_t i = 0; i < N_OF(futures); i++)
 		futures[i] = more_call(executor, "digest", data, sizes[i % N_OF(sizes)]);

@@ -150,7 +150,7 @@ START_TEST(test_reload_under_load_loses_nothing) {
 	struct wf_executor_options options = version_options(_i);
 	struct wf_future *futures[120];
 
-	options.hand_ahead = 0;
+	options.tuning.hand_ahead = 0;
 	struct wf_executor *executor = pool_open(&options);
 	for (size_t i = 0; i < N_OF(futures); i++) {
 		futures[i] = pool_call(executor, "version", "");

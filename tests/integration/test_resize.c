@@ -272,7 +272,7 @@ START_TEST(test_worker_is_recycled_after_exactly_n_tasks) {
 
 	options.workers = 1;
 	options.max_tasks_per_worker = _i;
-	options.hand_ahead = 0;
+	options.tuning.hand_ahead = 0;
 	struct wf_executor *executor = pool_open(&options);
 	for (int i = 0; i < 3 * _i; i++) {
 		const struct toy_where place = more_where(executor);
@@ -295,7 +295,7 @@ START_TEST(test_recycling_keeps_count_of_what_is_handed_ahead) {
 
 	options.workers = 2;
 	options.max_tasks_per_worker = 3;
-	options.hand_ahead = 8;
+	options.tuning.hand_ahead = 8;
 	struct wf_executor *executor = pool_open(&options);
 	for (size_t i = 0; i < N_OF(futures); i++)
 		futures[i] = pool_call(executor, "where", "");
@@ -313,7 +313,7 @@ START_TEST(test_worker_that_grew_is_recycled) {
 	struct toy_where grown;
 
 	options.workers = 1;
-	options.recycle_memory = (uint64_t)32 << 20;
+	options.tuning.recycle_memory = (uint64_t)32 << 20;
 	struct wf_executor *executor = pool_open(&options);
 	const uint64_t worker_id = more_where(executor).worker_id;
 	ck_assert_uint_eq(more_where(executor).worker_id, worker_id);

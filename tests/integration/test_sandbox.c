@@ -755,8 +755,8 @@ static struct wf_executor *open_with_initializer(int regime, const char *preset,
 
 	options.preload_argument = steps;
 	options.preload_argument_size = strlen(steps);
-	options.start_attempts = 2;
-	options.backoff_ms = 1;
+	options.tuning.start_attempts = 2;
+	options.tuning.backoff_ms = 1;
 	executor = pool_open(&options);
 	wf_policy_free(policy);
 	return executor;

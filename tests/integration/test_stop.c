@@ -4,6 +4,8 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "tests/support/pool.h"
@@ -84,11 +86,13 @@ END_TEST
 
 /* --- killed --- */
 
-static void check_kill(int regime, const char *script, int grace_ms) {
-	struct wf_executor *executor = pool_open_regime(regime);
+static void check_kill(int regime, const char *script, int standard_ms, int grace_ms) {
+	struct wf_executor_options options = pool_options(regime);
 	struct wf_future *future;
 	struct cord cord;
 
+	options.kill_grace_ms = standard_ms;
+	struct wf_executor *executor = pool_open(&options);
 	cord_open(&cord);
 	future = cord_call(&cord, executor, "script", script);
 	cord_expect(&cord, "started");
@@ -104,17 +108,20 @@ static void check_kill(int regime, const char *script, int grace_ms) {
 }
 
 START_TEST(test_kill_is_polite_first) {
-	check_kill(_i, "started; hang", LONG_GRACE_MS);
+	check_kill(_i, "started; hang", WF_NO_GRACE, LONG_GRACE_MS);
 }
 END_TEST
 
 START_TEST(test_deaf_task_is_killed_after_the_grace) {
-	check_kill(_i, "deaf; started; hang", 20);
+	check_kill(_i, "deaf; started; hang", LONG_GRACE_MS, 20);
+	check_kill(_i, "deaf; started; hang", 20, WF_DEFAULT_GRACE);
 }
 END_TEST
 
 START_TEST(test_deaf_task_is_killed_without_grace) {
-	check_kill(_i, "deaf; started; hang", WF_NO_GRACE);
+	check_kill(_i, "deaf; started; hang", LONG_GRACE_MS, WF_NO_GRACE);
+	check_kill(_i, "deaf; started; hang", LONG_GRACE_MS, 0);
+	check_kill(_i, "deaf; started; hang", WF_NO_GRACE, WF_DEFAULT_GRACE);
 }
 END_TEST
 
@@ -142,6 +149,16 @@ END_TEST
 
 /* --- late --- */
 
+/* The members and the sentence say what the limit was, and what it took. */
+static void expect_limit(const struct wf_outcome *outcome, unsigned ms) {
+	char line[512], limit[64];
+
+	ck_assert_uint_eq(outcome->timed_out.limit_ns, ms * 1000000ull);
+	wf_outcome_describe(outcome, line, sizeof line);
+	snprintf(limit, sizeof limit, ": %u ms; it took ", ms);
+	ck_assert_msg(strstr(line, limit), "%s", line);
+}
+
 START_TEST(test_run_clock_ends_a_task) {
 	struct wf_executor *executor = pool_open_regime(_i);
 	struct wf_task task = WF_TASK(.function = "hang", .timeout_ms = 50);
@@ -149,6 +166,7 @@ START_TEST(test_run_clock_ends_a_task) {
 
 	expect_timed_out(pool_wait(future), WF_CLOCK_RUN);
 	ck_assert_int_eq(wf_future_outcome(future)->timed_out.left_stopped, false);
+	expect_limit(wf_future_outcome(future), 50);
 	pool_check_works(executor);
 	wf_future_free(future);
 	pool_close(executor);
@@ -191,6 +209,7 @@ START_TEST(test_deadline_ends_a_running_task) {
 	future = cord_submit(&cord, executor, &task);
 	cord_expect(&cord, "started");
 	expect_timed_out(pool_wait(future), WF_CLOCK_DEADLINE);
+	expect_limit(wf_future_outcome(future), 1000);
 	pool_check_works(executor);
 	wf_future_free(future);
 	cord_close(&cord);
@@ -212,6 +231,7 @@ START_TEST(test_deadline_ends_a_queued_task) {
 	cord_expect(&cord, "started");
 	queued = pool_submit(executor, &task);
 	expect_timed_out(pool_wait(queued), WF_CLOCK_QUEUE);
+	expect_limit(wf_future_outcome(queued), 50);
 	ck_assert_int_eq(wf_future_outcome(queued)->pid, 0);
 	ck_assert_uint_eq(wf_future_outcome(queued)->attempts, 0);
 	cord_release(&cord);
@@ -302,7 +322,7 @@ START_TEST(test_task_handed_ahead_is_cancelled_without_touching_its_worker) {
 	pid_t pid;
 
 	options.workers = 1;
-	options.hand_ahead = 8;
+	options.tuning.hand_ahead = 8;
 	executor = pool_open(&options);
 	cord_open(&cord);
 	running = cord_call(&cord, executor, "script", "started; wait; pid");

@@ -125,8 +125,8 @@ static void act_forget(struct actor *actor) {
 static void act_map(struct actor *actor) {
 	const struct wf_map_options options =
 	    WF_MAP_OPTIONS(.as_completed = true, .chunk = 3, .window = 4);
-	const struct wf_input_bytes inputs[] = { { "a", 1 }, { "b", 1 }, { "c", 1 },
-						 { "d", 1 }, { "e", 1 }, { "f", 1 } };
+	const struct wf_bytes inputs[] = { { "a", 1 }, { "b", 1 }, { "c", 1 },
+					   { "d", 1 }, { "e", 1 }, { "f", 1 } };
 	const struct wf_outcome *outcome;
 	struct wf_map *map = NULL;
 	int r = wf_map(actor->executor, &WF_TASK(.function = "echo"), inputs, N_OF(inputs),
@@ -229,8 +229,8 @@ START_TEST(test_many_threads_do_everything) {
 	atomic_bool over = false;
 
 	options.workers = 3;
-	options.hand_ahead = 0;
-	options.backoff_ms = 1;
+	options.tuning.hand_ahead = 0;
+	options.tuning.backoff_ms = 1;
 	struct wf_executor *executor = pool_open(&options);
 	struct disturber disturber = { .executor = executor,
 				       .disturb = disturbances[_i / 2],

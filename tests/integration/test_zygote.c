@@ -66,7 +66,7 @@ START_TEST(test_zygote_killed_again_and_again) {
 	struct wf_executor_options options = pool_options(_i);
 	struct wf_executor *executor;
 
-	options.backoff_ms = 1;
+	options.tuning.backoff_ms = 1;
 	executor = pool_open(&options);
 	for (wanted_starts = 1; wanted_starts <= 3; wanted_starts++) {
 		pool_await(executor, wanted_zygote_serves);
@@ -83,7 +83,7 @@ START_TEST(test_silent_zygote_is_replaced) {
 	struct wf_executor_options options = pool_options(_i);
 	struct wf_executor *executor;
 
-	options.zygote_reply_ms = 200;
+	options.tuning.zygote_reply_ms = 200;
 	executor = pool_open(&options);
 	ck_assert_int_eq(kill(pool_statistics(executor).zygote_pid, SIGSTOP), 0);
 	pool_check_works(executor);
@@ -103,7 +103,7 @@ START_TEST(test_zygote_killed_while_forking) {
 	struct wf_executor *executor;
 
 	options.workers = 16;
-	options.backoff_ms = 1;
+	options.tuning.backoff_ms = 1;
 	executor = pool_open(&options);
 	for (size_t i = 0; i < N_FORKS; i++)
 		futures[i] = pool_submit(executor, &task);

@@ -47,6 +47,8 @@ def main():
     compiler, cxx = os.environ.get("CC", "cc"), cxx_compiler()
     tried, failed = 0, 0
     for path in csource.files(top, ".h"):
+        if path.startswith("tests/abi/"):  # those of releases, which abi.py compiles
+            continue
         more = ["-I", top, "-I", build]
         if path.startswith("tests/"):
             more += ["-I", os.path.join(top, os.path.dirname(path))]

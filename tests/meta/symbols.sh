@@ -13,7 +13,7 @@ nm -D --defined-only "$library" | awk '$2 != "A" { sub(/@.*/, "", $3); print $3 
 sed 's,/\*.*\*/,,' "$map" | awk '/^[ \t]+[a-z0-9_]+;/ { sub(/;.*/, ""); print $1 }' |
 	sort -u >"$work/listed"
 for header; do
-	"${CC:-cc}" -E -P -x c "$header"
+	"${CC:-cc}" -E -P -x c -I "$(dirname "$header")/.." "$header"
 done | grep -oE '\bwf_[a-z0-9_]+ *\(' | tr -d ' (' | sort -u >"$work/declared"
 grep -v '^wf_private_' "$work/listed" >"$work/public" || :
 

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <warmfork/executor.h>
+#include <warmfork/inspect.h>
 
 #define WORKERS 2
 
@@ -37,7 +38,7 @@ static void *open_pool(void *unused) {
 				.preload_argument_size = strlen(preload_argument),
 				.preload_timeout_ms = WF_FOREVER, .workers = WORKERS,
 				.min_workers = WORKERS, .idle_timeout_ms = WF_FOREVER,
-				.hand_ahead = 1);
+				.tuning.hand_ahead = 1);
 
 	if (wf_executor_open(&options, &executor) < 0)
 		give_up("wf_executor_open");

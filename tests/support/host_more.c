@@ -18,6 +18,8 @@
 #include <unistd.h>
 
 #include <warmfork/executor.h>
+#include <warmfork/inspect.h>
+#include <warmfork/map.h>
 
 #include "tests/support/program.h"
 
@@ -42,8 +44,8 @@ _Noreturn static void complain(const char *what, int line) {
 static struct wf_executor_options options_for(int max_tasks) {
 	return WF_EXECUTOR_OPTIONS(.module = getenv("TOY_MORE"),
 				   .helper = getenv("WARMFORK_HELPER"), .workers = 2,
-				   .max_tasks_per_worker = max_tasks, .start_attempts = 2,
-				   .backoff_ms = 1);
+				   .max_tasks_per_worker = max_tasks, .tuning.start_attempts = 2,
+				   .tuning.backoff_ms = 1);
 }
 
 static struct wf_executor *open_pool(int max_tasks) {
@@ -204,7 +206,7 @@ static void expect_no_entry(struct wf_executor *executor, struct wf_future *futu
 	struct wf_statistics statistics = { .size = sizeof statistics };
 	struct wf_image_facts facts = { .size = sizeof facts };
 	const struct wf_task task = WF_TASK(.function = "echo");
-	const struct wf_input_bytes input = { "x", 1 };
+	const struct wf_bytes input = { "x", 1 };
 	const struct wf_outcome *outcome = NULL;
 	struct wf_future *new_future = NULL;
 	struct wf_map *new_map = NULL;
@@ -256,7 +258,7 @@ static struct wf_future *call_gate(struct wf_executor *executor, int *ret_releas
 static int host_forks(void) {
 	for (int max_tasks = 0; max_tasks < 2; max_tasks++) {
 		struct wf_executor *executor = open_pool(max_tasks);
-		const struct wf_input_bytes inputs[] = { { "a", 1 }, { "b", 1 } };
+		const struct wf_bytes inputs[] = { { "a", 1 }, { "b", 1 } };
 		const struct wf_outcome *outcome = NULL;
 		struct wf_map *map = NULL;
 		int release, status;

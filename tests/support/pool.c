@@ -24,7 +24,7 @@ enum wf_freeze pool_freeze(void) {
 struct wf_executor_options pool_options(int regime) {
 	return WF_EXECUTOR_OPTIONS(.module = getenv("TOY"), .helper = getenv("WARMFORK_HELPER"),
 				   .workers = 2, .max_tasks_per_worker = regime == FRESH ? 1 : 0,
-				   .freeze = pool_freeze(), .hand_ahead = 1);
+				   .freeze = pool_freeze(), .tuning.hand_ahead = 1);
 }
 
 struct wf_executor *pool_open(const struct wf_executor_options *options) {

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/types.h>
 #include <warmfork/executor.h>
+#include <warmfork/inspect.h>
+#include <warmfork/map.h>
 
 #include "tests/support/fixture.h"
 #include "tests/support/tree.h"
@@ -119,6 +121,10 @@ const char *pool_describe(const struct wf_outcome *outcome);
 	do {                                                                                       \
 		expect_kind(outcome, WF_TIMED_OUT);                                                \
 		ck_assert_int_eq((int)(outcome)->timed_out.clock, (int)(expected));                \
+		ck_assert_uint_gt((outcome)->timed_out.limit_ns, 0);                               \
+		if ((expected) != WF_CLOCK_CPU)                                                    \
+			ck_assert_uint_ge((outcome)->timed_out.took_ns,                            \
+					  (outcome)->timed_out.limit_ns);                          \
 	} while (0)
 
 #define expect_ended(watch)                                                                        \

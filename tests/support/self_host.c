@@ -247,6 +247,19 @@ static int forgets_to_init(void) {
 	return 0;
 }
 
+static const struct wf_module broken = { .size = sizeof broken };
+
+/* What it is given to wf_init() is good here, and bad in the zygote. */
+static int loses_its_table(void) {
+	const struct wf_executor_options options = options_for(0);
+	struct wf_executor *executor = NULL;
+
+	expect(wf_executor_open(&options, &executor) == -ENOEXEC);
+	expect(strstr(wf_last_error(), "cannot be a zygote"));
+	expect(!executor);
+	return 0;
+}
+
 /* Set-uid: refused, whatever the image. */
 static int is_privileged(void) {
 	struct wf_executor_options options = options_for(0);
@@ -278,13 +291,17 @@ int main(int argc, char **argv) {
 		{ "runs-tasks", runs_tasks },       { "keeps-descriptors", keeps_descriptors },
 		{ "runs-children", runs_children }, { "is-child", is_child },
 		{ "nests-pools", nests_pools },     { "names-a-module", names_a_module },
-		{ "is-privileged", is_privileged },
+		{ "is-privileged", is_privileged }, { "loses-its-table", loses_its_table },
 	};
 
 	if (argc == 2 && strcmp(argv[1], "has-a-bad-table") == 0)
 		return has_a_bad_table(argc, argv);
 	if (argc == 2 && strcmp(argv[1], "forgets-to-init") == 0)
 		return forgets_to_init();
+	if (argc == 2 && strcmp(argv[1], "loses-its-table") == 0)
+		setenv("TEST_LOSES_ITS_TABLE", "yes", 1);
+	else if (getenv("TEST_LOSES_ITS_TABLE"))
+		(void)wf_init(argc, argv, &broken); /* returns only if it goes wrong */
 	expect(wf_init(argc, argv, &module) == 0);
 	expect(printf("main\n") > 0 && fflush(stdout) == 0);
 	if (argc == 3 && strcmp(argv[1], "starts-privileged") == 0)

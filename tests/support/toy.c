@@ -35,10 +35,10 @@ int toy_answer(struct wf_call *call, const char *format, ...) {
 void toy_report(const struct wf_call *call, const char *format, ...) {
 	va_list arguments;
 
-	if (wf_descriptor(call, 0) < 0)
+	if (wf_call_descriptor(call, 0) < 0)
 		return;
 	va_start(arguments, format);
-	vdprintf(wf_descriptor(call, 0), format, arguments);
+	vdprintf(wf_call_descriptor(call, 0), format, arguments);
 	va_end(arguments);
 }
 
@@ -51,14 +51,14 @@ void toy_hang(void) {
 
 static int echo(struct wf_call *call) {
 	size_t size;
-	const void *input = wf_input(call, &size);
+	const void *input = wf_call_input(call, &size);
 
 	return wf_return(call, input, size);
 }
 
 static int upper(struct wf_call *call) {
 	size_t size;
-	const char *input = wf_input(call, &size);
+	const char *input = wf_call_input(call, &size);
 	char *text = wf_return_buffer(call, size);
 
 	if (text == NULL)
@@ -70,7 +70,7 @@ static int upper(struct wf_call *call) {
 
 static int sum(struct wf_call *call) {
 	size_t size;
-	const unsigned char *input = wf_input(call, &size);
+	const unsigned char *input = wf_call_input(call, &size);
 	unsigned long total = 0;
 
 	for (size_t i = 0; i < size; i++)
@@ -102,12 +102,12 @@ static int step_pid(struct wf_call *call, const char *argument) {
 
 static int step_slot(struct wf_call *call, const char *argument) {
 	(void)argument;
-	return toy_answer(call, "%d", wf_slot(call));
+	return toy_answer(call, "%d", wf_call_slot(call));
 }
 
 static int step_number(struct wf_call *call, const char *argument) {
 	(void)argument;
-	return toy_answer(call, "%llu", (unsigned long long)wf_task_number(call));
+	return toy_answer(call, "%llu", (unsigned long long)wf_call_task_number(call));
 }
 
 static const struct toy_entry tells[] = {
@@ -143,7 +143,7 @@ static int run_step(struct wf_call *call, char *text) {
 /* The input as a terminated text. */
 static void copy_input(struct wf_call *call, char text[TEXT_MAX]) {
 	size_t size;
-	const char *input = wf_input(call, &size);
+	const char *input = wf_call_input(call, &size);
 
 	if (size > TEXT_MAX - 1)
 		size = TEXT_MAX - 1;

@@ -66,7 +66,7 @@ static int wait_for_release(struct wf_call *call, const char *argument) {
 
 	(void)argument;
 	do {
-		n = read(wf_descriptor(call, 1), &byte, 1);
+		n = read(wf_call_descriptor(call, 1), &byte, 1);
 	} while (n < 0 && errno == EINTR);
 	return n < 0 ? wf_fail(call, errno, "cannot wait") : 0;
 }

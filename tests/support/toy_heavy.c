@@ -278,8 +278,8 @@ static int hash(struct wf_call *call) {
 static int hold(struct wf_call *call) {
 	char byte;
 
-	dprintf(wf_descriptor(call, 0), "held\n");
-	if (read(wf_descriptor(call, 1), &byte, 1) != 1)
+	dprintf(wf_call_descriptor(call, 0), "held\n");
+	if (read(wf_call_descriptor(call, 1), &byte, 1) != 1)
 		return wf_fail(call, errno, "nobody released it");
 	return hash(call);
 }

@@ -39,10 +39,10 @@ static int initialize(const struct wf_worker_info *info) {
 static struct toy_where locate(const struct wf_call *call) {
 	return (struct toy_where){
 		.pid = getpid(),
-		.slot = wf_slot(call),
+		.slot = wf_call_slot(call),
 		.initializer_slot = worker.slot,
 		.worker_id = worker.worker_id,
-		.task_number = wf_task_number(call),
+		.task_number = wf_call_task_number(call),
 	};
 }
 
@@ -58,11 +58,11 @@ static int gate(struct wf_call *call) {
 	char byte;
 	ssize_t r;
 
-	if (dprintf(wf_descriptor(call, 0), "at %d %d %llu\n", (int)place.pid, place.slot,
+	if (dprintf(wf_call_descriptor(call, 0), "at %d %d %llu\n", (int)place.pid, place.slot,
 		    (unsigned long long)place.worker_id) < 0)
 		return wf_fail(call, errno, "cannot announce the start");
 	do {
-		r = read(wf_descriptor(call, 1), &byte, 1);
+		r = read(wf_call_descriptor(call, 1), &byte, 1);
 	} while (r < 0 && errno == EINTR);
 	if (r < 0)
 		return wf_fail(call, errno, "cannot read the gate");
@@ -72,10 +72,10 @@ static int gate(struct wf_call *call) {
 /* Runs in its slot alone: a record lock on the byte of descriptor 0 that its slot names conflicts
  * with any other process that runs in that slot. */
 static int alone(struct wf_call *call) {
-	struct flock lock = { .l_type = F_WRLCK, .l_start = wf_slot(call), .l_len = 1 };
+	struct flock lock = { .l_type = F_WRLCK, .l_start = wf_call_slot(call), .l_len = 1 };
 
-	if (fcntl(wf_descriptor(call, 0), F_SETLK, &lock) < 0)
-		return wf_fail(call, errno, "slot %d is taken", wf_slot(call));
+	if (fcntl(wf_call_descriptor(call, 0), F_SETLK, &lock) < 0)
+		return wf_fail(call, errno, "slot %d is taken", wf_call_slot(call));
 	for (int i = 0; i < 20; i++)
 		sched_yield();
 	return where(call);
@@ -84,9 +84,9 @@ static int alone(struct wf_call *call) {
 /* Writes its input to descriptor 0. */
 static int note(struct wf_call *call) {
 	size_t size;
-	const void *input = wf_input(call, &size);
+	const void *input = wf_call_input(call, &size);
 
-	if (write(wf_descriptor(call, 0), input, size) != (ssize_t)size)
+	if (write(wf_call_descriptor(call, 0), input, size) != (ssize_t)size)
 		return wf_fail(call, errno, "cannot note");
 	return 0;
 }
@@ -94,7 +94,7 @@ static int note(struct wf_call *call) {
 /* Ends its process with the signal that the input (an int) names. */
 static int die(struct wf_call *call) {
 	size_t size;
-	const int *number = wf_input(call, &size);
+	const int *number = wf_call_input(call, &size);
 
 	if (size != sizeof *number)
 		return wf_fail(call, EINVAL, "die wants an int");
@@ -106,7 +106,7 @@ static int die(struct wf_call *call) {
 /* Exits with the status that the input (an int) names. */
 static int leave(struct wf_call *call) {
 	size_t size;
-	const int *status = wf_input(call, &size);
+	const int *status = wf_call_input(call, &size);
 
 	if (size != sizeof *status)
 		return wf_fail(call, EINVAL, "leave wants an int");
@@ -116,14 +116,14 @@ static int leave(struct wf_call *call) {
 /* As die, but 0 returns. */
 static int maybe_die(struct wf_call *call) {
 	size_t size;
-	const int *number = wf_input(call, &size);
+	const int *number = wf_call_input(call, &size);
 
 	return size == sizeof *number && *number == 0 ? 0 : die(call);
 }
 
 static int echo(struct wf_call *call) {
 	size_t size;
-	const void *input = wf_input(call, &size);
+	const void *input = wf_call_input(call, &size);
 
 	return wf_return(call, input, size);
 }
@@ -131,7 +131,7 @@ static int echo(struct wf_call *call) {
 /* Fails with the code that the input (an int) names; 0 returns. */
 static int fail(struct wf_call *call) {
 	size_t size;
-	const int *code = wf_input(call, &size);
+	const int *code = wf_call_input(call, &size);
 
 	if (size != sizeof *code)
 		return wf_fail(call, EINVAL, "fail wants an int");
@@ -142,7 +142,7 @@ static int fail(struct wf_call *call) {
 
 static int digest(struct wf_call *call) {
 	struct toy_digest result;
-	const void *input = wf_input(call, &result.size);
+	const void *input = wf_call_input(call, &result.size);
 
 	result.hash = toy_hash(input, result.size);
 	return wf_return(call, &result, sizeof result);
@@ -150,7 +150,7 @@ static int digest(struct wf_call *call) {
 
 static int fill(struct wf_call *call) {
 	size_t size;
-	const struct toy_fill *wish = wf_input(call, &size);
+	const struct toy_fill *wish = wf_call_input(call, &size);
 	void *data;
 
 	if (size != sizeof *wish)
@@ -165,7 +165,7 @@ static int fill(struct wf_call *call) {
 /* Grows the worker's private memory by the bytes that the input (a size_t) names. */
 static int grow(struct wf_call *call) {
 	size_t size;
-	const size_t *bytes = wf_input(call, &size);
+	const size_t *bytes = wf_call_input(call, &size);
 	char *memory;
 
 	if (size != sizeof *bytes)
@@ -181,7 +181,7 @@ static int grow(struct wf_call *call) {
 
 static int get_environment(struct wf_call *call) {
 	size_t size;
-	const char *name = wf_input(call, &size);
+	const char *name = wf_call_input(call, &size);
 	char copy[128];
 	const char *value;
 
@@ -226,7 +226,7 @@ static int get_nice(struct wf_call *call) {
 
 static int get_rlimit(struct wf_call *call) {
 	size_t size;
-	const int *resource = wf_input(call, &size);
+	const int *resource = wf_call_input(call, &size);
 	struct rlimit limit;
 
 	if (size != sizeof *resource ||
@@ -248,10 +248,10 @@ static int read_descriptors(struct wf_call *call) {
 	char text[4096];
 	size_t used = 0;
 
-	for (size_t i = 0; wf_descriptor(call, i) >= 0; i++) {
+	for (size_t i = 0; wf_call_descriptor(call, i) >= 0; i++) {
 		ssize_t r;
 
-		while ((r = read(wf_descriptor(call, i), text + used, sizeof text - used)) > 0)
+		while ((r = read(wf_call_descriptor(call, i), text + used, sizeof text - used)) > 0)
 			used += (size_t)r;
 		if (r < 0)
 			return wf_fail(call, errno, "cannot read descriptor %zu", i);
@@ -398,7 +398,7 @@ static int preload(const struct wf_preload_info *info) {
 /* How many bytes behind its input, up to the end of their page, are not zero. */
 static int count_behind(struct wf_call *call) {
 	size_t size;
-	const char *input = wf_input(call, &size);
+	const char *input = wf_call_input(call, &size);
 	uint64_t n = 0;
 
 	for (const char *c = input + size; (uintptr_t)c % 4096 != 0; c++)

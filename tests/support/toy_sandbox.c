@@ -557,7 +557,7 @@ static void step_call_x32(const struct step *step) {
 
 static void step_report(const struct step *step) {
 	if (step->call != NULL)
-		dprintf(wf_descriptor(step->call, 0), "at %d\n", (int)getpid());
+		dprintf(wf_call_descriptor(step->call, 0), "at %d\n", (int)getpid());
 	say(step, "ok");
 }
 
@@ -567,7 +567,7 @@ static void step_wait(const struct step *step) {
 
 	if (step->call != NULL)
 		do {
-			n = read(wf_descriptor(step->call, 1), &byte, 1);
+			n = read(wf_call_descriptor(step->call, 1), &byte, 1);
 		} while (n < 0 && errno == EINTR);
 	say_result(step, n);
 }
@@ -681,7 +681,7 @@ static int initialize(const struct wf_worker_info *info) {
 
 static void copy_input(struct wf_call *call, char text[TEXT_MAX]) {
 	size_t size;
-	const char *input = wf_input(call, &size);
+	const char *input = wf_call_input(call, &size);
 
 	if (size > TEXT_MAX - 1)
 		size = TEXT_MAX - 1;

@@ -61,10 +61,10 @@ static int gate(struct wf_call *call) {
 	char byte;
 	ssize_t r;
 
-	if (write(wf_descriptor(call, 0), "at\n", 3) != 3)
+	if (write(wf_call_descriptor(call, 0), "at\n", 3) != 3)
 		return wf_fail(call, errno, "cannot announce the start");
 	do {
-		r = read(wf_descriptor(call, 1), &byte, 1);
+		r = read(wf_call_descriptor(call, 1), &byte, 1);
 	} while (r < 0 && errno == EINTR);
 	return version(call);
 }

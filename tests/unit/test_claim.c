@@ -11,7 +11,8 @@
 #include "tests/unit/executor_fake.h"
 
 static struct fake *fake_reused(int hand_ahead) {
-	return fake_new((struct wf_executor_options){ .workers = 4, .hand_ahead = hand_ahead });
+	return fake_new(
+	    (struct wf_executor_options){ .workers = 4, .tuning.hand_ahead = hand_ahead });
 }
 
 /* Hands `n` tasks to the worker, in one frame. */
@@ -219,7 +220,7 @@ END_TEST
 
 START_TEST(test_room_is_what_the_worker_may_still_do) {
 	struct fake *fake = fake_new((struct wf_executor_options){
-	    .workers = 4, .hand_ahead = 8, .max_tasks_per_worker = 3 });
+	    .workers = 4, .tuning.hand_ahead = 8, .max_tasks_per_worker = 3 });
 	struct fake_worker *worker = fake_add(fake);
 	struct wf_future *futures[2];
 

@@ -16,7 +16,7 @@
 
 static struct fake *fake_reused(int hand_ahead) {
 	return fake_new((struct wf_executor_options){
-	    .workers = 4, .hand_ahead = hand_ahead, .idle_timeout_ms = WF_FOREVER });
+	    .workers = 4, .tuning.hand_ahead = hand_ahead, .idle_timeout_ms = WF_FOREVER });
 }
 
 static void end_all(struct fake *fake, struct wf_future **futures, size_t n) {
@@ -41,7 +41,7 @@ START_TEST(test_depth_follows_the_length_of_tasks) {
 	ck_assert_uint_eq(hand_out_depth(&options, 100, 0), LIMIT_HAND_AHEAD);
 	ck_assert_uint_eq(hand_out_depth(&options, 100, 99000), 3);
 	ck_assert_uint_eq(hand_out_depth(&options, 100, NSEC_PER_SEC), 1);
-	options.hand_ahead = 5;
+	options.tuning.hand_ahead = 5;
 	ck_assert_uint_eq(hand_out_depth(&options, 0, NSEC_PER_SEC), 5);
 	options.max_tasks_per_worker = 1;
 	ck_assert_uint_eq(hand_out_depth(&options, 100, 0), 1);

@@ -151,6 +151,18 @@ START_TEST(test_long_lines_for_a_handler_are_cut) {
 }
 END_TEST
 
+/* A task's text may be quoted in it. */
+START_TEST(test_a_line_is_one_line) {
+	struct seen seen = { 0 };
+	struct log log;
+
+	unsetenv("WF_LOG");
+	log_init(&log, see, &seen);
+	log_write(&log, LOG_INFO, "worker 7: %s", "ended\nwarmfork: error: forged \xe2\x80\xae");
+	ck_assert_str_eq(seen.line, "worker 7: ended\\nwarmfork: error: forged \\u{202e}");
+}
+END_TEST
+
 int main(void) {
 	TCase *test_case = fixture_case("log");
 
@@ -159,6 +171,7 @@ int main(void) {
 	tcase_add_test(test_case, test_handler_gets_up_to_info);
 	tcase_add_test(test_case, test_handler_gets_the_level_named);
 	tcase_add_test(test_case, test_keeps_errno);
+	tcase_add_test(test_case, test_a_line_is_one_line);
 	tcase_add_test(test_case, test_long_lines_are_cut);
 	tcase_add_test(test_case, test_long_lines_for_a_handler_are_cut);
 	return fixture_run("log", test_case);

@@ -815,6 +815,26 @@ START_TEST(test_limits_of_result) {
 }
 END_TEST
 
+/* A failure has both: the frame has room for the largest of each, whatever the numbers are. */
+START_TEST(test_bytes_beside_a_text_fit_a_frame) {
+	const struct message message = {
+		MESSAGE_RESULT,
+		.result = { .sequence = UINT64_MAX,
+			    .kind = RESULT_FAILED,
+			    .code = -1,
+			    .text = text_of(LIMIT_TEXT - 1),
+			    .payload = bytes_of(LIMIT_INLINE_BESIDE_TEXT),
+			    .payload_size = LIMIT_INLINE_BESIDE_TEXT,
+			    .run_ns = UINT64_MAX,
+			    .cpu_ns = UINT64_MAX,
+			    .peak_rss = UINT64_MAX,
+			    .memory_growth = UINT64_MAX },
+	};
+
+	ck_assert_uint_le(pack(&message, packed), LIMIT_FRAME - 8);
+}
+END_TEST
+
 /* --- damage --- */
 
 START_TEST(test_unknown_types_are_malformed) {
@@ -1110,6 +1130,7 @@ int main(void) {
 	tcase_add_test(test_case, test_inline_size_is_the_payloads_own);
 	tcase_add_test(test_case, test_names);
 	add_limits(test_case);
+	tcase_add_test(test_case, test_bytes_beside_a_text_fit_a_frame);
 	tcase_add_test(test_case, test_unknown_types_are_malformed);
 	tcase_add_test(test_case, test_unknown_fields_are_ignored);
 	tcase_add_test(test_case, test_the_result_is_untouched_on_failure);

@@ -18,7 +18,7 @@
 
 static struct fake *fake_pool(struct wf_executor_options options) {
 	options.workers = 4;
-	options.hand_ahead = 1;
+	options.tuning.hand_ahead = 1;
 	return fake_new(options);
 }
 
@@ -122,7 +122,7 @@ END_TEST
 /* One that hangs before it is ready is replaced, whether it has an initializer or not. */
 START_TEST(test_start_that_hangs_is_a_failed_start) {
 	struct fake *fake = fake_pool(
-	    (struct wf_executor_options){ .preload_timeout_ms = 1000, .start_attempts = 1 });
+	    (struct wf_executor_options){ .preload_timeout_ms = 1000, .tuning.start_attempts = 1 });
 	struct fake_worker *worker = fake_ask(fake);
 	struct wf_future *future = fake_submit(fake);
 
@@ -161,7 +161,7 @@ START_TEST(test_stopped_start_is_ended_for_what_waits) {
 END_TEST
 
 START_TEST(test_start_that_dies_backs_off) {
-	struct fake *fake = fake_pool((struct wf_executor_options){ .start_attempts = 2 });
+	struct fake *fake = fake_pool((struct wf_executor_options){ .tuning.start_attempts = 2 });
 	struct wf_future *future = fake_submit(fake);
 
 	for (int i = 0; i < 2; i++) {
@@ -184,7 +184,8 @@ END_TEST
 /* --- postmortem --- */
 
 START_TEST(test_crash_hits_the_task_that_ran) {
-	struct fake *fake = fake_new((struct wf_executor_options){ .workers = 1, .hand_ahead = 8 });
+	struct fake *fake =
+	    fake_new((struct wf_executor_options){ .workers = 1, .tuning.hand_ahead = 8 });
 	struct fake_worker *worker = fake_add(fake);
 	struct wf_future *futures[3];
 

@@ -148,13 +148,13 @@ static int initialize(const struct wf_worker_info *info) {
 
 static int do_echo(struct wf_call *call) {
 	size_t size;
-	const void *input = wf_input(call, &size);
+	const void *input = wf_call_input(call, &size);
 
 	return wf_return(call, input, size) < 0;
 }
 
 static int do_crash(struct wf_call *call) {
-	volatile int *nowhere = (volatile int *)(uintptr_t)(16 * wf_task_number(call));
+	volatile int *nowhere = (volatile int *)(uintptr_t)(16 * wf_call_task_number(call));
 
 	*nowhere = 1;
 	return 0;
@@ -167,7 +167,7 @@ static int do_abort(struct wf_call *call) {
 
 static int do_exit(struct wf_call *call) {
 	size_t size;
-	const char *input = wf_input(call, &size);
+	const char *input = wf_call_input(call, &size);
 
 	exit(size > 0 ? input[0] - '0' : 0);
 }
@@ -178,7 +178,7 @@ static int do_fail(struct wf_call *call) {
 
 /* Tells a test that waits for it, if the task came with a descriptor. */
 static void tell_started(struct wf_call *call) {
-	if (wf_descriptor(call, 0) >= 0 && write(wf_descriptor(call, 0), "s", 1) != 1)
+	if (wf_call_descriptor(call, 0) >= 0 && write(wf_call_descriptor(call, 0), "s", 1) != 1)
 		abort();
 }
 
@@ -368,22 +368,23 @@ static int do_other_user(struct wf_call *call) {
 
 static int do_facts(struct wf_call *call) {
 	char text[128];
-	int n = snprintf(text, sizeof text, "%d %d %d %llu %s", after_forks, initialized,
-			 wf_slot(call), (unsigned long long)wf_task_number(call), preloaded);
+	int n =
+	    snprintf(text, sizeof text, "%d %d %d %llu %s", after_forks, initialized,
+		     wf_call_slot(call), (unsigned long long)wf_call_task_number(call), preloaded);
 
 	return wf_return(call, text, (size_t)n) < 0;
 }
 
 static int do_print(struct wf_call *call) {
 	size_t size;
-	const char *input = wf_input(call, &size);
+	const char *input = wf_call_input(call, &size);
 
 	return printf("%.*s", (int)size, input) < 0;
 }
 
 static int do_read_descriptor(struct wf_call *call) {
 	char text[64];
-	ssize_t n = read(wf_descriptor(call, 0), text, sizeof text);
+	ssize_t n = read(wf_call_descriptor(call, 0), text, sizeof text);
 
 	return n < 0 ? 1 : wf_return(call, text, (size_t)n) < 0;
 }
