@@ -161,6 +161,8 @@ def self_test():
     exists = headers.__contains__
     wrong = [case for case in bad if not list(findings(*case, exists))]
     wrong += [case for case in good if list(findings(*case, exists))]
+    tried = {room(path) for path, _ in bad}
+    wrong += [f"nothing is tried that {own}/ may not include" for own in MAY if own not in tried]
     for case in wrong:
         print(f"arrows: judged wrongly: {case}")
     print(f"arrows: {len(bad) + len(good)} cases, {len(wrong)} judged wrongly")
