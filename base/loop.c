@@ -40,6 +40,7 @@ struct loop {
 	size_t n_sources;
 	struct timer **heap;
 	size_t n_timers, heap_room;
+	size_t n_reserved; /* the heap is never smaller */
 	nsec_t armed; /* what the timerfd is set to; NSEC_NEVER: off */
 };
 
@@ -263,8 +264,30 @@ static int heap_resize(struct loop *loop, size_t room) {
 
 /* A burst of a hundred thousand deadlines must not cost memory for ever. */
 static void heap_shrink(struct loop *loop) {
-	if (loop->heap_room > TABLE_MIN && loop->n_timers < loop->heap_room / 4)
+	size_t needed =
+	    loop->n_timers > loop->n_reserved ? loop->n_timers : loop->n_reserved;
+
+	if (loop->heap_room > TABLE_MIN && needed < loop->heap_room / 4)
 		(void)heap_resize(loop, loop->heap_room / 2); /* failing keeps the larger one */
+}
+
+int loop_reserve(struct loop *loop, size_t n) {
+	size_t needed = loop->n_reserved + n, room = loop->heap_room ? loop->heap_room : TABLE_MIN;
+	int r = 0;
+
+	while (room < needed)
+		room *= 2;
+	if (room != loop->heap_room)
+		r = heap_resize(loop, room);
+	if (r == 0)
+		loop->n_reserved = needed;
+	return error_trace(r);
+}
+
+void loop_release(struct loop *loop, size_t n) {
+	must(n <= loop->n_reserved);
+	loop->n_reserved -= n;
+	heap_shrink(loop);
 }
 
 static void heap_remove(struct loop *loop, struct timer *timer) {

@@ -65,7 +65,12 @@ int source_add(struct loop *loop, struct source *source, int fd, uint32_t events
 int source_modify(struct source *source, uint32_t events);
 void source_remove(struct source *source); /* also if it was never added */
 
-/* Arms or re-arms. -ENOMEM leaves it as it was. */
+/* Room for `n` more timers to be armed at once: with that, timer_set() cannot fail. -ENOMEM. */
+int loop_reserve(struct loop *loop, size_t n);
+void loop_release(struct loop *loop, size_t n);
+
+/* Arms or re-arms. -ENOMEM leaves it as it was; it cannot come while no more timers are armed than
+ * there is room reserved for. */
 int timer_set(struct loop *loop, struct timer *timer, nsec_t at, timer_handler handler);
 void timer_clear(struct timer *timer); /* also if it is not armed */
 

@@ -16,6 +16,7 @@
 #include "base/fd.h"
 #include "proto/limits.h"
 
+#define ENGINE_TIMERS 16 /* of pool, succession and keeper, and some */
 #define LOG_LINES_MAX 256 /* of one hold of the lock */
 
 struct log_line {
@@ -38,6 +39,9 @@ static void on_doorbell(struct source *source, uint32_t events) {
 static int make_loop(struct engine *engine) {
 	int r = loop_new(&engine->loop);
 
+	if (r < 0)
+		return error_trace(r);
+	r = loop_reserve(engine->loop, ENGINE_TIMERS);
 	if (r < 0)
 		return error_trace(r);
 	engine->doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

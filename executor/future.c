@@ -202,6 +202,7 @@ void future_resolve(struct wf_future *future) {
 	future->worker = NULL;
 	future->state = FUTURE_RESOLVED;
 	engine->n_pending--;
+	loop_release(engine->loop, 1);
 	statistics_outcome(&engine->statistics, outcome, between(future->ended, now));
 	wake_waiters(future);
 	future->is_due = true;

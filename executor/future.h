@@ -127,7 +127,7 @@ void future_unqueue(struct wf_future *future);
 /* Drains its captures; one that is over its limit becomes its verdict, if it has none. */
 void future_check_output(struct wf_future *future);
 
-/* Under the lock. Kind, members of that kind and what account.h knows of the worker have been
+/* Under the lock. Room for its timer (loop_reserve()) is given back. Kind, members of that kind and what account.h knows of the worker have been
  * filled; this fills in the rest, wakes the waiters, and puts the future on the engine's list of
  * due callbacks. */
 void future_resolve(struct wf_future *future);

@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 
+#define GENERATION_TIMERS 4
 #define CELLS_SIZE (LIMIT_WORKERS * CELL_SIZE)
 
 /* --- the list ------------------------------------------------------------------------------ */
@@ -88,7 +89,13 @@ int generation_new(struct generations *generations, struct engine *engine, struc
 	capture_init(&generation->output, 1);
 	list_init(&generation->workers);
 	r = map_cells(generation, ret_cells);
+	if (r >= 0)
+		r = loop_reserve(engine->loop, GENERATION_TIMERS);
 	if (r < 0) {
+		if (generation->cells) {
+			(void)munmap(generation->cells, CELLS_SIZE);
+			*ret_cells = fd_close(*ret_cells);
+		}
 		free(generation);
 		return error_trace(r);
 	}
@@ -184,6 +191,7 @@ void generation_free(struct generations *generations, struct generation *generat
 	(void)fd_close(generation->pidfd);
 	(void)munmap(generation->cells, CELLS_SIZE);
 	clear_image(generation);
+	loop_release(generation->engine->loop, GENERATION_TIMERS);
 	list_remove(&generation->link);
 	free(generation);
 }

@@ -63,10 +63,9 @@ static void on_grace_over(struct timer *timer, nsec_t now) {
 static void arm(struct worker *worker, int after_ms, timer_handler handler) {
 	struct engine *engine = worker->engine;
 
-	/* without memory for a timer it is better to be early than never */
-	if (timer_set(engine->loop, &worker->timer, clock_after_ms(engine_now(engine), after_ms),
-		      handler) < 0)
-		handler(&worker->timer, engine_now(engine));
+	/* room for it was reserved with the worker */
+	(void)timer_set(engine->loop, &worker->timer,
+			clock_after_ms(engine_now(engine), after_ms), handler);
 }
 
 void stop_worker(struct worker *worker, int grace_ms) {

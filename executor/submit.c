@@ -175,6 +175,8 @@ static int admit(struct wf_executor *executor, const struct wf_task *task,
 	    names_find(&executor->engine.functions, task->argv ? COMMAND_FUNCTION : task->function);
 	if (!*ret_function)
 		return submit_unknown(executor, task->argv ? COMMAND_FUNCTION : task->function);
+	if (loop_reserve(executor->engine.loop, 1) < 0) /* for its deadlines */
+		return report_internal(-ENOMEM, "submitting a task");
 	/* a ticket: the place in the queue is taken, and close waits for what comes of it */
 	executor->engine.n_tickets++;
 	executor->engine.n_pending++;
@@ -211,6 +213,7 @@ static void enqueue(struct wf_executor *executor, struct wf_future *future, bool
 	executor->engine.n_tickets--;
 	if (!future) {
 		executor->engine.n_pending--;
+		loop_release(executor->engine.loop, 1);
 		executor_pump(executor);
 		executor_unlock(executor);
 		return;

@@ -71,6 +71,12 @@ int worker_new(struct generation *generation, uint64_t number, unsigned slot_num
 		free(worker);
 		return error_trace(r);
 	}
+	r = loop_reserve(generation->engine->loop, 1);
+	if (r < 0) {
+		generation_cell_give(generation, worker->cell_index);
+		free(worker);
+		return error_trace(r);
+	}
 	worker->engine = generation->engine;
 	worker->generation = generation;
 	worker->state = WORKER_ASKED;
@@ -114,6 +120,7 @@ void worker_free(struct worker *worker) {
 	generation_cell_give(generation, worker->cell_index);
 	list_remove(&worker->generation_link);
 	generation->n_workers--;
+	loop_release(worker->engine->loop, 1);
 	free(worker->fault.text);
 	free(worker);
 }

@@ -15,6 +15,7 @@
 #include <linux/perf_event.h>
 #include <linux/seccomp.h>
 #include <linux/userfaultfd.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,7 +26,7 @@
 #include <sys/prctl.h>
 #include <sys/shm.h>
 #include <sys/syscall.h>
-#include <sys/utsname.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cli/attack/host.h"
@@ -35,6 +36,7 @@
 #define ANSWER     42
 #define X32_BIT    0x40000000L
 #define I386_WRITE 4
+#define I386_GETPID 20
 
 /* The host looks for a descriptor of that name. */
 static void look_for(struct attack_bout *bout, const char *name) {
@@ -355,11 +357,23 @@ static int call_i386(struct wf_call *call) {
 
 /* Asked in a child: where there is no such entrance, knocking at it is deadly. */
 static const char *no_i386(void) {
-	struct utsname name;
+#if defined(__x86_64__)
+	siginfo_t end = { 0 };
+	pid_t pid = fork();
 
-	if (uname(&name) < 0 || strcmp(name.machine, "x86_64") != 0)
-		return "there is no i386 on this machine";
-	return NULL;
+	if (pid == 0) {
+		long r = I386_GETPID;
+
+		__asm__ volatile("int $0x80" : "+a"(r) : : "memory", "r8", "r9", "r10", "r11");
+		_exit(r > 0 ? 0 : 1);
+	}
+	if (pid < 0 || waitid(P_PID, (id_t)pid, &end, WEXITED) < 0)
+		return "it could not be asked whether the kernel has i386 system calls";
+	return lacks(end.si_code != CLD_EXITED || end.si_status != 0,
+		     "the kernel has no i386 system calls (CONFIG_IA32_EMULATION)");
+#else
+	return "there is no i386 on this machine";
+#endif
 }
 
 /* --- 53: the time without a call

@@ -190,6 +190,7 @@ struct wf_future *fake_submit(struct fake *fake) {
 	future->function = fake->function;
 	future->id = ++fake->engine.number;
 	future->submitted = fake_now;
+	ck_assert_int_eq(loop_reserve(fake->engine.loop, 1), 0);
 	fake->engine.n_pending++;
 	future_queue(future);
 	return future;

@@ -271,6 +271,41 @@ START_TEST(test_timers_fire_in_order) {
 }
 END_TEST
 
+/* The C library's, which the loop grows by; it can be made to fail. */
+static bool no_memory;
+
+void *reallocarray(void *memory, size_t n, size_t size) {
+	if (no_memory) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return realloc(memory, n * size);
+}
+
+START_TEST(test_reserved_timers_need_no_memory) {
+	static struct tick ticks[257];
+	struct loop *loop = open_loop();
+
+	clock_source = fake_clock;
+	ck_assert_int_eq(loop_reserve(loop, 200), 0);
+	ck_assert_int_eq(loop_reserve(loop, 56), 0);
+	no_memory = true;
+	for (size_t i = 0; i < 256; i++)
+		tick_at(loop, &ticks[i], 10 + i);
+	ck_assert_int_eq(timer_set(loop, &ticks[256].timer, 10, handle_tick), -ENOMEM);
+	time_passes(loop, 1000);
+	for (size_t i = 0; i < 256; i++) {
+		ck_assert_int_eq(ticks[i].calls, 1);
+		tick_at(loop, &ticks[i], 2000);
+	}
+	for (size_t i = 0; i < 256; i++)
+		timer_clear(&ticks[i].timer);
+	no_memory = false;
+	loop_release(loop, 256);
+	loop_free(loop);
+}
+END_TEST
+
 START_TEST(test_several_due_at_once_fire_by_their_time) {
 	struct tick ticks[3] = { 0 };
 	struct loop *loop = open_loop();
@@ -402,6 +437,7 @@ int main(void) {
 	tcase_add_test(test_case, test_add_fails_and_leaves_no_trace);
 	tcase_add_test(test_case, test_more_sources_than_a_batch);
 	tcase_add_test(test_case, test_timers_fire_in_order);
+	tcase_add_test(test_case, test_reserved_timers_need_no_memory);
 	tcase_add_test(test_case, test_several_due_at_once_fire_by_their_time);
 	tcase_add_test(test_case, test_a_handler_clears_another_timer);
 	tcase_add_test(test_case, test_never_does_not_fire);
