@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/directory.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/feature.h"
@@ -236,39 +237,25 @@ static pid_t parent_from_stat(int proc, const char *name) {
 	return (pid_t)strtol(end + 4, NULL, 10);
 }
 
-struct directory_entry { /* linux_dirent64 of getdents64(2) */
-	uint64_t inode;
-	int64_t offset;
-	uint16_t length;
-	uint8_t type;
-	char name[];
+struct scan {
+	struct pid_list *list;
+	pid_t self;
 };
 
-static void children_from_entries(int proc, const char *buffer, size_t size, pid_t self,
-				  struct pid_list *list) {
-	size_t at = 0;
+static void scan_entry(void *context, int proc, const char *name) {
+	struct scan *scan = context;
 
-	while (at < size) {
-		const struct directory_entry *entry = (const void *)(buffer + at);
-
-		at += entry->length;
-		if (entry->name[0] >= '1' && entry->name[0] <= '9' &&
-		    parent_from_stat(proc, entry->name) == self)
-			pid_list_add(list, (pid_t)strtol(entry->name, NULL, 10));
-	}
+	if (name[0] >= '1' && name[0] <= '9' && parent_from_stat(proc, name) == scan->self)
+		pid_list_add(scan->list, (pid_t)strtol(name, NULL, 10));
 }
 
 static int children_from_scan(struct pid_list *list) {
-	_Alignas(struct directory_entry) char buffer[4096] uninitialized;
 	cleanup_close int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	pid_t self = getpid();
-	long n;
+	struct scan scan = { list, getpid() };
 
 	if (proc < 0)
 		return error_origin(-errno);
-	while ((n = syscall(SYS_getdents64, proc, buffer, sizeof buffer)) > 0)
-		children_from_entries(proc, buffer, (size_t)n, self, list);
-	return n < 0 ? error_origin(-errno) : 0;
+	return error_trace(directory_each(proc, scan_entry, &scan));
 }
 
 int process_children_from(int fd, pid_t *pids, size_t n) {

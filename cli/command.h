@@ -17,5 +17,5 @@ typedef enum command_status (*command_function)(int argc, char **argv);
 enum command_status attack_command(int argc, char **argv);
 enum command_status doctor_command(int argc, char **argv);
 enum command_status image_command(int argc, char **argv);
-/* Ends with the exit status of a program, or with those of its own: see run_options.h. */
+/* Ends with the exit status of a program, or with those of its own: see cli/run/options.h. */
 enum command_status run_command(int argc, char **argv);

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <warmfork/executor.h>
 
-#include "attack_image.h"
-#include "command.h"
+#include "cli/attack/image.h"
+#include "cli/command.h"
 
 static const struct command {
 	const char *name, *does;

@@ -3,7 +3,7 @@
  * Text comes from preloads: whatever bytes they wrote. JSON takes only UTF-8, so what is none
  * becomes U+FFFD, in both forms; a terminal would obey control characters, so these are shown.
  */
-#include "report.h"
+#include "cli/report.h"
 
 #include <errno.h>
 #include <inttypes.h>

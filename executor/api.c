@@ -9,21 +9,18 @@
 #include <warmfork/executor.h>
 
 #include "base/fd.h"
+#include "base/report.h"
+#include "executor/claim.h"
+#include "executor/conclude.h"
 #include "executor/entry.h"
 #include "executor/executor.h"
 #include "executor/known.h"
+#include "executor/learn.h"
 #include "executor/lifetime.h"
-#include "executor/outcome.h"
-#include "executor/report.h"
 #include "executor/shared.h"
-#include "executor/slot.h"
+#include "executor/stop.h"
 #include "executor/submit.h"
-#include "executor/supervise.h"
 #include "executor/wait.h"
-
-const char *wf_version(void) {
-	return "0.1.0";
-}
 
 const char *wf_last_error(void) {
 	return report_text();
@@ -57,7 +54,7 @@ int wf_executor_close(struct wf_executor *executor, enum wf_close how) {
 }
 
 struct wf_executor *wf_executor_free(struct wf_executor *executor) {
-	if (executor && lifetime_same_process(executor))
+	if (executor && executor_is_ours(executor))
 		lifetime_release(executor);
 	return NULL;
 }
@@ -73,10 +70,10 @@ int wf_executor_resize(struct wf_executor *executor, int workers) {
 	executor_lock(executor);
 	if (executor->state != EXECUTOR_OPEN)
 		r = report_error(-ESHUTDOWN, "the executor is closed");
-	else if (slot_resize(executor, (unsigned)workers) < 0)
+	else if (pool_resize(&executor->pool, (unsigned)workers) < 0)
 		r = report_internal(-ENOMEM, "resizing");
 	executor_pump(executor);
-	executor_ring(executor);
+	engine_ring(&executor->engine);
 	executor_unlock(executor);
 	return r;
 }
@@ -92,11 +89,11 @@ int wf_executor_fd(struct wf_executor *executor) {
 
 	if (r < 0)
 		return r;
-	if (!executor->options.public.caller_driven)
+	if (!executor->engine.options.public.caller_driven)
 		return report_error(-EINVAL, "wf_executor_fd: the executor has a thread of its own "
 					     "(options.caller_driven)");
 	executor_lock(executor);
-	r = executor->loop ? loop_fd(executor->loop) : -ESHUTDOWN;
+	r = executor->engine.loop ? loop_fd(executor->engine.loop) : -ESHUTDOWN;
 	executor_unlock(executor);
 	return r < 0 ? report_error(r, "the executor is closed") : r;
 }
@@ -106,7 +103,7 @@ int wf_executor_dispatch(struct wf_executor *executor, int timeout_ms) {
 
 	if (r < 0)
 		return r;
-	if (!executor->options.public.caller_driven)
+	if (!executor->engine.options.public.caller_driven)
 		return report_error(-EINVAL,
 				    "wf_executor_dispatch: the executor has a thread of its own "
 				    "(options.caller_driven)");
@@ -162,6 +159,7 @@ int wf_run(struct wf_executor *executor, const struct wf_task *task,
 		(void)future_unref(future);
 		return report_internal(r, "wf_run");
 	}
+	learn_finish(future);
 	*ret = &future->outcome; /* with the caller's reference to the future that it stands in */
 	return 0;
 }
@@ -179,6 +177,11 @@ const struct wf_outcome *wf_outcome_free(const struct wf_outcome *outcome) {
  * ------------------------------------------------------------------------------------------------
  */
 
+static const struct wf_outcome *shown(struct wf_future *future) {
+	learn_finish(future);
+	return &future->outcome;
+}
+
 const struct wf_outcome *wf_future_wait(struct wf_future *future, int timeout_ms) {
 	int r = entry_future(future, "wf_future_wait");
 
@@ -186,7 +189,7 @@ const struct wf_outcome *wf_future_wait(struct wf_future *future, int timeout_ms
 		return NULL;
 	r = wait_for_one(future, timeout_ms);
 	if (r == 0)
-		return &future->outcome;
+		return shown(future);
 	if (r == -EDEADLK)
 		(void)report_error(
 		    r, "wf_future_wait: a callback must not wait for a future that has not "
@@ -202,7 +205,7 @@ const struct wf_outcome *wf_future_wait(struct wf_future *future, int timeout_ms
 const struct wf_outcome *wf_future_outcome(struct wf_future *future) {
 	if (entry_future(future, "wf_future_outcome") < 0)
 		return NULL;
-	return wait_is_resolved(future) ? &future->outcome : NULL;
+	return wait_is_resolved(future) ? shown(future) : NULL;
 }
 
 enum wf_future_state wf_future_state(struct wf_future *future) {
@@ -210,53 +213,55 @@ enum wf_future_state wf_future_state(struct wf_future *future) {
 
 	if (entry_future(future, "wf_future_state") < 0)
 		return (enum wf_future_state)0;
-	executor_lock(future->executor);
+	engine_lock(future->engine);
 	if (future->state == FUTURE_RESOLVED)
 		state = WF_DONE;
-	else if (future_has_started(future) || future->result_here)
+	else if (claim_has_started(future) || future->result_here)
 		state = WF_RUNNING;
-	executor_unlock(future->executor);
+	engine_unlock(future->engine);
 	return state;
 }
 
 /* Takes it back if no worker has begun it. True: it is resolved as cancelled. */
 static bool cancel(struct wf_future *future, const char *why) {
-	struct wf_executor *executor = future->executor;
-	struct worker *worker = future->worker;
-
-	if (future->state == FUTURE_QUEUED) {
-		queue_remove(&executor->queue, &future->link, future->priority);
-	} else if (future->state == FUTURE_HANDED && !future->result_here &&
-		   claim_swap(cell_claim(worker->cell, future->sequence), future->sequence,
-			      CLAIM_CANCELLED)) {
-		worker->assigned[future->sequence % CELL_CLAIMS] = NULL;
-		future->worker = NULL;
-	} else {
+	if (future->state == FUTURE_QUEUED)
+		future_unqueue(future);
+	else if (future->result_here || !claim_take(future))
 		return false;
-	}
-	outcome_cancelled(future, why);
+	conclude_cancelled(future, why);
 	future_resolve(future);
-	executor_pump(executor);
 	return true;
 }
 
+static bool has_ended(const struct wf_future *future) {
+	return future->state == FUTURE_RESOLVED || future->result_here;
+}
+
+/* Its own callbacks run here; what else has become due is the dispatching thread's: this one may
+ * hold locks of the caller's that other callbacks take. */
+static void after(struct wf_future *future, int r) {
+	executor_pump(executor_of(future->engine));
+	engine_unlock(future->engine);
+	if (r >= 0)
+		executor_run_due_of(future);
+}
+
 int wf_future_cancel(struct wf_future *future) {
-	struct wf_executor *executor;
+	struct engine *engine;
 	int r = entry_future(future, "wf_future_cancel");
 
 	if (r < 0)
 		return r;
-	executor = future->executor;
-	(void)executor_ref(executor); /* a callback may give the future back */
-	executor_lock(executor);
+	engine = engine_ref(future->engine); /* a callback may give the last handle back */
+	atomic_fetch_add(&future->references, 1);
+	engine_lock(engine);
 	if (future->state == FUTURE_RESOLVED)
 		r = report_error(-EALREADY, "the task has ended");
 	else if (!cancel(future, "wf_future_cancel() was called before it started"))
 		r = report_error(-EBUSY, "the task has started; wf_future_kill() ends it");
-	executor_unlock(executor);
-	if (r >= 0)
-		executor_run_due(executor);
-	(void)executor_unref(executor);
+	after(future, r);
+	(void)future_unref(future);
+	(void)engine_unref(engine);
 	return r;
 }
 
@@ -275,25 +280,23 @@ static int take_grace(int grace_ms, int *ret) {
 }
 
 int wf_future_kill(struct wf_future *future, int grace_ms) {
-	struct wf_executor *executor;
+	struct engine *engine;
 	int r = entry_future(future, "wf_future_kill");
 
 	r = r < 0 ? r : take_grace(grace_ms, &grace_ms);
 	if (r < 0)
 		return r;
-	executor = future->executor;
-	(void)executor_ref(executor);
-	executor_lock(executor);
-	if (future->state == FUTURE_RESOLVED || future->result_here)
+	engine = engine_ref(future->engine);
+	atomic_fetch_add(&future->references, 1);
+	engine_lock(engine);
+	if (has_ended(future))
 		r = report_error(-EALREADY, "the task has ended");
 	else if (!cancel(future, "wf_future_kill() was called before it started") &&
-		 !supervise_kill(future, WF_BY_CALLER, grace_ms))
+		 !stop_task(future, WF_BY_CALLER, grace_ms))
 		r = report_error(-EALREADY, "the task has ended; its result is on the way");
-	executor_pump(executor);
-	executor_unlock(executor);
-	if (r >= 0)
-		executor_run_due(executor);
-	(void)executor_unref(executor);
+	after(future, r);
+	(void)future_unref(future);
+	(void)engine_unref(engine);
 	return r;
 }
 
@@ -304,11 +307,11 @@ int wf_future_signal(struct wf_future *future, int signal) {
 		return r;
 	if (signal < 1 || signal > SIGRTMAX)
 		return report_error(-EINVAL, "wf_future_signal: there is no signal %d", signal);
-	executor_lock(future->executor);
+	engine_lock(future->engine);
 	r = entry_running(future);
-	if (r == 0 && !supervise_signal(future, signal))
+	if (r == 0 && !stop_signal(future, signal))
 		r = report_error(-EALREADY, "the task has ended; its result is on the way");
-	executor_unlock(future->executor);
+	engine_unlock(future->engine);
 	return r;
 }
 
@@ -325,14 +328,14 @@ int wf_future_on_done(struct wf_future *future, wf_callback function, void *cont
 	if (!callback)
 		return report_internal(-ENOMEM, "wf_future_on_done");
 	*callback = (struct future_callback){ .function = function, .context = context };
-	executor_lock(future->executor);
+	engine_lock(future->engine);
 	/* behind those that are about to be called, if there are any */
 	now = future->called_back || (future->state == FUTURE_RESOLVED && !future->callbacks);
 	if (!now) {
 		*future->callbacks_end = callback;
 		future->callbacks_end = &callback->next;
 	}
-	executor_unlock(future->executor);
+	engine_unlock(future->engine);
 	if (now) {
 		free(callback);
 		executor_call(function, future, context);
@@ -341,7 +344,7 @@ int wf_future_on_done(struct wf_future *future, wf_callback function, void *cont
 }
 
 struct wf_future *wf_future_free(struct wf_future *future) {
-	if (future && lifetime_same_process(future->executor))
+	if (future && registry_is_this_process(future->engine->process))
 		(void)future_unref(future);
 	return NULL;
 }

@@ -16,8 +16,10 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/path.h"
 #include "base/process.h"
-#include "executor/policy.h"
+#include "policy/cover.h"
+#include "policy/line.h"
 #include "proto/call_text.h"
 
 #define X32_BIT   0x40000000u
@@ -26,9 +28,8 @@
 /* All but the paths, which are large, and written before they are read. */
 void attempt_init(struct attempt *attempt, const struct seccomp_notif *request) {
 	attempt->call = call_by_number((uint32_t)request->data.nr);
-	attempt->request = request;
-	attempt->worker = NULL;
-	attempt->future = NULL;
+	attempt->request = *request;
+	attempt->in_directory = false;
 	attempt->port = 0;
 	attempt->wanted[0] = '\0';
 	attempt->access = 0;
@@ -39,15 +40,15 @@ void attempt_init(struct attempt *attempt, const struct seccomp_notif *request) 
 }
 
 static int number_of(const struct attempt *attempt) {
-	return attempt->request->data.nr;
+	return attempt->request.data.nr;
 }
 
 static pid_t caller_of(const struct attempt *attempt) {
-	return (pid_t)attempt->request->pid;
+	return (pid_t)attempt->request.pid;
 }
 
 bool attempt_is_foreign(const struct attempt *attempt) {
-	return attempt->request->data.arch != AUDIT_ARCH_X86_64 ||
+	return attempt->request.data.arch != AUDIT_ARCH_X86_64 ||
 	       (uint32_t)number_of(attempt) & X32_BIT;
 }
 
@@ -72,33 +73,12 @@ static bool read_string(pid_t pid, uint64_t address, char *text, size_t size) {
 	return false;
 }
 
-void attempt_read_paths(struct attempt *attempt) {
+static void read_paths(struct attempt *attempt) {
 	for (size_t i = 0; attempt->call && i < CALL_ARGUMENTS; i++)
 		if (attempt->call->arguments[i] == ARGUMENT_PATH &&
 		    read_string(caller_of(attempt), attempt->arguments[i], attempt->paths[i],
 				PATH_MAX))
 			attempt->read[i] = attempt->paths[i];
-}
-
-/* In place: without ".", ".." and double slashes. */
-static void simplify(char *path) {
-	char *to = path;
-
-	for (const char *from = path; *from;) {
-		size_t size = strcspn(from + 1, "/");
-
-		if (size == 2 && strncmp(from + 1, "..", 2) == 0) {
-			while (to > path && *--to != '/')
-				;
-		} else if (size > 0 && !(size == 1 && from[1] == '.')) {
-			memmove(to, from, size + 1);
-			to += size + 1;
-		}
-		from += size + 1;
-	}
-	if (to == path)
-		*to++ = '/';
-	*to = '\0';
 }
 
 /* What lies in /proc and /dev means something else to whoever looks. */
@@ -116,7 +96,7 @@ static void resolve(char *path) {
 		memcpy(path, real, strlen(real) + 1);
 		return;
 	}
-	policy_path_parent(path, directory, sizeof(directory));
+	path_parent(path, directory, sizeof(directory));
 	(void)snprintf(name, sizeof(name), "%s", strrchr(path, '/') + 1);
 	if (realpath(directory, real))
 		(void)snprintf(path, PATH_MAX, "%.*s/%s", (int)(PATH_MAX - NAME_MAX - 2),
@@ -154,7 +134,7 @@ static bool absolute_path(const struct attempt *attempt, size_t argument, char *
 	else if (!base_of(attempt, argument, base) ||
 		 snprintf(ret, PATH_MAX, "%s/%s", base, path) >= PATH_MAX)
 		return false;
-	simplify(ret);
+	path_simplify(ret);
 	return true;
 }
 
@@ -202,8 +182,8 @@ static uint32_t access_of(const struct attempt *attempt) {
 }
 
 static bool allows(const struct policy *policy, const char *path, uint32_t access) {
-	return policy_allows_path(policy, path, access) ||
-	       (access != POLICY_EXECUTE && policy_allows_path(policy, path, POLICY_DEVICE)) ||
+	return cover_allows(policy, path, access) ||
+	       (access != POLICY_EXECUTE && cover_allows(policy, path, POLICY_DEVICE)) ||
 	       (policy->limits[POLICY_SCRATCH] != POLICY_NO_LIMIT &&
 		(strcmp(path, "/tmp") == 0 || strncmp(path, "/tmp/", 5) == 0 ||
 		 strncmp(path, "/.warmfork/", 11) == 0));
@@ -216,7 +196,7 @@ static bool is_there(const char *path, uint32_t access) {
 
 	if (is_relative_to_looker(path) || lstat(path, &status) == 0)
 		return true;
-	policy_path_parent(path, directory, sizeof(directory));
+	path_parent(path, directory, sizeof(directory));
 	return access == POLICY_WRITE && lstat(directory, &status) == 0;
 }
 
@@ -227,14 +207,9 @@ static bool is_mere_text(const struct attempt *attempt, size_t argument) {
 	return argument == 0 && (number == SYS_symlink || number == SYS_symlinkat);
 }
 
-bool attempt_wants_path(struct attempt *attempt, const struct policy *policy) {
+static bool find_wanted(struct attempt *attempt, const struct policy *policy) {
 	char path[PATH_MAX];
 
-	if (!attempt->call)
-		return false;
-	attempt->access = access_of(attempt);
-	if (attempt->access == 0)
-		return false;
 	for (size_t i = 0; i < CALL_ARGUMENTS; i++) {
 		if (is_mere_text(attempt, i) || !absolute_path(attempt, i, path) ||
 		    allows(policy, path, attempt->access))
@@ -248,11 +223,16 @@ bool attempt_wants_path(struct attempt *attempt, const struct policy *policy) {
 	return false;
 }
 
-bool attempt_is_about_directory(const struct attempt *attempt) {
+/* Names are made and removed in the directory of `wanted`; and a rule must name what is there. */
+static void look_at_paths(struct attempt *attempt, const struct policy *policy) {
 	struct stat status;
 
-	return changes_names(number_of(attempt)) ||
-	       (attempt->access == POLICY_WRITE && lstat(attempt->wanted, &status) < 0);
+	attempt->access = access_of(attempt);
+	if (attempt->access == 0 || !find_wanted(attempt, policy))
+		return;
+	attempt->in_directory =
+	    changes_names(number_of(attempt)) ||
+	    (attempt->access == POLICY_WRITE && lstat(attempt->wanted, &status) < 0);
 }
 
 bool attempt_is_about_path(const struct attempt *attempt) {
@@ -343,7 +323,7 @@ static bool is_of_tcp(const struct attempt *attempt) {
 	return protocol == IPPROTO_TCP;
 }
 
-bool attempt_wants_port(struct attempt *attempt, const struct policy *policy) {
+static void look_at_port(struct attempt *attempt, const struct policy *policy) {
 	bool binds = number_of(attempt) == SYS_bind;
 	struct sockaddr_storage address;
 	union {
@@ -353,13 +333,28 @@ bool attempt_wants_port(struct attempt *attempt, const struct policy *policy) {
 
 	attempt_read_address(attempt, &address);
 	if (address.ss_family != AF_INET && address.ss_family != AF_INET6)
-		return false;
+		return;
 	attempt->port = ntohs(as.inet->sin_port); /* of IPv6 it is at the same place */
 	if (lists_port(binds ? policy->tcp_bind : policy->tcp_connect,
 		       binds ? policy->n_tcp_bind : policy->n_tcp_connect, attempt->port) ||
 	    !is_of_tcp(attempt))
 		attempt->port = 0;
-	return attempt->port != 0;
+}
+
+/* Would the right to the path be enough? */
+static bool depends_on_path(const struct attempt *attempt, const struct policy *policy) {
+	return attempt_is_about_path(attempt) && !attempt_asks_for_setid(attempt) &&
+	       (policy->layers & LAYER_MOUNT || !call_changes_metadata(number_of(attempt)));
+}
+
+void attempt_look(struct attempt *attempt, const struct policy *policy, bool all) {
+	if (!attempt->call || attempt_is_foreign(attempt))
+		return;
+	read_paths(attempt);
+	if (all || depends_on_path(attempt, policy))
+		look_at_paths(attempt, policy);
+	if (attempt_is_about_port(attempt))
+		look_at_port(attempt, policy);
 }
 
 /* --- words --------------------------------------------------------------------------------- */
@@ -371,7 +366,7 @@ void attempt_name(const struct attempt *attempt, char *text, size_t size) {
 		(void)snprintf(text, size, "%s", attempt->call->name);
 		return;
 	}
-	if (attempt->request->data.arch != AUDIT_ARCH_X86_64)
+	if (attempt->request.data.arch != AUDIT_ARCH_X86_64)
 		abi = "i386 ";
 	else if (attempt_is_foreign(attempt))
 		abi = "x32 ";
@@ -397,12 +392,12 @@ void attempt_line(const struct attempt *attempt, const struct policy *policy, ch
 			       number_of(attempt) == SYS_bind ? "tcp_bind" : "tcp_connect",
 			       attempt->port);
 	} else if (path[0]) {
-		if (attempt_is_about_directory(attempt)) {
-			policy_path_parent(path, directory, sizeof(directory));
+		if (attempt->in_directory) {
+			path_parent(path, directory, sizeof(directory));
 			path = directory;
 		}
-		policy_line_for_path(policy, path, attempt->access, text, size);
+		line_for_path(policy, path, attempt->access, text, size);
 	} else {
-		policy_line_for_call(policy, attempt->call, attempt->arguments, text, size);
+		line_for_call(policy, attempt->call, attempt->arguments, text, size);
 	}
 }

@@ -15,27 +15,26 @@
 #include "proto/calls.h"
 #include "proto/policy.h"
 
-struct wf_future;
-struct worker;
-
 struct attempt {
 	const struct call *call; /* NULL: unknown */
-	const struct seccomp_notif *request;
+	struct seccomp_notif request;
 	uint64_t arguments[CALL_ARGUMENTS];
-	struct worker *worker;    /* NULL: not known yet */
-	struct wf_future *future; /* NULL: its worker has no task now */
-	uint16_t port;            /* that it must not reach; 0 */
+
+	/* what attempt_look() found */
 	char paths[CALL_ARGUMENTS][PATH_MAX];
 	const char *read[CALL_ARGUMENTS]; /* NULL: no path, or not readable */
-	char wanted[PATH_MAX];            /* absolute; "" */
-	uint32_t access;                  /* to `wanted` */
+	char wanted[PATH_MAX]; /* the first of its paths that the policy does not name; "" */
+	uint32_t access;       /* to `wanted` */
+	bool in_directory;     /* a rule would have to name the directory of `wanted` */
+	uint16_t port;         /* that it must not reach; 0 */
 };
 
-/* `request` is borrowed. Who made the call is the listener's to find out. */
+/* Who made the call is the listener's to find out. */
 void attempt_init(struct attempt *attempt, const struct seccomp_notif *request);
-/* The paths in the caller's memory. */
-void attempt_read_paths(struct attempt *attempt);
-/* The address of a socket that is about to be used. AF_UNSPEC: none. */
+/* Reads what its pointers lead to, and looks at the files that it names, if a rule for them could
+ * allow it or with `all`. May block on somebody else's file system. */
+void attempt_look(struct attempt *attempt, const struct policy *policy, bool all);
+/* The address of a socket that is about to be used. AF_UNSPEC: none. May block likewise. */
 void attempt_read_address(const struct attempt *attempt, struct sockaddr_storage *ret);
 
 /* Is it of another ABI: i386, x32? */
@@ -45,14 +44,6 @@ bool attempt_is_about_path(const struct attempt *attempt);
 bool attempt_is_about_port(const struct attempt *attempt);
 /* Bits that no mode of a sandboxed process may have: the filter sends these calls for that reason. */
 bool attempt_asks_for_setid(const struct attempt *attempt);
-
-/* Sets `access`, and `wanted` to the first of its paths that the policy does not name. */
-bool attempt_wants_path(struct attempt *attempt, const struct policy *policy);
-/* In the network of the host, where Landlock lets only listed ports of TCP through: sets `port` to one that is
- * not. */
-bool attempt_wants_port(struct attempt *attempt, const struct policy *policy);
-/* Names are made and removed in the directory of `wanted`; and a rule must name what is there. */
-bool attempt_is_about_directory(const struct attempt *attempt);
 
 /* "openat", "x32 call 3"; the arguments; the line that would allow it, "" for none. */
 void attempt_name(const struct attempt *attempt, char *text, size_t size);

@@ -6,14 +6,14 @@
 
 #include <errno.h>
 
+#include "base/report.h"
+#include "executor/claim.h"
 #include "executor/executor.h"
-#include "executor/lifetime.h"
-#include "executor/report.h"
 
 int entry_executor(const struct wf_executor *executor, const char *function) {
 	if (!executor)
 		return report_error(-EINVAL, "%s: executor is NULL", function);
-	if (!lifetime_same_process(executor))
+	if (!executor_is_ours(executor))
 		return report_error(-ECHILD,
 				    "%s: the executor belongs to another process: this one is "
 				    "a fork of its owner",
@@ -24,13 +24,13 @@ int entry_executor(const struct wf_executor *executor, const char *function) {
 int entry_future(const struct wf_future *future, const char *function) {
 	if (!future)
 		return report_error(-EINVAL, "%s: future is NULL", function);
-	return entry_executor(future->executor, function);
+	return entry_executor(executor_of(future->engine), function);
 }
 
 int entry_running(const struct wf_future *future) {
 	if (future->state == FUTURE_RESOLVED || future->result_here)
 		return report_error(-EALREADY, "the task has ended");
-	if (!future_has_started(future))
+	if (!claim_has_started(future))
 		return report_error(-EBUSY, "the task has not started");
 	return 0;
 }

@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/control_group.h"
 #include "base/fd.h"
 #include "base/feature.h"
 #include "base/process.h"
@@ -43,36 +44,25 @@ static bool read_kills(const char *path, uint64_t *ret) {
 	return errno == 0;
 }
 
-/* Lines of /proc/self/cgroup: "0::/path" is v2, "N:...memory...:/path" is v1. */
-static bool find_in(char *line, char *path, size_t size) {
-	char *controllers = strchr(line, ':'), *group;
-
-	if (!controllers)
-		return false;
-	group = strchr(controllers + 1, ':');
-	if (!group)
-		return false;
-	*group++ = '\0';
-	if (strcmp(controllers + 1, "memory") == 0)
-		(void)snprintf(path, size, "/sys/fs/cgroup/memory%s/memory.oom_control", group);
-	else if (controllers[1] == '\0')
-		(void)snprintf(path, size, "/sys/fs/cgroup%s/memory.events", group);
-	else
-		return false;
-	return true;
-}
-
 void evidence_init(struct evidence *evidence) {
-	char text[4096], *rest = NULL, path[sizeof(evidence->path)];
+	static const struct {
+		const char *controller, *tree, *file;
+	} places[] = {
+		{ "memory", "/sys/fs/cgroup/memory", "memory.oom_control" },
+		{ "", "/sys/fs/cgroup", "memory.events" },
+	};
+	char group[400];
 
 	*evidence = (struct evidence){ .kills = 0 };
-	if (!read_text("/proc/self/cgroup", text, sizeof(text)))
-		return;
-	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
-		if (find_in(line, path, sizeof(path)) && read_kills(path, &evidence->kills)) {
-			memcpy(evidence->path, path, sizeof(path));
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		if (!control_group_own(places[i].controller, group, sizeof(group)))
+			continue;
+		(void)snprintf(evidence->path, sizeof(evidence->path), "%s%s/%s", places[i].tree,
+			       group, places[i].file);
+		if (read_kills(evidence->path, &evidence->kills))
 			return;
-		}
+	}
+	evidence->path[0] = '\0';
 }
 
 const char *evidence_look(struct evidence *evidence) {

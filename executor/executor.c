@@ -1,97 +1,29 @@
 /* SPDX-License-Identifier: MIT
  *
- * The executor: one lock, one loop, and the pump.
- *
- * Every event ends in executor_pump(), which looks at the whole and does what can be done: hand
- * out, fork, start, end. So no handler needs to know what else its event makes possible.
+ * The pump, and who turns it: the executor's thread, or its owner's.
  */
 #include "executor/executor.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "base/error.h"
-#include "base/fd.h"
 #include "base/uninitialized.h"
-#include "executor/channel.h"
-#include "executor/keeper_link.h"
-#include "executor/lifetime.h"
-#include "executor/link.h"
-#include "executor/outcome.h"
-#include "executor/slot.h"
-#include "executor/supervise.h"
+#include "executor/claim.h"
+#include "executor/conclude.h"
+#include "executor/hand_out.h"
+#include "executor/learn.h"
+#include "executor/plan.h"
+#include "executor/stop.h"
 
-#define SETTLE_MS     100 /* without any event: then nothing is left that could tick */
-#define LOG_LINES_MAX 256 /* of one hold of the lock */
-
-struct log_line {
-	struct link link;
-	enum log_level level;
-	char text[];
-};
+#define SETTLE_MS 100 /* without any event: then nothing is left that could tick */
 
 /* How deep this thread is in callbacks; one that waits there would wait for itself. */
 static _Thread_local unsigned callback_depth;
 
-void executor_lock(struct wf_executor *executor) {
-	must(pthread_mutex_lock(&executor->lock) == 0);
-	executor->now = 0;
-}
-
-nsec_t executor_now(struct wf_executor *executor) {
-	if (executor->now == 0)
-		executor->now = clock_now();
-	return executor->now;
-}
-
-/* Log lines are born under the lock; a handler may take locks of its own, under which another thread may
- * be waiting for ours. So they are handed on after it is free. */
-void executor_unlock(struct wf_executor *executor) {
-	struct link lines;
-
-	list_init(&lines);
-	list_take(&lines, &executor->lines);
-	executor->n_lines = 0;
-	must(pthread_mutex_unlock(&executor->lock) == 0);
-	list_foreach_safe (link, next, &lines) {
-		struct log_line *line = container_of(link, struct log_line, link);
-
-		executor->options.public.log(executor->options.public.log_context,
-					     (enum wf_log_level)line->level, line->text);
-		free(line);
-	}
-}
-
-void executor_keep_line(void *context, enum log_level level, const char *text) {
-	struct wf_executor *executor = context;
-	struct log_line *line;
-	size_t size = strlen(text) + 1;
-
-	line = executor->n_lines < LOG_LINES_MAX ? malloc(sizeof(*line) + size) : NULL;
-	if (!line)
-		return;
-	*line = (struct log_line){ .level = level };
-	memcpy(line->text, text, size);
-	executor->n_lines++;
-	list_append(&executor->lines, &line->link);
-}
-
-struct wf_executor *executor_ref(struct wf_executor *executor) {
-	atomic_fetch_add(&executor->references, 1);
-	return executor;
-}
-
-struct wf_executor *executor_unref(struct wf_executor *executor) {
-	if (executor && atomic_fetch_sub(&executor->references, 1) == 1)
-		lifetime_destroy(executor);
-	return NULL;
-}
-
 void executor_call(wf_callback function, struct wf_future *future, void *context) {
+	learn_finish(future);
 	callback_depth++;
 	function(future, &future->outcome, context);
 	callback_depth--;
@@ -101,144 +33,112 @@ bool executor_in_callback(void) {
 	return callback_depth > 0;
 }
 
-void executor_ring(struct wf_executor *executor) {
-	if (executor->doorbell >= 0)
-		(void)eventfd_write(executor->doorbell, 1);
+void executor_announce(struct wf_executor *executor) {
+	must(pthread_cond_broadcast(&executor->changed) == 0);
 }
 
-/* --- the pump
- * --------------------------------------------------------------------------------------- */
+/* --- closing ------------------------------------------------------------------------------- */
 
-static void cancel_queue(struct wf_executor *executor) {
+static void cancel_queue(struct engine *engine) {
 	struct link *link;
 
-	while ((link = queue_peek(&executor->queue)) != NULL) {
+	while ((link = queue_peek(&engine->queue)) != NULL) {
 		struct wf_future *future = container_of(link, struct wf_future, link);
 
-		queue_remove(&executor->queue, link, future->priority);
-		outcome_cancelled(future, "the executor was closed before it started");
+		future_unqueue(future);
+		conclude_cancelled(future, "the executor was closed before it started");
 		future_resolve(future);
 	}
 }
 
 static void for_each_worker(struct wf_executor *executor, void (*act)(struct worker *)) {
-	list_foreach_safe (z, next_zygote, &executor->zygotes) {
-		struct zygote *zygote = container_of(z, struct zygote, link);
-
-		list_foreach_safe (w, next_worker, &zygote->workers)
-			act(container_of(w, struct worker, zygote_link));
-	}
+	generations_foreach(generation, &executor->generations)
+	    list_foreach_safe (link, next, &generation->workers)
+		act(container_of(link, struct worker, generation_link));
 }
 
 static void take_back(struct worker *worker) {
-	(void)channel_take_back(worker, UINT32_MAX);
-}
-
-/* What is still on a channel after this has been claimed. */
-static void take_all_back(struct wf_executor *executor) {
-	for_each_worker(executor, take_back);
+	(void)claim_take_back(worker, UINT32_MAX);
 }
 
 static void kill_tasks(struct worker *worker) {
-	for (uint64_t s = worker->first_sequence; s < worker->next_sequence; s++) {
-		struct wf_future *future = worker->assigned[s % CELL_CLAIMS];
-
-		if (future)
-			(void)supervise_kill(future, WF_BY_CLOSE, WF_NO_GRACE);
-	}
+	claim_foreach(future, worker)(void) stop_task(future, WF_BY_CLOSE, WF_NO_GRACE);
 	/* its result is here, but it hesitates to leave */
 	if (worker->awaiting_exit)
-		supervise_now_kill(worker);
+		stop_kill(worker);
 }
 
-static void kill_running(struct wf_executor *executor) {
-	for_each_worker(executor, kill_tasks);
-}
-
-static void retire_all(struct wf_executor *executor) {
-	for (unsigned i = 0; i < executor->n_slots; i++) {
-		struct slot *slot = &executor->slots[i];
-
-		if (slot->next)
-			slot_retire(slot->next);
-		if (slot->current && !channel_has_tasks(slot->current))
-			slot_retire(slot->current);
-	}
-}
-
+/* Anybody but those that were left stopped for a debugger. */
 static bool has_workers(const struct wf_executor *executor) {
-	for (struct link *link = executor->zygotes.next; link != &executor->zygotes;
-	     link = link->next) {
-		const struct zygote *zygote = container_of(link, struct zygote, link);
-
-		for (struct link *w = zygote->workers.next; w != &zygote->workers; w = w->next)
-			if (!container_of(w, struct worker, zygote_link)->detained)
-				return true;
-	}
+	generations_foreach(
+	    generation,
+	    &executor->generations) for (struct link *link = generation->workers.next;
+					 link != &generation->workers;
+					 link = link->next) if (container_of(link, struct worker,
+									     generation_link)
+								    ->state !=
+								WORKER_DETAINED) return true;
 	return false;
 }
 
 /* Once nothing is pending: workers leave, then the keeper ends whatever is left, then itself. */
 static void close_step(struct wf_executor *executor) {
+	struct engine *engine = &executor->engine;
+
 	if (executor->close_how != WF_CLOSE_FINISH) {
-		take_all_back(executor);
-		cancel_queue(executor);
+		for_each_worker(executor, take_back);
+		cancel_queue(engine);
 	}
 	if (executor->close_how == WF_CLOSE_KILL)
-		kill_running(executor);
-	if (executor->n_pending)
+		for_each_worker(executor, kill_tasks);
+	pool_settle(&executor->pool);
+	if (engine->n_pending)
 		return;
-	retire_all(executor);
-	if (executor->keeper.running && !executor->ending &&
-	    (executor->close_how == WF_CLOSE_KILL || !has_workers(executor))) {
-		executor->ending = true;
-		keeper_link_quit(executor);
-	}
-	if (executor->keeper.running)
+	pool_dismiss_idle(&executor->pool);
+	pool_settle(&executor->pool);
+	if (executor->keeper.running && !executor->keeper.quitting &&
+	    (executor->close_how == WF_CLOSE_KILL || !has_workers(executor)))
+		keeper_quit(&executor->keeper);
+	if (!keeper_is_gone(&executor->keeper) || !list_is_empty(&executor->generations.list))
 		return;
-	executor->ending = true;
-	while (!list_is_empty(&executor->zygotes))
-		link_free(container_of(executor->zygotes.next, struct zygote, link));
 	executor->state = EXECUTOR_CLOSED;
-	must(pthread_cond_broadcast(&executor->changed) == 0);
-}
-
-static void free_ended_zygotes(struct wf_executor *executor) {
-	list_foreach_safe (link, next, &executor->zygotes) {
-		struct zygote *zygote = container_of(link, struct zygote, link);
-
-		if (zygote->state == ZYGOTE_LOST && zygote->n_workers == 0)
-			link_free(zygote);
-	}
+	executor_announce(executor);
 }
 
 void executor_pump(struct wf_executor *executor) {
 	if (executor->state == EXECUTOR_CLOSED)
 		return;
-	slot_hand_out(executor);
-	keeper_link_plan(executor);
-	slot_plan(executor);
-	free_ended_zygotes(executor);
+	pool_settle(&executor->pool);
+	succession_settle(&executor->succession);
+	pool_settle(&executor->pool);
+	hand_out(&executor->pool);
+	succession_plan(&executor->succession);
+	plan(&executor->pool);
 	if (executor->state == EXECUTOR_CLOSING)
 		close_step(executor);
 	if (executor->n_sleepers)
-		must(pthread_cond_broadcast(&executor->changed) == 0);
+		executor_announce(executor);
 }
 
-/* --- dispatch
- * ---------------------------------------------------------------------------------------- */
+/* --- callbacks ----------------------------------------------------------------------------- */
 
 /* Those that nobody wants to be called back for only have to be given back. */
-static void take_due(struct wf_executor *executor, struct link *ret_quiet, struct link *ret_loud) {
-	executor_lock(executor);
-	list_foreach_safe (link, next, &executor->due) {
+static void take_due(struct engine *engine, struct link *ret_quiet, struct link *ret_loud) {
+	engine_lock(engine);
+	list_foreach_safe (link, next, &engine->due) {
 		struct wf_future *future = container_of(link, struct wf_future, link);
 
 		list_remove(link);
+		future->is_due = false;
 		future->called_back = !future->callbacks;
 		list_append(future->called_back ? ret_quiet : ret_loud, link);
 	}
-	executor_unlock(executor);
+	engine_unlock(engine);
+}
+
+static void call_back(struct wf_future *future) {
+	learn_finish(future);
+	future_run_callbacks(future);
 }
 
 void executor_run_due(struct wf_executor *executor) {
@@ -246,81 +146,112 @@ void executor_run_due(struct wf_executor *executor) {
 
 	list_init(&quiet);
 	list_init(&loud);
-	(void)executor_ref(executor); /* a callback may give the last handle back */
+	(void)engine_ref(&executor->engine); /* a callback may give the last handle back */
 	callback_depth++;
 	do {
-		take_due(executor, &quiet, &loud);
+		take_due(&executor->engine, &quiet, &loud);
 		list_foreach_safe (link, next, &quiet) {
 			list_remove(link);
 			(void)future_unref(container_of(link, struct wf_future, link));
 		}
 		if (list_is_empty(&loud))
 			break;
-		list_foreach_safe (link, next, &loud) {
+		while (!list_is_empty(&loud)) {
+			struct link *link = loud.next;
+
 			list_remove(link);
-			future_run_callbacks(container_of(link, struct wf_future, link));
+			call_back(container_of(link, struct wf_future, link));
 		}
 	} while (true);
 	callback_depth--;
-	(void)executor_unref(executor);
+	(void)engine_unref(&executor->engine);
 }
 
+void executor_run_due_of(struct wf_future *future) {
+	struct engine *engine = future->engine;
+	bool due;
+
+	engine_lock(engine);
+	/* only while it is in the engine's list: whoever took it from there runs its callbacks */
+	due = future->state == FUTURE_RESOLVED && future->is_due;
+	if (due) {
+		list_remove(&future->link);
+		future->is_due = false;
+	}
+	if (!list_is_empty(&engine->due))
+		engine_ring(engine);
+	engine_unlock(engine);
+	if (!due)
+		return;
+	callback_depth++;
+	call_back(future);
+	callback_depth--;
+}
+
+/* --- dispatch ------------------------------------------------------------------------------ */
+
 /* With options.spin_us, while tasks are out: a result that comes soon finds us awake. */
-static int wait_spinning(struct wf_executor *executor, int timeout_ms, struct loop_batch *batch) {
-	nsec_t until = clock_now() + (nsec_t)executor->options.public.tuning.spin_us * 1000;
+static int wait_spinning(struct engine *engine, int timeout_ms, struct loop_batch *batch) {
+	nsec_t until = clock_now() + (nsec_t)engine->options.public.tuning.spin_us * 1000;
 	int r;
 
 	do {
-		r = loop_wait(executor->loop, 0, batch);
+		r = loop_wait(engine->loop, 0, batch);
 		if (r < 0 || batch->n > 0)
 			return error_trace(r);
 	} while (clock_now() < until);
-	return error_trace(loop_wait(executor->loop, timeout_ms, batch));
+	return error_trace(loop_wait(engine->loop, timeout_ms, batch));
 }
 
-/* A zygote that owes nothing need not be asked whether it lives. Its timer is taken away when nothing has
- * happened for a moment, not with each task: that would be a system call. */
+/* A zygote that owes nothing need not be asked whether it lives. Its timer is taken away when
+ * nothing has happened for a moment, not with each task: that would be a system call. */
 static void settle_down(struct wf_executor *executor) {
-	list_foreach_safe (link, next, &executor->zygotes)
-		link_settle(container_of(link, struct zygote, link));
+	generations_foreach(generation, &executor->generations) link_settle(generation);
 }
 
-static bool may_settle(struct wf_executor *executor) {
-	for (struct link *link = executor->zygotes.next; link != &executor->zygotes;
-	     link = link->next)
-		if (container_of(link, struct zygote, link)->ping_timer.loop)
-			return executor->n_pending == 0;
+static bool may_settle(const struct wf_executor *executor) {
+	generations_foreach(generation,
+			    &executor->generations) if (generation->ping_timer.loop) return executor
+		->engine.n_pending == 0;
 	return false;
 }
 
 /* Under the lock when it begins, without it when it returns. */
 static int step(struct wf_executor *executor, int timeout_ms) {
+	struct engine *engine = &executor->engine;
 	struct loop_batch batch uninitialized;
 	bool spin, settle;
 	int r;
 
-	if (!list_is_empty(&executor->due))
+	if (!list_is_empty(&engine->due))
 		timeout_ms = 0;
-	spin = timeout_ms != 0 && executor->options.public.tuning.spin_us > 0 &&
-	       executor->n_pending > executor->queue.size + executor->n_tickets;
+	spin =
+	    timeout_ms != 0 && engine->options.public.tuning.spin_us > 0 && engine_is_busy(engine);
 	settle = timeout_ms < 0 && may_settle(executor);
-	executor_unlock(executor);
-	r = spin ? wait_spinning(executor, timeout_ms, &batch)
-		 : loop_wait(executor->loop, settle ? SETTLE_MS : timeout_ms, &batch);
+	engine_unlock(engine);
+	r = spin ? wait_spinning(engine, timeout_ms, &batch)
+		 : loop_wait(engine->loop, settle ? SETTLE_MS : timeout_ms, &batch);
 	if (r < 0)
 		return error_trace(r);
-	executor_lock(executor);
+	engine_lock(engine);
 	if (settle && batch.n == 0) {
 		settle_down(executor);
-		executor_unlock(executor);
-		r = loop_wait(executor->loop, timeout_ms, &batch);
+		engine_unlock(engine);
+		r = loop_wait(engine->loop, timeout_ms, &batch);
 		if (r < 0)
 			return error_trace(r);
-		executor_lock(executor);
+		engine_lock(engine);
 	}
-	loop_dispatch(executor->loop, &batch);
+	engine->awake = true;
+	loop_dispatch(engine->loop, &batch);
 	executor_pump(executor);
-	executor_unlock(executor);
+	engine->awake = false;
+	engine_unlock(engine);
+	if (engine_run_deferred(engine)) {
+		engine_lock(engine);
+		executor_pump(executor);
+		engine_unlock(engine);
+	}
 	executor_run_due(executor);
 	return 0;
 }
@@ -337,11 +268,11 @@ static int sleep_on_changed(struct wf_executor *executor, nsec_t until) {
 
 	executor->n_sleepers++;
 	if (until == NSEC_NEVER)
-		(void)pthread_cond_wait(&executor->changed, &executor->lock);
+		(void)pthread_cond_wait(&executor->changed, &executor->engine.lock);
 	else
-		r = pthread_cond_timedwait(&executor->changed, &executor->lock, &at);
+		r = pthread_cond_timedwait(&executor->changed, &executor->engine.lock, &at);
 	executor->n_sleepers--;
-	executor->now = 0; /* the lock was free meanwhile */
+	engine_forget_now(&executor->engine); /* the lock was free meanwhile */
 	return r == ETIMEDOUT ? -ETIMEDOUT : 0;
 }
 
@@ -354,13 +285,13 @@ static int step_as_dispatcher(struct wf_executor *executor, int timeout_ms) {
 	executor_lock(executor);
 	executor->dispatching = false;
 	if (executor->n_sleepers || executor->releasing)
-		must(pthread_cond_broadcast(&executor->changed) == 0);
+		executor_announce(executor);
 	return r;
 }
 
-/* The caller is the one who dispatches, unless another of his threads does so now. */
+/* The caller is the one who dispatches, unless another of its threads does so now. */
 static int drive(struct wf_executor *executor, nsec_t until) {
-	if (executor->releasing || !executor->loop)
+	if (executor->releasing || !executor->engine.loop)
 		return -ESHUTDOWN;
 	if (executor->dispatching)
 		return sleep_on_changed(executor, until);
@@ -378,7 +309,7 @@ int executor_await(struct wf_executor *executor, bool (*done)(struct wf_executor
 
 		if (executor_in_callback())
 			return -EDEADLK;
-		if (executor->options.public.caller_driven)
+		if (executor->engine.options.public.caller_driven)
 			r = drive(executor, until);
 		else
 			r = sleep_on_changed(executor, until);
@@ -395,15 +326,15 @@ int executor_dispatch(struct wf_executor *executor, int timeout_ms) {
 
 	if (executor_in_callback())
 		return -EDEADLK;
-	(void)executor_ref(executor); /* a callback may give the last handle back */
+	(void)engine_ref(&executor->engine); /* a callback may give the last handle back */
 	executor_lock(executor);
-	if (executor->releasing || !executor->loop)
+	if (executor->releasing || !executor->engine.loop)
 		r = -ESHUTDOWN;
 	else if (executor->dispatching)
 		r = -EDEADLK;
 	else
 		r = step_as_dispatcher(executor, timeout_ms);
 	executor_unlock(executor);
-	(void)executor_unref(executor);
+	(void)engine_unref(&executor->engine);
 	return r;
 }

@@ -17,11 +17,9 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "executor/executor.h"
-#include "executor/learn.h"
 #include "executor/outcome.h"
 
-int future_new(struct wf_executor *executor, struct wf_future **ret) {
+int future_new(struct engine *engine, struct wf_future **ret) {
 	/* not calloc(3): in the C library of our floor it goes past the thread's cache */
 	struct wf_future *future = malloc(sizeof(*future));
 
@@ -29,7 +27,7 @@ int future_new(struct wf_executor *executor, struct wf_future **ret) {
 		return -ENOMEM;
 	memset(future, 0, sizeof(*future));
 	future->references = 2;
-	future->executor = executor_ref(executor);
+	future->engine = engine_ref(engine);
 	future->payload.memfd = -1;
 	future->deadline = NSEC_NEVER;
 	capture_init(&future->captures[0], 1);
@@ -57,7 +55,7 @@ struct wf_future *future_unref(struct wf_future *future) {
 	outcome_memory_clear(&future->memory);
 	refusals_clear(&future->refusals);
 	(void)wf_policy_free(future->learned);
-	(void)executor_unref(future->executor);
+	(void)engine_unref(future->engine);
 	free(future);
 	return NULL;
 }
@@ -115,6 +113,30 @@ static void wake_waiters(struct wf_future *future) {
 	}
 }
 
+/* --- the queue -----------------------------------------------------------------------------
+ */
+
+void future_queue(struct wf_future *future) {
+	future->state = FUTURE_QUEUED;
+	queue_push(&future->engine->queue, &future->link, future->priority);
+}
+
+/* Its timer stays armed: when it fires, it looks at what the future is doing by then. */
+void future_requeue(struct wf_future *future) {
+	capture_reset(&future->captures[0]);
+	capture_reset(&future->captures[1]);
+	future->state = FUTURE_QUEUED;
+	future->worker = NULL;
+	future->handed = future->started = future->ended = 0;
+	future->result_here = false;
+	future->overflow = 0;
+	queue_push_front(&future->engine->queue, &future->link, future->priority);
+}
+
+void future_unqueue(struct wf_future *future) {
+	queue_remove(&future->engine->queue, &future->link, future->priority);
+}
+
 /* --- resolution --------------------------------------------------------------------------------
  */
 
@@ -131,46 +153,6 @@ static void fill_times(struct wf_future *future, nsec_t now) {
 		outcome->run_ns = between(future->started, future->ended ? future->ended : now);
 }
 
-static void fill_worker(struct wf_future *future) {
-	struct wf_outcome *outcome = &future->outcome;
-	struct worker *worker = future->worker;
-	uint32_t stack_size;
-
-	if (!worker)
-		return;
-	outcome->pid = worker->pid;
-	outcome->slot = (int)worker->slot_number;
-	if (!outcome->task_number)
-		outcome->task_number = worker->tasks_done + 1;
-	outcome->generation = worker->zygote->generation;
-	stack_size = atomic_load(&worker->cell->stack_size);
-	if (future->verdict == VERDICT_TIMED_OUT && stack_size &&
-	    stack_size <= sizeof(worker->cell->stack)) {
-		future->memory.stack = strndup(worker->cell->stack, stack_size);
-		if (future->memory.stack)
-			outcome->stack = future->memory.stack;
-	}
-}
-
-static void fill_sandbox(struct wf_future *future) {
-	struct wf_outcome *outcome = &future->outcome;
-	const struct worker *worker = future->worker;
-
-	outcome->refusals = future->refusals.list;
-	outcome->n_refusals = future->refusals.n;
-	outcome->n_refusals_dropped = future->refusals.n_dropped;
-	if (!worker || !worker->zygote->layers)
-		return;
-	future->memory.layers = strdup(worker->zygote->layers);
-	if (future->memory.layers)
-		outcome->layers = future->memory.layers;
-	if (!future->executor->options.public.learn)
-		return;
-	future->memory.learned = learn_text(future);
-	if (future->memory.learned)
-		outcome->learned = future->memory.learned;
-}
-
 static void fill_captures(struct wf_future *future) {
 	for (int i = 0; i < 2; i++) {
 		capture_drain(&future->captures[i]);
@@ -180,10 +162,28 @@ static void fill_captures(struct wf_future *future) {
 	future->outcome.standard_error = capture_result(&future->captures[1]);
 }
 
+static bool is_over_limit(const struct capture *capture) {
+	return capture->overflowed && capture->overflow == WF_OVERFLOW_KILL;
+}
+
+void future_check_output(struct wf_future *future) {
+	for (int i = 0; i < 2; i++) {
+		capture_drain(&future->captures[i]);
+		if (!is_over_limit(&future->captures[i]))
+			continue;
+		if (!future->overflow)
+			future->overflow = i + 1;
+		if (future->verdict == VERDICT_NONE) {
+			future->verdict = VERDICT_OUTPUT_LIMIT;
+			future->verdict_stream = i + 1;
+		}
+	}
+}
+
 void future_resolve(struct wf_future *future) {
-	struct wf_executor *executor = future->executor;
+	struct engine *engine = future->engine;
 	struct wf_outcome *outcome = &future->outcome;
-	nsec_t now = executor_now(executor);
+	nsec_t now = engine_now(engine);
 
 	must(future->state != FUTURE_RESOLVED);
 	must(outcome->kind != 0);
@@ -191,38 +191,30 @@ void future_resolve(struct wf_future *future) {
 	outcome->attempts = future->attempts;
 	outcome->deaths = future->memory.deaths;
 	outcome->n_deaths = future->memory.n_deaths;
+	outcome->refusals = future->refusals.list;
+	outcome->n_refusals = future->refusals.n;
+	outcome->n_refusals_dropped = future->refusals.n_dropped;
 	fill_times(future, now);
 	fill_captures(future);
-	fill_worker(future);
-	fill_sandbox(future);
 	timer_clear(&future->timer);
 	payload_deinit(&future->payload,
 		       outcome->kind == WF_RETURNED || outcome->kind == WF_FAILED);
 	future->worker = NULL;
 	future->state = FUTURE_RESOLVED;
-	executor->n_pending--;
-	statistics_outcome(&executor->statistics, outcome, between(future->ended, now));
+	engine->n_pending--;
+	statistics_outcome(&engine->statistics, outcome, between(future->ended, now));
 	wake_waiters(future);
-	list_append(&executor->due, &future->link);
-}
-
-bool future_has_started(const struct wf_future *future) {
-	uint64_t word;
-
-	if (future->state != FUTURE_HANDED || !future->worker)
-		return false;
-	word = atomic_load(&cell_claim(future->worker->cell, future->sequence)->word);
-	/* anything but QUEUED: a worker that scribbles on its cell must not hide that it runs */
-	return word != claim_word(future->sequence, CLAIM_QUEUED) || future->result_here;
+	future->is_due = true;
+	list_append(&engine->due, &future->link);
 }
 
 void future_run_callbacks(struct wf_future *future) {
-	struct wf_executor *executor = future->executor;
+	struct engine *engine = future->engine;
 
 	for (;;) {
 		struct future_callback *callback;
 
-		executor_lock(executor);
+		engine_lock(engine);
 		callback = future->callbacks;
 		if (callback) {
 			future->callbacks = callback->next;
@@ -231,7 +223,7 @@ void future_run_callbacks(struct wf_future *future) {
 		} else {
 			future->called_back = true;
 		}
-		executor_unlock(executor);
+		engine_unlock(engine);
 		if (!callback)
 			break;
 		callback->function(future, &future->outcome, callback->context);

@@ -16,13 +16,14 @@
 #include <stdint.h>
 
 #include <warmfork/executor.h>
-#include <warmfork/map.h>
 #include <warmfork/policy.h>
 
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/loop.h"
 #include "executor/capture.h"
+#include "executor/engine.h"
+#include "executor/outcome.h"
 #include "executor/payload.h"
 #include "executor/refusal.h"
 #include "executor/task.h"
@@ -64,27 +65,15 @@ struct waiter_stake {
 	struct waiter *waiter;
 };
 
-/* What an outcome points to. */
-struct outcome_memory {
-	void *mapping; /* of a large result */
-	size_t mapping_size;
-	void *data; /* of a small one */
-	char *message;
-	char *evidence;
-	char *stack, *layers, *learned;
-	struct wf_death *deaths; /* WF_MAX_DEATHS, once there is one */
-	size_t n_deaths;
-};
-
 struct wf_future {
 	_Atomic unsigned references;
-	struct wf_executor *executor; /* a reference */
-	struct link link;             /* in the queue; or among those whose callbacks are due */
+	struct engine *engine; /* of its executor; a reference */
+	struct link link;      /* in the queue; or among those whose callbacks are due */
 	enum future_state state;
 
 	/* the task; constant after submit */
 	uint64_t id;
-	const char *function; /* interned: image_report_known() */
+	const char *function; /* interned: names.h */
 	int priority;
 	unsigned flags;
 	int timeout_ms; /* 0: none */
@@ -95,12 +84,14 @@ struct wf_future {
 	/* where it is */
 	struct worker *worker; /* HANDED */
 	uint64_t sequence;
+	bool leads_frame;  /* the first task of the frame in which it was sent */
 	unsigned attempts; /* starts */
 	unsigned returns;  /* times that it came back unclaimed */
 	enum future_verdict verdict;
 	enum wf_clock verdict_clock;
 	enum wf_killer verdict_killer;
 	int verdict_stream;
+	int overflow;     /* the stream that is over its limit (WF_OVERFLOW_KILL); 0: none is */
 	bool result_here; /* outcome is filled, and waits for the exit (WF_TASK_WAIT_EXIT) */
 
 	nsec_t submitted, handed, started, ended;
@@ -108,11 +99,12 @@ struct wf_future {
 	struct timer timer;
 	struct capture captures[2]; /* standard output, standard error */
 	struct refusals refusals;
-	struct wf_policy *learned; /* NULL: nothing yet */
+	struct wf_policy *learned; /* NULL: nothing yet; learn.h */
 
 	/* who is told */
 	struct link waiters; /* struct waiter_stake */
 	struct future_callback *callbacks, **callbacks_end;
+	bool is_due;      /* in engine::due */
 	bool called_back; /* all that were added before; one that comes now is called at once */
 
 	struct wf_outcome outcome;
@@ -121,19 +113,27 @@ struct wf_future {
 
 /* A queued future with one reference for the caller and one for the executor, which keeps it until
  * it has resolved and its callbacks have run. -ENOMEM. */
-int future_new(struct wf_executor *executor, struct wf_future **ret);
+int future_new(struct engine *engine, struct wf_future **ret);
 struct wf_future *future_unref(struct wf_future *future);
 
-/* Under the executor's lock. The outcome has its kind and the members of that kind; this fills in
- * the rest, wakes the waiters, and puts the future on the executor's list of due callbacks. */
+/* Under the lock: puts it into the queue, or back into it, in front of its equals and with no trace
+ * of the attempt. */
+void future_queue(struct wf_future *future);
+void future_requeue(struct wf_future *future);
+/* Takes it out of the queue. */
+void future_unqueue(struct wf_future *future);
+
+/* Drains its captures; one that is over its limit becomes its verdict, if it has none. */
+void future_check_output(struct wf_future *future);
+
+/* Under the lock. Kind, members of that kind and what account.h knows of the worker have been
+ * filled; this fills in the rest, wakes the waiters, and puts the future on the engine's list of
+ * due callbacks. */
 void future_resolve(struct wf_future *future);
 
-/* Without any lock: runs the callbacks of a resolved future and gives the executor's reference
+/* Without any lock: runs the callbacks of a resolved future and gives the engine's reference
  * back. */
 void future_run_callbacks(struct wf_future *future);
-
-/* Has a worker taken it? */
-bool future_has_started(const struct wf_future *future);
 
 void waiter_init(struct waiter *waiter, int32_t wanted);
 /* Looks for at most so long whether it has fired, without sleeping. */

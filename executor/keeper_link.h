@@ -1,33 +1,70 @@
 /* SPDX-License-Identifier: MIT
  *
- * The keeper: starting it, talking to it, and what follows when it is gone.
+ * The keeper: starting it, talking to it, noticing that it is gone. What it says goes to whoever has
+ * filled in the table of events.
  */
 #pragma once
 
-#include "executor/executor.h"
+#include "base/process.h"
+#include "executor/engine.h"
+#include "proto/message.h"
 
-/* posix_spawn(3)s the helper program. 0 or -errno; -ENOENT: there is no helper. */
-int keeper_link_start(struct wf_executor *executor);
+struct keeper;
 
+/* All are called under the lock. */
+struct keeper_events {
+	/* The zygote of a generation runs (its pidfd is the receiver's; -1: there was no descriptor
+	 * for it), or could not be started: `error`, `step`. */
+	void (*started)(void *context, uint64_t generation, pid_t pid, int pidfd_take, int error,
+			const char *step);
+	void (*exited)(void *context, uint64_t generation, const struct exit_status *status);
+	/* Of its workers these live on, as the keeper's children. */
+	void (*kept)(void *context, uint64_t generation, const int32_t *pids, size_t n);
+	void (*adopted_exited)(void *context, pid_t pid, const struct exit_status *status);
+	void (*adopted_stopped)(void *context, pid_t pid, bool stopped);
+	/* It has ended, or does not answer and was ended. */
+	void (*lost)(void *context);
+};
+
+struct keeper {
+	struct engine *engine;
+	const struct keeper_events *events;
+	void *context;
+
+	pid_t pid;
+	int pidfd;
+	int control;
+	uint64_t control_inode;     /* a host may close our descriptor and get its number again */
+	struct source source;       /* the control socket */
+	struct source death_source; /* the pidfd, once KeeperReady has brought it */
+	bool running; /* it may be talked to; pidfd is open until it has ended as well */
+	bool quitting;
+	unsigned n_expected; /* answers: ZygoteStarted, Kept, reports of ends, its own end */
+	struct timer reply_timer;
+};
+
+void keeper_init(struct keeper *keeper, struct engine *engine, const struct keeper_events *events,
+		 void *context);
+
+/* Starts the helper program. 0 or -errno; -ENOENT, -EACCES: there is no helper. */
+int keeper_start(struct keeper *keeper);
 /* `fds`: the zygote's control socket, its output, and for kind self the program. Borrowed. */
-int keeper_link_start_zygote(struct wf_executor *executor, const struct message_start_zygote *start,
-			     const int *fds, size_t n_fds);
-void keeper_link_keep(struct wf_executor *executor, uint64_t generation, const int32_t *pids,
-		      size_t n);
+int keeper_start_zygote(struct keeper *keeper, const struct message_start_zygote *start,
+			const int *fds, size_t n_fds);
+void keeper_keep(struct keeper *keeper, uint64_t generation, const int32_t *pids, size_t n);
+/* It owes a report, of an end that was seen here first: it comes in time, or the keeper is ended. */
+void keeper_expect(struct keeper *keeper);
+/* That report has come. */
+void keeper_answered(struct keeper *keeper);
 /* Everything ends, the keeper last. */
-void keeper_link_quit(struct wf_executor *executor);
+void keeper_quit(struct keeper *keeper);
 
-/* Starts keeper and zygote if there is none and one is wanted. */
-void keeper_link_plan(struct wf_executor *executor);
-/* A zygote or the keeper could not be started. */
-void keeper_link_failed(struct wf_executor *executor, enum wf_phase phase, int error,
-			const char *text);
-
+/* Nothing of it is left, so that another may be started. */
+bool keeper_is_gone(const struct keeper *keeper);
 /* Has it ended, though we have not been told yet? Then so does everything below it. */
-bool keeper_link_is_dead(const struct wf_executor *executor);
-
-/* Closes our end. */
-void keeper_link_clear(struct wf_executor *executor);
+bool keeper_has_ended(const struct keeper *keeper);
+/* Closes our end, and reaps it if it is a child of ours after all. It must have ended. */
+void keeper_clear(struct keeper *keeper);
 
 /* The helper's path: options, WARMFORK_HELPER (not in a set-uid program), the installed one. */
-const char *keeper_link_helper(const struct wf_executor *executor);
+const char *keeper_helper(const struct options *options);

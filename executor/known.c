@@ -12,7 +12,7 @@
 #include <warmfork/inspect.h>
 #include <warmfork/map.h>
 
-#include "executor/report.h"
+#include "base/report.h"
 
 #define KNOWN_MAX 16384 /* no struct of ours will ever be so large */
 

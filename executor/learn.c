@@ -12,6 +12,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "executor/policy.h"
+#include "base/error.h"
+#include "base/path.h"
+#include "policy/cover.h"
+#include "policy/document.h"
 
 /* So many files of one directory are a habit, not a list. */
 #define LEARN_FILES   8
@@ -63,25 +67,24 @@ static bool is_made_by(const struct wf_future *future, const char *path) {
 	return age_ns < (int64_t)(clock_now() - future->handed);
 }
 
-static void learn_path(const struct attempt *attempt) {
-	const struct wf_future *future = attempt->future;
+static void learn_path(const struct wf_future *future, const struct attempt *attempt) {
 	struct wf_policy *policy = future->learned;
 	const char *path = attempt->wanted;
 	uint32_t access = attempt->access;
-	const struct policy *view = policy_view(policy);
+	const struct policy *view = document_view(policy);
 	char directory[4096];
 	struct stat status;
 
-	if (policy_allows_path(view, path, access))
+	if (cover_allows(view, path, access))
 		return;
-	policy_path_parent(path, directory, sizeof(directory));
+	path_parent(path, directory, sizeof(directory));
 	if (is_below(path, "/tmp") &&
 	    (strcmp(directory, "/tmp") == 0 || is_made_by(future, directory))) {
 		if (access & POLICY_WRITE)
 			(void)wf_policy_add(policy, "limits.scratch", LEARN_SCRATCH);
 		return;
 	}
-	if (attempt_is_about_directory(attempt))
+	if (attempt->in_directory)
 		path = directory;
 	if (stat(path, &status) == 0 && S_ISCHR(status.st_mode))
 		(void)wf_policy_add(policy, "device", path);
@@ -144,7 +147,7 @@ static void learn_address(struct wf_policy *policy, const struct attempt *attemp
 
 static void learn_call(struct wf_policy *policy, const struct call *call,
 		       const uint64_t *arguments) {
-	const struct policy *view = policy_view(policy);
+	const struct policy *view = document_view(policy);
 	const uint64_t thread = 0x10000; /* CLONE_THREAD */
 
 	/* which is used without an address of its own */
@@ -174,21 +177,33 @@ static bool learn_begin(struct wf_future *future) {
 	return true;
 }
 
-void learn_attempt(const struct attempt *attempt) {
-	struct wf_future *future = attempt->future;
+/* One future's policy is added to by the thread that dispatches, and printed by any. */
+static pthread_mutex_t learn_lock = PTHREAD_MUTEX_INITIALIZER;
 
-	if (!future || (!future->learned && !learn_begin(future)))
-		return;
-	if (attempt->wanted[0])
-		learn_path(attempt);
-	learn_address(future->learned, attempt);
-	learn_call(future->learned, attempt->call, attempt->arguments);
+void learn_attempt(struct wf_future *future, const struct attempt *attempt) {
+	must(pthread_mutex_lock(&learn_lock) == 0);
+	if (future->learned || learn_begin(future)) {
+		if (attempt->wanted[0])
+			learn_path(future, attempt);
+		learn_address(future->learned, attempt);
+		learn_call(future->learned, attempt->call, attempt->arguments);
+	}
+	must(pthread_mutex_unlock(&learn_lock) == 0);
 }
 
-char *learn_text(struct wf_future *future) {
-	char *text = NULL;
-
+static void print(struct wf_future *future) {
 	if (!future->learned && !learn_begin(future))
-		return NULL;
-	return wf_policy_print(future->learned, &text) < 0 ? NULL : text;
+		return;
+	if (wf_policy_print(future->learned, &future->memory.learned) >= 0)
+		future->outcome.learned = future->memory.learned;
+}
+
+void learn_finish(struct wf_future *future) {
+	if (!future->engine->options.public.learn)
+		return;
+	must(pthread_mutex_lock(&learn_lock) == 0);
+	/* what never had a worker has needed nothing */
+	if (!future->memory.learned && future->outcome.pid)
+		print(future);
+	must(pthread_mutex_unlock(&learn_lock) == 0);
 }

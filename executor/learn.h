@@ -7,7 +7,9 @@
 #include "executor/attempt.h"
 #include "executor/future.h"
 
-/* What attempt_wants_path() said has been asked. Without a future nothing is learned. */
-void learn_attempt(const struct attempt *attempt);
-/* The text of the policy, for free(3); NULL: nothing was learned. */
-char *learn_text(struct wf_future *future);
+/* Adds what the attempt needed to what its task has needed so far. Without the lock: it looks at
+ * files. The future must not have resolved. */
+void learn_attempt(struct wf_future *future, const struct attempt *attempt);
+/* Writes what was learned into the outcome of a resolved future (options.learn), the first time
+ * that it is called. Without the lock. Whoever shows an outcome to the user calls it before. */
+void learn_finish(struct wf_future *future);

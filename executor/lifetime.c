@@ -1,121 +1,64 @@
 /* SPDX-License-Identifier: MIT
  *
- * Open, close, reload, and what a fork of the host must not touch.
- *
- * A forked child of the host has a copy of our descriptors. As long as it holds the keeper's
- * socket, the end of the host would not end that socket, so an atfork handler closes it in the
- * child; the keeper watches the host's pidfd besides, for children made by a bare clone(2). A child
- * is told from its parent by a page that the kernel wipes in it (MADV_WIPEONFORK, Linux 4.14),
- * which no kind of fork can miss.
+ * Open, close, reload.
  */
 #include "executor/lifetime.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "base/error.h"
-#include "base/fd.h"
-#include "executor/image_report.h"
-#include "executor/keeper_link.h"
+#include "base/report.h"
 #include "executor/link.h"
-#include "executor/report.h"
-#include "executor/shared.h"
-#include "executor/slot.h"
-#include "executor/supervise.h"
+#include "executor/stop.h"
 #include "proto/self.h"
-
-/* --- forks of the host
- * ------------------------------------------------------------------------------- */
-
-/* Executors that are open: who must be closed in a forked child. */
-static struct {
-	pthread_mutex_t lock;
-	struct link list;         /* wf_executor::registry_link */
-	volatile uint32_t *alive; /* 1; 0 in a forked child */
-	uint64_t process;         /* a number for this process; another one in a forked child */
-} registry = {
-	.lock = PTHREAD_MUTEX_INITIALIZER,
-	.list = { &registry.list, &registry.list },
-};
-static pthread_once_t registry_once = PTHREAD_ONCE_INIT;
-
-static void before_fork(void) {
-	(void)pthread_mutex_lock(&registry.lock);
-}
-
-static void after_fork_in_parent(void) {
-	(void)pthread_mutex_unlock(&registry.lock);
-}
-
-static void after_fork_in_child(void) {
-	for (struct link *link = registry.list.next; link != &registry.list; link = link->next) {
-		struct wf_executor *executor =
-		    container_of(link, struct wf_executor, registry_link);
-
-		/* the child's copy of the table; the number stays in the struct, which is not used
-		 * again */
-		if (executor->keeper.control >= 0)
-			(void)close(executor->keeper.control);
-	}
-	(void)pthread_mutex_unlock(&registry.lock);
-	shared_forget();
-}
-
-static void registry_start(void) {
-	void *page = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (page == MAP_FAILED)
-		return;
-	(void)madvise(page, (size_t)sysconf(_SC_PAGESIZE), MADV_WIPEONFORK);
-	registry.alive = page;
-	*registry.alive = 1;
-	(void)pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
-}
-
-/* A worker that was forked from a zygote whose preload used the library starts with a clean page,
- * too: the executors of its parent are none of its business. */
-static void registry_renew(void) {
-	(void)pthread_mutex_lock(&registry.lock);
-	if (registry.alive && !*registry.alive) {
-		list_init(&registry.list);
-		registry.process++;
-		*registry.alive = 1;
-	}
-	(void)pthread_mutex_unlock(&registry.lock);
-}
-
-bool lifetime_same_process(const struct wf_executor *executor) {
-	/* the page is 1 again in a child that has opened executors of its own */
-	return registry.alive && *registry.alive && executor->process == registry.process;
-}
 
 /* --- open
  * -----------------------------------------------------------------------------------------------
  */
 
-static void on_doorbell(struct source *source, uint32_t events) {
-	eventfd_t value;
-
-	(void)events;
-	(void)eventfd_read(source->fd, &value);
+/* A closed executor that somebody still holds must not hold descriptors. */
+static void release_loop(struct wf_executor *executor) {
+	executor_lock(executor);
+	keeper_clear(&executor->keeper);
+	pool_stop_timers(&executor->pool);
+	timer_clear(&executor->succession.launch_timer);
+	engine_stop(&executor->engine);
+	executor_unlock(executor);
 }
 
-static int make_lock(struct wf_executor *executor) {
-	pthread_condattr_t attribute;
-	int r = pthread_mutex_init(&executor->lock, NULL);
+/* A driven executor whose last handle was given back in a callback: nobody waits for its workers,
+ * which the keeper ends. No future refers to any of them, for a future has a reference itself. */
+static void abandon_workers(struct wf_executor *executor) {
+	generations_foreach(generation, &executor->generations) {
+		list_foreach_safe (link, next, &generation->workers)
+			worker_free(container_of(link, struct worker, generation_link));
+		generation_free(&executor->generations, generation);
+	}
+}
 
-	if (r)
-		return error_origin(-r);
-	r = pthread_condattr_init(&attribute);
+static void destroy(struct engine *engine) {
+	struct wf_executor *executor = executor_of(engine);
+
+	abandon_workers(executor);
+	(void)engine_run_deferred(engine);
+	payload_keep(false);
+	release_loop(executor);
+	pool_deinit(&executor->pool);
+	succession_deinit(&executor->succession);
+	generations_deinit(&executor->generations);
+	engine_deinit(engine);
+	(void)pthread_cond_destroy(&executor->changed);
+	free(executor);
+}
+
+static int make_condition(struct wf_executor *executor) {
+	pthread_condattr_t attribute;
+	int r = pthread_condattr_init(&attribute);
+
 	if (r)
 		return error_origin(-r);
 	r = pthread_condattr_setclock(&attribute, CLOCK_MONOTONIC);
@@ -124,65 +67,43 @@ static int make_lock(struct wf_executor *executor) {
 	return r ? error_origin(-r) : 0;
 }
 
-static int make_loop(struct wf_executor *executor) {
-	int r = loop_new(&executor->loop);
+/* What all of its parts know of each other. */
+static int assemble(struct wf_executor *executor, struct options *options) {
+	struct engine *engine = &executor->engine;
+	int r = engine_init(engine, options);
 
-	if (r < 0)
-		return error_trace(r);
-	executor->doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (executor->doorbell < 0)
-		return error_origin(-errno);
-	return source_add(executor->loop, &executor->doorbell_source, executor->doorbell, EPOLLIN,
-			  on_doorbell);
+	engine->destroy = destroy;
+	engine->process = registry_process();
+	generations_init(&executor->generations);
+	executor->family = (struct link_family){ &executor->generations, &executor->keeper };
+	keeper_init(&executor->keeper, engine, &link_events, &executor->family);
+	pool_init(&executor->pool, engine, &executor->generations);
+	succession_init(&executor->succession, &executor->generations, &executor->keeper,
+			&executor->pool);
+	executor->handles = 1;
+	executor->registered.descriptor = &executor->keeper.control;
+	if (r >= 0)
+		r = pool_resize(&executor->pool, (unsigned)engine->options.public.workers);
+	return r;
 }
 
-static int make_scratch(struct wf_executor *executor) {
-	void *memory = malloc(ARENA_MESSAGE), *receive = malloc(ARENA_MESSAGE);
+static int make(const struct wf_executor_options *given, struct wf_executor **ret) {
+	struct wf_executor *executor;
+	struct options options;
+	int r = options_init(&options, given);
 
-	arena_init(&executor->arena, memory, memory ? ARENA_MESSAGE : 0);
-	arena_init(&executor->receive_arena, receive, receive ? ARENA_MESSAGE : 0);
-	executor->frame = malloc(LIMIT_FRAME);
-	executor->receive_frame = malloc(LIMIT_FRAME);
-	return memory && receive && executor->frame && executor->receive_frame
-		   ? 0
-		   : error_origin(-ENOMEM);
-}
-
-static _Atomic uint64_t n_executors; /* that this process has had */
-
-static int make(const struct wf_executor_options *options, struct wf_executor **ret) {
-	struct wf_executor *executor = calloc(1, sizeof(*executor));
-	int r;
-
-	if (!executor)
-		return report_internal(-ENOMEM, "opening an executor");
-	executor->references = executor->handles = 1;
-	executor->number = atomic_fetch_add(&n_executors, 1) + 1;
-	executor->process = registry.process;
-	executor->doorbell = executor->keeper.control = executor->keeper.pidfd = -1;
-	queue_init(&executor->queue);
-	list_init(&executor->due);
-	list_init(&executor->lines);
-	list_init(&executor->idle);
-	list_init(&executor->leaving);
-	list_init(&executor->zygotes);
-	r = make_lock(executor);
-	if (r < 0) {
-		free(executor);
-		return report_internal(r, "opening an executor");
-	}
-	*ret = executor;
-	payload_keep(true);
-	r = options_init(&executor->options, options);
 	if (r < 0)
 		return r;
-	log_init(&executor->log, executor->options.public.log ? executor_keep_line : NULL,
-		 executor);
-	executor->parking = true;
-	evidence_init(&executor->evidence);
-	r = make_loop(executor);
-	r = r < 0 ? r : make_scratch(executor);
-	r = r < 0 ? r : slot_resize(executor, (unsigned)executor->options.public.workers);
+	executor = calloc(1, sizeof *executor);
+	r = executor ? make_condition(executor) : -ENOMEM;
+	if (r < 0) {
+		free(executor);
+		options_deinit(&options);
+		return report_internal(r, "opening an executor");
+	}
+	payload_keep(true);
+	*ret = executor; /* from here on it can be closed */
+	r = assemble(executor, &options);
 	return r < 0 ? report_internal(r, "opening an executor") : 0;
 }
 
@@ -194,7 +115,7 @@ static void *run(void *context) {
 		int r = executor_step(executor, -1);
 
 		executor_lock(executor);
-		done = executor->state == EXECUTOR_CLOSED && list_is_empty(&executor->due);
+		done = executor->state == EXECUTOR_CLOSED && list_is_empty(&executor->engine.due);
 		executor_unlock(executor);
 		must(r >= 0);
 	}
@@ -202,7 +123,7 @@ static void *run(void *context) {
 	detached = executor->thread_detached;
 	executor_unlock(executor);
 	if (detached)
-		(void)executor_unref(executor);
+		(void)engine_unref(&executor->engine);
 	return NULL;
 }
 
@@ -211,7 +132,7 @@ static int start_thread(struct wf_executor *executor) {
 	sigset_t all, old;
 	int r;
 
-	if (executor->options.public.caller_driven)
+	if (executor->engine.options.public.caller_driven)
 		return 0;
 	(void)sigfillset(&all);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
@@ -242,17 +163,36 @@ static int check_process(const struct wf_executor_options *options) {
 static bool image_settled(struct wf_executor *executor, const void *context) {
 	const uint64_t *generation = context;
 
-	return executor->ready_generation >= *generation ||
-	       executor->failed_generation >= *generation || executor->state == EXECUTOR_CLOSED;
+	return executor->generations.ready >= *generation ||
+	       executor->generations.failed >= *generation || executor->state == EXECUTOR_CLOSED;
 }
 
-static int image_outcome(struct wf_executor *executor, uint64_t generation) {
-	if (executor->ready_generation >= generation)
+static int image_outcome(const struct wf_executor *executor, uint64_t generation) {
+	const struct generations *generations = &executor->generations;
+
+	if (generations->ready >= generation)
 		return 0;
-	if (executor->failed_generation >= generation)
-		return report_error(executor->failed_code, "%s",
-				    executor->failed_text ? executor->failed_text : "no memory");
-	return report_error(-ESHUTDOWN, "the executor is closed");
+	if (executor->state >= EXECUTOR_CLOSING) /* which may be why it failed */
+		return report_error(-ESHUTDOWN, "the executor is closed");
+	return report_error(generations->failed_code, "%s",
+			    generations->failed_text ? generations->failed_text : "no memory");
+}
+
+static int report_start(const struct wf_executor *executor, int r) {
+	const char *helper = keeper_helper(&executor->engine.options);
+
+	if (r == -ENOENT || r == -EACCES)
+		return report_error(-EIO,
+				    "the helper program %s cannot be started: %s; set "
+				    "options.helper or WARMFORK_HELPER",
+				    helper, strerrordesc_np(-r));
+	if (r == -EPIPE)
+		return report_error(-EIO,
+				    "the helper program %s ended without a word: it is not the "
+				    "warmfork-zygote of this version; set options.helper or "
+				    "WARMFORK_HELPER",
+				    helper);
+	return report_internal(r, "starting keeper and zygote");
 }
 
 static int start_image(struct wf_executor *executor) {
@@ -260,30 +200,11 @@ static int start_image(struct wf_executor *executor) {
 	int r;
 
 	executor_lock(executor);
-	r = keeper_link_start(executor);
-	if (r == -ENOENT || r == -EACCES)
-		r = report_error(-EIO,
-				 "the helper program %s cannot be started: %s; set options.helper "
-				 "or WARMFORK_HELPER",
-				 keeper_link_helper(executor), strerrordesc_np(-r));
-	else if (r < 0)
-		r = report_internal(r, "starting the keeper");
-	if (r >= 0) {
-		r = link_start(executor);
-		if (r == -EPIPE)
-			r = report_error(
-			    -EIO,
-			    "the helper program %s ended without a word: it is not the "
-			    "warmfork-zygote of this version; set options.helper or "
-			    "WARMFORK_HELPER",
-			    keeper_link_helper(executor));
-		else if (r < 0)
-			r = report_internal(r, "starting the zygote");
-	}
-	generation = executor->next_generation;
+	r = succession_start(&executor->succession);
+	generation = executor->generations.last;
 	executor_unlock(executor);
 	if (r < 0)
-		return r;
+		return report_start(executor, r);
 	r = start_thread(executor);
 	if (r < 0)
 		return r;
@@ -293,22 +214,11 @@ static int start_image(struct wf_executor *executor) {
 		  : image_outcome(executor, generation);
 	if (r >= 0) {
 		executor->state = EXECUTOR_OPEN;
+		executor->pool.open = true;
 		executor_pump(executor);
 	}
 	executor_unlock(executor);
 	return r;
-}
-
-static void registry_add(struct wf_executor *executor) {
-	(void)pthread_mutex_lock(&registry.lock);
-	list_append(&registry.list, &executor->registry_link);
-	(void)pthread_mutex_unlock(&registry.lock);
-}
-
-static void registry_remove(struct wf_executor *executor) {
-	(void)pthread_mutex_lock(&registry.lock);
-	list_remove(&executor->registry_link);
-	(void)pthread_mutex_unlock(&registry.lock);
 }
 
 int lifetime_open(const struct wf_executor_options *options, struct wf_executor **ret) {
@@ -322,11 +232,11 @@ int lifetime_open(const struct wf_executor_options *options, struct wf_executor 
 	if (executor_in_callback())
 		return report_error(-EDEADLK,
 				    "an executor cannot be opened in a callback: it would wait");
-	(void)pthread_once(&registry_once, registry_start);
-	registry_renew();
+	if (registry_begin() < 0)
+		return report_internal(-ENOMEM, "opening an executor");
 	r = make(options, &executor);
-	if (r >= 0 && executor) {
-		registry_add(executor);
+	if (r >= 0) {
+		registry_add(&executor->registered);
 		r = start_image(executor);
 	}
 	if (r < 0 && executor) {
@@ -334,7 +244,7 @@ int lifetime_open(const struct wf_executor_options *options, struct wf_executor 
 
 		(void)lifetime_close(executor, WF_CLOSE_KILL);
 		executor->handles = 0;
-		(void)executor_unref(executor);
+		(void)engine_unref(&executor->engine);
 		r = report_error(r, "%s", why ? why : "");
 		free(why);
 		return r;
@@ -358,28 +268,13 @@ static void begin_close(struct wf_executor *executor, enum wf_close how) {
 	if (executor->state != EXECUTOR_CLOSING || how > executor->close_how)
 		executor->close_how = how;
 	executor->state = EXECUTOR_CLOSING;
-	if (executor->loading && how == WF_CLOSE_KILL)
-		link_kill(executor->loading);
+	executor->engine.closing = true;
+	executor->pool.open = false;
+	if (executor->generations.loading && how == WF_CLOSE_KILL)
+		generation_kill(executor->generations.loading);
 	executor_pump(executor);
-	executor_ring(executor);
-	must(pthread_cond_broadcast(&executor->changed) == 0);
-}
-
-/* A closed executor that somebody still holds must not hold descriptors. */
-static void release_loop(struct wf_executor *executor) {
-	executor_lock(executor);
-	if (executor->loop) {
-		timer_clear(&executor->idle_timer);
-		timer_clear(&executor->leaving_timer);
-		timer_clear(&executor->refill_timer);
-		timer_clear(&executor->retry_timer);
-		timer_clear(&executor->start.timer);
-		timer_clear(&executor->launch.timer);
-		source_remove(&executor->doorbell_source);
-		executor->doorbell = fd_close(executor->doorbell);
-		executor->loop = loop_free(executor->loop);
-	}
-	executor_unlock(executor);
+	engine_ring(&executor->engine);
+	executor_announce(executor);
 }
 
 /* By the first closer alone; the others wait until it is done, because the loop goes with it. */
@@ -388,18 +283,18 @@ static void release(struct wf_executor *executor) {
 
 	executor->releasing = true;
 	executor->has_thread = false;
-	executor_ring(executor);
+	engine_ring(&executor->engine);
 	while (executor->dispatching)
-		(void)pthread_cond_wait(&executor->changed, &executor->lock);
+		(void)pthread_cond_wait(&executor->changed, &executor->engine.lock);
 	executor_unlock(executor);
 	if (join)
 		(void)pthread_join(executor->thread, NULL);
 	executor_run_due(executor);
-	registry_remove(executor);
+	registry_remove(&executor->registered);
 	release_loop(executor);
 	executor_lock(executor);
 	executor->released = true;
-	must(pthread_cond_broadcast(&executor->changed) == 0);
+	executor_announce(executor);
 }
 
 int lifetime_close(struct wf_executor *executor, enum wf_close how) {
@@ -411,12 +306,12 @@ int lifetime_close(struct wf_executor *executor, enum wf_close how) {
 				    "for the callback to end");
 	executor_lock(executor);
 	begin_close(executor, how);
-	if (executor->has_thread || executor->options.public.caller_driven) {
+	if (executor->has_thread || executor->engine.options.public.caller_driven) {
 		r = executor_await(executor, is_closed, NULL, NSEC_NEVER);
 	} else {
 		/* it was never opened: nobody else drives it */
 		r = 0;
-		while (executor->state != EXECUTOR_CLOSED && executor->loop && r >= 0) {
+		while (executor->state != EXECUTOR_CLOSED && executor->engine.loop && r >= 0) {
 			executor_unlock(executor);
 			r = executor_step(executor, -1);
 			executor_lock(executor);
@@ -425,7 +320,7 @@ int lifetime_close(struct wf_executor *executor, enum wf_close how) {
 	if (r >= 0 && !executor->releasing)
 		release(executor);
 	while (r >= 0 && !executor->released)
-		(void)pthread_cond_wait(&executor->changed, &executor->lock);
+		(void)pthread_cond_wait(&executor->changed, &executor->engine.lock);
 	executor_unlock(executor);
 	return r < 0 ? report_internal(r, "closing") : 0;
 }
@@ -437,19 +332,18 @@ static void release_in_callback(struct wf_executor *executor) {
 
 	executor_lock(executor);
 	begin_close(executor, WF_CLOSE_FINISH);
-	if (executor->options.public.caller_driven && executor->keeper.running) {
+	if (executor->engine.options.public.caller_driven && executor->keeper.running) {
 		/* nobody may drive it any more: the keeper ends all, and then itself */
-		executor->ending = true;
-		keeper_link_quit(executor);
+		keeper_quit(&executor->keeper);
 	}
 	detach = executor->has_thread && !executor->thread_detached;
 	executor->thread_detached = executor->thread_detached || detach;
 	executor_unlock(executor);
-	registry_remove(executor);
+	registry_remove(&executor->registered);
 	if (detach)
 		(void)pthread_detach(executor->thread);
 	else
-		(void)executor_unref(executor);
+		(void)engine_unref(&executor->engine);
 }
 
 void lifetime_release(struct wf_executor *executor) {
@@ -459,36 +353,13 @@ void lifetime_release(struct wf_executor *executor) {
 	last = --executor->handles == 0;
 	executor_unlock(executor);
 	if (!last) {
-		(void)executor_unref(executor);
+		(void)engine_unref(&executor->engine);
 	} else if (executor_in_callback()) {
 		release_in_callback(executor);
 	} else {
 		(void)lifetime_close(executor, WF_CLOSE_FINISH);
-		(void)executor_unref(executor);
+		(void)engine_unref(&executor->engine);
 	}
-}
-
-void lifetime_destroy(struct wf_executor *executor) {
-	payload_keep(false);
-	while (!list_is_empty(&executor->zygotes))
-		link_free(container_of(executor->zygotes.next, struct zygote, link));
-	keeper_link_clear(executor);
-	release_loop(executor);
-	options_deinit(&executor->options);
-	for (size_t i = 0; i < executor->n_functions; i++)
-		free(executor->functions[i]);
-	free(executor->functions);
-	free(executor->slots);
-	free(executor->start.text);
-	free(executor->launch.text);
-	free(executor->failed_text);
-	free(executor->arena.memory);
-	free(executor->receive_arena.memory);
-	free(executor->frame);
-	free(executor->receive_frame);
-	(void)pthread_cond_destroy(&executor->changed);
-	(void)pthread_mutex_destroy(&executor->lock);
-	free(executor);
 }
 
 /* --- reload
@@ -497,23 +368,20 @@ void lifetime_destroy(struct wf_executor *executor) {
 
 static bool nothing_loads(struct wf_executor *executor, const void *context) {
 	(void)context;
-	return !executor->loading || executor->state != EXECUTOR_OPEN;
+	return !executor->generations.loading || executor->state != EXECUTOR_OPEN;
 }
 
 static int reload_start(struct wf_executor *executor) {
-	int r = 0;
+	int r;
 
 	if (executor->state != EXECUTOR_OPEN)
 		return report_error(-ESHUTDOWN, "the executor is closed");
-	if (!executor->keeper.running)
-		r = keeper_link_start(executor);
-	if (r >= 0)
-		r = link_start(executor);
-	return r < 0 ? report_internal(r, "starting the zygote") : 0;
+	r = succession_start(&executor->succession);
+	return r < 0 ? report_start(executor, r) : 0;
 }
 
 int lifetime_reload(struct wf_executor *executor) {
-	struct file_identity file = options_file_now(&executor->options);
+	struct file_identity file = options_file_now(&executor->engine.options);
 	uint64_t generation;
 	int r;
 
@@ -528,12 +396,12 @@ int lifetime_reload(struct wf_executor *executor) {
 	if (r >= 0)
 		r = reload_start(executor);
 	if (r >= 0) {
-		generation = executor->next_generation;
+		generation = executor->generations.last;
 		r = executor_await(executor, image_settled, &generation, NSEC_NEVER);
 		r = r < 0 ? report_internal(r, "waiting for the image")
 			  : image_outcome(executor, generation);
 		if (r >= 0)
-			executor->options.file = file; /* as it was before it was loaded */
+			executor->engine.options.file = file; /* as it was before it was loaded */
 	}
 	executor_unlock(executor);
 	return r;

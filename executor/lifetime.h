@@ -13,9 +13,3 @@ int lifetime_close(struct wf_executor *executor, enum wf_close how);
 void lifetime_release(struct wf_executor *executor);
 /* Loads the image again. */
 int lifetime_reload(struct wf_executor *executor);
-
-/* The memory; when the last reference is gone. */
-void lifetime_destroy(struct wf_executor *executor);
-
-/* False in a process that was forked from the one that opened the executor. */
-bool lifetime_same_process(const struct wf_executor *executor);

@@ -1,33 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * One zygote, seen from the executor.
- *
- *     LOADING    StartZygote, Hello and Load were sent
- *        |  \
- *        |   `-- ImageFailed, or it ended --> freed
- *        v
- *     READY      ImageReady has come, and its pidfd; it is the newest
- *        |
- *        v
- *     DRAINING   another is the newest; it forks no more, and ends after its last worker
- *        |
- *        v
- *     LOST       it ended, from READY or DRAINING; workers that are left were adopted by the keeper,
- *        |       which reports for it
- *        v
- *     freed      after the last worker
- *
- * The end of its socket proves nothing; its end is what the keeper reports.
+ * The end of a zygote's socket proves nothing; its end is what the keeper reports. We hold pidfds
+ * of zygotes, and of workers whose zygote is gone: if one of those tells that a process has ended
+ * and the keeper does not, it is the keeper that has to be replaced.
  */
 #include "executor/link.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -35,429 +20,382 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "executor/channel.h"
-#include "executor/image_report.h"
-#include "executor/keeper_link.h"
-#include "executor/policy.h"
-#include "executor/slot.h"
-#include "executor/supervise.h"
+#include "executor/claim.h"
+#include "executor/stop.h"
+#include "policy/document.h"
 #include "proto/wire.h"
 
 #define LINK_RECEIVE_BATCH 64
 #define NONCE_BYTES        16
+#define RETRY_MS           5   /* until room for descriptors in flight is looked for again */
+#define ORPHAN_GRACE_MS    500 /* for a zygote without a keeper to end what it has started */
 
-/* --- cells
- * ------------------------------------------------------------------------------------------ */
+/* --- sending ------------------------------------------------------------------------------- */
 
-int link_cell_take(struct zygote *zygote, unsigned *ret) {
-	for (unsigned n = 0; n < LIMIT_WORKERS / 64; n++) {
-		unsigned word = (zygote->cell_hint + n) % (LIMIT_WORKERS / 64), bit;
-
-		if (zygote->cells_used[word] == UINT64_MAX)
-			continue;
-		bit = (unsigned)__builtin_ctzll(~zygote->cells_used[word]);
-		zygote->cells_used[word] |= (uint64_t)1 << bit;
-		zygote->cell_hint = word;
-		*ret = word * 64 + bit;
-		return 0;
-	}
-	return error_origin(-ENOSPC);
+static void on_retry(struct timer *timer, nsec_t now) {
+	(void)now;
+	container_of(timer, struct generation, retry_timer)->blocked = false;
 }
 
-void link_cell_give(struct zygote *zygote, unsigned index) {
-	zygote->cells_used[index / 64] &= ~((uint64_t)1 << index % 64);
-}
-
-static int map_cells(struct zygote *zygote, int *ret_memfd) {
-	size_t size = LIMIT_WORKERS * CELL_SIZE;
-	cleanup_close int memfd = fd_memfd("warmfork-cells", size);
-
-	if (memfd < 0)
-		return error_trace(memfd);
-	zygote->cells = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
-	if (zygote->cells == MAP_FAILED) {
-		zygote->cells = NULL;
-		return error_origin(-errno);
-	}
-	*ret_memfd = fd_steal(&memfd);
-	return 0;
-}
-
-/* --- sending
- * ------------------------------------------------------------------------------------------ */
-
-static int send_to(struct zygote *zygote, const struct message *message, const int *fds,
+static int send_to(struct generation *generation, const struct message *message, const int *fds,
 		   size_t n_fds) {
-	struct wf_executor *executor = zygote->executor;
-	int r = message_send(zygote->control, message, &executor->arena, executor->frame, fds,
+	struct engine *engine = generation->engine;
+	int r = message_send(generation->control, message, &engine->arena, engine->frame, fds,
 			     n_fds, MSG_DONTWAIT);
 
 	if (r == WIRE_E_AGAIN) {
-		zygote->blocked = true;
-		(void)source_modify(&zygote->source, EPOLLIN | EPOLLOUT);
+		generation->blocked = true;
+		(void)source_modify(&generation->source, EPOLLIN | EPOLLOUT);
 	} else if (r == WIRE_E_CROWDED) {
-		zygote->blocked = true;
-		supervise_retry(executor);
+		/* too many descriptors in flight (unix(7), ETOOMANYREFS): no event will tell */
+		generation->blocked =
+		    timer_set(engine->loop, &generation->retry_timer,
+			      clock_after_ms(engine_now(engine), RETRY_MS), on_retry) == 0;
 	}
 	return r;
 }
 
-static void fail_spawn(struct zygote *zygote, const struct message_spawn_worker *workers, size_t n,
-		       int error) {
-	for (size_t i = 0; i < n; i++) {
-		struct worker *worker = link_find_worker(zygote, workers[i].worker_id);
+/* Not the workers' failure if `error` is 0: the pump asks again when the zygote can be asked. */
+static void not_spawned(struct generation *generation, const struct message_spawn_worker *workers,
+			size_t n, int error) {
+	char text[160];
 
-		if (worker)
-			slot_spawn_failed(worker, error, "asking the zygote for a worker");
+	(void)snprintf(text, sizeof text, "asking the zygote for a worker: %s",
+		       strerrordesc_np(error));
+	for (size_t i = 0; i < n; i++) {
+		struct worker *worker = worker_find(generation, workers[i].worker_id);
+
+		if (!worker)
+			continue;
+		if (error)
+			worker_blame(worker, WF_PHASE_FORK, error, text);
+		(void)worker_step(worker, WORKER_NOT_SPAWNED);
 	}
 }
 
-/* Not the workers' failure: the pump asks again when the zygote can be asked. */
-static void drop_spawn(struct zygote *zygote, const struct message_spawn_worker *workers,
-		       size_t n) {
-	for (size_t i = 0; i < n; i++) {
-		struct worker *worker = link_find_worker(zygote, workers[i].worker_id);
-
-		if (worker)
-			channel_free(worker);
-	}
-}
-
-void link_spawn(struct zygote *zygote, const struct message_spawn_worker *workers, const int *peers,
-		size_t n) {
+void link_spawn(struct generation *generation, const struct message_spawn_worker *workers,
+		const int *peers, size_t n) {
 	struct message message = {
 		.type = MESSAGE_SPAWN,
-		.spawn = { ++zygote->executor->next_request, workers, n },
+		.spawn = { ++generation->n_requests, workers, n },
 	};
-	int r = send_to(zygote, &message, peers, n);
+	int r = send_to(generation, &message, peers, n);
 
-	link_watch(zygote);
-	if (r > 0) {
-		zygote->blocked = true; /* room, time, or the report of its end goes on from here */
-		drop_spawn(zygote, workers, n);
-	} else if (r < 0) {
-		fail_spawn(zygote, workers, n, -r);
-	}
+	link_watch(generation);
+	if (r == WIRE_E_EOF)
+		generation->blocked = true; /* the report of its end goes on from here */
+	if (r != 0)
+		not_spawned(generation, workers, n, r < 0 ? -r : 0);
 }
 
-void link_drain(struct zygote *zygote) {
+void link_drain(struct generation *generation) {
 	struct message message = { .type = MESSAGE_DRAIN };
 
-	zygote->state = ZYGOTE_DRAINING;
-	slot_retire_zygote(zygote);
-	if (send_to(zygote, &message, NULL, 0) != 0)
-		executor_log(zygote->executor, LOG_WARNING, "zygote %d could not be told to drain",
-			     (int)zygote->pid);
+	if (send_to(generation, &message, NULL, 0) != 0)
+		engine_log(generation->engine, LOG_WARNING, "zygote %d could not be told to drain",
+			   (int)generation->pid);
 }
 
-void link_kill(struct zygote *zygote) {
-	if (zygote->pidfd >= 0)
-		(void)process_signal(zygote->pidfd, SIGKILL);
-}
-
-/* --- liveness
- * ------------------------------------------------------------------------------------------- */
+/* --- liveness ------------------------------------------------------------------------------ */
 
 /* Anything but a worker that sits there ready: somebody waits for what the zygote will say of it. */
 static bool is_quiet(const struct worker *worker) {
-	return worker->detained ||
-	       (worker->state == WORKER_READY && channel_outstanding(worker) == 0 && !worker->eof &&
+	return worker->state == WORKER_DETAINED ||
+	       (worker->state == WORKER_READY && claim_outstanding(worker) == 0 && !worker->eof &&
 		!worker->broken && worker->stop == STOP_NONE);
 }
 
-static bool has_work(const struct zygote *zygote) {
-	for (struct link *link = zygote->workers.next; link != &zygote->workers; link = link->next)
-		if (!is_quiet(container_of(link, struct worker, zygote_link)))
+static bool has_work(const struct generation *generation) {
+	for (struct link *link = generation->workers.next; link != &generation->workers;
+	     link = link->next)
+		if (!is_quiet(container_of(link, struct worker, generation_link)))
 			return true;
 	return false;
 }
 
+static void on_ping_timer(struct timer *timer, nsec_t now);
+
+static void arm_ping(struct generation *generation, nsec_t now) {
+	struct engine *engine = generation->engine;
+
+	(void)timer_set(engine->loop, &generation->ping_timer,
+			clock_after_ms(now, engine->options.public.tuning.zygote_reply_ms / 2),
+			on_ping_timer);
+}
+
 static void on_ping_timer(struct timer *timer, nsec_t now) {
-	struct zygote *zygote = container_of(timer, struct zygote, ping_timer);
-	struct message message = { .type = MESSAGE_PING,
-				   .ping = { ++zygote->executor->next_request } };
-	int half_ms = zygote->executor->options.public.tuning.zygote_reply_ms / 2;
+	struct generation *generation = container_of(timer, struct generation, ping_timer);
+	struct message message = { .type = MESSAGE_PING, .ping = { ++generation->n_requests } };
 
-	if (zygote->state == ZYGOTE_LOST || !has_work(zygote)) {
-		zygote->pinged = false;
+	if (generation->state == GENERATION_LOST || !has_work(generation)) {
+		generation->pinged = false;
 		return;
 	}
-	if (zygote->pinged && !zygote->heard) {
-		executor_log(zygote->executor, LOG_ERROR, "zygote %d does not answer: replaced",
-			     (int)zygote->pid);
-		link_kill(zygote);
+	if (generation->pinged && !generation->heard) {
+		engine_log(generation->engine, LOG_ERROR, "zygote %d does not answer: replaced",
+			   (int)generation->pid);
+		generation_kill(generation);
 		return;
 	}
-	zygote->heard = false;
-	zygote->pinged = true;
-	(void)send_to(zygote, &message, NULL, 0);
-	(void)timer_set(zygote->executor->loop, timer, clock_after_ms(now, half_ms), on_ping_timer);
+	generation->heard = false;
+	generation->pinged = true;
+	(void)send_to(generation, &message, NULL, 0);
+	arm_ping(generation, now);
 }
 
-void link_settle(struct zygote *zygote) {
-	if (!has_work(zygote))
-		timer_clear(&zygote->ping_timer);
+void link_settle(struct generation *generation) {
+	if (!has_work(generation))
+		timer_clear(&generation->ping_timer);
 }
 
-void link_watch(struct zygote *zygote) {
-	int half_ms = zygote->executor->options.public.tuning.zygote_reply_ms / 2;
-
-	if (zygote->ping_timer.loop || zygote->state == ZYGOTE_LOST)
+void link_watch(struct generation *generation) {
+	if (generation->ping_timer.loop || generation->state == GENERATION_LOST)
 		return;
-	zygote->pinged = false;
-	(void)timer_set(zygote->executor->loop, &zygote->ping_timer,
-			clock_after_ms(clock_now(), half_ms), on_ping_timer);
+	generation->pinged = false;
+	arm_ping(generation, engine_now(generation->engine));
 }
 
-/* --- receiving
- * -------------------------------------------------------------------------------------------- */
+/* --- receiving ----------------------------------------------------------------------------- */
 
-struct zygote *link_find(struct wf_executor *executor, uint64_t generation) {
-	for (struct link *link = executor->zygotes.next; link != &executor->zygotes;
-	     link = link->next) {
-		struct zygote *zygote = container_of(link, struct zygote, link);
+static bool handle_welcome(struct generation *generation, const struct message *message,
+			   struct wire_frame *frame) {
+	const struct message_welcome *welcome = &message->welcome;
 
-		if (zygote->generation == generation)
-			return zygote;
-	}
-	return NULL;
+	(void)frame;
+	if (generation->welcome || welcome->version < PROTOCOL_VERSION_MIN ||
+	    welcome->version > PROTOCOL_VERSION_MAX)
+		return false;
+	generation->welcome = true;
+	return true;
 }
 
-struct worker *link_find_worker(struct zygote *zygote, uint64_t id) {
-	for (struct link *link = zygote->workers.next; link != &zygote->workers;
-	     link = link->next) {
-		struct worker *worker = container_of(link, struct worker, zygote_link);
-
-		if (worker->id == id)
-			return worker;
-	}
-	return NULL;
+static bool handle_refused(struct generation *generation, const struct message *message,
+			   struct wire_frame *frame) {
+	(void)frame;
+	if (generation->welcome)
+		return false;
+	generation_fail(generation, WF_PHASE_LAUNCH, 0, message->refused.text);
+	return true;
 }
 
-static void become_newest(struct zygote *zygote) {
-	struct wf_executor *executor = zygote->executor;
-	struct zygote *old = executor->newest;
-
-	zygote->state = ZYGOTE_READY;
-	timer_clear(&zygote->preload_timer);
-	executor->loading = NULL;
-	executor->newest = zygote;
-	executor->ready_generation = zygote->generation;
-	executor->launch.failures = 0;
-	free(executor->launch.text);
-	executor->launch.text = NULL;
-	executor_log(executor, LOG_INFO, "image %llu of %s is ready (zygote %d, %u functions)",
-		     (unsigned long long)zygote->generation, executor->options.name,
-		     (int)zygote->pid, (unsigned)zygote->n_functions);
-	if (old)
-		link_drain(old);
-}
-
-/* Both have come: ImageReady from the zygote, and its pidfd from the keeper, without which it could not
- * be ended. They travel on two sockets, in any order. */
-static void ready_when_held(struct zygote *zygote) {
-	if (zygote->state == ZYGOTE_LOADING && zygote->image_ready && zygote->pidfd >= 0)
-		become_newest(zygote);
-}
-
-static bool handle_image_ready(struct zygote *zygote, const struct message *message,
+static bool handle_image_ready(struct generation *generation, const struct message *message,
 			       struct wire_frame *frame) {
 	bool listener = message->image_ready.listener;
 
-	if (zygote->state != ZYGOTE_LOADING || zygote->image_ready ||
+	if (generation->state != GENERATION_LOADING || generation->image_ready ||
 	    frame->n_descriptors != (listener ? 1 : 0))
 		return false;
-	if (listener && listener_start(&zygote->listener, fd_steal(&frame->descriptors[0])) < 0)
-		executor_log(zygote->executor, LOG_WARNING, "refusals cannot be listened to");
-	if (image_report_ready(zygote, &message->image_ready) < 0) {
-		zygote->fail_text = strdup("no memory for the image's facts");
-		link_kill(zygote);
+	if (listener)
+		generation->listener_fd = fd_steal(&frame->descriptors[0]);
+	if (generation_take_image(generation, &message->image_ready) < 0) {
+		generation_fail(generation, WF_PHASE_PRELOAD, ENOMEM,
+				"no memory for the image's facts");
+		generation_kill(generation);
 		return true;
 	}
-	zygote->image_ready = true;
-	ready_when_held(zygote);
+	generation->image_ready = true;
 	return true;
 }
 
-static bool handle_image_failed(struct zygote *zygote, const struct message *message) {
-	if (zygote->state != ZYGOTE_LOADING)
+static bool handle_image_failed(struct generation *generation, const struct message *message,
+				struct wire_frame *frame) {
+	(void)frame;
+	if (generation->state != GENERATION_LOADING)
 		return false;
-	image_report_failed(zygote, &message->image_failed);
+	generation_take_failure(generation, &message->image_failed);
 	return true;
 }
 
-static bool handle_refused(struct zygote *zygote, const struct message *message) {
-	zygote->fail_phase = WF_PHASE_LAUNCH;
-	zygote->fail_text = strdup(message->refused.text);
-	return zygote->state == ZYGOTE_LOADING;
-}
-
-static void worker_spawned(struct zygote *zygote, const struct message_spawned_worker *spawned,
-			   int *pidfd) {
-	struct worker *worker = link_find_worker(zygote, spawned->worker_id);
-	struct wf_executor *executor = zygote->executor;
-
-	if (!worker || worker->state != WORKER_ASKED)
-		return;
-	if (spawned->error) {
-		slot_spawn_failed(worker, spawned->error, spawned->step);
-		return;
-	}
-	worker->pid = spawned->pid;
-	worker->pidfd = fd_steal(pidfd);
-	if (worker->pidfd < 0)
-		worker->pidfd =
-		    process_open(worker->pid); /* its parent has not reaped it: no reuse */
-	executor->statistics.forks++;
-	slot_started(worker);
-	if (worker->pidfd < 0 || channel_listen(worker) < 0) {
-		executor_log(executor, LOG_WARNING, "no descriptor for worker %d: it must leave",
-			     (int)worker->pid);
-		slot_start_failed(executor, WF_PHASE_FORK, EMFILE,
-				  "no free descriptor for a worker (RLIMIT_NOFILE)");
-		slot_retire(worker);
-	} else if (worker->asked) {
-		slot_retire(worker);
-	}
-}
-
-static void note_frozen(struct zygote *zygote, const struct message_frozen *frozen) {
+static void note_frozen(struct generation *generation, const struct message_frozen *frozen) {
 	if (!frozen->known)
 		return;
-	zygote->freeze.freezes = frozen->freezes;
-	zygote->freeze.dirtied = frozen->dirtied;
+	generation->image.freeze.freezes = frozen->freezes;
+	generation->image.freeze.dirtied = frozen->dirtied;
 }
 
-static bool handle_pong(struct zygote *zygote, const struct message *message) {
-	note_frozen(zygote, &message->pong.frozen);
+static bool handle_pong(struct generation *generation, const struct message *message,
+			struct wire_frame *frame) {
+	(void)frame;
+	note_frozen(generation, &message->pong.frozen);
 	return true;
 }
 
-static bool handle_spawned(struct zygote *zygote, const struct message *message, int *fds,
-			   size_t n_fds) {
+static void worker_failed(struct worker *worker, const struct message_spawned_worker *spawned) {
+	char text[160];
+
+	(void)snprintf(text, sizeof text, "%s: %s", spawned->step, strerrordesc_np(spawned->error));
+	worker->engine->statistics.fork_failures++;
+	if (worker->state == WORKER_ASKED)
+		worker_blame(worker, WF_PHASE_FORK, spawned->error, text);
+	(void)worker_step(worker, WORKER_NOT_SPAWNED);
+}
+
+static void worker_spawned(struct worker *worker, const struct message_spawned_worker *spawned,
+			   int *pidfd) {
+	int fd = fd_steal(pidfd);
+
+	if (fd < 0)
+		fd = process_open(spawned->pid); /* its parent has not reaped it: no reuse */
+	worker_take_process(worker, spawned->pid, fd);
+	worker->engine->statistics.forks++;
+	(void)worker_step(worker, WORKER_SPAWNED);
+	if (worker->pidfd >= 0 && channel_listen(worker) >= 0)
+		return;
+	engine_log(worker->engine, LOG_WARNING, "no descriptor for worker %d: it must leave",
+		   (int)worker->pid);
+	worker_blame(worker, WF_PHASE_FORK, EMFILE,
+		     "no free descriptor for a worker (RLIMIT_NOFILE)");
+}
+
+static bool handle_spawned(struct generation *generation, const struct message *message,
+			   struct wire_frame *frame) {
 	size_t next = 0;
 
-	note_frozen(zygote, &message->spawned.frozen);
-
+	note_frozen(generation, &message->spawned.frozen);
 	for (size_t i = 0; i < message->spawned.n_workers; i++) {
-		const struct message_spawned_worker *worker = &message->spawned.workers[i];
+		const struct message_spawned_worker *spawned = &message->spawned.workers[i];
+		struct worker *worker = worker_find(generation, spawned->worker_id);
 		int none = -1;
-		int *pidfd = !worker->error && next < n_fds ? &fds[next++] : &none;
+		int *pidfd = !spawned->error && next < frame->n_descriptors
+				 ? &frame->descriptors[next++]
+				 : &none;
 
-		worker_spawned(zygote, worker, pidfd);
+		if (!worker || (worker->state != WORKER_ASKED && worker->state != WORKER_UNWANTED))
+			continue;
+		if (spawned->error)
+			worker_failed(worker, spawned);
+		else
+			worker_spawned(worker, spawned, pidfd);
 	}
 	return true;
 }
 
-static bool handle_worker_exited(struct zygote *zygote, const struct message *message) {
-	struct worker *worker = link_find_worker(zygote, message->worker_exited.worker_id);
+static bool was_killed(const struct exit_status *status) {
+	return !status->exited && status->signal == SIGKILL;
+}
 
-	/* twice is possible: the zygote reports before it reaps, and may die in between */
-	if (!worker || worker->state == WORKER_ENDED)
+static bool handle_worker_exited(struct generation *generation, const struct message *message,
+				 struct wire_frame *frame) {
+	const struct message_worker_exited *exited = &message->worker_exited;
+	struct worker *worker = worker_find(generation, exited->worker_id);
+
+	(void)frame;
+	if (!worker)
 		return true;
-	worker->unswept = !message->worker_exited.swept;
-	channel_ended(worker, &message->worker_exited.status);
+	if (was_killed(&exited->status) && worker->stop == STOP_NONE &&
+	    keeper_has_ended(generation->keeper)) {
+		worker->end_was_expected = true; /* it was ended because its keeper is gone */
+		worker_ended(worker, NULL, exited->swept);
+	} else {
+		worker_ended(worker, &exited->status, exited->swept);
+	}
 	return true;
 }
 
-static bool handle_worker_stopped(struct zygote *zygote, const struct message *message) {
-	struct worker *worker = link_find_worker(zygote, message->worker_stopped.worker_id);
+static bool handle_worker_stopped(struct generation *generation, const struct message *message,
+				  struct wire_frame *frame) {
+	struct worker *worker = worker_find(generation, message->worker_stopped.worker_id);
 
-	if (worker && worker->state != WORKER_ENDED)
-		slot_stopped(worker, message->worker_stopped.stopped);
+	(void)frame;
+	if (worker)
+		worker_set_stopped(worker, message->worker_stopped.stopped);
 	return true;
 }
 
-static bool handle_swept(struct zygote *zygote, const struct message *message) {
-	zygote->executor->statistics.swept += message->swept.processes;
+static bool handle_swept(struct generation *generation, const struct message *message,
+			 struct wire_frame *frame) {
+	(void)frame;
+	generation->engine->statistics.swept += message->swept.processes;
 	for (size_t i = 0; i < message->swept.n_worker_ids; i++) {
-		struct worker *worker = link_find_worker(zygote, message->swept.worker_ids[i]);
+		struct worker *worker = worker_find(generation, message->swept.worker_ids[i]);
 
-		if (worker && worker->state == WORKER_ENDED)
-			slot_swept(worker);
+		if (worker)
+			worker_swept(worker);
 	}
 	return true;
 }
 
-static bool handle(struct zygote *zygote, const struct message *message, struct wire_frame *frame) {
-	/* clang-format off */
-	static const struct {
-		enum message_type type;
-		bool (*handler)(struct zygote *, const struct message *);
-	} handlers[] = {
-		{ MESSAGE_WORKER_EXITED, handle_worker_exited },
-		{ MESSAGE_WORKER_STOPPED, handle_worker_stopped },
-		{ MESSAGE_SWEPT, handle_swept },
-		{ MESSAGE_IMAGE_FAILED, handle_image_failed },
-		{ MESSAGE_REFUSED, handle_refused },
-		{ MESSAGE_PONG, handle_pong },
-	};
-	/* clang-format on */
+static const struct {
+	uint16_t type;
+	bool welcome; /* only after Welcome */
+	bool (*handle)(struct generation *generation, const struct message *message,
+		       struct wire_frame *frame);
+} dispatch[] = {
+	{ MESSAGE_WELCOME, false, handle_welcome },
+	{ MESSAGE_REFUSED, false, handle_refused },
+	{ MESSAGE_IMAGE_READY, true, handle_image_ready },
+	{ MESSAGE_IMAGE_FAILED, true, handle_image_failed },
+	{ MESSAGE_SPAWNED, true, handle_spawned },
+	{ MESSAGE_WORKER_EXITED, true, handle_worker_exited },
+	{ MESSAGE_WORKER_STOPPED, true, handle_worker_stopped },
+	{ MESSAGE_SWEPT, true, handle_swept },
+	{ MESSAGE_PONG, true, handle_pong },
+};
 
-	if (message->type == MESSAGE_SPAWNED)
-		return handle_spawned(zygote, message, frame->descriptors, frame->n_descriptors);
-	if (message->type == MESSAGE_IMAGE_READY)
-		return handle_image_ready(zygote, message, frame);
-	if (message->type == MESSAGE_WELCOME)
-		return true;
-	for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++)
-		if (handlers[i].type == message->type)
-			return handlers[i].handler(zygote, message);
+static bool handle(struct generation *generation, const struct message *message,
+		   struct wire_frame *frame) {
+	for (size_t i = 0; i < sizeof dispatch / sizeof dispatch[0]; i++)
+		if (dispatch[i].type == (uint16_t)message->type)
+			return (generation->welcome || !dispatch[i].welcome) &&
+			       dispatch[i].handle(generation, message, frame);
 	return false;
 }
 
-static void receive_one(struct zygote *zygote, struct wire_frame *frame) {
-	struct wf_executor *executor = zygote->executor;
+static void receive_one(struct generation *generation, struct wire_frame *frame) {
+	struct engine *engine = generation->engine;
 	struct message message;
 	int r;
 
-	arena_reset(&executor->receive_arena);
-	zygote->heard = true;
-	r = message_unpack(frame->type, frame->body, frame->size, &executor->receive_arena,
-			   &message);
-	if (r != 0 || !handle(zygote, &message, frame)) {
-		executor_log(executor, LOG_ERROR, "zygote %d sent %s, which it may not: replaced",
-			     (int)zygote->pid, message_name(frame->type));
-		source_remove(&zygote->source);
-		link_kill(zygote);
+	arena_reset(&engine->receive_arena);
+	generation->heard = true;
+	r = message_unpack(frame->type, frame->body, frame->size, &engine->receive_arena, &message);
+	if (r != 0 || !handle(generation, &message, frame)) {
+		engine_log(engine, LOG_ERROR, "zygote %d sent %s, which it may not: replaced",
+			   (int)generation->pid, message_name(frame->type));
+		source_remove(&generation->source);
+		generation_kill(generation);
 	}
 	/* what nobody took */
 	for (size_t i = 0; i < frame->n_descriptors; i++)
 		frame->descriptors[i] = fd_close(frame->descriptors[i]);
 }
 
-static bool link_receive(struct zygote *zygote) {
+static bool is_shortage(int r) {
+	return r == -ENOMEM || r == -ENOBUFS;
+}
+
+/* True: there may be more. */
+static bool link_receive(struct generation *generation) {
 	struct wire_frame frame;
 
-	for (int i = 0; i < LINK_RECEIVE_BATCH && zygote->source.loop; i++) {
-		int r = wire_receive(zygote->control, zygote->executor->receive_frame, MSG_DONTWAIT,
-				     &frame);
+	for (int i = 0; i < LINK_RECEIVE_BATCH && generation->source.loop; i++) {
+		int r = wire_receive(generation->control, generation->engine->receive_frame,
+				     MSG_DONTWAIT, &frame);
 
-		if (r == WIRE_E_AGAIN)
+		if (r == WIRE_E_AGAIN || is_shortage(r))
 			return false;
 		if (r == 0 || r == WIRE_E_TRUNCATED) {
-			receive_one(zygote, &frame);
+			receive_one(generation, &frame);
 			continue;
 		}
-		source_remove(&zygote->source);
-		link_kill(
-		    zygote); /* it may live on without its socket; its end is reported either way */
+		source_remove(&generation->source);
+		/* it may live on without its socket; its end is reported either way */
+		generation_kill(generation);
 	}
-	return zygote->source.loop;
+	return generation->source.loop;
 }
 
 static void on_control(struct source *source, uint32_t events) {
-	struct zygote *zygote = container_of(source, struct zygote, source);
+	struct generation *generation = container_of(source, struct generation, source);
 
 	if (events & EPOLLOUT) {
-		zygote->blocked = false;
-		(void)source_modify(&zygote->source, EPOLLIN);
+		generation->blocked = false;
+		(void)source_modify(&generation->source, EPOLLIN);
 	}
-	(void)link_receive(zygote);
+	(void)link_receive(generation);
 }
 
-/* --- start
- * --------------------------------------------------------------------------------------------------
- */
+/* --- start --------------------------------------------------------------------------------- */
 
 static void on_output(struct source *source, uint32_t events) {
 	(void)events;
@@ -465,11 +403,11 @@ static void on_output(struct source *source, uint32_t events) {
 }
 
 static void on_preload_overdue(struct timer *timer, nsec_t now) {
-	struct zygote *zygote = container_of(timer, struct zygote, preload_timer);
+	struct generation *generation = container_of(timer, struct generation, preload_timer);
 
 	(void)now;
-	zygote->preload_overdue = true;
-	link_kill(zygote);
+	generation->preload_overdue = true;
+	generation_kill(generation);
 }
 
 static int make_nonce(char nonce[2 * NONCE_BYTES + 1]) {
@@ -483,12 +421,12 @@ static int make_nonce(char nonce[2 * NONCE_BYTES + 1]) {
 }
 
 /* The program as it is on disk now, for a reload; as it was started, for the first image. */
-static int open_program(const struct wf_executor *executor) {
+static int open_program(uint64_t generation) {
 	char path[LIMIT_PATH];
 	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
 	int fd = -1;
 
-	if (n > 0 && executor->next_generation > 1) {
+	if (n > 0 && generation > 1) {
 		path[n] = '\0';
 		if (n > 10 && strcmp(path + n - 10, " (deleted)") == 0)
 			path[n - 10] = '\0';
@@ -506,22 +444,22 @@ unsigned link_depth(void) {
 	return depth > LIMIT_DEPTH ? LIMIT_DEPTH : (unsigned)depth;
 }
 
-static int send_start(struct zygote *zygote, const char *nonce, const int *fds, size_t n_fds) {
-	struct wf_executor *executor = zygote->executor;
+static int send_start(struct generation *generation, struct keeper *keeper, const char *nonce,
+		      const int *fds, size_t n_fds) {
 	struct message_start_zygote start = {
-		.generation = zygote->generation,
-		.kind = (enum image_kind)executor->options.public.image,
+		.generation = generation->number,
+		.kind = (enum image_kind)generation->engine->options.public.image,
 		.nonce = nonce,
 		.program = program_invocation_name,
 		.depth = link_depth() + 1,
 	};
 
-	return keeper_link_start_zygote(executor, &start, fds, n_fds);
+	return keeper_start_zygote(keeper, &start, fds, n_fds);
 }
 
-static int send_policy(struct zygote *zygote, const struct options *options) {
-	struct policy policy = *policy_view(options->policy);
-	uint8_t *frame = zygote->executor->frame;
+static int send_policy(struct generation *generation, const struct options *options) {
+	struct policy policy = *document_view(options->policy);
+	uint8_t *frame = generation->engine->frame;
 	size_t size = 0;
 	int r;
 
@@ -537,11 +475,11 @@ static int send_policy(struct zygote *zygote, const struct options *options) {
 		return error_origin(-E2BIG);
 	if (r < 0)
 		return error_trace(r);
-	return wire_send(zygote->control, MESSAGE_POLICY, frame, size, NULL, 0, MSG_DONTWAIT);
+	return wire_send(generation->control, MESSAGE_POLICY, frame, size, NULL, 0, MSG_DONTWAIT);
 }
 
-static int send_load(struct zygote *zygote, const char *nonce, int cells) {
-	const struct options *options = &zygote->executor->options;
+static int send_load(struct generation *generation, const char *nonce, int cells) {
+	const struct options *options = &generation->engine->options;
 	struct message hello = {
 		.type = MESSAGE_HELLO,
 		.hello = { PROTOCOL_VERSION_MIN, PROTOCOL_VERSION_MAX, nonce },
@@ -549,7 +487,7 @@ static int send_load(struct zygote *zygote, const char *nonce, int cells) {
 	struct message load = {
 		.type = MESSAGE_LOAD,
 		.load = {
-			.generation = zygote->generation,
+			.generation = generation->number,
 			.kind = (enum image_kind)options->public.image,
 			.module = options->module,
 			.name = options->name,
@@ -564,170 +502,177 @@ static int send_load(struct zygote *zygote, const char *nonce, int cells) {
 			.spin_us = (uint32_t)options->public.tuning.spin_us,
 		},
 	};
-	int r = send_to(zygote, &hello, NULL, 0);
+	int r = send_to(generation, &hello, NULL, 0);
 
 	if (r == 0 && options->policy)
-		r = send_policy(zygote, options);
-	return r ? r : send_to(zygote, &load, &cells, 1);
+		r = send_policy(generation, options);
+	return r ? r : send_to(generation, &load, &cells, 1);
 }
 
-static int start_with(struct zygote *zygote, int control, int output) {
-	struct wf_executor *executor = zygote->executor;
-	cleanup_close int cells = -1, program = -1;
+static int start_with(struct generation *generation, struct keeper *keeper, int control, int output,
+		      int cells) {
+	cleanup_close int program = -1;
 	char nonce[2 * NONCE_BYTES + 1];
 	int fds[3] = { control, output, -1 }, r;
 	size_t n_fds = 2;
 
-	r = map_cells(zygote, &cells);
-	if (r >= 0)
-		r = make_nonce(nonce);
+	r = make_nonce(nonce);
 	if (r < 0)
 		return error_trace(r);
-	if (executor->options.public.image == WF_IMAGE_SELF) {
-		program = open_program(executor);
+	if (generation->engine->options.public.image == WF_IMAGE_SELF) {
+		program = open_program(generation->number);
 		if (program < 0)
 			return error_trace(program);
 		fds[n_fds++] = program;
 	}
-	r = send_start(zygote, nonce, fds, n_fds);
+	r = send_start(generation, keeper, nonce, fds, n_fds);
 	if (r == 0)
-		r = send_load(zygote, nonce, cells);
+		r = send_load(generation, nonce, cells);
 	return r > 0 ? -EPIPE : r;
 }
 
-static int link_open(struct zygote *zygote) {
+static int link_open(struct generation *generation, struct keeper *keeper, int cells) {
 	static const struct task_stream stream = { .limit = LIMIT_PRELOAD_OUTPUT,
 						   .overflow = WF_OVERFLOW_TRUNCATE };
-	struct wf_executor *executor = zygote->executor;
+	struct engine *engine = generation->engine;
+	int timeout_ms = engine->options.public.preload_timeout_ms;
 	int pair[2], r;
 	cleanup_close int peer = -1, output = -1;
 
 	r = fd_seqpacket_pair(pair);
 	if (r < 0)
 		return error_trace(r);
-	zygote->control = pair[0];
+	generation->control = pair[0];
 	peer = pair[1];
-	r = source_add(executor->loop, &zygote->source, pair[0], EPOLLIN, on_control);
+	r = source_add(engine->loop, &generation->source, pair[0], EPOLLIN, on_control);
 	if (r >= 0)
-		r = capture_open(&zygote->output, executor->loop, &stream, on_output, &output);
+		r = capture_open(&generation->output, engine->loop, &stream, on_output, &output);
+	if (r >= 0 && timeout_ms != WF_FOREVER)
+		r = timer_set(engine->loop, &generation->preload_timer,
+			      clock_after_ms(engine_now(engine), timeout_ms), on_preload_overdue);
 	if (r >= 0)
-		r = start_with(zygote, peer, output);
-	if (r >= 0 && executor->options.public.preload_timeout_ms != WF_FOREVER)
-		r = timer_set(
-		    executor->loop, &zygote->preload_timer,
-		    clock_after_ms(clock_now(), executor->options.public.preload_timeout_ms),
-		    on_preload_overdue);
+		r = start_with(generation, keeper, peer, output, cells);
 	return r < 0 ? error_trace(r) : 0;
 }
 
-int link_start(struct wf_executor *executor) {
-	struct zygote *zygote = calloc(1, sizeof(*zygote));
-	int r;
+int link_start(struct generations *generations, struct keeper *keeper) {
+	struct generation *generation;
+	cleanup_close int cells = -1;
+	int r = generation_new(generations, keeper->engine, &generation, &cells);
 
-	if (!zygote)
-		return error_origin(-ENOMEM);
-	zygote->executor = executor;
-	zygote->state = ZYGOTE_LOADING;
-	zygote->generation = ++executor->next_generation;
-	zygote->pidfd = zygote->control = zygote->init_pidfd = -1;
-	listener_init(&zygote->listener, zygote, NULL);
-	zygote->fail_phase = WF_PHASE_PRELOAD;
-	list_init(&zygote->workers);
-	capture_init(&zygote->output, 1);
-	list_append(&executor->zygotes, &zygote->link);
-	r = link_open(zygote);
+	if (r < 0)
+		return error_trace(r);
+	r = link_open(generation, keeper, cells);
 	if (r < 0) {
-		link_free(zygote);
+		generation_free(generations, generation);
 		return error_trace(r);
 	}
-	executor->loading = zygote;
-	executor->statistics.zygote_starts++;
+	generation->keeper = keeper;
+	generations->loading = generation;
+	keeper->engine->statistics.zygote_starts++;
 	return 0;
 }
 
-/* --- from the keeper
- * ------------------------------------------------------------------------------------------- */
+/* --- the end ------------------------------------------------------------------------------- */
 
-static void load_failed(struct zygote *zygote, const struct exit_status *status) {
-	struct wf_executor *executor = zygote->executor;
-
-	(void)link_receive(zygote); /* ImageFailed may be waiting */
-	image_report_lost(zygote, status);
-	executor->loading = NULL;
-	if (status) /* the keeper waits for it before it sweeps */
-		keeper_link_keep(executor, zygote->generation, NULL, 0);
-	keeper_link_failed(executor, zygote->fail_phase, zygote->fail_error, executor->failed_text);
-	link_free(zygote);
-}
-
-void link_started(struct zygote *zygote, pid_t pid, int pidfd_take, int error, const char *step) {
-	char text[512];
-
-	zygote->pid = pid;
-	zygote->pidfd = pidfd_take;
-	if (!error && zygote->pidfd < 0) {
-		zygote->fail_phase = WF_PHASE_LAUNCH;
-		zygote->fail_error = EMFILE;
-		zygote->fail_text = strdup("no free descriptor for the zygote (RLIMIT_NOFILE)");
-		(void)shutdown(zygote->control, SHUT_RDWR); /* it ends, and the keeper reports it */
-	} else if (!error && zygote->preload_overdue) {
-		link_kill(zygote);
-	}
-	ready_when_held(zygote);
-	if (!error)
-		return;
-	(void)snprintf(text, sizeof(text), "the zygote could not be started: %s: %s", step,
-		       strerrordesc_np(error));
-	zygote->fail_phase = WF_PHASE_LAUNCH;
-	zygote->fail_error = error;
-	zygote->fail_text = strdup(text);
-	load_failed(zygote, NULL);
-}
-
-static void ask_to_keep(struct zygote *zygote) {
-	struct wf_executor *executor = zygote->executor;
-	int32_t pids[LIMIT_WORKERS];
+/* Workers that live are the keeper's from now on, and so is the init of their pid namespace, which
+ * ends with them. */
+static size_t list_living(struct generation *generation, int32_t *pids, size_t room) {
 	size_t n = 0;
 
-	list_foreach_safe (link, next, &zygote->workers) {
-		struct worker *worker = container_of(link, struct worker, zygote_link);
+	list_foreach_safe (link, next, &generation->workers) {
+		struct worker *worker = container_of(link, struct worker, generation_link);
 
-		if (worker->state == WORKER_ASKED) {
+		if (worker->state == WORKER_ASKED || worker->state == WORKER_UNWANTED)
 			/* its fork, if it happened, was not reported: the keeper ends it */
-			source_remove(&worker->source);
-			channel_free(worker);
-		} else if (worker->state != WORKER_ENDED && n < LIMIT_WORKERS) {
+			(void)worker_step(worker, WORKER_NOT_SPAWNED);
+		else if (worker->state < WORKER_ENDED && n < room)
 			pids[n++] = worker->pid;
-		}
 	}
-	/* they end with it */
-	if (n > 0 && n < LIMIT_WORKERS && zygote->init > 0)
-		pids[n++] = zygote->init;
-	keeper_link_keep(executor, zygote->generation, pids, n);
+	if (n > 0 && n < room && generation->init > 0)
+		pids[n++] = generation->init;
+	return n;
 }
 
-void link_exited(struct zygote *zygote, const struct exit_status *status) {
-	struct wf_executor *executor = zygote->executor;
+void link_finish(struct generation *generation, struct keeper *keeper) {
+	int32_t pids[LIMIT_WORKERS];
+	size_t n;
 
-	if (zygote->state == ZYGOTE_LOADING) {
-		load_failed(zygote, status);
+	while (link_receive(generation))
+		; /* what it sent before its end */
+	generation_close(generation);
+	n = list_living(generation, pids, LIMIT_WORKERS);
+	keeper_keep(keeper, generation->number, pids, n);
+}
+
+static void on_zygote_end(struct source *source, uint32_t events) {
+	struct generation *generation = container_of(source, struct generation, end_source);
+
+	(void)events;
+	source_remove(source);
+	generation->end_seen = true;
+	if (!generation->exited && !generation->orphaned)
+		keeper_expect(generation->keeper);
+}
+
+/* --- what the keeper says ------------------------------------------------------------------ */
+
+static struct generation *find(void *context, uint64_t number) {
+	return generations_find(((struct link_family *)context)->generations, number);
+}
+
+static void describe_start(char *text, size_t size, int error, const char *step) {
+	if (strcmp(step, "slot") == 0)
+		(void)snprintf(text, size,
+			       "the zygote could not be started: %d earlier generations still run "
+			       "tasks, the most that one executor may have",
+			       LIMIT_KEEPER_ZYGOTES);
+	else
+		(void)snprintf(text, size, "the zygote could not be started: %s: %s", step,
+			       strerrordesc_np(error));
+}
+
+static void on_started(void *context, uint64_t number, pid_t pid, int pidfd_take, int error,
+		       const char *step) {
+	struct generation *generation = find(context, number);
+	char text[512];
+
+	if (!generation || generation->pidfd >= 0) {
+		(void)fd_close(pidfd_take);
 		return;
 	}
-	while (link_receive(zygote))
-		; /* what it sent before its end */
-	source_remove(&zygote->source);
-	timer_clear(&zygote->ping_timer);
-	if (zygote->state == ZYGOTE_READY) {
-		executor->statistics.zygote_losses++;
-		executor_log(executor, LOG_WARNING, "zygote %d is lost (%s %d)", (int)zygote->pid,
-			     status->exited ? "exit code" : "signal",
-			     status->exited ? status->code : status->signal);
+	if (error) {
+		describe_start(text, sizeof text, error, step);
+		generation_fail(generation, WF_PHASE_LAUNCH, error, text);
+		generation->not_started = true;
+		return;
 	}
-	if (executor->newest == zygote)
-		executor->newest = NULL;
-	zygote->state = ZYGOTE_LOST;
-	ask_to_keep(zygote);
-	slot_retire_zygote(zygote);
+	generation->pid = pid;
+	generation->pidfd = pidfd_take >= 0 ? pidfd_take : process_open(pid);
+	if (generation->pidfd < 0 || source_add(generation->engine->loop, &generation->end_source,
+						generation->pidfd, EPOLLIN, on_zygote_end) < 0) {
+		generation_fail(generation, WF_PHASE_LAUNCH, EMFILE,
+				"no free descriptor for the zygote (RLIMIT_NOFILE)");
+		(void)shutdown(generation->control, SHUT_RDWR); /* it ends; the keeper reports it */
+	}
+	if (generation->preload_overdue)
+		generation_kill(generation);
+}
+
+static void on_exited(void *context, uint64_t number, const struct exit_status *status) {
+	struct link_family *family = context;
+	struct generation *generation = find(context, number);
+
+	if (!generation) { /* given up before it ran; the keeper waits for it all the same */
+		keeper_keep(family->keeper, number, NULL, 0);
+		return;
+	}
+	if (generation->exited)
+		return;
+	generation->exited = true;
+	generation->exit = *status;
+	if (generation->end_seen)
+		keeper_answered(family->keeper);
 }
 
 static bool is_among(pid_t pid, const int32_t *pids, size_t n) {
@@ -737,41 +682,133 @@ static bool is_among(pid_t pid, const int32_t *pids, size_t n) {
 	return false;
 }
 
-void link_kept(struct zygote *zygote, const int32_t *pids, size_t n) {
-	list_foreach_safe (link, next, &zygote->workers) {
-		struct worker *worker = container_of(link, struct worker, zygote_link);
-		struct exit_status status;
+/* Nobody reports it. That it was killed is what the loss of a keeper does, and says nothing of its
+ * task; if it ended otherwise and the kernel still tells how (Linux 6.15), that is what happened. */
+static void end_orphan(struct worker *worker) {
+	struct exit_status status;
+	bool known = evidence_exit(worker->pidfd, &status) && !was_killed(&status);
+
+	worker_ended(worker, known ? &status : NULL, true);
+}
+
+/* An adopted worker: its pidfd tells us first, then the keeper how. */
+static void on_adopted_end(struct source *source, uint32_t events) {
+	struct worker *worker = container_of(source, struct worker, end_source);
+
+	(void)events;
+	source_remove(source);
+	worker->end_seen = true;
+	if (worker->generation->orphaned)
+		end_orphan(worker);
+	else if (worker->state < WORKER_ENDED)
+		keeper_expect(worker->generation->keeper);
+}
+
+static bool watch_end(struct worker *worker) {
+	return worker->end_source.loop || source_add(worker->engine->loop, &worker->end_source,
+						     worker->pidfd, EPOLLIN, on_adopted_end) == 0;
+}
+
+static void on_kept(void *context, uint64_t number, const int32_t *pids, size_t n) {
+	struct generation *generation = find(context, number);
+	struct exit_status status;
+
+	if (!generation)
+		return;
+	list_foreach_safe (link, next, &generation->workers) {
+		struct worker *worker = container_of(link, struct worker, generation_link);
 
 		if (worker->state == WORKER_ENDED)
-			slot_swept(worker); /* the keeper has swept for the zygote */
-		else if (!is_among(worker->pid, pids, n))
-			channel_ended(worker,
-				      evidence_exit(worker->pidfd, &status) ? &status : NULL);
+			worker_swept(worker); /* the keeper has swept for the zygote */
+		else if (is_among(worker->pid, pids, n))
+			(void)watch_end(worker);
+		else
+			worker_ended(worker, evidence_exit(worker->pidfd, &status) ? &status : NULL,
+				     true);
 	}
 }
 
-void link_free(struct zygote *zygote) {
-	struct wf_executor *executor = zygote->executor;
+static struct worker *find_adopted(void *context, pid_t pid) {
+	struct link_family *family = context;
 
-	list_foreach_safe (link, next, &zygote->workers)
-		channel_free(container_of(link, struct worker, zygote_link));
-	if (executor->newest == zygote)
-		executor->newest = NULL;
-	if (executor->loading == zygote)
-		executor->loading = NULL;
-	timer_clear(&zygote->preload_timer);
-	timer_clear(&zygote->ping_timer);
-	source_remove(&zygote->source);
-	listener_stop(&zygote->listener);
-	/* it has outlived its zygote for the workers' sake; nobody else would end it now */
-	if (zygote->init_pidfd >= 0)
-		(void)process_signal(zygote->init_pidfd, SIGKILL);
-	(void)fd_close(zygote->init_pidfd);
-	(void)fd_close(zygote->control);
-	(void)fd_close(zygote->pidfd);
-	if (zygote->cells)
-		(void)munmap(zygote->cells, LIMIT_WORKERS * CELL_SIZE);
-	image_report_clear(zygote);
-	list_remove(&zygote->link);
-	free(zygote);
+	generations_foreach(generation, family->generations) {
+		struct worker *worker = worker_find_process(generation, pid);
+
+		if (generation->state == GENERATION_LOST && worker && worker->state < WORKER_ENDED)
+			return worker;
+	}
+	return NULL;
 }
+
+static void on_adopted_exited(void *context, pid_t pid, const struct exit_status *status) {
+	struct link_family *family = context;
+	struct worker *worker = find_adopted(context, pid);
+
+	if (!worker)
+		return;
+	if (worker->end_seen)
+		keeper_answered(family->keeper);
+	worker_ended(worker, status, true);
+}
+
+static void on_adopted_stopped(void *context, pid_t pid, bool stopped) {
+	struct worker *worker = find_adopted(context, pid);
+
+	if (worker)
+		worker_set_stopped(worker, stopped);
+}
+
+/* --- without a keeper ---------------------------------------------------------------------- */
+
+/* Everything below the keeper is dying: the zygote by its lifeline, which ends what it has started
+ * first, and each worker by its own. We make sure, and wait for the end of each of them by its
+ * pidfd, because a task that may still be running must not be reported as over. */
+static void on_orphan_timer(struct timer *timer, nsec_t now) {
+	(void)now;
+	generation_kill(container_of(timer, struct generation, orphan_timer));
+}
+
+static void orphan_worker(struct worker *worker) {
+	if (worker->state == WORKER_ASKED || worker->state == WORKER_UNWANTED) {
+		(void)worker_step(worker, WORKER_NOT_SPAWNED);
+		return;
+	}
+	if (worker->state == WORKER_ENDED) {
+		worker_swept(worker);
+		return;
+	}
+	worker->end_was_expected = true;
+	channel_receive(worker);
+	stop_kill(worker);
+	if (worker->pidfd < 0 || worker->end_seen || !watch_end(worker))
+		end_orphan(worker);
+}
+
+static void orphan_generation(struct generation *generation) {
+	struct engine *engine = generation->engine;
+
+	generation->orphaned = true;
+	if (generation->state == GENERATION_LOADING)
+		generation_fail(generation, WF_PHASE_LAUNCH, 0,
+				"the keeper ended before the image was ready");
+	list_foreach_safe (link, next, &generation->workers)
+		orphan_worker(container_of(link, struct worker, generation_link));
+	if (timer_set(engine->loop, &generation->orphan_timer,
+		      clock_after_ms(engine_now(engine), ORPHAN_GRACE_MS), on_orphan_timer) < 0)
+		generation_kill(generation);
+}
+
+static void on_lost(void *context) {
+	struct link_family *family = context;
+
+	generations_foreach(generation, family->generations) orphan_generation(generation);
+}
+
+const struct keeper_events link_events = {
+	.started = on_started,
+	.exited = on_exited,
+	.kept = on_kept,
+	.adopted_exited = on_adopted_exited,
+	.adopted_stopped = on_adopted_stopped,
+	.lost = on_lost,
+};

@@ -27,12 +27,11 @@
 #include "base/fd.h"
 #include "base/process.h"
 #include "executor/attempt.h"
-#include "executor/channel.h"
+#include "executor/claim.h"
 #include "executor/learn.h"
-#include "executor/outcome.h"
-#include "executor/policy.h"
-#include "executor/slot.h"
-#include "executor/supervise.h"
+#include "executor/stop.h"
+#include "policy/document.h"
+#include "policy/line.h"
 
 #define LISTENER_BATCH 16
 /* Above a worker, from which a process that made a call descends. */
@@ -41,32 +40,43 @@
 #define NOTIF_SET_FLAGS_6_6    _IOW('!', 4, uint64_t)
 #define NOTIF_SYNC_WAKE_UP_6_6 1UL
 
+/* One notification, on its way through the time without the lock. Generation and worker may be gone
+ * when it comes back: they are found again by their numbers. */
+struct notice {
+	struct deferred deferred;
+	struct engine *engine; /* a reference */
+	const struct generations *generations;
+	uint64_t generation, worker;     /* worker 0: the listener is the generation's */
+	pid_t ancestors[LISTENER_DEPTH]; /* of the caller, itself first */
+	size_t n_ancestors;
+	struct attempt attempt;
+};
+
 /* --- who ----------------------------------------------------------------------------------- */
 
-static struct worker *find_worker(struct zygote *zygote, pid_t pid) {
-	for (struct link *link = zygote->workers.next; link != &zygote->workers;
-	     link = link->next) {
-		struct worker *worker = container_of(link, struct worker, zygote_link);
+/* The request names a thread of the worker, or of something that it started. */
+static void find_ancestors(struct notice *notice) {
+	pid_t pid = (pid_t)notice->attempt.request.pid;
 
-		if (worker->pid == pid && worker->state != WORKER_ENDED)
+	notice->ancestors[notice->n_ancestors++] = pid;
+	pid = (pid_t)process_status(pid, "Tgid:");
+	while (pid > 1 && notice->n_ancestors < LISTENER_DEPTH) {
+		notice->ancestors[notice->n_ancestors++] = pid;
+		pid = (pid_t)process_status(pid, "PPid:");
+	}
+}
+
+static struct worker *find_worker(const struct notice *notice,
+				  const struct generation *generation) {
+	if (notice->worker)
+		return worker_find(generation, notice->worker);
+	for (size_t i = 0; i < notice->n_ancestors; i++) {
+		struct worker *worker = worker_find_process(generation, notice->ancestors[i]);
+
+		if (worker && worker->state < WORKER_ENDED)
 			return worker;
 	}
 	return NULL;
-}
-
-/* The request names a thread of the worker, or of something that it started. */
-static struct worker *worker_of(const struct listener *listener, pid_t pid) {
-	struct worker *worker =
-	    listener->worker ? listener->worker : find_worker(listener->zygote, pid);
-
-	if (!worker)
-		pid = (pid_t)process_status(pid, "Tgid:");
-	for (int i = 0; i < LISTENER_DEPTH && !worker && pid > 1; i++) {
-		worker = find_worker(listener->zygote, pid);
-		if (!worker)
-			pid = (pid_t)process_status(pid, "PPid:");
-	}
-	return worker;
 }
 
 /* The last that its worker has claimed: the results of those before it are on the way. */
@@ -74,29 +84,30 @@ static struct wf_future *running_task(const struct worker *worker) {
 	for (uint64_t s = worker->next_sequence; s > worker->first_sequence; s--) {
 		struct wf_future *future = worker->assigned[(s - 1) % CELL_CLAIMS];
 
-		if (future && future_has_started(future))
+		if (future && claim_has_started(future))
 			return future;
 	}
 	return NULL;
 }
 
-/* --- answering ----------------------------------------------------------------------------- */
-
-static void answer(const struct listener *listener, const struct seccomp_notif *request,
-		   int error) {
-	struct seccomp_notif_resp response = {
-		.id = request->id,
-		.error = -error,
-		.flags = error ? 0u : (uint32_t)SECCOMP_USER_NOTIF_FLAG_CONTINUE,
-	};
-
-	/* ENOENT: it has been killed meanwhile */
-	(void)ioctl(listener->fd, SECCOMP_IOCTL_NOTIF_SEND, &response);
+/* The zygote runs no task, and may open what it likes: another look at its frozen image. */
+static bool is_zygote(const struct notice *notice, const struct generation *generation) {
+	return !generation->exited && !generation->end_seen &&
+	       notice->ancestors[0] == generation->pid;
 }
 
+/* --- judging ------------------------------------------------------------------------------- */
+
+/* Whose attempt it is; without a future, its worker has no task now. */
+struct culprit {
+	struct worker *worker;
+	struct wf_future *future;
+};
+
 /* With error 0 it is what ends the task. */
-static void note(const struct attempt *attempt, const struct policy *policy, int error) {
-	char name[48], arguments[1024], line[POLICY_LINE_SIZE];
+static void note(const struct attempt *attempt, const struct culprit *culprit,
+		 const struct policy *policy, int error) {
+	char name[48], arguments[1024], line[LINE_SIZE];
 	const struct wf_refusal refusal = {
 		.call = name,
 		.arguments = arguments,
@@ -105,96 +116,83 @@ static void note(const struct attempt *attempt, const struct policy *policy, int
 		.error = error,
 	};
 
-	attempt_name(attempt, name, sizeof(name));
-	attempt_arguments(attempt, arguments, sizeof(arguments));
-	attempt_line(attempt, policy, line, sizeof(line));
-	executor_log(attempt->worker->executor, LOG_INFO, "worker %d was refused %s(%s)",
-		     (int)attempt->worker->pid, refusal.call, refusal.arguments);
-	if (attempt->future && error)
-		refusals_add(&attempt->future->refusals, &refusal);
-	else if (attempt->future)
-		refusals_end(&attempt->future->refusals, &refusal);
+	attempt_name(attempt, name, sizeof name);
+	attempt_arguments(attempt, arguments, sizeof arguments);
+	attempt_line(attempt, policy, line, sizeof line);
+	engine_log(culprit->worker->engine, LOG_INFO, "worker %d was refused %s(%s)",
+		   (int)culprit->worker->pid, refusal.call, refusal.arguments);
+	if (culprit->future && error)
+		refusals_add(&culprit->future->refusals, &refusal);
+	else if (culprit->future)
+		refusals_end(&culprit->future->refusals, &refusal);
 }
 
 /* Killed before it is answered, so that it never goes on. */
-static void end_task(struct attempt *attempt) {
-	struct worker *worker = attempt->worker;
+static void end_task(const struct culprit *culprit) {
+	struct worker *worker = culprit->worker;
 
-	if (attempt->future) {
-		supervise_violation(attempt->future);
-	} else if (worker->state != WORKER_STARTED) {
-		supervise_now_kill(worker); /* something that its last task has left */
-	} else if (worker->stop == STOP_NONE && !worker->asked) {
-		slot_start_failed(worker->executor, WF_PHASE_INITIALIZE, EPERM,
-				  "its initializer did what the policy does not allow");
-		worker->asked = true;
-		supervise_now_kill(worker);
+	if (culprit->future) {
+		stop_violation(culprit->future);
+		return;
 	}
+	if (worker->state == WORKER_STARTED && worker->stop == STOP_NONE)
+		worker_blame(worker, WF_PHASE_INITIALIZE, EPERM,
+			     "its initializer did what the policy does not allow");
+	stop_kill(worker); /* else it is something that its last task has left */
 }
 
 /* With what the call is answered if it is to go no further. */
-static int tell(struct attempt *attempt, const struct policy *policy, int error, bool end) {
-	note(attempt, policy, end ? 0 : error);
+static int tell(const struct attempt *attempt, const struct culprit *culprit,
+		const struct policy *policy, int error, bool end) {
+	note(attempt, culprit, policy, end ? 0 : error);
 	if (end)
-		end_task(attempt);
+		end_task(culprit);
 	return error;
 }
 
-static int refuse(struct attempt *attempt, const struct policy *policy, int error) {
-	/* whoever calls it has clone(2) for when it is not there: nothing was kept from anybody */
-	if (attempt->request->data.nr == SYS_clone3)
+static int refuse(const struct attempt *attempt, const struct culprit *culprit,
+		  const struct policy *policy, int error) {
+	/* the caller has clone(2) for when it is not there: nothing was kept from anybody */
+	if (attempt->request.data.nr == SYS_clone3)
 		return error;
-	return tell(attempt, policy, error, policy->on_refusal == POLICY_END && error != ENOSYS);
+	return tell(attempt, culprit, policy, error,
+		    policy->on_refusal == POLICY_END && error != ENOSYS);
 }
 
 /* Paths and ports: Landlock decides, for what was read may change under our eyes. */
-static int leave_to_landlock(struct attempt *attempt, const struct policy *policy,
-			     bool undeclared) {
+static int leave_to_landlock(const struct attempt *attempt, const struct culprit *culprit,
+			     const struct policy *policy, bool undeclared) {
 	bool end = policy->on_refusal == POLICY_END;
 
 	if (!undeclared)
 		return 0;
-	(void)tell(attempt, policy, EACCES, end);
+	(void)tell(attempt, culprit, policy, EACCES, end);
 	return end ? EACCES : 0;
-}
-
-/* What no policy can allow is refused while learning, too: the program takes the way that it will have to take. */
-static int learn(struct attempt *attempt, const struct policy *policy, int error) {
-	if (!attempt->call || attempt->call->group == CALLS_NEVER)
-		return error;
-	(void)attempt_wants_path(attempt, policy);
-	learn_attempt(attempt);
-	return 0;
 }
 
 static bool has_group(const struct policy *policy, const struct call *call) {
 	return policy->groups & UINT64_C(1) << call->group;
 }
 
-static int judge(struct attempt *attempt, const struct policy *policy) {
+static int judge(const struct attempt *attempt, const struct culprit *culprit,
+		 const struct policy *policy) {
 	int error = attempt->call ? attempt->call->error : ENOSYS;
 
 	if (attempt_is_foreign(attempt))
-		return tell(attempt, policy, EPERM, true);
-	attempt_read_paths(attempt);
-	if (attempt->worker->executor->options.public.learn)
-		return learn(attempt, policy, error);
-	if (call_changes_metadata(attempt->request->data.nr) && !(policy->layers & LAYER_MOUNT))
-		return refuse(attempt, policy, error);
-	if (attempt_is_about_path(attempt) && !attempt_asks_for_setid(attempt)) {
-		bool undeclared = attempt_wants_path(attempt, policy);
-
+		return tell(attempt, culprit, policy, EPERM, true);
+	if (call_changes_metadata(attempt->request.data.nr) && !(policy->layers & LAYER_MOUNT))
+		return refuse(attempt, culprit, policy, error);
+	if (attempt_is_about_path(attempt) && !attempt_asks_for_setid(attempt))
 		return has_group(policy, attempt->call)
-			   ? leave_to_landlock(attempt, policy, undeclared)
-			   : refuse(attempt, policy, error);
-	}
+			   ? leave_to_landlock(attempt, culprit, policy, attempt->wanted[0])
+			   : refuse(attempt, culprit, policy, error);
 	if (attempt->call && attempt_is_about_port(attempt) && has_group(policy, attempt->call))
-		return leave_to_landlock(attempt, policy, attempt_wants_port(attempt, policy));
-	return refuse(attempt, policy, error);
+		return leave_to_landlock(attempt, culprit, policy, attempt->port);
+	return refuse(attempt, culprit, policy, error);
 }
 
-/* A worker that has just been forked may be heard of here before the zygote's Spawned is: what it opens for
- * itself goes on, as every path that Landlock judges may. */
+/* A worker that has just been forked may be heard of here before the zygote's Spawned is: what it
+ * opens for itself goes on, as every path that Landlock judges may. */
 static int judge_unknown(const struct attempt *attempt, const struct policy *policy) {
 	const struct call *call = attempt->call;
 
@@ -202,31 +200,102 @@ static int judge_unknown(const struct attempt *attempt, const struct policy *pol
 		return ENOSYS;
 	if (has_group(policy, call) && !attempt_asks_for_setid(attempt) &&
 	    (attempt_is_about_path(attempt) || attempt_is_about_port(attempt)) &&
-	    (policy->layers & LAYER_MOUNT || !call_changes_metadata(attempt->request->data.nr)))
+	    (policy->layers & LAYER_MOUNT || !call_changes_metadata(attempt->request.data.nr)))
 		return 0;
 	return call->error;
 }
 
-static void receive(struct listener *listener, struct seccomp_notif *request) {
-	struct wf_executor *executor = listener->zygote->executor;
-	struct attempt *attempt = malloc(sizeof(*attempt));
-	int error = EPERM;
+/* --- answering ----------------------------------------------------------------------------- */
 
-	if (attempt) {
-		attempt_init(attempt, request);
-		attempt->worker = worker_of(listener, (pid_t)request->pid);
-		attempt->future = attempt->worker ? running_task(attempt->worker) : NULL;
-	}
-	/* the zygote runs no task, and may open what it likes: another look at its frozen image */
-	if ((pid_t)request->pid == listener->zygote->pid)
-		error = 0;
-	else if (attempt && attempt->worker)
-		error = judge(attempt, policy_view(executor->options.policy));
-	else if (attempt)
-		error = judge_unknown(attempt, policy_view(executor->options.policy));
-	answer(listener, request, error);
-	free(attempt);
+/* The descriptor on which it came; -1: it is gone, and the kernel has answered with ENOSYS. */
+static int listener_of(const struct notice *notice, const struct generation *generation) {
+	const struct worker *worker;
+
+	if (!notice->worker)
+		return generation->listener_fd;
+	worker = worker_find(generation, notice->worker);
+	return worker ? worker->listener_fd : -1;
 }
+
+static void answer(const struct notice *notice, const struct generation *generation, int error) {
+	struct seccomp_notif_resp response = {
+		.id = notice->attempt.request.id,
+		.error = -error,
+		.flags = error ? 0u : (uint32_t)SECCOMP_USER_NOTIF_FLAG_CONTINUE,
+	};
+	int fd = listener_of(notice, generation);
+
+	/* ENOENT: the caller has been killed meanwhile */
+	if (fd >= 0)
+		(void)ioctl(fd, SECCOMP_IOCTL_NOTIF_SEND, &response);
+}
+
+static int decide(struct notice *notice, struct generation *generation) {
+	const struct policy *policy = document_view(notice->engine->options.policy);
+	struct culprit culprit = { .worker = find_worker(notice, generation) };
+
+	if (is_zygote(notice, generation))
+		return 0;
+	if (!culprit.worker)
+		return judge_unknown(&notice->attempt, policy);
+	culprit.future = running_task(culprit.worker);
+	return judge(&notice->attempt, &culprit, policy);
+}
+
+/* The future of whoever made the call, referenced; NULL: it is in no task. */
+static struct wf_future *find_learner(const struct notice *notice) {
+	const struct generation *generation =
+	    generations_find(notice->generations, notice->generation);
+	struct worker *worker = generation ? find_worker(notice, generation) : NULL;
+	struct wf_future *future = worker ? running_task(worker) : NULL;
+
+	if (future)
+		atomic_fetch_add(&future->references, 1);
+	return future;
+}
+
+/* What no policy can allow is refused while learning, too: the program takes the way that it will
+ * have to take. */
+static int learn(struct notice *notice) {
+	const struct call *call = notice->attempt.call;
+	struct wf_future *future;
+
+	if (!call || call->group == CALLS_NEVER)
+		return call ? call->error : ENOSYS;
+	engine_lock(notice->engine);
+	future = find_learner(notice);
+	engine_unlock(notice->engine);
+	if (!future)
+		return 0;
+	learn_attempt(future, &notice->attempt);
+	(void)future_unref(future);
+	return 0;
+}
+
+/* In the thread that dispatches, without the lock: /proc, the caller's memory and the files that it
+ * names may all keep us waiting. */
+static void on_notice(struct deferred *deferred) {
+	struct notice *notice = container_of(deferred, struct notice, deferred);
+	struct engine *engine = notice->engine;
+	const struct options *options = &engine->options;
+	struct generation *generation;
+	bool learns = options->public.learn && !attempt_is_foreign(&notice->attempt);
+	int learned = 0;
+
+	attempt_look(&notice->attempt, document_view(options->policy), learns);
+	find_ancestors(notice);
+	if (learns)
+		learned = learn(notice);
+	engine_lock(engine);
+	generation = generations_find(notice->generations, notice->generation);
+	if (generation)
+		answer(notice, generation, learns ? learned : decide(notice, generation));
+	engine_unlock(engine);
+	free(notice);
+	(void)engine_unref(engine);
+}
+
+/* --- receiving ----------------------------------------------------------------------------- */
 
 static bool is_readable(int fd) {
 	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
@@ -234,50 +303,84 @@ static bool is_readable(int fd) {
 	return poll(&poll_fd, 1, 0) == 1 && poll_fd.revents & POLLIN;
 }
 
-/* Bounded, so that one busy task cannot keep the others waiting. */
-static void on_listener(struct source *source, uint32_t events) {
-	struct listener *listener = container_of(source, struct listener, source);
+static void refuse_at_once(int fd, const struct seccomp_notif *request) {
+	struct seccomp_notif_resp response = { .id = request->id, .error = -EPERM };
 
-	for (int i = 0; i < LISTENER_BATCH && events & EPOLLIN; i++) {
-		struct seccomp_notif request;
+	(void)ioctl(fd, SECCOMP_IOCTL_NOTIF_SEND, &response);
+}
 
-		memset(&request, 0, sizeof(request)); /* the kernel insists */
-		if (ioctl(listener->fd, SECCOMP_IOCTL_NOTIF_RECV, &request) < 0)
-			return; /* it was killed before it could be asked */
-		receive(listener, &request);
-		if (!is_readable(listener->fd))
-			return;
+/* False: there was none. */
+static bool receive(int fd, struct generation *generation, uint64_t worker) {
+	struct engine *engine = generation->engine;
+	struct seccomp_notif request;
+	struct notice *notice;
+
+	memset(&request, 0, sizeof request); /* the kernel insists */
+	if (ioctl(fd, SECCOMP_IOCTL_NOTIF_RECV, &request) < 0)
+		return false; /* it was killed before it could be asked */
+	notice = malloc(sizeof *notice);
+	if (!notice) {
+		refuse_at_once(fd, &request);
+		return true;
 	}
-	/* nobody is left under this filter */
+	/* not all of it: the paths are large, and written before they are read */
+	notice->deferred.link = (struct link){ NULL, NULL };
+	notice->engine = engine_ref(engine);
+	notice->generations = generation->generations;
+	notice->generation = generation->number;
+	notice->worker = worker;
+	notice->n_ancestors = 0;
+	attempt_init(&notice->attempt, &request);
+	engine_defer(engine, &notice->deferred, on_notice);
+	return true;
+}
+
+/* Bounded, so that one busy task cannot keep the others waiting. False: nobody is left under this
+ * filter. */
+static bool receive_some(int fd, uint32_t events, struct generation *generation, uint64_t worker) {
 	if (!(events & EPOLLIN))
-		listener_stop(listener);
+		return false;
+	for (int i = 0; i < LISTENER_BATCH && receive(fd, generation, worker); i++)
+		if (!is_readable(fd))
+			break;
+	return true;
 }
 
-/* --- life ---------------------------------------------------------------------------------- */
+static void on_generation(struct source *source, uint32_t events) {
+	struct generation *generation = container_of(source, struct generation, listener_source);
 
-void listener_init(struct listener *listener, struct zygote *zygote, struct worker *worker) {
-	*listener = (struct listener){ .fd = -1, .zygote = zygote, .worker = worker };
+	if (receive_some(generation->listener_fd, events, generation, 0))
+		return;
+	source_remove(source);
+	generation->listener_fd = fd_close(generation->listener_fd);
 }
 
-int listener_start(struct listener *listener, int fd) {
+static void on_worker(struct source *source, uint32_t events) {
+	struct worker *worker = container_of(source, struct worker, listener_source);
+
+	if (receive_some(worker->listener_fd, events, worker->generation, worker->id))
+		return;
+	source_remove(source);
+	worker->listener_fd = fd_close(worker->listener_fd);
+}
+
+static int start(struct engine *engine, struct source *source, int *fd, source_handler handler) {
 	int r;
 
-	if (listener->fd >= 0) {
-		(void)fd_close(fd);
-		return error_origin(-EEXIST);
-	}
-	listener->fd = fd;
-	/* Who is told sleeps anyway: to be woken on the same CPU takes a fifth of the time. Linux 6.6; without it, it is
-	 * only slower. */
-	(void)ioctl(fd, NOTIF_SET_FLAGS_6_6, NOTIF_SYNC_WAKE_UP_6_6);
-	r = source_add(listener->zygote->executor->loop, &listener->source, fd, EPOLLIN,
-		       on_listener);
+	/* The caller sleeps until it is answered: to be woken on the same CPU takes a fifth of the
+	 * time. Linux 6.6; without it, it is only slower. */
+	(void)ioctl(*fd, NOTIF_SET_FLAGS_6_6, NOTIF_SYNC_WAKE_UP_6_6);
+	r = source_add(engine->loop, source, *fd, EPOLLIN, handler);
 	if (r < 0)
-		listener->fd = fd_close(fd);
+		*fd = fd_close(*fd);
 	return error_trace(r);
 }
 
-void listener_stop(struct listener *listener) {
-	source_remove(&listener->source);
-	listener->fd = fd_close(listener->fd);
+int listener_start_generation(struct generation *generation) {
+	return start(generation->engine, &generation->listener_source, &generation->listener_fd,
+		     on_generation);
+}
+
+int listener_start_worker(struct worker *worker) {
+	return start(worker->engine, &worker->listener_source, &worker->listener_fd, on_worker);
 }

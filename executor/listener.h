@@ -1,25 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * The listener of a seccomp filter: what sandboxed processes tried that the filter does not allow by itself.
- *
- * It takes notes and answers. It never decides on what a pointer points to: another thread may change that
- * meanwhile. So it lets go on only what the kernel judges once more, by Landlock and the view.
+ * Answers for calls that a sandbox's filter asks about: user notifications (seccomp_unotify(2)). It
+ * notes what was refused; Landlock and the filters decide.
  */
 #pragma once
 
-#include "base/loop.h"
+#include "executor/generation.h"
+#include "executor/worker.h"
 
-struct worker;
-struct zygote;
-
-struct listener {
-	struct source source;
-	int fd; /* -1: none */
-	struct zygote *zygote;
-	struct worker *worker; /* whose own it is; NULL: of all workers of the zygote */
-};
-
-void listener_init(struct listener *listener, struct zygote *zygote, struct worker *worker);
-/* Takes `fd`. 0 or -errno; then it is closed, and who is refused something gets ENOSYS from the kernel. */
-int listener_start(struct listener *listener, int fd);
-void listener_stop(struct listener *listener);
+/* Listens on generation->listener_fd, for all its workers; on worker->listener_fd, for one. 0 or
+ * -errno, and the descriptor is closed then. */
+int listener_start_generation(struct generation *generation);
+int listener_start_worker(struct worker *worker);

@@ -10,40 +10,37 @@
 #include <warmfork/executor.h>
 #include <warmfork/inspect.h>
 
-#include "executor/channel.h"
+#include "base/report.h"
+#include "executor/claim.h"
 #include "executor/entry.h"
 #include "executor/executor.h"
 #include "executor/known.h"
-#include "executor/report.h"
 
 /* --- statistics ------------------------------------------------------------------------------ */
 
 static void count_worker(const struct worker *worker, struct wf_statistics *statistics) {
-	unsigned outstanding = channel_outstanding(worker);
+	unsigned outstanding = claim_outstanding(worker);
 
-	if (worker->state == WORKER_ENDED)
+	if (worker->state >= WORKER_ENDED)
 		return;
 	statistics->stopped += worker->stopped;
-	statistics->starting += worker->state == WORKER_ASKED || worker->state == WORKER_STARTED;
+	statistics->starting += worker->state <= WORKER_STARTED;
 	statistics->idle += worker->state == WORKER_READY && outstanding == 0 && !worker->stopped;
-	for (uint64_t s = worker->first_sequence; s < worker->next_sequence; s++) {
-		const struct wf_future *future = worker->assigned[s % CELL_CLAIMS];
-
-		if (future && future_has_started(future))
+	claim_foreach(future, worker) {
+		if (claim_has_started(future))
 			statistics->running++;
-		else if (future)
+		else
 			statistics->handed++;
 	}
 }
 
 static void count_workers(const struct wf_executor *executor, struct wf_statistics *statistics) {
-	for (struct link *z = executor->zygotes.next; z != &executor->zygotes; z = z->next) {
-		struct zygote *zygote = container_of(z, struct zygote, link);
-
-		for (struct link *w = zygote->workers.next; w != &zygote->workers; w = w->next)
-			count_worker(container_of(w, struct worker, zygote_link), statistics);
-	}
-	if (executor->options.public.max_tasks_per_worker == 1)
+	generations_foreach(generation, &executor->generations) for (struct link *link =
+									 generation->workers.next;
+								     link != &generation->workers;
+								     link = link->next)
+	    count_worker(container_of(link, struct worker, generation_link), statistics);
+	if (executor->engine.options.public.max_tasks_per_worker == 1)
 		statistics->spares = statistics->idle;
 }
 
@@ -71,17 +68,17 @@ static void copy_counters(const struct statistics *from, struct wf_statistics *t
 }
 
 static void copy_gauges(const struct wf_executor *executor, struct wf_statistics *to) {
-	const struct zygote *newest = executor->newest;
+	const struct generation *newest = executor->generations.newest;
 
-	to->workers = executor->n_workers;
-	to->queued = (unsigned)executor->queue.size;
+	to->workers = executor->pool.n_workers;
+	to->queued = (unsigned)executor->engine.queue.size;
 	to->keeper_pid = executor->keeper.pid;
 	if (!newest)
 		return;
-	to->generation = newest->generation;
+	to->generation = newest->number;
 	to->zygote_pid = newest->pid;
-	to->freezes = newest->freeze.freezes;
-	to->frozen_dirtied = newest->freeze.dirtied;
+	to->freezes = newest->image.freeze.freezes;
+	to->frozen_dirtied = newest->image.freeze.dirtied;
 }
 
 int wf_executor_statistics(struct wf_executor *executor, struct wf_statistics *statistics) {
@@ -97,7 +94,7 @@ int wf_executor_statistics(struct wf_executor *executor, struct wf_statistics *s
 	executor_lock(executor);
 	copy_gauges(executor, &now);
 	count_workers(executor, &now);
-	copy_counters(&executor->statistics, &now);
+	copy_counters(&executor->engine.statistics, &now);
 	executor_unlock(executor);
 	known_give(statistics, &now, sizeof(now));
 	return 0;
@@ -105,7 +102,7 @@ int wf_executor_statistics(struct wf_executor *executor, struct wf_statistics *s
 
 /* --- image facts ------------------------------------------------------------------------------ */
 
-static void copy_freeze_facts(const struct zygote_freeze *freeze, struct wf_image_facts *facts) {
+static void copy_freeze_facts(const struct image_freeze *freeze, struct wf_image_facts *facts) {
 	facts->frozen = freeze->frozen;
 	facts->freeze_note = strdup(freeze->note);
 	facts->frozen_bytes = freeze->bytes;
@@ -121,53 +118,54 @@ static void copy_freeze_facts(const struct zygote_freeze *freeze, struct wf_imag
 }
 
 /* A line each; NULL without memory. */
-static char *join_functions(const struct zygote *zygote) {
+static char *join_functions(const struct image *image) {
 	size_t size = 1, used = 0;
 	char *names;
 
-	for (size_t i = 0; i < zygote->n_functions; i++)
-		size += strlen(zygote->functions[i]) + 1;
+	for (size_t i = 0; i < image->n_functions; i++)
+		size += strlen(image->functions[i]) + 1;
 	names = calloc(1, size);
-	for (size_t i = 0; names && i < zygote->n_functions; i++) {
-		size_t length = strlen(zygote->functions[i]);
+	for (size_t i = 0; names && i < image->n_functions; i++) {
+		size_t length = strlen(image->functions[i]);
 
-		memcpy(names + used, zygote->functions[i], length);
+		memcpy(names + used, image->functions[i], length);
 		used += length;
-		if (i + 1 < zygote->n_functions)
+		if (i + 1 < image->n_functions)
 			names[used++] = '\n';
 	}
 	return names;
 }
 
-static int copy_facts(const struct zygote *zygote, struct wf_image_facts *facts) {
-	const struct capture *output = &zygote->output;
+static int copy_facts(const struct generation *generation, struct wf_image_facts *facts) {
+	const struct image *image = &generation->image;
+	const struct capture *output = &generation->output;
 
-	facts->generation = zygote->generation;
-	facts->preload_ns = zygote->preload_ns;
-	facts->anonymous_bytes = zygote->anonymous_bytes;
-	facts->file_bytes = zygote->file_bytes;
-	facts->mappings = zygote->mappings;
-	facts->descriptors = zygote->descriptors;
-	facts->threads = zygote->threads;
-	facts->n_functions = (unsigned)zygote->n_functions;
-	facts->has_initializer = zygote->has_initializer;
+	facts->generation = generation->number;
+	facts->preload_ns = image->preload_ns;
+	facts->anonymous_bytes = image->anonymous_bytes;
+	facts->file_bytes = image->file_bytes;
+	facts->mappings = image->mappings;
+	facts->descriptors = image->descriptors;
+	facts->threads = image->threads;
+	facts->n_functions = (unsigned)image->n_functions;
+	facts->has_initializer = image->has_initializer;
 	facts->preload_output = strndup(output->data ? output->data : "", output->size);
-	facts->audit = strdup(zygote->audit ? zygote->audit : "");
-	facts->functions = join_functions(zygote);
-	copy_freeze_facts(&zygote->freeze, facts);
+	facts->audit = strdup(image->audit ? image->audit : "");
+	facts->functions = join_functions(image);
+	copy_freeze_facts(&image->freeze, facts);
 	return facts->functions && facts->preload_output && facts->audit && facts->freeze_note
 		   ? 0
 		   : -ENOMEM;
 }
 
 static int facts_now(struct wf_executor *executor, struct wf_image_facts *facts) {
-	struct zygote *zygote = executor->newest;
+	struct generation *newest = executor->generations.newest;
 
-	if (!zygote)
+	if (!newest)
 		return report_error(-EAGAIN, "wf_executor_image: no image is ready now");
-	capture_drain(&zygote->output);
-	(void)capture_result(&zygote->output); /* straightens it */
-	return copy_facts(zygote, facts) < 0 ? report_internal(-ENOMEM, "wf_executor_image") : 0;
+	capture_drain(&newest->output);
+	(void)capture_result(&newest->output); /* straightens it */
+	return copy_facts(newest, facts) < 0 ? report_internal(-ENOMEM, "wf_executor_image") : 0;
 }
 
 int wf_executor_image(struct wf_executor *executor, struct wf_image_facts *facts) {
@@ -216,13 +214,13 @@ int wf_future_process(struct wf_future *future, struct wf_process *process) {
 		r = known_check_size(process, KNOWN_FIRST_ANY, "process");
 	if (r < 0)
 		return r;
-	executor_lock(future->executor);
+	engine_lock(future->engine);
 	r = entry_running(future);
 	if (r == 0) {
 		now.pid = future->worker->pid;
 		now.stopped = future->worker->stopped;
 		known_give(process, &now, sizeof(now));
 	}
-	executor_unlock(future->executor);
+	engine_unlock(future->engine);
 	return r;
 }

@@ -14,11 +14,11 @@
 #include <warmfork/map.h>
 
 #include "base/error.h"
+#include "base/report.h"
 #include "executor/executor.h"
-#include "executor/image_report.h"
 #include "executor/known.h"
+#include "executor/learn.h"
 #include "executor/lifetime.h"
-#include "executor/report.h"
 #include "executor/submit.h"
 #include "executor/wait.h"
 
@@ -48,7 +48,7 @@ static void map_unref(struct wf_map *map) {
 	if (atomic_fetch_sub(&map->references, 1) != 1)
 		return;
 	(void)task_context_free(map->context);
-	(void)executor_unref(map->executor);
+	(void)engine_unref(&map->executor->engine);
 	free(map->items);
 	free(map);
 }
@@ -101,7 +101,8 @@ static int submit_more(struct wf_map *map) {
 			batch = submit_batch(map->executor);
 		r = submit_one(map, batch);
 		/* a bounded queue makes room only if what it holds is handed out */
-		if (map->executor->options.public.queue_limit || i % MAP_PUMP == MAP_PUMP - 1)
+		if (map->executor->engine.options.public.queue_limit ||
+		    i % MAP_PUMP == MAP_PUMP - 1)
 			submit_done(map->executor);
 	}
 	submit_done(map->executor);
@@ -112,7 +113,7 @@ static int check(struct wf_executor *executor, const struct wf_task *task,
 		 const struct wf_bytes *inputs, size_t n) {
 	if (!executor || !task || (n && !inputs))
 		return report_error(-EINVAL, "wf_map: an argument is NULL");
-	if (!lifetime_same_process(executor))
+	if (!executor_is_ours(executor))
 		return report_error(-ECHILD, "wf_map: the executor belongs to another process");
 	return 0;
 }
@@ -123,9 +124,9 @@ static int intern_function(struct wf_map *map) {
 	int r = 0;
 
 	executor_lock(map->executor);
-	known = image_report_known(map->executor, map->task.function);
+	known = names_find(&map->executor->engine.functions, map->task.function);
 	if (!known)
-		r = image_report_unknown(map->executor, map->task.function);
+		r = submit_unknown(map->executor, map->task.function);
 	executor_unlock(map->executor);
 	map->task.function = known;
 	map->task.context = NULL;
@@ -161,7 +162,8 @@ int wf_map(struct wf_executor *executor, const struct wf_task *task, const struc
 	if (!map)
 		return report_internal(-ENOMEM, "wf_map");
 	map->references = 1;
-	map->executor = executor_ref(executor);
+	map->executor = executor;
+	(void)engine_ref(&executor->engine);
 	map->inputs = inputs;
 	map->n = n;
 	map->completed_end = &map->completed;
@@ -221,7 +223,7 @@ int wf_map_next(struct wf_map *map, int timeout_ms, size_t *ret_index,
 
 	if (!map || !ret_outcome)
 		return report_error(-EINVAL, "wf_map_next: an argument is NULL");
-	if (!lifetime_same_process(map->executor))
+	if (!executor_is_ours(map->executor))
 		return report_error(-ECHILD,
 				    "wf_map_next: the executor belongs to another process");
 	r = known_timeout("wf_map_next: timeout_ms", timeout_ms);
@@ -243,12 +245,13 @@ int wf_map_next(struct wf_map *map, int timeout_ms, size_t *ret_index,
 	map->last = item;
 	if (ret_index)
 		*ret_index = (size_t)(item - map->items);
+	learn_finish(item->future);
 	*ret_outcome = &item->future->outcome;
 	return 0;
 }
 
 struct wf_map *wf_map_free(struct wf_map *map) {
-	if (!map || !lifetime_same_process(map->executor))
+	if (!map || !executor_is_ours(map->executor))
 		return NULL;
 	for (size_t i = 0; map->items && i < map->submitted; i++) {
 		struct wf_future *future = map->items[i].future;

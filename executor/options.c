@@ -18,10 +18,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/report.h"
 #include "executor/known.h"
-#include "executor/policy.h"
-#include "executor/report.h"
 #include "executor/task.h"
+#include "policy/document.h"
 #include "proto/limits.h"
 
 int options_default_workers(void) {
@@ -259,7 +259,7 @@ static int copy_strings(struct options *options) {
 }
 
 uint64_t options_limit(const struct options *options, enum policy_limit limit) {
-	return options->policy ? policy_view(options->policy)->limits[limit] : POLICY_NO_LIMIT;
+	return options->policy ? document_view(options->policy)->limits[limit] : POLICY_NO_LIMIT;
 }
 
 int options_wall_ms(const struct options *options) {
@@ -278,10 +278,10 @@ static int copy_policy(struct options *options) {
 	options->public.policy = NULL;
 	if (!given)
 		return 0;
-	r = policy_check(given);
+	r = document_check(given);
 	if (r < 0)
 		return r;
-	options->policy = policy_copy(given);
+	options->policy = document_copy(given);
 	if (!options->policy)
 		return report_internal(-ENOMEM, "copying the policy");
 	return 0;
@@ -355,7 +355,7 @@ bool options_equal(const struct options *a, const struct options *b) {
 	    memcmp(x->preload_argument, y->preload_argument, x->preload_argument_size) != 0)
 		return false;
 	return a->spares_given == b->spares_given && task_context_equal(a->context, b->context) &&
-	       policy_equal(a->policy, b->policy);
+	       document_equal(a->policy, b->policy);
 }
 
 struct file_identity options_file_now(const struct options *options) {

@@ -1,38 +1,25 @@
 /* SPDX-License-Identifier: MIT
  *
- * Outcomes: how each kind is made, and how it reads.
+ * Outcomes: what they own, and how they read. How each kind is made: conclude.h.
  */
 #pragma once
 
-#include <stdbool.h>
+#include <stddef.h>
 
 #include <warmfork/executor.h>
 
-#include "base/process.h"
-#include "proto/message.h"
-
-struct outcome_memory;
-struct wf_future;
+/* What an outcome points to. */
+struct outcome_memory {
+	void *mapping; /* of a large result */
+	size_t mapping_size;
+	void *data; /* of a small one */
+	char *message;
+	char *evidence;
+	char *stack, *layers, *learned;
+	struct wf_death *deaths; /* WF_MAX_DEATHS, once there is one */
+	size_t n_deaths;
+};
 
 /* An outcome that points at static nothings. */
 void outcome_init(struct wf_outcome *outcome);
 void outcome_memory_clear(struct outcome_memory *memory);
-
-/* Each sets the kind, its members and the evidence. All but the first never fail: without memory
- * the evidence is a static sentence. */
-
-/* From a Result; `memfd` (borrowed) carries a large payload. 0; OUTCOME_E_UNTRUSTED if the memfd
- * could change under the reader; -errno if it cannot be mapped. */
-enum { OUTCOME_E_UNTRUSTED = 1 };
-int outcome_from_result(struct wf_future *future, const struct message_result *result, int memfd);
-/* From an exit that nobody here asked for. `oom` says that the kernel's counters prove it. */
-void outcome_from_exit(struct wf_future *future, const struct exit_status *status, const char *oom);
-/* From a verdict of ours; `status` NULL if it never ran. */
-void outcome_from_verdict(struct wf_future *future, const struct exit_status *status);
-void outcome_cancelled(struct wf_future *future, const char *why);
-void outcome_zygote_lost(struct wf_future *future);
-void outcome_not_started(struct wf_future *future, enum wf_phase phase, int error,
-			 const char *text);
-
-void outcome_evidence(struct wf_future *future, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));

@@ -23,7 +23,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/memory.h"
-#include "executor/report.h"
+#include "base/report.h"
 #include "proto/limits.h"
 
 /* Smaller ones are made as fast as they are found. */

@@ -11,9 +11,8 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include "base/report.h"
 #include "executor/lifetime.h"
-#include "executor/report.h"
-#include "executor/slot.h"
 
 static struct {
 	pthread_mutex_t lock;
@@ -34,15 +33,15 @@ static int adopt(struct wf_executor *executor, const struct options *wanted) {
 	bool changed;
 	int r = 0;
 
-	if (!executor || !lifetime_same_process(executor) || !is_open(executor) ||
-	    !options_equal(&executor->options, wanted))
+	if (!executor || !executor_is_ours(executor) || !is_open(executor) ||
+	    !options_equal(&executor->engine.options, wanted))
 		return 0;
 	executor_lock(executor);
-	if (executor->n_workers != (unsigned)wanted->public.workers)
-		r = slot_resize(executor, (unsigned)wanted->public.workers);
+	if (executor->pool.n_workers != (unsigned)wanted->public.workers)
+		r = pool_resize(&executor->pool, (unsigned)wanted->public.workers);
 	executor_pump(executor);
-	executor_ring(executor);
-	changed = !file_identity_equal(&executor->options.file, &wanted->file);
+	engine_ring(&executor->engine);
+	changed = !file_identity_equal(&executor->engine.options.file, &wanted->file);
 	executor_unlock(executor);
 	if (r < 0)
 		return report_internal(r, "resizing the shared executor");
@@ -52,7 +51,7 @@ static int adopt(struct wf_executor *executor, const struct options *wanted) {
 }
 
 static void drop(struct wf_executor *executor) {
-	if (executor && lifetime_same_process(executor))
+	if (executor && executor_is_ours(executor))
 		lifetime_release(executor);
 }
 
@@ -60,7 +59,8 @@ static struct wf_executor *lend(struct wf_executor *executor) {
 	executor_lock(executor);
 	executor->handles++;
 	executor_unlock(executor);
-	return executor_ref(executor);
+	(void)engine_ref(&executor->engine);
+	return executor;
 }
 
 static int get(const struct wf_executor_options *options, const struct options *wanted,
@@ -90,9 +90,16 @@ static int lock(void) {
 	return -pthread_mutex_lock(&shared.lock);
 }
 
-void shared_forget(void) {
+/* In a forked child: another thread may have held the lock, and the executor is its parent's. */
+static void forget(void) {
 	(void)pthread_mutex_init(&shared.lock, NULL);
 	shared.executor = NULL;
+}
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void watch_forks(void) {
+	(void)pthread_atfork(NULL, NULL, forget);
 }
 
 int shared_get(const struct wf_executor_options *options, struct wf_executor **ret,
@@ -102,6 +109,7 @@ int shared_get(const struct wf_executor_options *options, struct wf_executor **r
 	bool reused = false;
 	int r = options_init(&wanted, options);
 
+	(void)pthread_once(&once, watch_forks);
 	if (r < 0)
 		return r;
 	if (lock() < 0) {

@@ -59,6 +59,13 @@ struct wf_quantiles histogram_quantiles(const struct histogram *histogram) {
 	};
 }
 
+void statistics_run(struct statistics *statistics, uint64_t run_ns) {
+	if (statistics->n_runs++ == 0)
+		statistics->mean_run = run_ns;
+	else
+		statistics->mean_run = (statistics->mean_run * 7 + run_ns) / 8;
+}
+
 void statistics_outcome(struct statistics *statistics, const struct wf_outcome *outcome,
 			uint64_t resolve_ns) {
 	statistics->resolved++;

@@ -28,10 +28,13 @@ struct statistics {
 	uint64_t recycled, idle_timeouts, swept;
 	uint64_t keeper_starts, zygote_starts, zygote_losses;
 	struct histogram queued, handed, run, resolve;
+	uint64_t n_runs, mean_run; /* results; their time, exponentially weighted, in ns */
 };
 
 void histogram_add(struct histogram *histogram, uint64_t ns);
 struct wf_quantiles histogram_quantiles(const struct histogram *histogram);
 
+/* A result has come, of a task that ran for so long. */
+void statistics_run(struct statistics *statistics, uint64_t run_ns);
 void statistics_outcome(struct statistics *statistics, const struct wf_outcome *outcome,
 			uint64_t resolve_ns);

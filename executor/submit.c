@@ -6,14 +6,14 @@
 #include "executor/submit.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "executor/image_report.h"
+#include "base/report.h"
+#include "executor/deadline.h"
 #include "executor/known.h"
 #include "executor/lifetime.h"
-#include "executor/report.h"
-#include "executor/supervise.h"
 
 /* The one function of an image of kind command. */
 #define COMMAND_FUNCTION "command"
@@ -37,7 +37,7 @@ static int check_task(const struct wf_task *task) {
 }
 
 static int check_kind(const struct wf_executor *executor, const struct wf_task *task) {
-	bool command = executor->options.public.image == WF_IMAGE_COMMAND;
+	bool command = executor->engine.options.public.image == WF_IMAGE_COMMAND;
 
 	if (command && !task->argv)
 		return report_error(-EINVAL, "task.argv is NULL: the image is WF_IMAGE_COMMAND");
@@ -68,11 +68,12 @@ static char *pack_arguments(const char *const *argv, size_t *ret_size) {
 static bool has_room(struct wf_executor *executor, const void *context) {
 	(void)context;
 	return executor->state != EXECUTOR_OPEN ||
-	       executor->queue.size + executor->n_tickets < executor->options.public.queue_limit;
+	       executor->engine.queue.size + executor->engine.n_tickets <
+		   executor->engine.options.public.queue_limit;
 }
 
 static int await_room(struct wf_executor *executor) {
-	const struct wf_executor_options *options = &executor->options.public;
+	const struct wf_executor_options *options = &executor->engine.options.public;
 	nsec_t until = NSEC_NEVER;
 	int r;
 
@@ -81,7 +82,7 @@ static int await_room(struct wf_executor *executor) {
 	if (options->queue_full == WF_QUEUE_FAIL)
 		return report_error(-EAGAIN,
 				    "the queue is full: %zu tasks wait (options.queue_limit)",
-				    executor->queue.size);
+				    executor->engine.queue.size);
 	if (options->queue_full == WF_QUEUE_WAIT)
 		until = clock_after_ms(clock_now(), options->queue_wait_ms);
 	r = executor_await(executor, has_room, NULL, until);
@@ -94,9 +95,9 @@ static int await_room(struct wf_executor *executor) {
 }
 
 static void fill(struct wf_future *future, const struct wf_task *task) {
-	struct wf_executor *executor = future->executor;
-	int timeout_ms = task->timeout_ms ? task->timeout_ms : executor->options.public.timeout_ms;
-	int wall_ms = options_wall_ms(&executor->options);
+	const struct options *options = &future->engine->options;
+	int timeout_ms = task->timeout_ms ? task->timeout_ms : options->public.timeout_ms;
+	int wall_ms = options_wall_ms(options);
 
 	future->priority = task->priority;
 	future->flags = task->flags;
@@ -117,13 +118,13 @@ static int prepare(struct wf_executor *executor, const struct wf_task *task,
 	size_t input_size = task->input_size;
 	char *arguments = NULL;
 	struct wf_future *future;
-	int r = future_new(executor, &future);
+	int r = future_new(&executor->engine, &future);
 
 	if (r < 0)
 		return report_internal(r, "submitting a task");
 	future->context = task_context_ref(context);
 	r = context ? 0 : task_context_new(task->context, &future->context);
-	in_force = future->context ? future->context : executor->options.context;
+	in_force = future->context ? future->context : executor->engine.options.context;
 	if (r >= 0 && task->argv) {
 		input = arguments = pack_arguments(task->argv, &input_size);
 		if (!arguments)
@@ -133,7 +134,7 @@ static int prepare(struct wf_executor *executor, const struct wf_task *task,
 		r = payload_init(&future->payload, input, input_size,
 				 in_force && !in_force->plain ? LIMIT_INLINE_BESIDE_CONTEXT
 							      : LIMIT_INLINE_PAYLOAD,
-				 task->buffer, executor->number);
+				 task->buffer, executor->engine.number);
 	free(arguments);
 	if (r < 0) {
 		(void)future_unref(future);
@@ -143,6 +144,21 @@ static int prepare(struct wf_executor *executor, const struct wf_task *task,
 	fill(future, task);
 	*ret = future;
 	return 0;
+}
+
+#define NAMES_TOLD 32
+
+int submit_unknown(const struct wf_executor *executor, const char *function) {
+	const struct names *known = &executor->engine.functions;
+	char names[NAMES_TOLD * (LIMIT_NAME + 2)] = "";
+	size_t used = 0;
+
+	for (size_t i = 0; i < known->n && i < NAMES_TOLD; i++)
+		used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "",
+					 known->names[i]);
+	return report_error(-ENOENT, "the image %s has no function \"%.*s\"; it has: %s",
+			    executor->engine.options.name, LIMIT_NAME, function,
+			    used ? names : "none");
 }
 
 static int admit(struct wf_executor *executor, const struct wf_task *task,
@@ -156,14 +172,13 @@ static int admit(struct wf_executor *executor, const struct wf_task *task,
 	if (r < 0)
 		return r;
 	*ret_function =
-	    image_report_known(executor, task->argv ? COMMAND_FUNCTION : task->function);
-	if (*ret_function) {
-		/* a ticket: the place in the queue is taken, and close waits for what comes of it */
-		executor->n_tickets++;
-		executor->n_pending++;
-		return 0;
-	}
-	return image_report_unknown(executor, task->argv ? COMMAND_FUNCTION : task->function);
+	    names_find(&executor->engine.functions, task->argv ? COMMAND_FUNCTION : task->function);
+	if (!*ret_function)
+		return submit_unknown(executor, task->argv ? COMMAND_FUNCTION : task->function);
+	/* a ticket: the place in the queue is taken, and close waits for what comes of it */
+	executor->engine.n_tickets++;
+	executor->engine.n_pending++;
+	return 0;
 }
 
 int submit_check(const struct wf_task *given, struct wf_task *ret) {
@@ -186,27 +201,27 @@ uint64_t submit_batch(struct wf_executor *executor) {
 
 static void pump_and_ring(struct wf_executor *executor) {
 	executor_pump(executor);
-	if (!list_is_empty(&executor->due))
-		executor_ring(executor);
+	if (!list_is_empty(&executor->engine.due))
+		engine_ring(&executor->engine);
 }
 
 /* The ticket is spent: with a future, or because none could be made. */
 static void enqueue(struct wf_executor *executor, struct wf_future *future, bool alone) {
 	executor_lock(executor);
-	executor->n_tickets--;
+	executor->engine.n_tickets--;
 	if (!future) {
-		executor->n_pending--;
+		executor->engine.n_pending--;
 		executor_pump(executor);
 		executor_unlock(executor);
 		return;
 	}
 	if (!future->context)
-		future->context = task_context_ref(executor->options.context);
+		future->context = task_context_ref(executor->engine.options.context);
 	future->id = ++executor->next_task;
-	executor->parking = true;
-	executor->statistics.submitted++;
-	queue_push(&executor->queue, &future->link, future->priority);
-	supervise_watch(future);
+	executor->pool.parking = true;
+	executor->engine.statistics.submitted++;
+	future_queue(future);
+	deadline_watch(future);
 	if (alone)
 		pump_and_ring(executor);
 	executor_unlock(executor);

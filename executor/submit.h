@@ -17,5 +17,7 @@ int submit_check(const struct wf_task *given, struct wf_task *ret);
  * task's; NULL: the task's. */
 int submit_task(struct wf_executor *executor, const struct wf_task *task, bool alone,
 		uint64_t batch, struct task_context *context, struct wf_future **ret);
+/* Reports -ENOENT, with the names that there are. */
+int submit_unknown(const struct wf_executor *executor, const char *function);
 /* Hands out what was queued. */
 void submit_done(struct wf_executor *executor);

@@ -16,8 +16,8 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/report.h"
 #include "executor/known.h"
-#include "executor/report.h"
 
 #define TASK_CAPTURE_STANDARD ((size_t)65536)
 

@@ -9,16 +9,16 @@
 #include <stdlib.h>
 
 #include "base/fd.h"
+#include "base/report.h"
 #include "executor/known.h"
 #include "executor/lifetime.h"
-#include "executor/report.h"
 
 bool wait_is_resolved(struct wf_future *future) {
 	bool resolved;
 
-	executor_lock(future->executor);
+	engine_lock(future->engine);
 	resolved = future->state == FUTURE_RESOLVED;
-	executor_unlock(future->executor);
+	engine_unlock(future->engine);
 	return resolved;
 }
 
@@ -37,7 +37,7 @@ static bool has_fired(struct wf_executor *executor, const void *context) {
 }
 
 static int sleep_threaded(struct wf_future *future, nsec_t until) {
-	struct wf_executor *executor = future->executor;
+	struct wf_executor *executor = executor_of(future->engine);
 	struct waiter waiter;
 	struct waiter_stake stake = { .waiter = &waiter };
 	bool fired;
@@ -47,7 +47,7 @@ static int sleep_threaded(struct wf_future *future, nsec_t until) {
 	waiter_init(&waiter, 1);
 	list_append(&future->waiters, &stake.link);
 	executor_unlock(executor);
-	waiter_spin(&waiter, executor->options.public.tuning.spin_us);
+	waiter_spin(&waiter, executor->engine.options.public.tuning.spin_us);
 	fired = waiter_sleep(&waiter, until);
 	executor_lock(executor);
 	list_remove(&stake.link);
@@ -55,13 +55,13 @@ static int sleep_threaded(struct wf_future *future, nsec_t until) {
 }
 
 int wait_for_one(struct wf_future *future, int timeout_ms) {
-	struct wf_executor *executor = future->executor;
+	struct wf_executor *executor = executor_of(future->engine);
 	nsec_t until = timeout_ms < 0 ? NSEC_NEVER : clock_after_ms(clock_now(), timeout_ms);
 	int r = 0;
 
 	executor_lock(executor);
 	if (future->state != FUTURE_RESOLVED) {
-		if (executor->options.public.caller_driven)
+		if (executor->engine.options.public.caller_driven)
 			r = executor_await(executor, is_resolved, future, until);
 		else
 			r = sleep_threaded(future, until);
@@ -86,14 +86,14 @@ struct crowd {
 static int check_futures(struct wf_future *const *futures, size_t n,
 			 struct wf_executor **ret_driven) {
 	for (size_t i = 0; i < n; i++) {
-		struct wf_executor *executor = futures[i] ? futures[i]->executor : NULL;
+		struct wf_executor *executor = futures[i] ? executor_of(futures[i]->engine) : NULL;
 
 		if (!executor)
 			return report_error(-EINVAL, "wf_wait: futures[%zu] is NULL", i);
-		if (!lifetime_same_process(executor))
+		if (!executor_is_ours(executor))
 			return report_error(-ECHILD,
 					    "wf_wait: the executor belongs to another process");
-		if (!executor->options.public.caller_driven)
+		if (!executor->engine.options.public.caller_driven)
 			continue;
 		if (*ret_driven && *ret_driven != executor)
 			return report_error(-EINVAL,
@@ -110,7 +110,7 @@ static void join(struct crowd *crowd) {
 		struct wf_future *future = crowd->futures[i];
 
 		crowd->stakes[i].waiter = &crowd->waiter;
-		executor_lock(future->executor);
+		engine_lock(future->engine);
 		if (future->state != FUTURE_RESOLVED) {
 			list_append(&future->waiters, &crowd->stakes[i].link);
 		} else {
@@ -120,7 +120,7 @@ static void join(struct crowd *crowd) {
 			    (crowd->failed && crowd->waiter.first_failure))
 				atomic_store(&crowd->waiter.fired, 1);
 		}
-		executor_unlock(future->executor);
+		engine_unlock(future->engine);
 	}
 }
 
@@ -129,10 +129,10 @@ static void leave(struct crowd *crowd) {
 	for (size_t i = 0; i < crowd->n; i++) {
 		struct wf_future *future = crowd->futures[i];
 
-		executor_lock(future->executor);
+		engine_lock(future->engine);
 		list_remove(&crowd->stakes[i].link);
 		crowd->n_resolved += future->state == FUTURE_RESOLVED;
-		executor_unlock(future->executor);
+		engine_unlock(future->engine);
 	}
 }
 
@@ -160,8 +160,8 @@ static int doorbell_of(struct wf_executor *executor) {
 	if (!executor)
 		return -1;
 	executor_lock(executor);
-	if (executor->doorbell >= 0)
-		fd = fd_duplicate(executor->doorbell);
+	if (executor->engine.doorbell >= 0)
+		fd = fd_duplicate(executor->engine.doorbell);
 	executor_unlock(executor);
 	return fd;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Between message.c, message_pack.c and message_unpack.c only: one list of all types, from which
- * the table in message.c and the declarations of its functions are made, so that a type cannot be
- * in one and not in the other.
+ * Between message_table.c, message_pack.c and message_unpack.c only: one list of all types, from
+ * which the table and the declarations of its functions are made, so that a type cannot be in one
+ * and not in the other.
  */
 #pragma once
 

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "proto/message_codec.h"
+#include "proto/packed.h"
 
 /* Opens the typed function behind message_fill_<member>(): `in` is ours, `out` is protobuf's. */
 #define FILL(member, camel)                                                                        \
@@ -19,22 +20,12 @@
 	static int fill_##member(const MESSAGE_MEMBER(member) * in, Warmfork__V1__##camel * out,   \
 				 struct arena * arena __attribute__((unused)))
 
-/* protobuf-c has no const in its structs, but packing writes to none of what they point to. */
-static void *borrow(const void *memory) {
-	union {
-		const void *in;
-		void *out;
-	} pointer = { memory };
-
-	return pointer.out;
-}
-
 static char *borrow_text(const char *text) {
-	return borrow(text ? text : "");
+	return packed_borrow(text ? text : "");
 }
 
 static ProtobufCBinaryData borrow_bytes(struct bytes bytes) {
-	return (ProtobufCBinaryData){ .len = bytes.size, .data = borrow(bytes.data) };
+	return (ProtobufCBinaryData){ .len = bytes.size, .data = packed_borrow(bytes.data) };
 }
 
 /* An initialised submessage. NULL: the arena is full. */
@@ -103,7 +94,7 @@ FILL(start_zygote, StartZygote) {
 FILL(keep, Keep) {
 	out->generation = in->generation;
 	out->n_pids = in->n_pids;
-	out->pids = borrow(in->pids);
+	out->pids = packed_borrow(in->pids);
 	return 0;
 }
 
@@ -131,7 +122,7 @@ FILL(zygote_exited, ZygoteExited) {
 FILL(kept, Kept) {
 	out->generation = in->generation;
 	out->n_pids = in->n_pids;
-	out->pids = borrow(in->pids);
+	out->pids = packed_borrow(in->pids);
 	return 0;
 }
 
@@ -209,7 +200,7 @@ FILL(refused, Refused) {
 FILL(image_ready, ImageReady) {
 	out->generation = in->generation;
 	out->n_functions = in->n_functions;
-	out->functions = borrow(in->functions);
+	out->functions = packed_borrow(in->functions);
 	out->has_initializer = in->has_initializer;
 	out->preload_ns = in->preload_ns;
 	out->anonymous_bytes = in->anonymous_bytes;
@@ -291,7 +282,7 @@ FILL(worker_stopped, WorkerStopped) {
 
 FILL(swept, Swept) {
 	out->n_worker_ids = in->n_worker_ids;
-	out->worker_ids = borrow(in->worker_ids);
+	out->worker_ids = packed_borrow(in->worker_ids);
 	out->processes = in->processes;
 	return 0;
 }
@@ -323,7 +314,7 @@ static int fill_context(const struct message_context *in, Warmfork__V1__Context 
 	if (!out)
 		return error_origin(-ENOMEM);
 	out->n_environment = in->n_environment;
-	out->environment = borrow(in->environment);
+	out->environment = packed_borrow(in->environment);
 	out->clear_environment = in->clear_environment;
 	out->directory = borrow_text(in->directory);
 	out->set_umask = in->set_umask;
@@ -334,7 +325,7 @@ static int fill_context(const struct message_context *in, Warmfork__V1__Context 
 	out->n_descriptors = in->n_descriptors;
 	out->nice = in->nice;
 	out->n_cpus = in->n_cpus;
-	out->cpus = borrow(in->cpus);
+	out->cpus = packed_borrow(in->cpus);
 	*ret = out;
 	return error_trace(fill_rlimits(in, out, arena));
 }

@@ -12,8 +12,8 @@
 
 #include "base/error.h"
 #include "proto/message.h"
+#include "proto/packed.h"
 #include "proto/warmfork.pb-c.h"
-#include "proto/wire.h"
 
 #define POLICY_ACCESS_ALL (POLICY_READ | POLICY_WRITE | POLICY_EXECUTE | POLICY_DEVICE)
 #define POLICY_FAMILY_ALL                                                                          \
@@ -93,16 +93,6 @@ struct packing {
 	uint32_t tcp_bind[LIMIT_POLICY_PORTS];
 };
 
-/* protobuf-c has no const in its structs, but packing writes to none of what they point to. */
-static void *borrow(const void *memory) {
-	union {
-		const void *in;
-		void *out;
-	} pointer = { memory };
-
-	return pointer.out;
-}
-
 static uint32_t *widen(const uint16_t *in, size_t n, size_t limit, uint32_t *out) {
 	must(n <= limit);
 	for (size_t i = 0; i < n; i++)
@@ -116,7 +106,7 @@ static void fill_lists(const struct policy *in, struct packing *packing) {
 	must(in->n_paths <= LIMIT_POLICY_PATHS);
 	for (size_t i = 0; i < in->n_paths; i++) {
 		warmfork__v1__policy_path__init(&packing->paths[i]);
-		packing->paths[i].path = borrow(in->paths[i].path);
+		packing->paths[i].path = packed_borrow(in->paths[i].path);
 		packing->paths[i].access = in->paths[i].access;
 		packing->paths[i].optional = in->paths[i].optional;
 		packing->path_pointers[i] = &packing->paths[i];
@@ -131,9 +121,9 @@ static void fill_lists(const struct policy *in, struct packing *packing) {
 	out->n_tcp_bind = in->n_tcp_bind;
 	out->tcp_bind = widen(in->tcp_bind, in->n_tcp_bind, LIMIT_POLICY_PORTS, packing->tcp_bind);
 	out->n_environment = in->n_environment;
-	out->environment = borrow(in->environment);
+	out->environment = packed_borrow(in->environment);
 	out->n_limits = N_POLICY_LIMITS;
-	out->limits = borrow(in->limits);
+	out->limits = packed_borrow(in->limits);
 }
 
 static void fill(const struct policy *in, struct packing *packing) {
@@ -306,46 +296,20 @@ static bool singles_read(const Warmfork__V1__Policy *in, struct policy *out) {
 	       groups_read(in->groups, &out->groups);
 }
 
-struct unpacking {
-	struct arena *arena;
-	bool full;
-};
+static int policy_read(const void *source, void *ret, struct arena *arena) {
+	const Warmfork__V1__Policy *in = source;
+	struct policy *out = ret;
 
-static void *unpacking_allocate(void *context, size_t size) {
-	struct unpacking *unpacking = context;
-	void *memory = arena_allocate(unpacking->arena, size);
-
-	unpacking->full |= !memory;
-	return memory;
-}
-
-static void unpacking_free(void *context, void *memory) {
-	(void)context;
-	(void)memory; /* goes with the arena */
-}
-
-static int unpack(const uint8_t *body, size_t size, struct arena *arena, struct policy *out) {
-	struct unpacking unpacking = { .arena = arena };
-	ProtobufCAllocator allocator = { unpacking_allocate, unpacking_free, &unpacking };
-	Warmfork__V1__Policy *in = warmfork__v1__policy__unpack(&allocator, size, body);
-
-	if (!in)
-		return unpacking.full ? -ENOMEM : MESSAGE_E_MALFORMED;
 	if (!singles_read(in, out) || !identity_read(in, out) || !limits_read(in, out))
 		return MESSAGE_E_MALFORMED;
 	return read_lists(in, arena, out);
 }
 
 int policy_unpack(const uint8_t *body, size_t size, struct arena *arena, struct policy *ret) {
-	bool ample = arena->size - arena->used >= ARENA_MESSAGE; /* as in message_unpack() */
 	struct policy policy = { .preset = 0 };
-	int r;
+	int r =
+	    packed_open(&warmfork__v1__policy__descriptor, body, size, arena, policy_read, &policy);
 
-	if (size > WIRE_BODY)
-		return MESSAGE_E_MALFORMED;
-	r = unpack(body, size, arena, &policy);
-	if (r == -ENOMEM)
-		return ample ? MESSAGE_E_MALFORMED : error_origin(-ENOMEM);
 	if (!r)
 		*ret = policy;
 	return r;

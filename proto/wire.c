@@ -143,18 +143,21 @@ int wire_receive(int socket, uint8_t *buffer, int flags, struct wire_frame *ret)
 	} control uninitialized;
 	struct iovec part = { .iov_base = buffer, .iov_len = LIMIT_FRAME };
 	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control };
-	unsigned reset = 0;
 	bool fit;
 	ssize_t n;
 	int r;
 
 	ret->n_descriptors = 0;
+	ret->reset = false;
 	/* A peer that dies with frames of ours unread leaves ECONNRESET, which is told once and before
 	 * the frames that it had sent: they still count. */
-	do {
+	for (;;) {
 		message.msg_controllen = sizeof control;
 		n = recvmsg(socket, &message, flags | MSG_CMSG_CLOEXEC);
-	} while (n < 0 && (errno == EINTR || (errno == ECONNRESET && !reset++)));
+		if (n >= 0 || (errno != EINTR && (errno != ECONNRESET || ret->reset)))
+			break;
+		ret->reset = ret->reset || errno == ECONNRESET;
+	}
 	if (n < 0)
 		return socket_error(errno);
 	fit = take_descriptors(&message, ret);
@@ -162,6 +165,19 @@ int wire_receive(int socket, uint8_t *buffer, int flags, struct wire_frame *ret)
 	if (r)
 		wire_frame_close(ret);
 	return r;
+}
+
+/* What does not fit is dropped (SOCK_SEQPACKET), and so are descriptors without room for them. By
+ * recvmsg(2), the one call for receiving that a sandboxed worker has. */
+void wire_discard(int socket) {
+	char byte;
+	struct iovec part = { .iov_base = &byte, .iov_len = sizeof byte };
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+	ssize_t n;
+
+	do {
+		n = recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	} while (n < 0 && errno == EINTR);
 }
 
 void wire_frame_close(struct wire_frame *frame) {

@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +35,7 @@ struct wire_frame {
 	const uint8_t *body; /* in the buffer that was given to wire_receive() */
 	int descriptors[LIMIT_FRAME_DESCRIPTORS];
 	size_t n_descriptors; /* owned by the receiver */
+	bool reset;           /* the peer has ended with frames of ours unread; set in any case */
 };
 
 /* Writes the header into `buffer` (whose body starts at WIRE_HEADER) and sends it all with `fds`
@@ -46,5 +48,7 @@ int wire_send(int socket, uint16_t type, uint8_t *buffer, size_t body_size, cons
  * anything but 0 and WIRE_E_TRUNCATED there is no frame, and any descriptors that came have been
  * closed. 0, a wire_result, or -errno. */
 int wire_receive(int socket, uint8_t *buffer, int flags, struct wire_frame *ret);
+/* Takes the next frame, which wire_receive() has looked at with MSG_PEEK, out of the socket. */
+void wire_discard(int socket);
 
 void wire_frame_close(struct wire_frame *frame); /* closes the descriptors that nobody has taken */

@@ -21,7 +21,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
@@ -29,6 +28,7 @@
 #include <warmfork/executor.h>
 
 #include "base/clock.h"
+#include "base/directory.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/process.h"
@@ -113,14 +113,6 @@ static struct census {
 	char names[CENSUS_NAMES][CENSUS_NAME]; /* of the first ones besides the main thread */
 } census;
 
-struct directory_entry { /* linux_dirent64 of getdents64(2) */
-	uint64_t inode;
-	int64_t offset;
-	uint16_t length;
-	uint8_t type;
-	char name[];
-};
-
 static void census_name(int tasks, const char *tid, char *name) {
 	cleanup_close int fd = -1;
 	char path[64];
@@ -133,29 +125,23 @@ static void census_name(int tasks, const char *tid, char *name) {
 	name[n > 0 ? n - 1 : 0] = '\0'; /* the newline */
 }
 
-static void census_entries(int tasks, const char *buffer, size_t size) {
-	const struct directory_entry *entry;
-
-	for (size_t at = 0; at < size; at += entry->length) {
-		entry = (const void *)(buffer + at);
-		if (!isdigit((unsigned char)entry->name[0]))
-			continue;
-		/* The main thread is listed first. */
-		if (census.n_threads > 0 && census.n_threads <= CENSUS_NAMES)
-			census_name(tasks, entry->name, census.names[census.n_threads - 1]);
-		census.n_threads++;
-	}
+static void census_entry(void *context, int tasks, const char *name) {
+	(void)context;
+	if (!isdigit((unsigned char)name[0]))
+		return;
+	/* The main thread is listed first. */
+	if (census.n_threads > 0 && census.n_threads <= CENSUS_NAMES)
+		census_name(tasks, name, census.names[census.n_threads - 1]);
+	census.n_threads++;
 }
 
 /* Without malloc and stdio: handlers of libraries have run before ours, and may hold locks. */
 static void census_count(void) {
-	_Alignas(struct directory_entry) char buffer[4096];
 	cleanup_close int tasks = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	long n;
 
 	census.n_threads = 0;
-	while (tasks >= 0 && (n = syscall(SYS_getdents64, tasks, buffer, sizeof buffer)) > 0)
-		census_entries(tasks, buffer, (size_t)n);
+	if (tasks >= 0)
+		(void)directory_each(tasks, census_entry, NULL);
 }
 
 static void handle_prepare(void) {

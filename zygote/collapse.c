@@ -22,9 +22,9 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/feature.h"
+#include "base/leave.h"
 #include "base/memory.h"
 #include "base/process.h"
-#include "zygote/leave.h"
 
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25

@@ -12,7 +12,7 @@
 #include <warmfork/task.h>
 
 #include "proto/message.h"
-#include "zygote/sandbox.h"
+#include "sandbox/sandbox.h"
 #include "zygote/touch.h"
 
 /* Descriptors that a waived finding leaves open: workers keep them, up to so many. */

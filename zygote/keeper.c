@@ -36,6 +36,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/leave.h"
 #include "base/log.h"
 #include "base/process.h"
 #include "proto/message.h"
@@ -43,7 +44,6 @@
 #include "zygote/adopted.h"
 #include "zygote/aside.h"
 #include "zygote/launch.h"
-#include "zygote/leave.h"
 #include "zygote/lifeline.h"
 #include "zygote/sweep.h"
 

@@ -20,7 +20,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "zygote/leave.h"
+#include "base/leave.h"
 #include "zygote/lifeline.h"
 #include "zygote/zygote.h"
 

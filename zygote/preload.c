@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/process.h"
+#include "sandbox/prepare.h"
 #include "zygote/audit.h"
 #include "zygote/command.h"
 #include "zygote/crash.h"
@@ -220,6 +221,7 @@ static bool image_sandbox(struct zygote *zygote) {
 		return true;
 	sandbox->memory_base = image_bytes(ready);
 	sandbox->command = zygote->image.kind == IMAGE_COMMAND;
+	sandbox->lifeline = ZYGOTE_LIFELINE;
 	r = sandbox_prepare(sandbox, zygote->policy, &trouble);
 	(void)munmap(zygote->policy_memory.memory, zygote->policy_memory.size);
 	zygote->policy = NULL;

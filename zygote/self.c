@@ -20,11 +20,11 @@
 
 #include <warmfork/task.h>
 
+#include "base/leave.h"
 #include "proto/message.h"
 #include "proto/wire.h"
 #include "zygote/image.h"
 #include "zygote/launch.h"
-#include "zygote/leave.h"
 #include "zygote/zygote.h"
 
 static bool self_ready;

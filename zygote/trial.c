@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "zygote/leave.h"
+#include "base/leave.h"
 #include "zygote/sweep.h"
 
 static bool children_are_reaped(void) {

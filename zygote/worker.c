@@ -35,22 +35,23 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/leave.h"
 #include "base/memory.h"
 #include "base/process.h"
 #include "base/uninitialized.h"
 #include "proto/cell.h"
 #include "proto/message.h"
 #include "proto/wire.h"
+#include "sandbox/enter.h"
+#include "sandbox/probe.h"
 #include "zygote/aside.h"
 #include "zygote/call.h"
 #include "zygote/command.h"
 #include "zygote/context.h"
 #include "zygote/crash.h"
 #include "zygote/facts.h"
-#include "zygote/leave.h"
 #include "zygote/lifeline.h"
 #include "zygote/restore.h"
-#include "zygote/sandbox_probe.h"
 #include "zygote/tripwire.h"
 
 #define WORKER_ENTROPY 32
@@ -662,11 +663,11 @@ static void worker_after_task(struct worker *worker) {
 		worker_leave(worker, reason);
 }
 
-static void worker_do_task(struct worker *worker, const struct message_task *task,
+static void worker_do_task(struct worker *worker, const struct message_task *task, bool claimed,
 			   struct wire_frame *frame) {
 	struct task_descriptors descriptors;
 
-	if (!task_claim(worker, task)) {
+	if (!claimed) {
 		task_answer(
 		    worker, frame,
 		    &(struct message_result){ .sequence = task->sequence, .kind = RESULT_SKIPPED });
@@ -699,8 +700,15 @@ static void worker_dispatch(struct worker *worker, struct wire_frame *frame) {
 	/* the message lies where the answer of a fresh worker is packed */
 	if (worker->max_tasks == 1 && message.tasks.n_tasks != 1)
 		worker_exit(1);
-	for (size_t i = 0; i < message.tasks.n_tasks; i++)
-		worker_do_task(worker, &message.tasks.tasks[i], frame);
+	/* Claimed first, taken out of the socket then. So a frame that has been read is one whose first
+	 * task has started, and the executor can tell that without believing the cell. */
+	for (size_t i = 0; i < message.tasks.n_tasks; i++) {
+		bool claimed = task_claim(worker, &message.tasks.tasks[i]);
+
+		if (i == 0)
+			wire_discard(worker->channel);
+		worker_do_task(worker, &message.tasks.tasks[i], claimed, frame);
+	}
 }
 
 /* What comes now waits for nobody: the pages that the first task will need are touched, so that it does not
@@ -726,13 +734,14 @@ static void worker_rehearse(struct worker *worker) {
 		(void)*(const volatile char *)(uintptr_t)image->module.functions[i].function;
 }
 
-/* With options.spin_us it looks for a while before it sleeps: being woken takes longer than a short task. */
+/* It looks at a frame and leaves it in the socket: see worker_dispatch(). With options.spin_us it looks for a
+ * while before it sleeps: being woken takes longer than a short task. */
 static int worker_receive(struct worker *worker, struct wire_frame *frame) {
 	nsec_t until = (nsec_t)worker->image->spin_us * 1000;
 	int r;
 
 	if (worker->max_tasks == 1 && worker->n_tasks == 0) {
-		r = wire_receive(worker->channel, worker->in_frame, MSG_DONTWAIT, frame);
+		r = wire_receive(worker->channel, worker->in_frame, MSG_PEEK | MSG_DONTWAIT, frame);
 		if (r != WIRE_E_AGAIN)
 			return r;
 		worker_rehearse(worker);
@@ -740,12 +749,13 @@ static int worker_receive(struct worker *worker, struct wire_frame *frame) {
 	if (until > 0 && worker->n_tasks > 0) {
 		until += clock_now();
 		do {
-			r = wire_receive(worker->channel, worker->in_frame, MSG_DONTWAIT, frame);
+			r = wire_receive(worker->channel, worker->in_frame, MSG_PEEK | MSG_DONTWAIT,
+					 frame);
 			if (r != WIRE_E_AGAIN)
 				return r;
 		} while (clock_now() < until);
 	}
-	return wire_receive(worker->channel, worker->in_frame, 0, frame);
+	return wire_receive(worker->channel, worker->in_frame, MSG_PEEK, frame);
 }
 
 static _Noreturn void worker_serve(struct worker *worker) {

@@ -65,6 +65,12 @@ def test_words():
     for arguments in (["image", "--help"], ["help", "image"]):
         done = run(*arguments)
         check(done.returncode == 0 and "--waive" in done.stdout, f"{arguments}: {done}")
+    for command in ("attack", "doctor", "image", "run"):
+        long, short = run(command, "--help"), run(command, "-h")
+        check(short.returncode == 0 and short.stdout == long.stdout, f"{command} -h: {short}")
+        done = run(command, "--so\033[1m")
+        check(done.stderr.count("\n") == 1 and "\033" not in done.stderr,
+              f"{command}: a terminal would obey {done.stderr!r}")
 
 
 def test_wrong_words():

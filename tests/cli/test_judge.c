@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/judge.h"
-#include "cli/verdict.h"
+#include "cli/doctor/judge.h"
+#include "cli/doctor/verdict.h"
 #include "tests/support/fixture.h"
 
 /* Everything works, for an ordinary user. */

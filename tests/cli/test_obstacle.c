@@ -2,7 +2,7 @@
  *
  * Which obstacle is the biggest: each of them when it is, and none when there is none.
  */
-#include "cli/obstacle.h"
+#include "cli/image/obstacle.h"
 
 #include <string.h>
 

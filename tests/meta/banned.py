@@ -17,8 +17,7 @@ sys.dont_write_bytecode = True
 
 import csource  # noqa: E402
 
-LIBRARY = ("base", "proto", "executor", "zygote")
-PRODUCT = LIBRARY + ("cli", "examples")
+PRODUCT = csource.LIBRARY + ("cli", "examples")
 EVERYWHERE = PRODUCT + ("include", "tests")
 
 
@@ -71,7 +70,7 @@ RULES = (
     Rule("kill", call("kill|killpg|tgkill|sigqueue"), PRODUCT,
          "signal by pidfd (process_signal): a number can be somebody else by now",
          "kill(pid, SIGKILL)", "process_signal(pidfd, SIGKILL)"),
-    Rule("exit", call("exit"), ("zygote", "base", "proto", "executor"),
+    Rule("exit", call("exit"), csource.LIBRARY,
          "a forked child must not run its parent's atexit handlers: _exit",
          "exit(1)", "_exit(1)"),
     Rule("number", call("strtol|strtoul|strtoll|strtoull|strtoimax|strtoumax|atoi|atol|atoll|atof"),

@@ -5,7 +5,8 @@ import os
 import re
 import subprocess
 
-FOLDERS = ("include", "base", "proto", "executor", "zygote", "cli", "examples", "tests")
+LIBRARY = ("base", "proto", "policy", "executor", "sandbox", "zygote")
+FOLDERS = ("include", *LIBRARY, "cli", "examples", "tests")
 
 TOKEN = re.compile(
     r"""(?P<block>/\*.*?\*/)|(?P<line>//[^\n]*)|(?P<string>"(?:\\.|[^"\\\n])*")"""
@@ -18,19 +19,27 @@ def root():
     return os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
-def files(top, *endings):
-    """Our files, relative to `top`: what git knows or would add, else what lies in our folders."""
+def _listing(top):
+    """What git knows or would add, else what lies in our folders."""
     try:
-        listing = subprocess.run(
+        return subprocess.run(
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
             cwd=top, check=True, capture_output=True, text=True).stdout.split("\0")
     except (OSError, subprocess.CalledProcessError):
-        listing = [os.path.relpath(os.path.join(at, name), top)
-                   for folder in FOLDERS
-                   for at, _, names in os.walk(os.path.join(top, folder)) for name in names]
-    return sorted({path for path in listing
-                   if path.split("/")[0] in FOLDERS and path.endswith(endings)
-                   and os.path.isfile(os.path.join(top, path))})
+        return [os.path.relpath(os.path.join(at, name), top)
+                for folder in FOLDERS
+                for at, _, names in os.walk(os.path.join(top, folder)) for name in names]
+
+
+def all_files(top, *endings):
+    """Relative to `top`, also those outside of our folders."""
+    return sorted({path for path in _listing(top)
+                   if path.endswith(endings) and os.path.isfile(os.path.join(top, path))})
+
+
+def files(top, *endings):
+    """Those in our folders."""
+    return [path for path in all_files(top, *endings) if path.split("/")[0] in FOLDERS]
 
 
 def read(top, path):

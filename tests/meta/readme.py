@@ -21,7 +21,7 @@ import csource  # noqa: E402
 FILE = re.compile(r"<!-- the file (\S+) -->\n+```\w*\n(.*?)```", re.DOTALL)
 PART = re.compile(r"<!-- from the file (\S+) -->\n+```\w*\n(.*?)```", re.DOTALL)
 OUTPUT = re.compile(r"<!-- what it prints -->\n+```\w*\n(.*?)```", re.DOTALL)
-NAME = re.compile(r"`((?:include|base|proto|executor|zygote|cli|examples|docs|tests)/[\w./-]*)`")
+NAME = re.compile(rf"`((?:{'|'.join(csource.FOLDERS)}|docs)/[\w./-]*)`")
 FLAGS = ["-Wall", "-Wextra", "-Werror"]
 
 

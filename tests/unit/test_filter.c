@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * zygote/sandbox_filter: what each preset allows, call by call and argument by argument. The compiled
+ * sandbox/filter: what each preset allows, call by call and argument by argument. The compiled
  * program is interpreted here, as the kernel would: so calls can be asked about that no test could
  * make, and the answers are those of any kernel. That the kernel agrees, one test shows.
  *
@@ -8,7 +8,7 @@
  * pools under `stage` in both regimes, with tasks that return, crash, fork, are stopped, and time out:
  * a call that is added there must be added here, and decided upon.
  */
-#include "zygote/sandbox_filter.h"
+#include "sandbox/filter.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -30,7 +30,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "executor/policy.h"
+#include "policy/document.h"
 #include "tests/support/fixture.h"
 
 #define N_OF(array)         (sizeof(array) / sizeof(array)[0])
@@ -53,7 +53,7 @@ static struct sandbox_filter filter;
 static int program_file;
 
 static void compile(struct wf_policy *policy, bool notify) {
-	struct policy view = *policy_view(policy);
+	struct policy view = *document_view(policy);
 
 	/* as sandbox_prepare() settles it */
 	view.uid = view.gid = IDENTITY;
@@ -272,7 +272,7 @@ START_TEST(test_zygote_can_live_under_its_filter) {
 	const int preset = _i % N_PRESETS;
 
 	compile_preset(preset, _i >= N_PRESETS);
-	if (filter_suits_zygote(policy_view(source)))
+	if (filter_suits_zygote(document_view(source)))
 		expect_all(of_zygote, N_OF(of_zygote), ALLOW, preset);
 	expect_all(of_worker, N_OF(of_worker), ALLOW, preset);
 	expect_all(of_reused_worker, N_OF(of_reused_worker), ALLOW, preset);
@@ -286,14 +286,14 @@ START_TEST(test_which_policies_suit_the_zygote) {
 
 	for (int preset = 0; preset < N_PRESETS; preset++) {
 		policy = policy_new(preset);
-		ck_assert_int_eq(filter_suits_zygote(policy_view(policy)), suits[preset]);
+		ck_assert_int_eq(filter_suits_zygote(document_view(policy)), suits[preset]);
 		wf_policy_free(policy);
 	}
 	policy = policy_new(PURE);
 	ck_assert_int_eq(wf_policy_add(policy, "read", "/usr"), 0);
-	ck_assert_int_eq(filter_suits_zygote(policy_view(policy)), false);
+	ck_assert_int_eq(filter_suits_zygote(document_view(policy)), false);
 	ck_assert_int_eq(wf_policy_add(policy, "execute", "/usr"), 0);
-	ck_assert_int_eq(filter_suits_zygote(policy_view(policy)), true);
+	ck_assert_int_eq(filter_suits_zygote(document_view(policy)), true);
 	wf_policy_free(policy);
 }
 END_TEST

@@ -30,11 +30,11 @@
 
 #include "base/fd.h"
 #include "base/feature.h"
+#include "base/leave.h"
 #include "tests/support/fixture.h"
 #include "tests/support/memory.h"
 #include "tests/support/number.h"
 #include "zygote/collapse.h"
-#include "zygote/leave.h"
 #include "zygote/pages.h"
 #include "zygote/trial.h"
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "executor/known.h"
-#include "executor/report.h"
+#include "base/report.h"
 #include "tests/support/fixture.h"
 
 /* The same struct in three releases; ours is the second. */

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "executor/options.h"
-#include "executor/report.h"
+#include "base/report.h"
 #include "tests/support/fixture.h"
 
 #define N_OF(array) (sizeof(array) / sizeof(array)[0])

@@ -15,8 +15,10 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "executor/policy.h"
-#include "executor/report.h"
+#include "base/report.h"
+#include "policy/cover.h"
+#include "policy/document.h"
+#include "policy/line.h"
 #include "proto/message.h"
 #include "proto/wire.h"
 #include "tests/support/fixture.h"
@@ -72,7 +74,7 @@ static void assert_prints(const struct wf_policy *policy, const char *expected) 
 }
 
 static const struct policy_path *path_in(const struct wf_policy *policy, const char *path) {
-	const struct policy *view = policy_view(policy);
+	const struct policy *view = document_view(policy);
 
 	for (size_t i = 0; i < view->n_paths; i++)
 		if (strcmp(view->paths[i].path, path) == 0)
@@ -93,7 +95,7 @@ static bool optional_in(const struct wf_policy *policy, const char *path) {
 }
 
 static const char *variable_in(const struct wf_policy *policy, const char *name) {
-	const struct policy *view = policy_view(policy);
+	const struct policy *view = document_view(policy);
 	size_t size = strlen(name);
 
 	for (size_t i = 0; i < view->n_environment; i++)
@@ -107,7 +109,7 @@ static const char *variable_in(const struct wf_policy *policy, const char *name)
 
 START_TEST(test_pure_allows_nothing_but_the_base) {
 	struct wf_policy *policy = policy_of("pure");
-	const struct policy *view = policy_view(policy);
+	const struct policy *view = document_view(policy);
 
 	ck_assert_int_eq(view->preset, POLICY_PURE);
 	ck_assert_uint_eq(view->groups, GROUP(BASE));
@@ -128,7 +130,7 @@ END_TEST
 
 START_TEST(test_stage_allows_programs_of_the_system) {
 	struct wf_policy *policy = policy_of("stage");
-	const struct policy *view = policy_view(policy);
+	const struct policy *view = document_view(policy);
 
 	ck_assert_uint_eq(view->groups, GROUP(BASE) | GROUP(FILES) | GROUP(PROCESSES) |
 					    GROUP(EVENTS) | GROUP(SCHEDULING));
@@ -148,9 +150,9 @@ END_TEST
 
 START_TEST(test_tests_adds_threads_loopback_and_scratch) {
 	struct wf_policy *policy = policy_of("tests"), *stage = policy_of("stage");
-	const struct policy *view = policy_view(policy);
+	const struct policy *view = document_view(policy);
 
-	ck_assert_uint_eq(view->groups, policy_view(stage)->groups | GROUP(THREADS) |
+	ck_assert_uint_eq(view->groups, document_view(stage)->groups | GROUP(THREADS) |
 					    GROUP(SOCKETS) | GROUP(IPC));
 	ck_assert_uint_eq(view->families,
 			  POLICY_FAMILY_UNIX | POLICY_FAMILY_INET | POLICY_FAMILY_INET6);
@@ -198,14 +200,14 @@ START_TEST(test_paths_programs_and_sockets_bring_their_calls) {
 	struct wf_policy *policy = policy_of("pure");
 
 	accepts(policy, "read", "/a");
-	ck_assert_uint_eq(policy_view(policy)->groups, GROUP(BASE) | GROUP(FILES));
+	ck_assert_uint_eq(document_view(policy)->groups, GROUP(BASE) | GROUP(FILES));
 	accepts(policy, "execute", "/a");
-	ck_assert_uint_eq(policy_view(policy)->groups,
+	ck_assert_uint_eq(document_view(policy)->groups,
 			  GROUP(BASE) | GROUP(FILES) | GROUP(PROCESSES));
 	accepts(policy, "socket", "unix");
-	ck_assert_uint_eq(policy_view(policy)->groups,
+	ck_assert_uint_eq(document_view(policy)->groups,
 			  GROUP(BASE) | GROUP(FILES) | GROUP(PROCESSES) | GROUP(SOCKETS));
-	ck_assert_uint_eq(policy_view(policy)->families, POLICY_FAMILY_UNIX);
+	ck_assert_uint_eq(document_view(policy)->families, POLICY_FAMILY_UNIX);
 	wf_policy_free(policy);
 }
 END_TEST
@@ -238,16 +240,16 @@ START_TEST(test_paths_are_sorted_the_outer_first) {
 
 	for (size_t i = 0; i < N_OF(given); i++)
 		accepts(policy, "read", given[i]);
-	ck_assert_uint_eq(policy_view(policy)->n_paths, N_OF(sorted));
+	ck_assert_uint_eq(document_view(policy)->n_paths, N_OF(sorted));
 	for (size_t i = 0; i < N_OF(sorted); i++)
-		ck_assert_str_eq(policy_view(policy)->paths[i].path, sorted[i]);
+		ck_assert_str_eq(document_view(policy)->paths[i].path, sorted[i]);
 	wf_policy_free(policy);
 }
 END_TEST
 
 START_TEST(test_calls_are_groups_or_names) {
 	struct wf_policy *policy = policy_of("pure");
-	const struct policy *view = policy_view(policy);
+	const struct policy *view = document_view(policy);
 
 	accepts(policy, "calls", "threads");
 	accepts(policy, "calls", "ptrace");
@@ -282,7 +284,7 @@ END_TEST
 
 START_TEST(test_the_first_layer_takes_the_place_of_all) {
 	struct wf_policy *policy = policy_of("pure");
-	const struct policy *view = policy_view(policy);
+	const struct policy *view = document_view(policy);
 
 	accepts(policy, "namespaces", "user");
 	ck_assert_uint_eq(view->layers, (LAYER_ALL & ~LAYER_NAMESPACES) | LAYER_USER);
@@ -347,11 +349,11 @@ START_TEST(test_limits_are_read_and_printed) {
 	char *text;
 
 	accepts(policy, c->key, c->value);
-	ck_assert_uint_eq(policy_view(policy)->limits[c->limit], c->expected);
+	ck_assert_uint_eq(document_view(policy)->limits[c->limit], c->expected);
 	text = printed(policy);
 	again = parsed(text);
-	ck_assert_uint_eq(policy_view(again)->limits[c->limit], c->expected);
-	ck_assert(policy_equal(policy, again));
+	ck_assert_uint_eq(document_view(again)->limits[c->limit], c->expected);
+	ck_assert(document_equal(policy, again));
 	free(text);
 	wf_policy_free(again);
 	wf_policy_free(policy);
@@ -447,7 +449,7 @@ START_TEST(test_a_bad_value_is_refused_with_a_sentence) {
 	struct wf_policy *policy = policy_of("stage"), *same = policy_of("stage");
 
 	refuses(policy, c->key, c->value, -EINVAL, c->sentence);
-	ck_assert(policy_equal(policy, same));
+	ck_assert(document_equal(policy, same));
 	wf_policy_free(policy);
 	wf_policy_free(same);
 }
@@ -490,9 +492,9 @@ START_TEST(test_null_is_refused) {
 	ck_assert_int_eq(wf_policy_parse(NULL, 0, "x", &policy), -EINVAL);
 	ck_assert_int_eq(wf_policy_load(NULL, &policy), -EINVAL);
 	ck_assert_ptr_null(wf_policy_free(NULL));
-	ck_assert_ptr_null(policy_copy(NULL));
-	ck_assert(policy_equal(NULL, NULL));
-	ck_assert(!policy_equal(policy, NULL));
+	ck_assert_ptr_null(document_copy(NULL));
+	ck_assert(document_equal(NULL, NULL));
+	ck_assert(!document_equal(policy, NULL));
 	wf_policy_free(policy);
 }
 END_TEST
@@ -513,10 +515,10 @@ static void fill_up(const char *key, const char *prefix, unsigned n, const char 
 		(void)snprintf(value, sizeof(value), "%s%u", prefix, i);
 		accepts(policy, key, value);
 	}
-	before = policy_copy(policy);
+	before = document_copy(policy);
 	(void)snprintf(value, sizeof(value), "%s%u", prefix, n + 1);
 	refuses(policy, key, value, -E2BIG, sentence);
-	ck_assert(policy_equal(policy, before));
+	ck_assert(document_equal(policy, before));
 	(void)snprintf(value, sizeof(value), "%s%u", prefix, n);
 	accepts(policy, key, value); /* there already */
 	wf_policy_free(before);
@@ -539,7 +541,7 @@ START_TEST(test_calls_by_name_have_a_limit) {
 	size_t n, i;
 
 	table = call_table(&n);
-	for (i = 0; policy_view(policy)->n_calls < LIMIT_POLICY_CALLS; i++)
+	for (i = 0; document_view(policy)->n_calls < LIMIT_POLICY_CALLS; i++)
 		if (table[i].group != CALLS_NEVER)
 			accepts(policy, "calls", table[i].name);
 	while (table[i].group == CALLS_NEVER)
@@ -619,7 +621,7 @@ START_TEST(test_paths_become_absolute_and_clean) {
 	ck_assert_ptr_nonnull(path_in(policy, below("")));
 	ck_assert_ptr_nonnull(path_in(policy, below("/~")));
 	ck_assert_ptr_nonnull(path_in(policy, "/"));
-	ck_assert_uint_eq(policy_view(policy)->n_paths, 7);
+	ck_assert_uint_eq(document_view(policy)->n_paths, 7);
 	ck_assert_int_eq(chdir("/"), 0);
 	wf_policy_free(policy);
 }
@@ -868,7 +870,7 @@ START_TEST(test_the_order_of_keys_does_not_matter) {
 	struct wf_policy *b = parsed("layers: []\nnamespaces: user\nenvironment: PATH=/x\nlimits:\n"
 				     "  wall: 1000ms\nread:\n- /usr/\n- /a\n- /a\npreset: tests\n");
 
-	ck_assert(policy_equal(a, b));
+	ck_assert(document_equal(a, b));
 	ck_assert_str_eq(variable_in(b, "PATH"), "/x");
 	wf_policy_free(a);
 	wf_policy_free(b);
@@ -891,7 +893,7 @@ START_TEST(test_a_file_is_relative_to_its_directory) {
 	for (int i = 0; i < 2; i++) {
 		ck_assert_int_eq(wf_policy_load(i ? "etc/p.yaml" : below("/etc/p.yaml"), &policy),
 				 0);
-		ck_assert_uint_eq(policy_view(policy)->n_paths, 3);
+		ck_assert_uint_eq(document_view(policy)->n_paths, 3);
 		ck_assert_ptr_nonnull(path_in(policy, below("/etc/in")));
 		ck_assert_ptr_nonnull(path_in(policy, below("/out")));
 		ck_assert_ptr_nonnull(path_in(policy, "/abs"));
@@ -948,7 +950,7 @@ START_TEST(test_what_is_printed_is_read_again) {
 
 	ck_assert_str_eq(text, canonical[_i]);
 	again = parsed(text);
-	ck_assert(policy_equal(policy, again));
+	ck_assert(document_equal(policy, again));
 	free(text);
 	wf_policy_free(again);
 	wf_policy_free(policy);
@@ -977,7 +979,7 @@ START_TEST(test_every_byte_of_a_path_comes_back) {
 	accepts(policy, "read", "/\xc2\x85\xc2\xa0\xe2\x80\xa8\xef\xbb\xbf\xf0\x9f\x90\x9a");
 	text = printed(policy);
 	again = parsed(text);
-	ck_assert(policy_equal(policy, again));
+	ck_assert(document_equal(policy, again));
 	free(text);
 	wf_policy_free(again);
 	wf_policy_free(policy);
@@ -1037,16 +1039,16 @@ static const struct compose_case {
 START_TEST(test_composing_adds_and_the_later_decides) {
 	const struct compose_case *c = &compose_cases[_i];
 	struct wf_policy *first = parsed(c->first), *second = parsed(c->second);
-	struct wf_policy *sum = parsed(c->sum), *before = policy_copy(second);
+	struct wf_policy *sum = parsed(c->sum), *before = document_copy(second);
 
 	ck_assert_int_eq(wf_policy_compose(first, second), 0);
 	assert_prints(first, c->sum);
-	ck_assert(policy_equal(first, sum));
-	ck_assert(policy_equal(second, before));
+	ck_assert(document_equal(first, sum));
+	ck_assert(document_equal(second, before));
 	wf_policy_free(before);
 	wf_policy_free(second);
 	ck_assert_int_eq(wf_policy_compose(first, first), 0);
-	ck_assert(policy_equal(first, sum));
+	ck_assert(document_equal(first, sum));
 	wf_policy_free(sum);
 	wf_policy_free(first);
 }
@@ -1062,12 +1064,12 @@ START_TEST(test_composing_too_much_changes_nothing) {
 	}
 	accepts(other, "limits.wall", "1s");
 	accepts(other, "read", "/more");
-	before = policy_copy(policy);
+	before = document_copy(policy);
 	ck_assert_int_eq(wf_policy_compose(policy, other), -E2BIG);
 	ck_assert_str_eq(report_text(),
 			 "policy: composed, it is too large; at most 512 paths, 256 variables, 128 "
 			 "calls, 64 ports and 32768 bytes of text");
-	ck_assert(policy_equal(policy, before));
+	ck_assert(document_equal(policy, before));
 	wf_policy_free(before);
 	wf_policy_free(other);
 	wf_policy_free(policy);
@@ -1075,11 +1077,11 @@ START_TEST(test_composing_too_much_changes_nothing) {
 END_TEST
 
 START_TEST(test_a_copy_is_equal_and_its_own) {
-	struct wf_policy *policy = parsed(canonical[4]), *copy = policy_copy(policy);
+	struct wf_policy *policy = parsed(canonical[4]), *copy = document_copy(policy);
 
-	ck_assert(policy_equal(policy, copy));
+	ck_assert(document_equal(policy, copy));
 	accepts(policy, "read", "/later");
-	ck_assert(!policy_equal(policy, copy));
+	ck_assert(!document_equal(policy, copy));
 	wf_policy_free(policy);
 	assert_prints(copy, canonical[4]);
 	wf_policy_free(copy);
@@ -1121,7 +1123,7 @@ START_TEST(test_every_key_makes_a_difference) {
 
 			accepts(a, pairs[i][0], pairs[i][1]);
 			accepts(b, pairs[j][0], pairs[j][1]);
-			ck_assert_int_eq(policy_equal(a, b), i == j);
+			ck_assert_int_eq(document_equal(a, b), i == j);
 			wf_policy_free(a);
 			wf_policy_free(b);
 		}
@@ -1132,17 +1134,17 @@ START_TEST(test_conflicts_are_found_after_adding) {
 	struct wf_policy *policy = policy_of("stage");
 
 	accepts(policy, "tcp_connect", "443");
-	ck_assert_int_eq(policy_check(policy), -EINVAL);
+	ck_assert_int_eq(document_check(policy), -EINVAL);
 	ck_assert_str_eq(report_text(),
 			 "policy: tcp_connect: ports need a family of addresses; add "
 			 "socket: [inet], or inet6");
 	accepts(policy, "socket", "inet6");
-	ck_assert_int_eq(policy_check(policy), -EINVAL);
+	ck_assert_int_eq(document_check(policy), -EINVAL);
 	ck_assert_str_eq(report_text(),
 			 "policy: tcp_connect: it needs the network of the host; list namespaces "
 			 "without net: namespaces: [user, mount, pid, ipc, uts]");
 	accepts(policy, "namespaces", "user");
-	ck_assert_int_eq(policy_check(policy), 0);
+	ck_assert_int_eq(document_check(policy), 0);
 	wf_policy_free(policy);
 }
 END_TEST
@@ -1181,14 +1183,14 @@ static const struct path_case {
 START_TEST(test_lines_for_paths) {
 	const struct path_case *c = &path_cases[_i];
 	struct wf_policy *policy = parsed(STAGE "read: /in\nwrite: /out\n");
-	char text[POLICY_LINE_SIZE];
+	char text[LINE_SIZE];
 
-	ck_assert_int_eq(policy_allows_path(policy_view(policy), c->path, c->access), c->allowed);
-	policy_line_for_path(policy_view(policy), c->path, c->access, text, sizeof(text));
+	ck_assert_int_eq(cover_allows(document_view(policy), c->path, c->access), c->allowed);
+	line_for_path(document_view(policy), c->path, c->access, text, sizeof(text));
 	ck_assert_str_eq(text, c->line);
 	if (c->line[0]) { /* it does what it says */
 		struct wf_policy *more = policy_of("pure"), *line;
-		char file[POLICY_LINE_SIZE + 32];
+		char file[LINE_SIZE + 32];
 
 		(void)snprintf(file, sizeof(file), "preset: pure\n%s\n", text);
 		line = parsed(file);
@@ -1204,23 +1206,23 @@ END_TEST
 START_TEST(test_the_root_covers_all) {
 	struct wf_policy *policy = parsed("preset: pure\nread: /\n");
 
-	ck_assert(policy_allows_path(policy_view(policy), "/", POLICY_READ));
-	ck_assert(policy_allows_path(policy_view(policy), "/etc/shadow", POLICY_READ));
-	ck_assert(!policy_allows_path(policy_view(policy), "/etc/shadow", POLICY_WRITE));
+	ck_assert(cover_allows(document_view(policy), "/", POLICY_READ));
+	ck_assert(cover_allows(document_view(policy), "/etc/shadow", POLICY_READ));
+	ck_assert(!cover_allows(document_view(policy), "/etc/shadow", POLICY_WRITE));
 	wf_policy_free(policy);
 }
 END_TEST
 
 START_TEST(test_the_longest_line_fits) {
 	struct wf_policy *policy = policy_of("pure");
-	char text[POLICY_LINE_SIZE], path[LIMIT_PATH];
+	char text[LINE_SIZE], path[LIMIT_PATH];
 
 	memset(path, '\x01', sizeof(path));
 	path[0] = '/';
 	path[sizeof(path) - 1] = '\0';
-	policy_line_for_path(policy_view(policy), path, POLICY_EXECUTE, text, sizeof(text));
+	line_for_path(document_view(policy), path, POLICY_EXECUTE, text, sizeof(text));
 	ck_assert_uint_gt(strlen(text), 4 * (sizeof(path) - 2));
-	policy_line_for_path(policy_view(policy), path, POLICY_EXECUTE, text, 100);
+	line_for_path(document_view(policy), path, POLICY_EXECUTE, text, 100);
 	ck_assert_str_eq(text, "");
 	wf_policy_free(policy);
 }
@@ -1256,7 +1258,7 @@ START_TEST(test_lines_for_calls) {
 	char text[256];
 
 	ck_assert_ptr_nonnull(call);
-	policy_line_for_call(policy_view(policy), call, arguments, text, sizeof(text));
+	line_for_call(document_view(policy), call, arguments, text, sizeof(text));
 	ck_assert_str_eq(text, c->line);
 	wf_policy_free(policy);
 }
@@ -1272,14 +1274,14 @@ START_TEST(test_a_line_for_a_call_allows_it_or_is_empty) {
 		struct wf_policy *policy = policy_of("pure"), *line;
 		char text[256], again[256], file[512];
 
-		policy_line_for_call(policy_view(policy), &table[i], arguments, text, sizeof(text));
+		line_for_call(document_view(policy), &table[i], arguments, text, sizeof(text));
 		/* of some of the base, arguments are refused that another group allows */
 		ck_assert_int_eq(text[0] == '\0', table[i].group == CALLS_NEVER ||
 						      (table[i].group == CALLS_BASE &&
 						       strcmp(text, "calls: [jit]") != 0));
 		(void)snprintf(file, sizeof(file), "preset: pure\n%s\n", text);
 		line = parsed(file);
-		policy_line_for_call(policy_view(line), &table[i], arguments, again, sizeof(again));
+		line_for_call(document_view(line), &table[i], arguments, again, sizeof(again));
 		ck_assert_str_eq(again, "");
 		wf_policy_free(line);
 		wf_policy_free(policy);
@@ -1342,7 +1344,7 @@ static void assert_same(const struct policy *a, const struct policy *b) {
 
 START_TEST(test_a_policy_arrives_as_it_was_sent) {
 	struct wf_policy *policy = parsed(canonical[_i]);
-	struct policy sent = *policy_view(policy), got;
+	struct policy sent = *document_view(policy), got;
 
 	ck_assert_int_eq(pass(&sent, &got), 0);
 	assert_same(&sent, &got);
@@ -1377,14 +1379,14 @@ START_TEST(test_the_largest_policy_fits_a_frame) {
 		accepts(policy, "tcp_bind", value);
 	}
 	table = call_table(&n);
-	for (size_t i = n; policy_view(policy)->n_calls < LIMIT_POLICY_CALLS; i--)
+	for (size_t i = n; document_view(policy)->n_calls < LIMIT_POLICY_CALLS; i--)
 		if (table[i - 1].group != CALLS_NEVER)
 			accepts(policy, "calls", table[i - 1].name);
 	accepts(policy, "identity", "4294967294");
-	ck_assert_int_eq(policy_pack(policy_view(policy), packed, WIRE_BODY, &size), 0);
+	ck_assert_int_eq(policy_pack(document_view(policy), packed, WIRE_BODY, &size), 0);
 	ck_assert_int_eq(unpack(size, &got), 0);
-	assert_same(policy_view(policy), &got);
-	ck_assert_int_eq(policy_pack(policy_view(policy), packed, size - 1, &size),
+	assert_same(document_view(policy), &got);
+	ck_assert_int_eq(policy_pack(document_view(policy), packed, size - 1, &size),
 			 MESSAGE_E_TOO_LARGE);
 	wf_policy_free(policy);
 }
@@ -1402,7 +1404,7 @@ END_TEST
 
 START_TEST(test_malformed_singles_are_refused) {
 	struct wf_policy *policy = policy_of("stage");
-	const struct policy base = *policy_view(policy);
+	const struct policy base = *document_view(policy);
 
 	malformed(p->preset = (enum policy_preset)0);
 	malformed(p->preset = (enum policy_preset)4);
@@ -1432,7 +1434,7 @@ START_TEST(test_malformed_paths_are_refused) {
 	static const char *const bad[] = { "",    "a",    "a/b",   "//",   "/a/",   "/a//b",  "/.",
 					   "/..", "/a/.", "/a/..", "/./a", "/../a", "/a/../b" };
 	struct wf_policy *policy = policy_of("stage");
-	const struct policy base = *policy_view(policy);
+	const struct policy base = *document_view(policy);
 	struct policy got, good = base;
 
 	for (size_t i = 0; i < N_OF(bad); i++)
@@ -1453,7 +1455,7 @@ START_TEST(test_malformed_lists_are_refused) {
 	static const char *const nameless[] = { "=b" }, *const valueless[] = { "A" };
 	static const uint16_t zero[] = { 0 }, unknown[] = { 9999 };
 	struct wf_policy *policy = policy_of("stage");
-	const struct policy base = *policy_view(policy);
+	const struct policy base = *document_view(policy);
 	const struct call *table;
 	size_t n;
 
@@ -1475,7 +1477,7 @@ START_TEST(test_too_much_text_is_refused) {
 	const char *variables[N_OF(text)];
 	struct policy_path paths[N_OF(text)];
 	struct wf_policy *policy = policy_of("pure");
-	const struct policy base = *policy_view(policy);
+	const struct policy base = *document_view(policy);
 
 	for (size_t i = 0; i < N_OF(text); i++) {
 		memset(text[i], 'x', sizeof(text[i]) - 1);
@@ -1516,7 +1518,7 @@ START_TEST(test_lists_that_are_too_long_are_refused) {
 		{ nothing, sizeof(nothing), 0 },
 	};
 	struct wf_policy *policy = policy_of("pure");
-	struct policy small = *policy_view(policy), got;
+	struct policy small = *document_view(policy), got;
 	size_t size = 0;
 
 	small.n_environment = 1;
@@ -1541,7 +1543,7 @@ START_TEST(test_damaged_bodies_are_read_or_refused) {
 	struct policy got;
 	size_t size = 0;
 
-	ck_assert_int_eq(policy_pack(policy_view(policy), packed, sizeof(packed), &size), 0);
+	ck_assert_int_eq(policy_pack(document_view(policy), packed, sizeof(packed), &size), 0);
 	for (size_t i = 0; i < size; i++) {
 		int r = unpack(i, &got);
 
@@ -1566,7 +1568,7 @@ START_TEST(test_a_small_arena_is_enomem) {
 	size_t size = 0, room = 0;
 	int r = -ENOMEM;
 
-	ck_assert_int_eq(policy_pack(policy_view(policy), packed, sizeof(packed), &size), 0);
+	ck_assert_int_eq(policy_pack(document_view(policy), packed, sizeof(packed), &size), 0);
 	for (; r == -ENOMEM; room += 64) {
 		ck_assert_uint_lt(room, sizeof(unpack_memory));
 		arena_init(&arena, unpack_memory, room);

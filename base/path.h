@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Absolute paths as text. In base/ because policies, the executor that judges by them and the view
+ * that is built from them have to agree on what a path is.
+ */
+#pragma once
+
+#include <stddef.h>
+
+/* In place: without ".", ".." and empty components. ".." takes away the component before it, whatever
+ * that is: so none that is a symbolic link may come before one. */
+void path_simplify(char *path);
+
+/* The directory that holds it; that of "/" is "/". Cut to `size`. */
+void path_parent(const char *path, char *ret, size_t size);

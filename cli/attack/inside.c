@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What attackers share: how they speak to the host, and the sibling on which some of them are set.
+ *
+ * An attacker that has done its deed holds still until the host has looked; so most oracles can be
+ * questions about a living process, and none depends on time. That the host lets go is an
+ * end-of-file, since one message would wake one of many processes only.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "cli/attack/attack.h"
+#include "cli/attack/image.h"
+
+/* In the same place of all workers of an image: they are forks of it. */
+struct attack_held attack_held = { .word = ATTACK_WORD };
+
+const struct attack_brief *attack_brief(struct wf_call *call) {
+	size_t size;
+
+	return wf_call_input(call, &size);
+}
+
+/* --- the line ------------------------------------------------------------------------------ */
+
+int attack_line(const struct wf_call *call) {
+	return wf_call_descriptor(call, 0);
+}
+
+void attack_say(const struct wf_call *call, char letter, const void *data, size_t size) {
+	char message[64] = { letter };
+
+	if (size > sizeof message - 1)
+		size = sizeof message - 1;
+	if (size > 0)
+		memcpy(message + 1, data, size);
+	(void)!write(attack_line(call), message, size + 1);
+}
+
+void attack_wait(const struct wf_call *call) {
+	char byte;
+	ssize_t n;
+
+	do
+		n = read(attack_line(call), &byte, 1);
+	while (n > 0 || (n < 0 && errno == EINTR));
+}
+
+void attack_hold(const struct wf_call *call) {
+	attack_say(call, 'h', NULL, 0);
+	attack_wait(call);
+}
+
+/* --- the answer ---------------------------------------------------------------------------- */
+
+int attack_answer(struct wf_call *call, bool believes, const void *loot, size_t size) {
+	char answer[ATTACK_ANSWER] = { believes ? '1' : '0' };
+
+	if (size > sizeof answer - 1)
+		size = sizeof answer - 1;
+	if (size > 0)
+		memcpy(answer + 1, loot, size);
+	return wf_return(call, answer, size + 1);
+}
+
+ssize_t attack_read(const char *path, void *data, size_t size) {
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -1;
+	n = read(fd, data, size);
+	(void)close(fd);
+	return n;
+}
+
+int attack_loot(struct wf_call *call, const char *path) {
+	char data[4096];
+	ssize_t n = attack_read(path, data, sizeof data);
+
+	return attack_answer(call, n > 0, data, n > 0 ? (size_t)n : 0);
+}
+
+bool attack_overwrite(int fd, const char *text) {
+	return fd >= 0 && pwrite(fd, text, strlen(text), 0) == (ssize_t)strlen(text);
+}
+
+socklen_t attack_address_size(const struct sockaddr_un *address, bool abstract) {
+	if (!abstract)
+		return sizeof *address;
+	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
+			   strlen(address->sun_path + 1));
+}
+
+/* --- the sibling --------------------------------------------------------------------------- */
+
+/* One page in memory for each bit that is set. */
+static void touch_pages(unsigned bits) {
+	size_t size = (size_t)sysconf(_SC_PAGESIZE);
+	unsigned char *pages = mmap(ATTACK_PAGES, ATTACK_BITS * size, PROT_READ | PROT_WRITE,
+				    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+	if (pages == MAP_FAILED)
+		return;
+	(void)madvise(pages, ATTACK_BITS * size, MADV_NOHUGEPAGE);
+	for (unsigned i = 0; i < ATTACK_BITS; i++)
+		if (bits & 1U << i)
+			*(volatile unsigned char *)(pages + i * size) = 1;
+}
+
+/* Minds its own business, and answers questions about it. */
+int attack_be_sibling(struct wf_call *call) {
+	const struct attack_sibling_brief *brief;
+	int32_t bits_at[ATTACK_BITS];
+	size_t size;
+	char byte;
+
+	brief = wf_call_input(call, &size);
+	memcpy(attack_held.token, brief->token, sizeof attack_held.token);
+	touch_pages(brief->bits);
+	for (size_t i = 0; i < ATTACK_BITS; i++)
+		bits_at[i] = wf_call_descriptor(call, 2 + i);
+	attack_say(call, 'h', bits_at, sizeof bits_at);
+	while (read(attack_line(call), &byte, 1) > 0)
+		attack_say(call, 'w', &attack_held.word, sizeof attack_held.word);
+	return 0;
+}
+
+/* What another task of the pool is: it works, or it does not. */
+int attack_be_innocent(struct wf_call *call) {
+	size_t size;
+	const void *input = wf_call_input(call, &size);
+
+	return wf_return(call, input, size);
+}
+
+/* --- the image ----------------------------------------------------------------------------- */
+
+/* What a careless preload leaves open, so that there is something to inherit: a directory, a
+ * file that is open for writing, and an input. They stay open, which the audit was told to let
+ * pass. Where they cannot be opened there is nothing to attack, which the controls will tell. */
+int attack_preload(const struct wf_preload_info *info) {
+	char path[ATTACK_PATH];
+	const char *outside = info->argument, *held = "held";
+
+	if (info->argument_size == 0 || info->argument_size >= sizeof path)
+		return 0;
+	memcpy(path, outside, info->argument_size);
+	path[info->argument_size] = '\0';
+	int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (directory < 0)
+		return 0;
+	(void)openat(directory, held, O_RDWR | O_CLOEXEC);
+	(void)openat(directory, "../in/held", O_RDONLY | O_CLOEXEC);
+	return 0;
+}

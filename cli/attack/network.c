@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Attacks by sockets, and by what processes of a machine share without one: System V segments,
+ * keys, a terminal. The listeners belong to the host, which finds out itself whether somebody
+ * came.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_alg.h>
+#include <mqueue.h>
+#include <net/if.h>
+#include <poll.h>
+#include <pty.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/ipc.h>
+#include <sys/shm.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "cli/attack/host.h"
+
+#define CHANGED "changed by an attacker\n"
+#define MESSAGE 64
+
+/* --- 36, 37: Unix sockets ------------------------------------------------------------------ */
+
+static int connect_unix(const char *name, bool abstract) {
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	(void)snprintf(address.sun_path + abstract, sizeof address.sun_path - abstract, "%s", name);
+	if (fd >= 0 &&
+	    connect(fd, (struct sockaddr *)&address, attack_address_size(&address, abstract)) < 0) {
+		(void)close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static bool send_nonce(struct wf_call *call, int fd) {
+	const char *nonce = attack_brief(call)->nonce;
+
+	return fd >= 0 && write(fd, nonce, ATTACK_TOKEN) == ATTACK_TOKEN;
+}
+
+static int connect_abstract(struct wf_call *call) {
+	bool done = send_nonce(call, connect_unix(attack_brief(call)->abstract, true));
+
+	return attack_answer(call, done, NULL, 0);
+}
+
+static int connect_pathname(struct wf_call *call) {
+	bool done = send_nonce(call, connect_unix(attack_brief(call)->socket, false));
+
+	return attack_answer(call, done, NULL, 0);
+}
+
+/* Has somebody come to `listener`, and signed? */
+static bool was_visited(const struct attack_ground *ground, int listener) {
+	char message[MESSAGE] = "";
+	bool signed_in = false;
+	int fd;
+
+	while ((fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
+		(void)recv(fd, message, sizeof message - 1, MSG_DONTWAIT);
+		signed_in |= strcmp(message, ground->brief.nonce) == 0;
+		(void)close(fd);
+	}
+	return signed_in;
+}
+
+static enum attack_verdict judge_abstract(struct attack_ground *ground,
+					  const struct attack_bout *bout) {
+	(void)bout;
+	return attack_verdict(was_visited(ground, ground->abstract));
+}
+
+static enum attack_verdict judge_pathname(struct attack_ground *ground,
+					  const struct attack_bout *bout) {
+	(void)bout;
+	return attack_verdict(was_visited(ground, ground->pathname));
+}
+
+/* --- 38: a descriptor for an accomplice ------------------------------------------------------ */
+
+static bool send_right(int socket, int fd) {
+	union {
+		struct cmsghdr head;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	char byte = 'x';
+	struct iovec vector = { &byte, 1 };
+	struct msghdr message = { .msg_iov = &vector,
+				  .msg_iovlen = 1,
+				  .msg_control = &control,
+				  .msg_controllen = sizeof control.space };
+
+	control.head.cmsg_level = SOL_SOCKET;
+	control.head.cmsg_type = SCM_RIGHTS;
+	control.head.cmsg_len = CMSG_LEN(sizeof fd);
+	memcpy(CMSG_DATA(&control.head), &fd, sizeof fd);
+	return socket >= 0 && fd >= 0 && sendmsg(socket, &message, MSG_NOSIGNAL) > 0;
+}
+
+static int receive_right(int socket) {
+	union {
+		struct cmsghdr head;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	char byte;
+	struct iovec vector = { &byte, 1 };
+	struct msghdr message = { .msg_iov = &vector,
+				  .msg_iovlen = 1,
+				  .msg_control = &control,
+				  .msg_controllen = sizeof control.space };
+	struct cmsghdr *head;
+	int fd = -1;
+
+	if (recvmsg(socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) <= 0)
+		return -1;
+	head = CMSG_FIRSTHDR(&message);
+	if (head && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS)
+		memcpy(&fd, CMSG_DATA(head), sizeof fd);
+	return fd;
+}
+
+/* CVE-2024-27297: written to when everybody believes that it is finished. */
+static int pass_descriptor(struct wf_call *call) {
+	const struct attack_brief *brief = attack_brief(call);
+	char path[ATTACK_PATH + 8];
+	bool done;
+	int fd;
+
+	(void)snprintf(path, sizeof path, "%s/late", brief->out);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	done = send_right(connect_unix(brief->abstract, true), fd);
+	done |= send_right(connect_unix(brief->socket, false), fd);
+	return attack_answer(call, done, NULL, 0);
+}
+
+/* The host is the accomplice. */
+static enum attack_verdict judge_passed(struct attack_ground *ground,
+					const struct attack_bout *bout) {
+	const int listeners[] = { ground->abstract, ground->pathname };
+	int socket, fd;
+
+	(void)bout;
+	for (size_t i = 0; i < 2; i++)
+		while ((socket = accept4(listeners[i], NULL, NULL, SOCK_CLOEXEC)) >= 0) {
+			fd = receive_right(socket);
+			(void)attack_overwrite(fd, CHANGED);
+			if (fd >= 0)
+				(void)close(fd);
+			(void)close(socket);
+		}
+	return attack_verdict(attack_is(ground, "out/late", CHANGED));
+}
+
+/* --- 39: TCP ------------------------------------------------------------------------------- */
+
+static struct sockaddr_in loopback(uint16_t port) {
+	return (struct sockaddr_in){ .sin_family = AF_INET,
+				     .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+				     .sin_port = htons(port) };
+}
+
+static int connect_tcp(uint16_t port) {
+	struct sockaddr_in address = loopback(port);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
+		(void)close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static int use_tcp(struct wf_call *call) {
+	const struct attack_brief *brief = attack_brief(call);
+	struct sockaddr_in address = loopback(brief->free_port);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	(void)send_nonce(call, connect_tcp(brief->tcp_port));
+	if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0)
+		(void)listen(fd, 1);
+	attack_hold(call);
+	return attack_answer(call, false, NULL, 0);
+}
+
+/* A port that was free a moment ago; nobody else has a reason to take it at once. */
+static bool choose_port(struct attack_ground *ground) {
+	struct sockaddr_in address = loopback(0);
+	socklen_t size = sizeof address;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool chosen = fd >= 0 && bind(fd, (struct sockaddr *)&address, size) == 0 &&
+		      getsockname(fd, (struct sockaddr *)&address, &size) == 0;
+
+	if (fd >= 0)
+		(void)close(fd);
+	ground->brief.free_port = ntohs(address.sin_port);
+	return chosen;
+}
+
+static void visit_port(struct attack_ground *ground, struct attack_bout *bout) {
+	int fd = connect_tcp(ground->brief.free_port);
+
+	bout->seen = fd >= 0;
+	if (fd >= 0)
+		(void)close(fd);
+}
+
+static enum attack_verdict judge_tcp(struct attack_ground *ground, const struct attack_bout *bout) {
+	return attack_verdict(was_visited(ground, ground->tcp) || bout->seen);
+}
+
+/* --- 40: other families ----------------------------------------------------------------------- */
+
+/* The names of network interfaces: the host's are not for the worker. */
+static size_t list_interfaces(char *loot, size_t size) {
+	struct if_nameindex *all = if_nameindex();
+	size_t length = 0;
+
+	for (size_t i = 0; all && all[i].if_index > 0 && length < size; i++)
+		length += (size_t)snprintf(loot + length, size - length, " %s ", all[i].if_name);
+	if (all)
+		if_freenameindex(all);
+	return length < size ? length : size;
+}
+
+/* What a kernel offers to anybody who asks; the hash function is really one that was loaded. */
+static bool use_algorithm(void) {
+	struct sockaddr_alg address = { .salg_family = AF_ALG,
+					.salg_type = "hash",
+					.salg_name = "sha256" };
+	int fd = socket(AF_ALG, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	bool bound = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
+
+	if (fd >= 0)
+		(void)close(fd);
+	return bound;
+}
+
+static int use_families(struct wf_call *call) {
+	static const int families[][2] = { { AF_PACKET, SOCK_RAW },
+					   { AF_INET, SOCK_RAW },
+					   { AF_VSOCK, SOCK_STREAM } };
+	const struct attack_brief *brief = attack_brief(call);
+	struct sockaddr_in address = loopback(brief->udp_port);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool done = use_algorithm();
+	char loot[1024];
+
+	(void)sendto(fd, brief->nonce, ATTACK_TOKEN, 0, (struct sockaddr *)&address,
+		     sizeof address);
+	for (size_t i = 0; i < sizeof families / sizeof families[0]; i++)
+		done |= socket(families[i][0], families[i][1] | SOCK_CLOEXEC, IPPROTO_ICMP) >= 0;
+	return attack_answer(call, done, loot, list_interfaces(loot, sizeof loot));
+}
+
+static bool knows_interfaces(const struct attack_bout *bout) {
+	struct if_nameindex *all = if_nameindex();
+	char name[IF_NAMESIZE + 2];
+	bool knows = false;
+
+	for (size_t i = 0; all && all[i].if_index > 0; i++) {
+		(void)snprintf(name, sizeof name, " %s ", all[i].if_name);
+		knows |= strcmp(all[i].if_name, "lo") != 0 && attack_has(bout, name);
+	}
+	if (all)
+		if_freenameindex(all);
+	return knows;
+}
+
+static enum attack_verdict judge_families(struct attack_ground *ground,
+					  const struct attack_bout *bout) {
+	char message[MESSAGE] = "";
+
+	(void)recv(ground->udp, message, sizeof message - 1, MSG_DONTWAIT);
+	return attack_verdict(strcmp(message, ground->brief.nonce) == 0 || bout->believes ||
+			      knows_interfaces(bout));
+}
+
+/* --- 56: the user's terminal
+ * -------------------------------------------------------------------- */
+
+/* CVE-2017-5226: what is pushed into the terminal's input is what the user's shell reads next. */
+static void type_nonce(struct wf_call *call) {
+	const char *nonce = attack_brief(call)->nonce;
+	int terminal = wf_call_descriptor(call, 1);
+
+	(void)ioctl(terminal, TIOCSCTTY, 0);
+	for (size_t i = 0; i < ATTACK_TOKEN - 1; i++)
+		(void)ioctl(terminal, TIOCSTI, nonce + i);
+}
+
+/* Who leads a process group cannot lead a session, so a child does, and lives until the host has
+ * read: its end would hang the terminal up. */
+static int type_for_user(struct wf_call *call) {
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		(void)setsid();
+		type_nonce(call);
+		attack_hold(call);
+		_exit(0);
+	}
+	if (pid < 0) {
+		type_nonce(call);
+		attack_say(call, 'h', NULL, 0);
+	}
+	attack_wait(call);
+	return attack_answer(call, false, NULL, 0);
+}
+
+/* ground->fd is the master, without which the slave is hung up. */
+static bool open_terminal(struct attack_ground *ground) {
+	struct termios raw = { 0 };
+
+	cfmakeraw(&raw);
+	raw.c_cflag |= CREAD;
+	return openpty(&ground->fd, &ground->extra[0], NULL, &raw, NULL) == 0 &&
+	       fcntl(ground->fd, F_SETFD, FD_CLOEXEC) == 0 &&
+	       fcntl(ground->extra[0], F_SETFD, FD_CLOEXEC) == 0 &&
+	       fchmod(ground->extra[0], 0666) == 0;
+}
+
+static void read_terminal(struct attack_ground *ground, struct attack_bout *bout) {
+	struct pollfd poll_fd = { .fd = ground->extra[0], .events = POLLIN };
+	char typed[MESSAGE] = "";
+
+	if (poll(&poll_fd, 1, 0) == 1)
+		(void)!read(ground->extra[0], typed, sizeof typed - 1);
+	bout->seen = strcmp(typed, ground->brief.nonce) == 0;
+}
+
+static const char *no_terminal(void) {
+	char allowed[16];
+
+	attack_proc(getpid(), "../sys/dev/tty/legacy_tiocsti", allowed, sizeof allowed);
+	if (allowed[0] == '0' && geteuid() != 0)
+		return "dev.tty.legacy_tiocsti is 0: the kernel forbids it to everybody";
+	return NULL;
+}
+
+/* --- 65: shared by number or name
+ * ------------------------------------------------------------------ */
+
+static int use_segments(struct wf_call *call) {
+	const struct attack_brief *brief = attack_brief(call);
+	const char *segment = shmat(brief->segment, NULL, SHM_RDONLY);
+	bool attached = (intptr_t)segment != -1;
+	char name[ATTACK_TOKEN + 1];
+	mqd_t queue;
+
+	(void)snprintf(name, sizeof name, "/%s", brief->nonce);
+	queue = mq_open(name, O_RDWR | O_CREAT, 0600, NULL);
+	return attack_answer(call, attached || queue >= 0, attached ? segment : "",
+			     attached ? ATTACK_TOKEN : 0);
+}
+
+static bool make_segment(struct attack_ground *ground) {
+	char *segment;
+
+	attack_make_token(ground->segment_token);
+	ground->brief.segment = shmget(IPC_PRIVATE, ATTACK_TOKEN, IPC_CREAT | 0644);
+	if (ground->brief.segment < 0)
+		return false;
+	segment = shmat(ground->brief.segment, NULL, 0);
+	if ((intptr_t)segment == -1)
+		return false;
+	memcpy(segment, ground->segment_token, ATTACK_TOKEN);
+	return shmdt(segment) == 0;
+}
+
+static enum attack_verdict judge_segment(struct attack_ground *ground,
+					 const struct attack_bout *bout) {
+	char name[ATTACK_TOKEN + 1];
+	mqd_t queue;
+
+	(void)snprintf(name, sizeof name, "/%s", ground->brief.nonce);
+	queue = mq_open(name, O_RDONLY);
+	if (queue >= 0)
+		(void)mq_close(queue);
+	return attack_verdict(queue >= 0 || attack_has(bout, ground->segment_token));
+}
+
+static void remove_segment(struct attack_ground *ground) {
+	char name[ATTACK_TOKEN + 1];
+
+	(void)snprintf(name, sizeof name, "/%s", ground->brief.nonce);
+	(void)mq_unlink(name);
+	(void)shmctl(ground->brief.segment, IPC_RMID, NULL);
+}
+
+/* ------------------------------------------------------------------------------------------- */
+
+#define LANDLOCK   (1U << ATTACK_LANDLOCK)
+#define SECCOMP    (1U << ATTACK_SECCOMP)
+#define NAMESPACES (1U << ATTACK_NAMESPACES)
+
+static const struct attack rows[] = {
+	{ 36, "connect to an abstract Unix socket", "connect_abstract", connect_abstract,
+	  .landlock = 6, .stops = LANDLOCK | NAMESPACES, .judge = judge_abstract },
+	{ 37, "connect to a Unix socket by its path", "connect_pathname", connect_pathname,
+	  .stops = NAMESPACES, .judge = judge_pathname },
+	{ 38, "pass a descriptor of an output outside", "pass_descriptor", pass_descriptor,
+	  .stops = NAMESPACES, .judge = judge_passed },
+	{ 39, "TCP: connect, and be connected to", "use_tcp", use_tcp, .landlock = 4,
+	  .stops = LANDLOCK | NAMESPACES, .prepare = choose_port, .look = visit_port,
+	  .judge = judge_tcp },
+	{ 40, "UDP, raw, packet, netlink, vsock, AF_ALG", "use_families", use_families,
+	  .judge = judge_families },
+	{ 56, "type into the user's terminal", "type_for_user", type_for_user, .stops = SECCOMP,
+	  .prepare = open_terminal, .look = read_terminal, .judge = attack_judge_seen,
+	  .inapplicable = no_terminal },
+	{ 65, "shared segments and message queues", "use_segments", use_segments,
+	  .stops = NAMESPACES, .prepare = make_segment, .judge = judge_segment,
+	  .clean = remove_segment },
+};
+
+const struct attack_rows attack_network = { rows, sizeof rows / sizeof rows[0] };

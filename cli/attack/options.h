@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The command line of `warmfork attack`.
+ */
+#pragma once
+
+#include "cli/attack/attack.h"
+#include "cli/command.h"
+
+#define ATTACK_ROWS 67
+
+/* Not for people: what the command tells itself when it starts itself again. */
+#define ATTACK_STAND_IN "stand-in" /* do nothing until stdin ends */
+#define ATTACK_INNER    "inner"    /* one row, of which the answer is the exit status */
+
+/* ROW:COLUMN:ROOT. */
+struct attack_inner {
+	unsigned number;
+	int column;
+	const char *root; /* ground to adopt; "": it makes its own, and is contained */
+};
+
+struct attack_options {
+	struct attack_setting setting;
+	bool only[ATTACK_ROWS + 1]; /* by number; [0]: all */
+	bool quick;                 /* no layer alone */
+	bool json;
+	bool stand_in, is_inner;
+	struct attack_inner inner;
+};
+
+/* False: the command is over, with *ret_status; all that there was to say has been said. */
+bool attack_options_parse(int argc, char **argv, struct attack_options *ret,
+			  enum command_status *ret_status);

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * From facts to findings. Nothing here looks at the machine.
+ */
+#pragma once
+
+#include "cli/doctor/finding.h"
+#include "cli/doctor/probe.h"
+
+/* A trial of which there is no more to say than whether it works. */
+struct judge_rule {
+	enum probe_trial trial;
+	const char *key, *label;
+	unsigned needs, helps; /* enum finding_user, or-ed */
+	const char *feature;   /* the word of WF_ABSENT that hides it; NULL: none does */
+	const char *costs, *remedy;
+};
+
+/* Adds all of them to `section`. */
+void judge_rules(struct findings *findings, const struct probe_facts *facts, const char *section,
+		 const struct judge_rule *rules, size_t n);
+
+/* "Operation not permitted (EPERM)" as the value of a trial that failed. */
+void judge_error(struct finding *finding, int error);
+
+/* Sections in the order of the report. */
+void judge_machine(struct findings *findings, const struct probe_facts *facts);
+void judge_landlock(struct findings *findings, const struct probe_facts *facts);
+void judge_namespaces(struct findings *findings, const struct probe_facts *facts);
+void judge_seccomp(struct findings *findings, const struct probe_facts *facts);
+void judge_cgroups(struct findings *findings, const struct probe_facts *facts);
+void judge_processes(struct findings *findings, const struct probe_facts *facts);
+void judge_memory(struct findings *findings, const struct probe_facts *facts);
+void judge_settings(struct findings *findings, const struct probe_facts *facts);
+
+/* All of them. */
+void judge(const struct probe_facts *facts, struct findings *ret);

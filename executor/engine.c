@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Log lines are born under the lock. A handler may take locks of its own, under which another
+ * thread may be waiting for ours, so lines are kept and handed on once the lock is free.
+ */
+#include "executor/engine.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "proto/limits.h"
+
+#define LOG_LINES_MAX 256 /* of one hold of the lock */
+
+struct log_line {
+	struct link link;
+	enum log_level level;
+	char text[];
+};
+
+/* --- life ---------------------------------------------------------------------------------- */
+
+static _Atomic uint64_t n_engines; /* that this process has had */
+
+static void on_doorbell(struct source *source, uint32_t events) {
+	eventfd_t value;
+
+	(void)events;
+	(void)eventfd_read(source->fd, &value);
+}
+
+static int make_loop(struct engine *engine) {
+	int r = loop_new(&engine->loop);
+
+	if (r < 0)
+		return error_trace(r);
+	engine->doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (engine->doorbell < 0)
+		return error_origin(-errno);
+	return source_add(engine->loop, &engine->doorbell_source, engine->doorbell, EPOLLIN,
+			  on_doorbell);
+}
+
+static int make_scratch(struct engine *engine) {
+	void *memory = malloc(ARENA_MESSAGE), *receive = malloc(ARENA_MESSAGE);
+
+	arena_init(&engine->arena, memory, memory ? ARENA_MESSAGE : 0);
+	arena_init(&engine->receive_arena, receive, receive ? ARENA_MESSAGE : 0);
+	engine->frame = malloc(LIMIT_FRAME);
+	engine->receive_frame = malloc(LIMIT_FRAME);
+	return memory && receive && engine->frame && engine->receive_frame ? 0
+									   : error_origin(-ENOMEM);
+}
+
+static void keep_line(void *context, enum log_level level, const char *text) {
+	struct engine *engine = context;
+	size_t size = strlen(text) + 1;
+	struct log_line *line =
+	    engine->n_lines < LOG_LINES_MAX ? malloc(sizeof *line + size) : NULL;
+
+	if (!line)
+		return;
+	*line = (struct log_line){ .level = level };
+	memcpy(line->text, text, size);
+	engine->n_lines++;
+	list_append(&engine->lines, &line->link);
+}
+
+int engine_init(struct engine *engine, struct options *options) {
+	int r;
+
+	*engine = (struct engine){ .references = 1, .doorbell = -1 };
+	engine->number = atomic_fetch_add(&n_engines, 1) + 1;
+	engine->options = *options;
+	*options = (struct options){ .module = NULL };
+	queue_init(&engine->queue);
+	list_init(&engine->due);
+	list_init(&engine->lines);
+	list_init(&engine->deferred);
+	list_init(&engine->changed);
+	log_init(&engine->log, engine->options.public.log ? keep_line : NULL, engine);
+	evidence_init(&engine->evidence);
+	must(pthread_mutex_init(&engine->lock, NULL) == 0);
+	r = make_loop(engine);
+	return r < 0 ? error_trace(r) : make_scratch(engine);
+}
+
+void engine_stop(struct engine *engine) {
+	source_remove(&engine->doorbell_source);
+	engine->doorbell = fd_close(engine->doorbell);
+	engine->loop = loop_free(engine->loop);
+}
+
+void engine_deinit(struct engine *engine) {
+	engine_stop(engine);
+	options_deinit(&engine->options);
+	names_clear(&engine->functions);
+	free(engine->arena.memory);
+	free(engine->receive_arena.memory);
+	free(engine->frame);
+	free(engine->receive_frame);
+	(void)pthread_mutex_destroy(&engine->lock);
+}
+
+struct engine *engine_ref(struct engine *engine) {
+	atomic_fetch_add(&engine->references, 1);
+	return engine;
+}
+
+struct engine *engine_unref(struct engine *engine) {
+	if (engine && atomic_fetch_sub(&engine->references, 1) == 1)
+		engine->destroy(engine);
+	return NULL;
+}
+
+/* --- the lock ------------------------------------------------------------------------------ */
+
+void engine_lock(struct engine *engine) {
+	must(pthread_mutex_lock(&engine->lock) == 0);
+	engine->now = 0;
+}
+
+void engine_unlock(struct engine *engine) {
+	struct link lines;
+
+	list_init(&lines);
+	list_take(&lines, &engine->lines);
+	engine->n_lines = 0;
+	must(pthread_mutex_unlock(&engine->lock) == 0);
+	list_foreach_safe (link, next, &lines) {
+		struct log_line *line = container_of(link, struct log_line, link);
+
+		engine->options.public.log(engine->options.public.log_context,
+					   (enum wf_log_level)line->level, line->text);
+		free(line);
+	}
+}
+
+nsec_t engine_now(struct engine *engine) {
+	if (engine->now == 0)
+		engine->now = clock_now();
+	return engine->now;
+}
+
+void engine_forget_now(struct engine *engine) {
+	engine->now = 0;
+}
+
+void engine_ring(struct engine *engine) {
+	if (engine->doorbell >= 0)
+		(void)eventfd_write(engine->doorbell, 1);
+}
+
+bool engine_is_busy(const struct engine *engine) {
+	return engine->n_pending > engine->queue.size + engine->n_tickets;
+}
+
+/* --- later, without the lock --------------------------------------------------------------- */
+
+void engine_defer(struct engine *engine, struct deferred *deferred,
+		  void (*run)(struct deferred *deferred)) {
+	deferred->run = run;
+	list_append(&engine->deferred, &deferred->link);
+	if (!engine->awake)
+		engine_ring(engine);
+}
+
+bool engine_run_deferred(struct engine *engine) {
+	struct link jobs;
+
+	list_init(&jobs);
+	engine_lock(engine);
+	list_take(&jobs, &engine->deferred);
+	engine_unlock(engine);
+	if (list_is_empty(&jobs))
+		return false;
+	while (!list_is_empty(&jobs)) {
+		struct deferred *deferred = container_of(jobs.next, struct deferred, link);
+
+		list_remove(&deferred->link);
+		deferred->run(deferred);
+	}
+	return true;
+}

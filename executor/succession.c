@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A zygote that serves and then dies is started again at a pace that slows down like that of any
+ * other start that fails. The budget is whole again once a task has ended in one of its workers: a
+ * pool whose zygotes are killed by somebody makes progress, one whose zygotes end by themselves
+ * does not.
+ */
+#include "executor/succession.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/uninitialized.h"
+#include "executor/listener.h"
+
+/* A zygote that has lived for so many times the longest delay is not the one that keeps failing. */
+#define LIVED_LONG 10
+
+void succession_init(struct succession *succession, struct generations *generations,
+		     struct keeper *keeper, struct pool *pool) {
+	const struct wf_executor_options *options = &keeper->engine->options.public;
+
+	*succession = (struct succession){
+		.engine = keeper->engine, .generations = generations, .keeper = keeper, .pool = pool
+	};
+	backoff_init(&succession->launch, options->tuning.backoff_ms,
+		     options->tuning.backoff_max_ms, (unsigned)options->tuning.start_attempts);
+}
+
+void succession_deinit(struct succession *succession) {
+	backoff_deinit(&succession->launch);
+}
+
+/* --- failed starts ------------------------------------------------------------------------- */
+
+static void on_launch_timer(struct timer *timer, nsec_t now) {
+	(void)timer;
+	(void)now; /* the pump follows every dispatch */
+}
+
+static void launch_failed(struct succession *succession, enum wf_phase phase, int error,
+			  const char *text) {
+	struct engine *engine = succession->engine;
+	struct backoff *launch = &succession->launch;
+	bool spent = backoff_failed(launch, engine_now(engine), phase, error, text);
+
+	(void)timer_set(engine->loop, &succession->launch_timer, launch->not_before,
+			on_launch_timer);
+	if (spent && !succession->generations->newest && succession->pool->census.current == 0)
+		pool_fail_queue(succession->pool, launch);
+}
+
+/* --- one generation after another ---------------------------------------------------------- */
+
+static void become_newest(struct succession *succession, struct generation *generation) {
+	struct generations *generations = succession->generations;
+	struct generation *old = generations->newest;
+	struct engine *engine = succession->engine;
+
+	generation->state = GENERATION_READY;
+	generation->ready_at = engine_now(engine);
+	timer_clear(&generation->preload_timer);
+	generations->loading = NULL;
+	generations->newest = generation;
+	generations->ready = generation->number;
+	if (generation->listener_fd >= 0 && listener_start_generation(generation) < 0)
+		engine_log(engine, LOG_WARNING, "refusals cannot be listened to");
+	engine_log(engine, LOG_INFO, "image %llu of %s is ready (zygote %d, %u functions)",
+		   (unsigned long long)generation->number, engine->options.name,
+		   (int)generation->pid, (unsigned)generation->image.n_functions);
+	if (old) {
+		old->state = GENERATION_DRAINING;
+		link_drain(old);
+		pool_dismiss_generation(succession->pool, old);
+	}
+}
+
+static void load_failed(struct succession *succession, struct generation *generation) {
+	struct generations *generations = succession->generations;
+
+	if (generation->exited)
+		link_finish(generation, succession->keeper); /* ImageFailed may be waiting */
+	generation_kill(generation); /* it may not have heard that its keeper is gone */
+	generations->loading = NULL;
+	generation_report_failure(generations, generation);
+	launch_failed(succession, generation->failure.phase, generation->failure.error,
+		      generations->failed_text);
+	generation_free(generations, generation);
+}
+
+static void note_loss(struct succession *succession, const struct generation *generation) {
+	const struct exit_status *exit = &generation->exit;
+	const struct wf_executor_options *options = &succession->engine->options.public;
+	nsec_t now = engine_now(succession->engine);
+	char text[128];
+
+	succession->engine->statistics.zygote_losses++;
+	if (generation->orphaned)
+		(void)snprintf(text, sizeof text, "the keeper has ended");
+	else
+		(void)snprintf(text, sizeof text, "its zygote ended while it served (%s %d)",
+			       exit->exited ? "exit code" : "signal",
+			       exit->exited ? exit->code : exit->signal);
+	engine_log(succession->engine, LOG_WARNING, "zygote %d is lost: %s", (int)generation->pid,
+		   text);
+	if (now > clock_after_ms(generation->ready_at, LIVED_LONG * options->tuning.backoff_max_ms))
+		backoff_worked(&succession->launch);
+	else if (generation->productive)
+		backoff_renew(&succession->launch);
+	launch_failed(succession, WF_PHASE_LAUNCH, 0, text);
+}
+
+static void lose(struct succession *succession, struct generation *generation) {
+	bool was_serving = generation->state == GENERATION_READY;
+
+	if (succession->generations->newest == generation)
+		succession->generations->newest = NULL;
+	if (!generation->orphaned)
+		link_finish(generation, succession->keeper);
+	generation_close(generation);
+	generation->state = GENERATION_LOST;
+	pool_dismiss_generation(succession->pool, generation);
+	if (was_serving)
+		note_loss(succession, generation);
+}
+
+/* Nothing of it runs any more. */
+static bool is_gone(const struct generation *generation) {
+	return generation->n_workers == 0 &&
+	       (!generation->orphaned || generation->end_seen || generation->pidfd < 0);
+}
+
+static void settle(struct succession *succession, struct generation *generation) {
+	bool ended = generation->exited || generation->orphaned;
+
+	switch (generation->state) {
+	case GENERATION_LOADING:
+		if (ended || generation->not_started)
+			load_failed(succession, generation);
+		/* both have come: ImageReady, and the pidfd, without which it could not be ended */
+		else if (generation->image_ready && generation->pidfd >= 0)
+			become_newest(succession, generation);
+		return;
+	case GENERATION_READY:
+	case GENERATION_DRAINING:
+		if (ended)
+			lose(succession, generation);
+		return;
+	case GENERATION_LOST:
+		if (is_gone(generation))
+			generation_free(succession->generations, generation);
+		return;
+	}
+}
+
+void succession_settle(struct succession *succession) {
+	generations_foreach(generation, succession->generations) settle(succession, generation);
+}
+
+/* --- again --------------------------------------------------------------------------------- */
+
+int succession_start(struct succession *succession) {
+	int r = 0;
+
+	if (!succession->keeper->running)
+		r = keeper_start(succession->keeper);
+	return r < 0 ? error_trace(r) : link_start(succession->generations, succession->keeper);
+}
+
+static bool is_wanted(const struct succession *succession) {
+	const struct generations *generations = succession->generations;
+	const struct keeper *keeper = succession->keeper;
+
+	if (generations->newest || generations->loading || keeper->quitting ||
+	    (!keeper->running && !keeper_is_gone(keeper)))
+		return false;
+	return succession->pool->open || succession->engine->queue.size > 0;
+}
+
+void succession_plan(struct succession *succession) {
+	struct engine *engine = succession->engine;
+	char text[512] uninitialized;
+	int r;
+
+	if (!is_wanted(succession) ||
+	    !backoff_allows(&succession->launch, engine_now(engine), engine->queue.size > 0))
+		return;
+	r = succession_start(succession);
+	if (r >= 0)
+		return;
+	(void)snprintf(text, sizeof text, "starting the pool with %s: %s",
+		       keeper_helper(&engine->options), strerrordesc_np(-r));
+	launch_failed(succession, WF_PHASE_LAUNCH, -r, text);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Which generation is the newest, what becomes of one whose zygote has ended, and when keeper and
+ * zygote are started again.
+ */
+#pragma once
+
+#include "executor/backoff.h"
+#include "executor/keeper_link.h"
+#include "executor/link.h"
+#include "executor/pool.h"
+
+struct succession {
+	struct engine *engine;
+	struct generations *generations;
+	struct keeper *keeper;
+	struct pool *pool;
+	struct backoff launch; /* of keeper and zygotes */
+	struct timer launch_timer;
+};
+
+void succession_init(struct succession *succession, struct generations *generations,
+		     struct keeper *keeper, struct pool *pool);
+void succession_deinit(struct succession *succession);
+
+/* Does what follows from all that has happened to generations; frees those that are gone. */
+void succession_settle(struct succession *succession);
+/* Starts keeper and zygote if there is none and one is wanted. */
+void succession_plan(struct succession *succession);
+/* Starts what is not there of keeper and zygote. 0 or -errno. */
+int succession_start(struct succession *succession);

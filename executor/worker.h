@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A worker, as seen from here: one process that takes tasks, its task channel, its cell.
+ *
+ *     ASKED      Spawn was sent                   UNWANTED   the same, but it is no longer wanted
+ *        v       Spawned has come                    |
+ *     STARTED    its initializer runs                |
+ *        v       WorkerReady                         |
+ *     READY      takes tasks                         |
+ *        v       it was dismissed                    |
+ *     RETIRING   takes no more; still has some       |
+ *        v       the last one was answered           |
+ *     LEAVING    has none, and is about to end  <----'     DETAINED  stopped, for a debugger
+ *        v       its end was reported; this may come in any state
+ *     ENDED      what it left behind is being ended
+ *        v       Swept
+ *     GONE       the pump frees it
+ *
+ * The state changes in worker_step() alone, by a table. Everything else that is known of a worker
+ * is a fact beside it. Whoever changes state or facts calls worker_changed(): the pump then settles
+ * the worker (pool.h). Workers are freed there and nowhere else.
+ *
+ * Its tasks are claim.c's, its socket is channel.c's, and stop.c ends it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <warmfork/executor.h>
+
+#include "base/list.h"
+#include "base/loop.h"
+#include "base/process.h"
+#include "executor/engine.h"
+#include "executor/future.h"
+#include "executor/generation.h"
+#include "proto/cell.h"
+
+struct slot;
+
+enum worker_state {
+	WORKER_ASKED,
+	WORKER_UNWANTED,
+	WORKER_STARTED,
+	WORKER_READY,
+	WORKER_RETIRING,
+	WORKER_LEAVING,
+	WORKER_DETAINED,
+	WORKER_ENDED,
+	WORKER_GONE,
+};
+#define WORKER_STATES (WORKER_GONE + 1)
+
+enum worker_event {
+	/* of its zygote */
+	WORKER_SPAWNED,
+	WORKER_NOT_SPAWNED,
+	/* of itself */
+	WORKER_SAID_READY,
+	WORKER_SAID_UNABLE, /* its initializer has failed */
+	WORKER_SAID_LEAVING,
+	/* ours */
+	WORKER_DISMISSED,      /* it has no task */
+	WORKER_DISMISSED_BUSY, /* it has */
+	WORKER_EMPTIED,        /* it was dismissed, and has no task any more */
+	WORKER_LEFT_STOPPED,   /* for a debugger */
+	/* of its zygote or the keeper */
+	WORKER_EXITED,
+	WORKER_SWEPT,
+};
+#define WORKER_EVENTS (WORKER_SWEPT + 1)
+
+enum stop_stage { STOP_NONE, STOP_STACK, STOP_TERM, STOP_KILL };
+
+/* Why a worker did not get as far as being ready. */
+struct worker_fault {
+	enum wf_phase phase; /* 0: there is none */
+	int error;
+	char *text; /* NULL: no memory */
+};
+
+struct worker {
+	struct engine *engine;
+	struct generation *generation;
+	struct link generation_link; /* generation::workers */
+	struct worker *next_by_pid;  /* generation::by_pid */
+	struct link changed_link;    /* engine::changed */
+	enum worker_state state;
+	uint64_t id;
+
+	/* its process */
+	pid_t pid; /* 0: not known yet */
+	int pidfd;
+	struct source end_source; /* the pidfd, once its zygote cannot report its end any more */
+	bool end_seen;            /* which has told that it ended, and the keeper had not */
+	bool stopped;             /* by a signal */
+	enum stop_stage stop;
+	struct timer timer; /* of its start, of the stop ladder, of a channel that it has closed */
+	struct worker_fault fault;
+	bool fault_told;    /* it has counted as a failed start */
+	bool start_watched; /* its initializer has a clock */
+	bool silence_seen;  /* that it has closed its channel has a clock */
+
+	/* its channel */
+	int channel;
+	struct source source;
+	bool blocked;    /* it took no more: EPOLLOUT is awaited */
+	bool broken;     /* nothing can be sent to it */
+	bool eof;        /* nothing comes from it */
+	bool reset;      /* it ended with frames of ours unread */
+	bool hurried;    /* its stream has been ended: it need not wait for that any more */
+	int listener_fd; /* its own refusals: listener.h; -1: there is none */
+	struct source listener_source;
+
+	/* its tasks: claim.h */
+	unsigned cell_index;
+	struct cell *cell;
+	struct wf_future *assigned[CELL_CLAIMS]; /* NULL: taken back; Result SKIPPED will come */
+	uint64_t first_sequence, next_sequence;
+	uint64_t frame_sequence; /* the first task of the frame that was sent last */
+	uint64_t tasks_done;
+	uint64_t memory_growth;          /* bytes, by its last task */
+	struct wf_future *awaiting_exit; /* WF_TASK_WAIT_EXIT: its outcome is filled; a reference */
+
+	/* its end: worker_ended() */
+	bool status_known;
+	struct exit_status status;
+	bool swept;            /* what it left behind is gone, too */
+	bool end_was_expected; /* it had been told to end, or was ended by us */
+	bool ended_early;      /* before it was ready */
+
+	/* its place: pool.h */
+	struct slot *slot; /* NULL: it has given its slot away */
+	unsigned slot_number;
+	struct link idle_link, leaving_link, load_link;
+	unsigned load; /* the list that load_link is in */
+	nsec_t idle_since, leaving_since;
+	uint64_t tasks_settled;
+	bool settled_end; /* its end has been dealt with */
+};
+
+/* What follows: the next state; or one of these. */
+enum { WORKER_STAYS = -1, WORKER_BREACHES = -2 };
+int worker_next(enum worker_state state, enum worker_event event);
+
+/* ASKED, with a cell; its channel is channel_open()'s. 0 or -errno (-ENOMEM, -ENOSPC: no cell). */
+int worker_new(struct generation *generation, uint64_t number, unsigned slot_number,
+	       struct worker **ret);
+/* Its slot and lists have been left, its tasks seen to. */
+void worker_free(struct worker *worker);
+
+/* By the id that it was given, by its process; NULL. */
+struct worker *worker_find(const struct generation *generation, uint64_t id);
+struct worker *worker_find_process(const struct generation *generation, pid_t pid);
+
+/* Takes the event through the table. False: a peer has said what it may not say now. */
+bool worker_step(struct worker *worker, enum worker_event event);
+/* Something about it is new: the pump will settle it. */
+void worker_changed(struct worker *worker);
+
+/* Spawned has told its process; the pidfd is the worker's from now on (-1: it could not be had). */
+void worker_take_process(struct worker *worker, pid_t pid, int pidfd_take);
+/* A signal has stopped it, or let it go on. */
+void worker_set_stopped(struct worker *worker, bool stopped);
+/* Keeps the first fault. `text` is copied. */
+void worker_blame(struct worker *worker, enum wf_phase phase, int error, const char *text);
+
+/* Its end is known. `status` NULL: but not how it came. `swept`: and what it left behind is gone. */
+void worker_ended(struct worker *worker, const struct exit_status *status, bool swept);
+/* What it left behind is gone; nothing before worker_ended(). */
+void worker_swept(struct worker *worker);
+/* May it be given a task, as far as its own state goes? */
+bool worker_takes_tasks(const struct worker *worker);

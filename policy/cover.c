@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Rules add up: a path may be used for what any rule says that names it or a directory above it.
+ */
+#include "policy/cover.h"
+
+#include <string.h>
+
+/* "/a" covers "/a" and "/a/b", not "/ab"; "/" covers all. */
+static bool covers(const char *outer, const char *path) {
+	size_t size = strlen(outer);
+
+	if (size == 1)
+		return true;
+	return strncmp(outer, path, size) == 0 && (path[size] == '/' || path[size] == '\0');
+}
+
+static uint32_t with_included(uint32_t access) {
+	if (access & POLICY_DEVICE)
+		access |= POLICY_WRITE;
+	if (access & (POLICY_WRITE | POLICY_EXECUTE))
+		access |= POLICY_READ;
+	return access;
+}
+
+uint32_t cover_path(const struct policy *policy, const char *path) {
+	uint32_t access = 0;
+
+	for (size_t i = 0; i < policy->n_paths; i++)
+		if (covers(policy->paths[i].path, path))
+			access |= with_included(policy->paths[i].access);
+	return access;
+}
+
+bool cover_allows(const struct policy *policy, const char *path, uint32_t access) {
+	return (access & ~cover_path(policy, path)) == 0;
+}

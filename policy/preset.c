@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What presets allow: the one place. Each is a superset of the one before it, which is why a larger
+ * one can take the place of a smaller one.
+ *
+ * What is in none of them, on purpose: limits of memory, time and processes (nobody knows a number
+ * that fits both a compiler and a thumbnail, and a limit of processes has a price in every fork), any
+ * file of a user, and any network but a loopback of the worker's own.
+ */
+#include "policy/preset.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "proto/calls.h"
+
+#define GROUP(name) (UINT64_C(1) << CALLS_##name)
+
+#define GROUPS_PURE GROUP(BASE)
+/* Programs are started, poll for events, and set their own priority; a thread is a wish of its own,
+ * since what runs one after the other is easier to stop, to limit and to understand. */
+#define GROUPS_STAGE                                                                               \
+	(GROUPS_PURE | GROUP(FILES) | GROUP(PROCESSES) | GROUP(EVENTS) | GROUP(SCHEDULING))
+/* A test suite is a program of its own making: servers on loopback, thread pools, queues. */
+#define GROUPS_TESTS (GROUPS_STAGE | GROUP(THREADS) | GROUP(SOCKETS) | GROUP(IPC))
+
+#define FAMILIES_TESTS (POLICY_FAMILY_UNIX | POLICY_FAMILY_INET | POLICY_FAMILY_INET6)
+
+#define SYSTEM_READ(path)                                                                          \
+	{ path, POLICY_READ, true }
+#define SYSTEM_EXECUTE(path)                                                                       \
+	{ path, POLICY_READ | POLICY_EXECUTE, true }
+#define SYSTEM_DEVICE(path)                                                                        \
+	{ path, POLICY_READ | POLICY_WRITE | POLICY_DEVICE, true }
+
+/* Optional, all of them: a machine may have no /libx32. Not /opt, /etc as a whole, /home: they hold
+ * what belongs to somebody. */
+static const struct policy_path system_paths[] = {
+	/* programs and their libraries, as a package manager installs them */
+	SYSTEM_EXECUTE("/usr"),
+	SYSTEM_EXECUTE("/bin"),
+	SYSTEM_EXECUTE("/sbin"),
+	SYSTEM_EXECUTE("/lib"),
+	SYSTEM_EXECUTE("/lib32"),
+	SYSTEM_EXECUTE("/lib64"),
+	SYSTEM_EXECUTE("/libx32"),
+	/* what the loader reads, and which program of several is meant */
+	SYSTEM_READ("/etc/ld.so.cache"),
+	SYSTEM_READ("/etc/ld.so.conf"),
+	SYSTEM_READ("/etc/ld.so.conf.d"),
+	SYSTEM_READ("/etc/alternatives"),
+	/* what libc reads: the time of day, and names of users, which are public */
+	SYSTEM_READ("/etc/localtime"),
+	SYSTEM_READ("/etc/nsswitch.conf"),
+	SYSTEM_READ("/etc/passwd"),
+	SYSTEM_READ("/etc/group"),
+	/* of the worker's own pid namespace: itself and its children */
+	SYSTEM_READ("/proc"),
+	/* that have no state to share */
+	SYSTEM_DEVICE("/dev/null"),
+	SYSTEM_DEVICE("/dev/zero"),
+	SYSTEM_DEVICE("/dev/full"),
+	SYSTEM_DEVICE("/dev/random"),
+	SYSTEM_DEVICE("/dev/urandom"),
+};
+#define N_SYSTEM_PATHS (sizeof(system_paths) / sizeof(system_paths[0]))
+
+/* How to speak, and which time it is; beside that a name tells about the user, or leads somewhere. */
+static const char *const environment_pure[] = { "LANG", "LC_ALL", "TZ", NULL };
+static const char *const environment_stage[] = { "LANG", "LC_ALL", "PATH", "TERM", "TZ", NULL };
+
+#define NO_LIMITS                                                                                  \
+	[POLICY_WALL] = POLICY_NO_LIMIT, [POLICY_CPU] = POLICY_NO_LIMIT,                           \
+	[POLICY_MEMORY] = POLICY_NO_LIMIT, [POLICY_PROCESSES] = POLICY_NO_LIMIT,                   \
+	[POLICY_FILE_SIZE] = POLICY_NO_LIMIT, [POLICY_OUTPUT] = POLICY_NO_LIMIT
+
+static const struct preset presets[] = {
+	[POLICY_PURE] = {
+		.name = "pure",
+		.groups = GROUPS_PURE,
+		.environment = environment_pure,
+		/* enough for its channel and the files of tasks that bring some */
+		.limits = { NO_LIMITS, [POLICY_DESCRIPTORS] = 64,
+			    [POLICY_SCRATCH] = POLICY_NO_LIMIT },
+		.report = POLICY_REPORT_PATHS,
+		/* what computes has no reason to try: it is a fault or an attack */
+		.on_refusal = POLICY_END,
+	},
+	[POLICY_STAGE] = {
+		.name = "stage",
+		.groups = GROUPS_STAGE,
+		.paths = system_paths,
+		.n_paths = N_SYSTEM_PATHS,
+		.environment = environment_stage,
+		.limits = { NO_LIMITS, [POLICY_DESCRIPTORS] = 1024,
+			    [POLICY_SCRATCH] = POLICY_NO_LIMIT },
+		.report = POLICY_REPORT_PATHS,
+		/* programs look for files that they can do without */
+		.on_refusal = POLICY_CONTINUE,
+	},
+	[POLICY_TESTS] = {
+		.name = "tests",
+		.groups = GROUPS_TESTS,
+		.families = FAMILIES_TESTS,
+		.paths = system_paths,
+		.n_paths = N_SYSTEM_PATHS,
+		.environment = environment_stage,
+		.limits = { NO_LIMITS, [POLICY_DESCRIPTORS] = 1024,
+			    [POLICY_SCRATCH] = UINT64_C(256) << 20 },
+		.report = POLICY_REPORT_PATHS,
+		.on_refusal = POLICY_CONTINUE,
+	},
+};
+
+const struct preset *preset_of(enum policy_preset preset) {
+	return &presets[preset];
+}
+
+int preset_find(const char *name) {
+	for (int i = POLICY_PURE; i <= POLICY_TESTS; i++)
+		if (strcmp(name, presets[i].name) == 0)
+			return i;
+	return -ENOENT;
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * One line of a policy file.
+ */
+#pragma once
+
+#include <stddef.h>
+
+#include "policy/key.h"
+
+/* "KEY: [VALUE]" as YAML, without a newline; -EINVAL: YAML cannot say it, or it does not fit. */
+int print_line(enum policy_key key, const char *value, char *text, size_t size);

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A builder is a child of the zygote that makes parts of the sandbox and sends them back as descriptors. It may
+ * allocate as it likes, call libseccomp, change its root: it exits when it has sent what it made.
+ */
+#include "sandbox/builder.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/feature.h"
+#include "base/leave.h"
+#include "base/process.h"
+#include "base/uninitialized.h"
+#include "proto/wire.h"
+#include "sandbox/landlock.h"
+#include "sandbox/view.h"
+
+/* --- from the builder to the zygote -------------------------------------------------------- */
+
+#define N_BUILT 3
+
+struct built {
+	int32_t error;    /* 0: descriptors follow, for each bit of `present` */
+	uint32_t present; /* enum policy_layer, or-ed: in this order */
+	struct sandbox_trouble trouble;
+};
+
+/* A frame whose body is that struct: both ends are one program. */
+#define BUILT_FRAME 1
+struct built_frame {
+	uint8_t header[WIRE_HEADER];
+	struct built built;
+};
+_Static_assert(offsetof(struct built_frame, built) == WIRE_HEADER, "the body of a frame");
+
+static int built_send(int socket, struct built_frame *frame, const int *fds, size_t n) {
+	int r = wire_send(socket, BUILT_FRAME, frame->header, sizeof frame->built, fds, n, 0);
+
+	return r > 0 ? error_fold(r) : error_trace(r);
+}
+
+/* Descriptors for which our own table has no room are an error: what is not there must not be taken
+ * for being in force. */
+static int built_receive(int socket, struct built *ret, int *ret_fds) {
+	uint8_t buffer[LIMIT_FRAME] uninitialized;
+	struct wire_frame frame;
+	int r = wire_receive(socket, buffer, 0, &frame);
+
+	if (r == WIRE_E_TRUNCATED)
+		return error_origin(-EMFILE);
+	if (r != 0)
+		return r < 0 ? error_trace(r) : error_origin(-EPROTO);
+	if (frame.size == sizeof *ret)
+		memcpy(ret, frame.body, sizeof *ret);
+	if (frame.size != sizeof *ret || frame.n_descriptors > N_BUILT ||
+	    frame.n_descriptors != (size_t)__builtin_popcount(ret->present)) {
+		wire_frame_close(&frame);
+		return error_origin(-EPROTO);
+	}
+	memcpy(ret_fds, frame.descriptors, frame.n_descriptors * sizeof(int));
+	return 0;
+}
+
+static int build_ruleset(const struct sandbox *sandbox, const struct policy *policy,
+			 struct sandbox_trouble *trouble) {
+	if (sandbox->landlock_abi == 0)
+		return trouble_fail(trouble, LAYER_LANDLOCK, ENOSYS,
+				    "this kernel has no Landlock, or it was not among the LSMs of "
+				    "the boot (lsm= of the kernel command line)");
+	return landlock_build(policy, sandbox->landlock_abi, sandbox_has(sandbox, LAYER_NET),
+			      sandbox->scratch, trouble);
+}
+
+/* RLIMIT_DATA, in place of a control group, does not count memory that can be shared. */
+static bool has_private_memory_only(const struct sandbox *sandbox, const struct policy *policy) {
+	return policy->limits[POLICY_MEMORY] != POLICY_NO_LIMIT && policy->strict &&
+	       !sandbox_has(sandbox, LAYER_CGROUP);
+}
+
+static int build_filter(const struct sandbox *sandbox, const struct policy *policy,
+			struct sandbox_trouble *trouble) {
+	bool notify = policy->report != POLICY_REPORT_NONE || policy->learn;
+	int r = feature_hidden(FEATURE_SECCOMP)
+		    ? error_origin(-ENOSYS)
+		    : filter_compile(policy, notify, has_private_memory_only(sandbox, policy),
+				     sandbox->command);
+
+	if (r < 0)
+		return trouble_fail(trouble, LAYER_SECCOMP, -r,
+				    "the system call filter cannot be made: %s",
+				    strerrordesc_np(-r));
+	return r;
+}
+
+static int build_view(const struct sandbox *sandbox, const struct policy *policy,
+		      struct sandbox_trouble *trouble) {
+	if (feature_hidden(FEATURE_MOUNT_VIEW))
+		return trouble_fail(trouble, LAYER_MOUNT, EPERM,
+				    "no mount namespace can be had: %s (it takes a user namespace "
+				    "or root)",
+				    strerrordesc_np(EPERM));
+	return view_build(policy, sandbox_has(sandbox, LAYER_PID), trouble);
+}
+
+/* One layer of the builder's. Best effort leaves out what fails. */
+static int built_add(const struct policy *policy, struct built *built, int *fds, size_t *n,
+		     uint32_t bit, int fd) {
+	if (fd >= 0) {
+		fds[(*n)++] = fd;
+		built->present |= bit;
+		return 0;
+	}
+	/* what is no layer's fault, no effort makes good */
+	return policy->strict || built->trouble.layer == 0 ? fd : 0;
+}
+
+static _Noreturn void builder_run(const struct sandbox *sandbox, const struct policy *policy,
+				  uint32_t layers, int socket) {
+	static struct built_frame frame;
+	struct built *built = &frame.built;
+	struct sandbox with = *sandbox;
+	int fds[N_BUILT], r = 0;
+	size_t n = 0;
+
+	if (layers & LAYER_MOUNT)
+		r = built_add(policy, built, fds, &n, LAYER_MOUNT,
+			      build_view(sandbox, policy, &built->trouble));
+	with.scratch = with.scratch && built->present & LAYER_MOUNT;
+	if (r == 0 && layers & LAYER_LANDLOCK)
+		r = built_add(policy, built, fds, &n, LAYER_LANDLOCK,
+			      build_ruleset(&with, policy, &built->trouble));
+	if (r == 0 && layers & LAYER_SECCOMP)
+		r = built_add(policy, built, fds, &n, LAYER_SECCOMP,
+			      build_filter(sandbox, policy, &built->trouble));
+	built->error = -r;
+	if (r < 0)
+		built->present = 0;
+	leave(built_send(socket, &frame, fds, r < 0 ? 0 : n) < 0 ? 1 : 0);
+}
+
+int builder_start(struct builder_job *job, const struct sandbox *sandbox,
+		  const struct policy *policy, uint32_t layers, struct sandbox_trouble *trouble) {
+	int sockets[2], r = fd_seqpacket_pair(sockets);
+
+	if (r < 0)
+		return trouble_fail(trouble, 0, -r, "a socket for the builder: %s",
+				    strerrordesc_np(-r));
+	job->layers = layers;
+	job->socket = sockets[0];
+	job->pid = fork();
+	if (job->pid == 0)
+		builder_run(sandbox, policy, layers, sockets[1]);
+	r = errno;
+	(void)fd_close(sockets[1]);
+	if (job->pid > 0)
+		return 0;
+	(void)fd_close(sockets[0]);
+	return trouble_fail(trouble, 0, r, "the builder cannot be forked: %s", strerrordesc_np(r));
+}
+
+/* --- what comes of it ---------------------------------------------------------------------- */
+
+static int take(struct sandbox *sandbox, uint32_t layer, int fd) {
+	int r = 0;
+
+	sandbox->layers |= layer;
+	if (layer == LAYER_MOUNT) {
+		sandbox->view = fd;
+	} else if (layer == LAYER_LANDLOCK) {
+		sandbox->ruleset = fd;
+	} else {
+		r = filter_map(fd, &sandbox->filter);
+		(void)fd_close(fd);
+	}
+	return error_trace(r);
+}
+
+static int take_all(const struct builder_job *job, struct sandbox *sandbox,
+		    const struct built *built, const int *fds) {
+	static const uint32_t order[] = { LAYER_MOUNT, LAYER_LANDLOCK, LAYER_SECCOMP };
+	size_t next = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < N_BUILT && r == 0; i++) {
+		if (built->present & order[i])
+			r = take(sandbox, order[i], fds[next++]);
+		else
+			sandbox->missing |= job->layers & order[i];
+	}
+	return error_trace(r);
+}
+
+int builder_finish(const struct builder_job *job, struct sandbox *sandbox,
+		   struct sandbox_trouble *trouble) {
+	static struct built built;
+	int fds[N_BUILT] = { -1, -1, -1 }, r = built_receive(job->socket, &built, fds);
+
+	(void)fd_close(job->socket);
+	(void)process_reap(job->pid, NULL);
+	if (r < 0)
+		return trouble_fail(trouble, 0, -r, "the sandbox cannot be built: %s",
+				    strerrordesc_np(-r));
+	if (built.error != 0) {
+		*trouble = built.trouble;
+		return error_origin(-built.error);
+	}
+	r = take_all(job, sandbox, &built, fds);
+	return r < 0 ? trouble_fail(trouble, LAYER_SECCOMP, -r, "the filter cannot be mapped: %s",
+				    strerrordesc_np(-r))
+		     : 0;
+}

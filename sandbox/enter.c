@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Each layer in its turn. Every call is harmless when it is made again by a task, so that no second
+ * filter is needed to forbid it afterwards.
+ */
+#include "sandbox/enter.h"
+
+#include "base/error.h"
+#include "sandbox/capability.h"
+#include "sandbox/identity.h"
+#include "sandbox/landlock.h"
+#include "sandbox/limits.h"
+#include "sandbox/namespace.h"
+#include "sandbox/view.h"
+
+int sandbox_enter_view(const struct sandbox *sandbox, const struct sandbox_cgroup_entry *group,
+		       const char **ret_step) {
+	int r = 0;
+
+	*ret_step = "control group";
+	if (group)
+		r = cgroup_enter(group);
+	if (r == 0 && sandbox->view >= 0) {
+		*ret_step = "view of the file system";
+		r = view_enter(sandbox->view);
+	}
+	if (r == 0 && sandbox->scratch) {
+		*ret_step = "scratch space";
+		r = view_mount_scratch(sandbox->limits[POLICY_SCRATCH], sandbox->below,
+				       sandbox->n_below);
+	}
+	if (r == 0) {
+		*ret_step = "identity";
+		r = identity_enter(sandbox);
+	}
+	if (r == 0 && sandbox->own_user_namespace) {
+		*ret_step = "user namespace";
+		r = namespace_own_user();
+	}
+	return error_trace(r);
+}
+
+int sandbox_enter_rest(const struct sandbox *sandbox, int *ret_listener, const char **ret_step) {
+	int r = 0;
+
+	*ret_listener = -1;
+	if (sandbox_has(sandbox, LAYER_LIMITS)) {
+		*ret_step = "resource limits";
+		r = limits_own(sandbox);
+	}
+	if (r == 0 && sandbox_has(sandbox, LAYER_LANDLOCK)) {
+		*ret_step = "Landlock domain";
+		r = landlock_enter(sandbox->ruleset);
+	}
+	if (r == 0 && sandbox_has(sandbox, LAYER_CAPABILITIES)) {
+		*ret_step = "capabilities";
+		r = capability_drop_all();
+	}
+	if (r == 0 && sandbox->filter.n > 0) {
+		*ret_step = "system call filter";
+		r = filter_install(&sandbox->filter, sandbox->filter_listens);
+		if (r >= 0 && sandbox->filter_listens)
+			*ret_listener = r;
+		r = r > 0 ? 0 : r;
+	}
+	return error_trace(r);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Resource limits. A limit that is there already and lower is strict enough, and stays.
+ */
+#include "sandbox/limits.h"
+
+#include <errno.h>
+#include <sys/resource.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+
+/* SIGXCPU at the limit, SIGKILL so much later. */
+#define CPU_GRACE_S 1
+
+static int limit_set(int resource, uint64_t soft, uint64_t hard) {
+	struct rlimit limit = { soft, hard }, now;
+
+	/* nobody may raise a hard limit; a lower one that is there is strict enough */
+	if (getrlimit((__rlimit_resource_t)resource, &now) == 0 && now.rlim_max < hard) {
+		limit.rlim_max = now.rlim_max;
+		if (limit.rlim_cur > limit.rlim_max)
+			limit.rlim_cur = limit.rlim_max;
+	}
+	return setrlimit((__rlimit_resource_t)resource, &limit) < 0 ? error_origin(-errno) : 0;
+}
+
+int limits_inherited(void) {
+	static const struct {
+		int resource;
+		uint64_t most;
+	} limits[] = {
+		{ RLIMIT_CORE, 0 },   { RLIMIT_MEMLOCK, 1 << 16 },    { RLIMIT_MSGQUEUE, 0 },
+		{ RLIMIT_RTPRIO, 0 }, { RLIMIT_SIGPENDING, 1 << 10 }, { RLIMIT_NICE, 0 },
+	};
+	int r = 0;
+
+	for (size_t i = 0; i < sizeof limits / sizeof limits[0] && r == 0; i++)
+		r = limit_set(limits[i].resource, limits[i].most, limits[i].most);
+	return error_trace(r);
+}
+
+int limits_own(const struct sandbox *sandbox) {
+	const uint64_t *limits = sandbox->limits;
+	int r = 0;
+
+	if (limits[POLICY_DESCRIPTORS] != POLICY_NO_LIMIT)
+		r = limit_set(RLIMIT_NOFILE, limits[POLICY_DESCRIPTORS],
+			      limits[POLICY_DESCRIPTORS]);
+	if (r == 0 && limits[POLICY_FILE_SIZE] != POLICY_NO_LIMIT)
+		r = limit_set(RLIMIT_FSIZE, limits[POLICY_FILE_SIZE], limits[POLICY_FILE_SIZE]);
+	if (r == 0 && limits[POLICY_CPU] != POLICY_NO_LIMIT) {
+		uint64_t seconds = (limits[POLICY_CPU] + NSEC_PER_SEC - 1) / NSEC_PER_SEC;
+
+		r = limit_set(RLIMIT_CPU, seconds, seconds + CPU_GRACE_S);
+	}
+	if (r == 0 && sandbox->own_user_namespace)
+		r = limit_set(RLIMIT_NPROC, limits[POLICY_PROCESSES], limits[POLICY_PROCESSES]);
+	if (r == 0 && limits[POLICY_MEMORY] != POLICY_NO_LIMIT &&
+	    !sandbox_has(sandbox, LAYER_CGROUP))
+		r = limit_set(RLIMIT_DATA, sandbox->memory_base + limits[POLICY_MEMORY],
+			      sandbox->memory_base + limits[POLICY_MEMORY]);
+	return error_trace(r);
+}

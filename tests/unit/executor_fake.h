@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The inside of an executor without its processes: engine, one generation that is ready, a pool. A
+ * worker is a struct and a socket, whose other end the test has: it reads tasks there and answers.
+ * Time stands still unless the test moves it.
+ */
+#pragma once
+
+#include "executor/claim.h"
+#include "executor/deadline.h"
+#include "executor/hand_out.h"
+#include "executor/pool.h"
+#include "executor/stop.h"
+#include "executor/succession.h"
+#include "proto/wire.h"
+
+#define FAKE_WORKERS 64
+
+struct fake_worker {
+	struct worker *worker;
+	int peer; /* the worker's end of its channel */
+};
+
+struct fake {
+	struct engine engine;
+	struct generations generations;
+	struct generation *generation;
+	struct pool pool;
+	const char *function;
+	struct fake_worker workers[FAKE_WORKERS];
+	unsigned n_workers;
+	uint8_t frame[LIMIT_FRAME];
+	_Alignas(16) uint8_t memory[ARENA_MESSAGE];
+	struct arena arena;
+	struct message message; /* that was read last */
+};
+
+/* `options`: image, module and helper are filled in. */
+struct fake *fake_new(struct wf_executor_options options);
+void fake_free(struct fake *fake);
+
+/* What clock_now() says. */
+nsec_t fake_time(void);
+/* The timers that are due by now fire. */
+void fake_fire(struct fake *fake);
+/* Time passes, and they fire. */
+void fake_pass(struct fake *fake, nsec_t time);
+
+/* A worker in the first slot that is free, READY and settled. */
+struct fake_worker *fake_add(struct fake *fake);
+/* The same, but it has only been asked for. */
+struct fake_worker *fake_ask(struct fake *fake);
+
+/* A future in the queue, with one reference of the caller's. */
+struct wf_future *fake_submit(struct fake *fake);
+/* Gives the caller's reference back, and the engine's if it has resolved. */
+void fake_release(struct fake *fake, struct wf_future *future);
+
+/* Takes the next frame of tasks from the worker's end, as an honest worker does: claims the first
+ * task, then reads. Returns how many tasks came; 0: none. They are in fake->message.tasks. */
+unsigned fake_receive(struct fake *fake, struct fake_worker *worker);
+/* Claims as the worker would: false if it was taken back. */
+bool fake_claim(struct fake_worker *worker, uint64_t sequence);
+/* Answers a task that was claimed, and has the executor read it. */
+void fake_answer(struct fake *fake, struct fake_worker *worker, uint64_t sequence,
+		 enum result_kind kind);
+/* Sends any message as the worker, and has the executor read it. */
+void fake_say(struct fake *fake, struct fake_worker *worker, const struct message *message);
+/* Its process ends, all its descriptors with it; the report has come. */
+void fake_end(struct fake *fake, struct fake_worker *worker, int exit_code, int signal);

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * executor/hand_out: which task goes to which worker, and what happens when it cannot be sent.
+ */
+#include "executor/hand_out.h"
+
+#include <errno.h>
+#include <sys/resource.h>
+
+#include "base/fd.h"
+#include "executor/channel.h"
+#include "executor/conclude.h"
+#include "executor/task.h"
+#include "tests/support/fixture.h"
+#include "tests/unit/executor_fake.h"
+
+static struct fake *fake_reused(int hand_ahead) {
+	return fake_new((struct wf_executor_options){
+	    .workers = 4, .tuning.hand_ahead = hand_ahead, .idle_timeout_ms = WF_FOREVER });
+}
+
+static void end_all(struct fake *fake, struct wf_future **futures, size_t n) {
+	for (size_t i = 0; i < fake->n_workers; i++)
+		if (fake->workers[i].worker)
+			fake_end(fake, &fake->workers[i], 0, 9);
+	for (size_t i = 0; i < n; i++) {
+		if (futures[i]->state != FUTURE_RESOLVED) {
+			future_unqueue(futures[i]);
+			conclude_cancelled(futures[i], "the test ends");
+			future_resolve(futures[i]);
+		}
+		fake_release(fake, futures[i]);
+	}
+	fake_free(fake);
+}
+
+START_TEST(test_depth_follows_the_length_of_tasks) {
+	struct wf_executor_options options = { .max_tasks_per_worker = 0 };
+
+	ck_assert_uint_eq(hand_out_depth(&options, 3, 100), 1); /* not known yet */
+	ck_assert_uint_eq(hand_out_depth(&options, 100, 0), LIMIT_HAND_AHEAD);
+	ck_assert_uint_eq(hand_out_depth(&options, 100, 99000), 3);
+	ck_assert_uint_eq(hand_out_depth(&options, 100, NSEC_PER_SEC), 1);
+	options.tuning.hand_ahead = 5;
+	ck_assert_uint_eq(hand_out_depth(&options, 0, NSEC_PER_SEC), 5);
+	options.max_tasks_per_worker = 1;
+	ck_assert_uint_eq(hand_out_depth(&options, 100, 0), 1);
+}
+END_TEST
+
+START_TEST(test_last_idle_worker_gets_the_first_task) {
+	struct fake *fake = fake_reused(1);
+	struct fake_worker *first = fake_add(fake), *second = fake_add(fake);
+	struct wf_future *futures[3];
+
+	for (size_t i = 0; i < 3; i++)
+		futures[i] = fake_submit(fake);
+	hand_out(&fake->pool);
+	ck_assert_ptr_eq(claim_head(second->worker), futures[0]);
+	ck_assert_ptr_eq(claim_head(first->worker), futures[1]);
+	ck_assert_int_eq(futures[2]->state, FUTURE_QUEUED);
+	ck_assert_uint_eq(fake->pool.n_idle, 0);
+	end_all(fake, futures, 3);
+}
+END_TEST
+
+START_TEST(test_tasks_ahead_go_where_least_lies) {
+	struct fake *fake = fake_reused(4);
+	struct fake_worker *a = fake_add(fake), *b = fake_add(fake);
+	struct wf_future *futures[9];
+
+	for (size_t i = 0; i < 9; i++)
+		futures[i] = fake_submit(fake);
+	hand_out(&fake->pool);
+	/* one each, then up to four each, and one stays */
+	ck_assert_uint_eq(claim_count(a->worker), 4);
+	ck_assert_uint_eq(claim_count(b->worker), 4);
+	ck_assert_uint_eq(fake->engine.queue.size, 1);
+	/* half of the depth at a time: one free place is not enough */
+	(void)fake_receive(fake, a);
+	fake_answer(fake, a, 0, RESULT_RETURNED);
+	pool_settle(&fake->pool);
+	hand_out(&fake->pool);
+	ck_assert_uint_eq(fake->engine.queue.size, 1);
+	(void)fake_claim(a, 1);
+	fake_answer(fake, a, 1, RESULT_RETURNED);
+	pool_settle(&fake->pool);
+	hand_out(&fake->pool);
+	ck_assert_uint_eq(fake->engine.queue.size, 0);
+	ck_assert_uint_eq(claim_count(a->worker), 3);
+	end_all(fake, futures, 9);
+}
+END_TEST
+
+START_TEST(test_dry_worker_takes_half_of_the_fullest) {
+	struct fake *fake = fake_reused(8);
+	struct fake_worker *full = fake_add(fake), *dry;
+	struct wf_future *futures[8];
+
+	for (size_t i = 0; i < 8; i++)
+		futures[i] = fake_submit(fake);
+	hand_out(&fake->pool);
+	ck_assert_uint_eq(claim_count(full->worker), 8);
+	(void)fake_receive(fake, full);
+	dry = fake_add(fake);
+	hand_out(&fake->pool);
+	ck_assert_uint_lt(claim_count(full->worker), 8);
+	ck_assert_uint_gt(claim_count(dry->worker), 0);
+	ck_assert_ptr_eq(claim_head(full->worker), futures[0]);
+	end_all(fake, futures, 8);
+}
+END_TEST
+
+START_TEST(test_chunk_travels_together) {
+	struct fake *fake = fake_reused(8);
+	struct fake_worker *a = fake_add(fake), *b = fake_add(fake);
+	struct wf_future *futures[5];
+
+	for (size_t i = 0; i < 5; i++) {
+		futures[i] = fake_submit(fake);
+		futures[i]->batch = i < 3 ? 7 : 8;
+	}
+	hand_out(&fake->pool);
+	ck_assert_uint_eq(fake_receive(fake, b), 3);
+	ck_assert_uint_eq(fake_receive(fake, a), 2);
+	end_all(fake, futures, 5);
+}
+END_TEST
+
+/* What came back unclaimed is sent alone: what its claim word says is believed only once. */
+START_TEST(test_what_came_back_travels_alone) {
+	struct fake *fake = fake_reused(8);
+	struct fake_worker *a = fake_add(fake);
+	struct wf_future *futures[3];
+
+	for (size_t i = 0; i < 3; i++) {
+		futures[i] = fake_submit(fake);
+		futures[i]->batch = 7;
+		futures[i]->returns = 1;
+	}
+	hand_out(&fake->pool);
+	ck_assert_uint_eq(fake_receive(fake, a), 1);
+	end_all(fake, futures, 3);
+}
+END_TEST
+
+/* A full channel blocks one worker, not the pool. */
+START_TEST(test_full_channel_sends_the_task_elsewhere) {
+	static uint8_t bytes[LIMIT_INLINE_PAYLOAD];
+	struct fake *fake = fake_reused(16);
+	struct fake_worker *full = fake_add(fake), *other;
+	struct wf_future *futures[16];
+	size_t n = 0;
+
+	while (n < 15 && !full->worker->blocked) {
+		futures[n] = fake_submit(fake);
+		ck_assert_int_eq(
+		    payload_init(&futures[n]->payload, bytes, sizeof bytes, sizeof bytes, NULL, 1),
+		    0);
+		n++;
+		hand_out(&fake->pool);
+	}
+	ck_assert(full->worker->blocked);
+	ck_assert_uint_eq(fake->engine.queue.size, 1);
+	other = fake_add(fake);
+	hand_out(&fake->pool);
+	ck_assert_uint_eq(fake->engine.queue.size, 0);
+	ck_assert_uint_eq(claim_count(other->worker), 1);
+	end_all(fake, futures, n);
+}
+END_TEST
+
+/* --- shortages --- */
+
+static struct task_context *capturing(void) {
+	struct wf_context given = WF_CONTEXT(.standard_output = { .mode = WF_STDIO_CAPTURE });
+	struct task_context *context;
+
+	ck_assert_int_eq(task_context_new(&given, &context), 0);
+	return context;
+}
+
+static void limit_descriptors(struct rlimit *old) {
+	struct rlimit none;
+	int next = fd_duplicate(0);
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, old), 0);
+	none = (struct rlimit){ (rlim_t)next, old->rlim_max };
+	fd_close(next);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+}
+
+/* The pool stops handing out, and goes on when the timer has fired: it neither spins nor gives up. */
+START_TEST(test_no_descriptors_is_a_wait) {
+	struct fake *fake = fake_reused(1);
+	struct fake_worker *worker = fake_add(fake), *busy = fake_add(fake);
+	struct wf_future *futures[3];
+	struct rlimit old;
+
+	futures[0] = fake_submit(fake);
+	hand_out(&fake->pool);
+	ck_assert_uint_eq(claim_count(busy->worker), 1);
+	futures[1] = fake_submit(fake);
+	futures[1]->context = capturing();
+	futures[2] = fake_submit(fake);
+	limit_descriptors(&old);
+	for (int i = 0; i < 100; i++) {
+		hand_out(&fake->pool);
+		ck_assert(fake->pool.starved);
+		ck_assert_uint_eq(fake->engine.queue.size, 2);
+		fake_pass(fake, NSEC_PER_SEC);
+		ck_assert(!fake->pool.starved);
+	}
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+	hand_out(&fake->pool);
+	ck_assert_ptr_eq(claim_head(worker->worker), futures[1]);
+	ck_assert_uint_eq(fake->engine.queue.size, 1);
+	end_all(fake, futures, 3);
+}
+END_TEST
+
+/* With nobody who could give a descriptor back, it is tried for about a second. */
+START_TEST(test_no_descriptors_and_nobody_else_ends_in_an_outcome) {
+	struct fake *fake = fake_reused(1);
+	struct wf_future *future;
+	struct rlimit old;
+	nsec_t before = fake_time();
+
+	(void)fake_add(fake);
+	future = fake_submit(fake);
+	future->context = capturing();
+	limit_descriptors(&old);
+	while (future->state != FUTURE_RESOLVED) {
+		hand_out(&fake->pool);
+		if (fake->pool.starved)
+			fake_pass(fake, NSEC_PER_MSEC);
+	}
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+	ck_assert_int_eq(future->outcome.kind, WF_NOT_STARTED);
+	ck_assert_int_eq(future->outcome.not_started.error, EMFILE);
+	ck_assert_uint_ge(fake_time() - before, NSEC_PER_SEC);
+	end_all(fake, &future, 1);
+}
+END_TEST
+
+int main(void) {
+	TCase *test_case = fixture_case("hand_out");
+
+	tcase_add_test(test_case, test_depth_follows_the_length_of_tasks);
+	tcase_add_test(test_case, test_last_idle_worker_gets_the_first_task);
+	tcase_add_test(test_case, test_tasks_ahead_go_where_least_lies);
+	tcase_add_test(test_case, test_dry_worker_takes_half_of_the_fullest);
+	tcase_add_test(test_case, test_chunk_travels_together);
+	tcase_add_test(test_case, test_what_came_back_travels_alone);
+	tcase_add_test(test_case, test_full_channel_sends_the_task_elsewhere);
+	tcase_add_test(test_case, test_no_descriptors_is_a_wait);
+	tcase_add_test(test_case, test_no_descriptors_and_nobody_else_ends_in_an_outcome);
+	return fixture_run("hand_out", test_case);
+}

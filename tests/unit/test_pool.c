@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * executor/pool, plan, postmortem and deadline: what follows from what happens to workers and to
+ * time.
+ */
+#include "executor/pool.h"
+
+#include <errno.h>
+#include <signal.h>
+
+#include "executor/conclude.h"
+#include "executor/deadline.h"
+#include "executor/plan.h"
+#include "tests/support/fixture.h"
+#include "tests/unit/executor_fake.h"
+
+#define MS(n) ((nsec_t)(n)*NSEC_PER_MSEC)
+
+static struct fake *fake_pool(struct wf_executor_options options) {
+	options.workers = 4;
+	options.tuning.hand_ahead = 1;
+	return fake_new(options);
+}
+
+static struct wf_future *run_one(struct fake *fake, struct fake_worker *worker) {
+	struct wf_future *future = fake_submit(fake);
+
+	hand_out(&fake->pool);
+	ck_assert_ptr_eq(claim_head(worker->worker), future);
+	ck_assert_uint_eq(fake_receive(fake, worker), 1);
+	return future;
+}
+
+static void cancel(struct fake *fake, struct wf_future *future) {
+	if (future->state == FUTURE_QUEUED) {
+		future_unqueue(future);
+		conclude_cancelled(future, "the test ends");
+		future_resolve(future);
+	}
+	fake_release(fake, future);
+}
+
+/* --- settling --- */
+
+START_TEST(test_worker_is_idle_then_busy_then_idle) {
+	struct fake *fake = fake_pool((struct wf_executor_options){ .size = 0 });
+	struct fake_worker *worker = fake_add(fake);
+	struct wf_future *future;
+
+	ck_assert_uint_eq(fake->pool.n_idle, 1);
+	ck_assert_uint_eq(fake->pool.census.parked, 1);
+	future = run_one(fake, worker);
+	ck_assert_uint_eq(fake->pool.n_idle, 0);
+	ck_assert_uint_eq(fake->pool.census.parked, 0);
+	fake_answer(fake, worker, 0, RESULT_RETURNED);
+	pool_settle(&fake->pool);
+	ck_assert_uint_eq(fake->pool.n_idle, 1);
+	ck_assert_int_eq(future->outcome.kind, WF_RETURNED);
+	fake_release(fake, future);
+	fake_free(fake);
+}
+END_TEST
+
+/* After the last task of its life it leaves; if it does not, it is killed. */
+START_TEST(test_worker_leaves_after_its_last_task) {
+	struct fake *fake = fake_pool((struct wf_executor_options){ .max_tasks_per_worker = 2 });
+	struct fake_worker *worker = fake_add(fake);
+
+	for (uint64_t s = 0; s < 2; s++) {
+		struct wf_future *future = run_one(fake, worker);
+
+		ck_assert_int_eq(worker->worker->state, WORKER_READY);
+		fake_answer(fake, worker, s, RESULT_RETURNED);
+		pool_settle(&fake->pool);
+		fake_release(fake, future);
+	}
+	ck_assert_int_eq(worker->worker->state, WORKER_LEAVING);
+	fake_pass(fake, MS(1999));
+	ck_assert_int_eq(worker->worker->stop, STOP_NONE);
+	fake_pass(fake, MS(2));
+	ck_assert_int_eq(worker->worker->stop, STOP_KILL);
+	fake_free(fake);
+}
+END_TEST
+
+START_TEST(test_idle_worker_leaves_in_time_but_for_the_minimum) {
+	struct fake *fake =
+	    fake_pool((struct wf_executor_options){ .idle_timeout_ms = 1000, .min_workers = 1 });
+	struct fake_worker *first = fake_add(fake), *second;
+
+	fake_pass(fake, MS(500));
+	second = fake_add(fake);
+	fake_pass(fake, MS(501));
+	ck_assert_int_eq(first->worker->state, WORKER_LEAVING);
+	fake_pass(fake, MS(5000));
+	ck_assert_int_eq(second->worker->state, WORKER_READY);
+	fake_free(fake);
+}
+END_TEST
+
+/* A spare takes the slot when the one before it has ended, not when it is done. */
+START_TEST(test_spare_takes_over_at_the_end) {
+	struct fake *fake =
+	    fake_new((struct wf_executor_options){ .workers = 1, .max_tasks_per_worker = 1 });
+	struct fake_worker *current = fake_add(fake), *spare = fake_add(fake);
+	struct wf_future *future;
+
+	ck_assert_uint_eq(fake->pool.n_idle, 1);
+	future = run_one(fake, current);
+	fake_answer(fake, current, 0, RESULT_RETURNED);
+	pool_settle(&fake->pool);
+	ck_assert_ptr_eq(fake->pool.slots[0]->current, current->worker);
+	ck_assert_uint_eq(fake->pool.n_idle, 0);
+	fake_end(fake, current, 0, 0);
+	ck_assert_ptr_eq(fake->pool.slots[0]->current, spare->worker);
+	ck_assert_uint_eq(fake->pool.n_idle, 1);
+	fake_release(fake, future);
+	fake_free(fake);
+}
+END_TEST
+
+/* One that hangs before it is ready is replaced, whether it has an initializer or not. */
+START_TEST(test_start_that_hangs_is_a_failed_start) {
+	struct fake *fake = fake_pool(
+	    (struct wf_executor_options){ .preload_timeout_ms = 1000, .tuning.start_attempts = 1 });
+	struct fake_worker *worker = fake_ask(fake);
+	struct wf_future *future = fake_submit(fake);
+
+	worker_take_process(worker->worker, 1 << 23, -1);
+	(void)worker_step(worker->worker, WORKER_SPAWNED);
+	pool_settle(&fake->pool);
+	fake_pass(fake, MS(999));
+	ck_assert_int_eq(worker->worker->stop, STOP_NONE);
+	fake_pass(fake, MS(2));
+	ck_assert_int_eq(worker->worker->stop, STOP_KILL);
+	ck_assert_int_eq(future->outcome.kind, WF_NOT_STARTED);
+	ck_assert_int_eq(future->outcome.not_started.error, ETIMEDOUT);
+	fake_release(fake, future);
+	fake_free(fake);
+}
+END_TEST
+
+/* Nor does one that is stopped before it is ready keep its slot while somebody waits for it. */
+START_TEST(test_stopped_start_is_ended_for_what_waits) {
+	struct fake *fake = fake_pool((struct wf_executor_options){ .size = 0 });
+	struct fake_worker *worker = fake_ask(fake);
+	struct wf_future *future;
+
+	worker_take_process(worker->worker, 1 << 23, -1);
+	(void)worker_step(worker->worker, WORKER_SPAWNED);
+	worker_set_stopped(worker->worker, true);
+	pool_settle(&fake->pool);
+	pool_end_stopped(&fake->pool);
+	ck_assert_int_eq(worker->worker->stop, STOP_NONE);
+	future = fake_submit(fake);
+	pool_end_stopped(&fake->pool);
+	ck_assert_int_eq(worker->worker->stop, STOP_KILL);
+	cancel(fake, future);
+	fake_free(fake);
+}
+END_TEST
+
+START_TEST(test_start_that_dies_backs_off) {
+	struct fake *fake = fake_pool((struct wf_executor_options){ .tuning.start_attempts = 2 });
+	struct wf_future *future = fake_submit(fake);
+
+	for (int i = 0; i < 2; i++) {
+		struct fake_worker *worker = fake_ask(fake);
+
+		worker_take_process(worker->worker, (1 << 23) + i, -1);
+		(void)worker_step(worker->worker, WORKER_SPAWNED);
+		ck_assert_int_eq(future->state, FUTURE_QUEUED);
+		fake_end(fake, worker, 3, 0);
+		ck_assert(!backoff_allows(&fake->pool.start, fake_time(), true));
+		fake_pass(fake, NSEC_PER_SEC);
+	}
+	ck_assert_int_eq(future->outcome.kind, WF_NOT_STARTED);
+	ck_assert_int_eq(future->outcome.not_started.phase, WF_PHASE_INITIALIZE);
+	fake_release(fake, future);
+	fake_free(fake);
+}
+END_TEST
+
+/* --- postmortem --- */
+
+START_TEST(test_crash_hits_the_task_that_ran) {
+	struct fake *fake =
+	    fake_new((struct wf_executor_options){ .workers = 1, .tuning.hand_ahead = 8 });
+	struct fake_worker *worker = fake_add(fake);
+	struct wf_future *futures[3];
+
+	for (size_t i = 0; i < 3; i++)
+		futures[i] = fake_submit(fake);
+	hand_out(&fake->pool);
+	ck_assert_uint_eq(claim_count(worker->worker), 3);
+	(void)fake_receive(fake, worker);
+	fake_end(fake, worker, 0, SIGSEGV);
+	ck_assert_int_eq(futures[0]->outcome.kind, WF_SIGNALLED);
+	ck_assert_int_eq(futures[0]->outcome.signalled.signal, SIGSEGV);
+	ck_assert_ptr_eq(queue_peek(&fake->engine.queue), &futures[1]->link);
+	for (size_t i = 0; i < 3; i++)
+		cancel(fake, futures[i]);
+	fake_free(fake);
+}
+END_TEST
+
+START_TEST(test_idempotent_task_is_tried_again_then_quarantined) {
+	struct fake *fake = fake_pool((struct wf_executor_options){ .max_attempts = 2 });
+	struct wf_future *future = fake_submit(fake);
+
+	future->flags = WF_TASK_IDEMPOTENT;
+	for (int i = 0; i < 2; i++) {
+		struct fake_worker *worker = fake_add(fake);
+
+		hand_out(&fake->pool);
+		ck_assert_ptr_eq(claim_head(worker->worker), future);
+		(void)fake_receive(fake, worker);
+		fake_end(fake, worker, 0, SIGSEGV);
+	}
+	ck_assert_int_eq(future->outcome.kind, WF_SIGNALLED);
+	ck_assert(future->outcome.quarantined);
+	ck_assert_uint_eq(future->outcome.attempts, 2);
+	ck_assert_uint_eq(future->outcome.n_deaths, 2);
+	fake_release(fake, future);
+	fake_free(fake);
+}
+END_TEST
+
+/* An end whose report is late is no breach of the protocol: its channel closed because it ended. */
+START_TEST(test_zygote_that_ends_itself_explains_a_kill) {
+	struct fake *fake = fake_pool((struct wf_executor_options){ .size = 0 });
+	struct fake_worker *worker = fake_add(fake);
+	struct wf_future *future = run_one(fake, worker);
+
+	fake->generation->exited = true;
+	fake->generation->exit = (struct exit_status){ .exited = true, .code = 9 };
+	fake_end(fake, worker, 0, SIGKILL);
+	ck_assert_int_eq(future->outcome.kind, WF_ZYGOTE_LOST);
+	fake_release(fake, future);
+	fake_free(fake);
+}
+END_TEST
+
+/* --- deadlines --- */
+
+START_TEST(test_deadline_strikes_in_the_queue) {
+	struct fake *fake = fake_pool((struct wf_executor_options){ .size = 0 });
+	struct wf_future *future = fake_submit(fake);
+
+	future->deadline = fake_time() + MS(100);
+	deadline_watch(future);
+	fake_pass(fake, MS(99));
+	ck_assert_int_eq(future->state, FUTURE_QUEUED);
+	fake_pass(fake, MS(1));
+	ck_assert_int_eq(future->outcome.kind, WF_TIMED_OUT);
+	ck_assert_int_eq(future->outcome.timed_out.clock, WF_CLOCK_QUEUE);
+	ck_assert_uint_eq(fake->engine.queue.size, 0);
+	fake_release(fake, future);
+	fake_free(fake);
+}
+END_TEST
+
+/* timeout_ms counts from when the worker took it, which nobody tells. */
+START_TEST(test_timeout_counts_from_the_start) {
+	struct fake *fake = fake_pool((struct wf_executor_options){ .size = 0 });
+	struct fake_worker *worker = fake_add(fake);
+	struct wf_future *future = fake_submit(fake);
+
+	future->timeout_ms = 100;
+	hand_out(&fake->pool);
+	fake_pass(fake, MS(60));
+	ck_assert_uint_eq(fake_receive(fake, worker), 1);
+	fake_pass(fake, MS(99));
+	ck_assert_int_eq(worker->worker->stop, STOP_NONE);
+	fake_pass(fake, MS(1));
+	ck_assert_int_eq(worker->worker->stop, STOP_TERM);
+	fake_pass(fake, MS(2000));
+	ck_assert_int_eq(worker->worker->stop, STOP_KILL);
+	fake_end(fake, worker, 0, SIGKILL);
+	ck_assert_int_eq(future->outcome.kind, WF_TIMED_OUT);
+	ck_assert_int_eq(future->outcome.timed_out.clock, WF_CLOCK_RUN);
+	fake_release(fake, future);
+	fake_free(fake);
+}
+END_TEST
+
+/* A task that sets its claim word back is struck all the same. */
+START_TEST(test_timeout_strikes_a_task_that_hides) {
+	struct fake *fake = fake_pool((struct wf_executor_options){ .size = 0 });
+	struct fake_worker *worker = fake_add(fake);
+	struct wf_future *future = fake_submit(fake);
+
+	future->timeout_ms = 100;
+	hand_out(&fake->pool);
+	ck_assert_uint_eq(fake_receive(fake, worker), 1);
+	atomic_store(&cell_claim(worker->worker->cell, 0)->word, claim_word(0, CLAIM_QUEUED));
+	for (int i = 0; i < 4; i++)
+		fake_pass(fake, MS(100));
+	ck_assert_int_ne(worker->worker->stop, STOP_NONE);
+	fake_end(fake, worker, 0, SIGKILL);
+	ck_assert_int_eq(future->outcome.kind, WF_TIMED_OUT);
+	fake_release(fake, future);
+	fake_free(fake);
+}
+END_TEST
+
+START_TEST(test_deadline_of_an_unread_task_touches_no_worker) {
+	struct fake *fake = fake_pool((struct wf_executor_options){ .size = 0 });
+	struct fake_worker *worker = fake_add(fake);
+	struct wf_future *future = fake_submit(fake);
+
+	future->deadline = fake_time() + MS(100);
+	deadline_watch(future);
+	hand_out(&fake->pool);
+	fake_pass(fake, MS(100));
+	ck_assert_int_eq(future->outcome.kind, WF_TIMED_OUT);
+	ck_assert_int_eq(future->outcome.timed_out.clock, WF_CLOCK_QUEUE);
+	ck_assert_int_eq(worker->worker->stop, STOP_NONE);
+	fake_release(fake, future);
+	fake_free(fake);
+}
+END_TEST
+
+START_TEST(test_result_in_time_stops_the_clock) {
+	struct fake *fake = fake_pool((struct wf_executor_options){ .size = 0 });
+	struct fake_worker *worker = fake_add(fake);
+	struct wf_future *future = fake_submit(fake);
+
+	future->timeout_ms = 100;
+	hand_out(&fake->pool);
+	(void)fake_receive(fake, worker);
+	fake_pass(fake, MS(99));
+	fake_answer(fake, worker, 0, RESULT_RETURNED);
+	fake_pass(fake, MS(500));
+	ck_assert_int_eq(future->outcome.kind, WF_RETURNED);
+	ck_assert_int_eq(worker->worker->stop, STOP_NONE);
+	fake_release(fake, future);
+	fake_free(fake);
+}
+END_TEST
+
+/* --- how many are wanted --- */
+
+static const struct planned {
+	struct census census;
+	struct demand demand;
+	unsigned all, urgent;
+} plans[] = {
+	/* reused: one for each task that waits, and for those that wait behind another */
+	{ { 0 }, { .open = true, .queued = 3, .slots = 8 }, 3, 3 },
+	{ { .current = 2, .parked = 2 }, { .open = true, .queued = 3, .slots = 8 }, 1, 1 },
+	{ { .current = 2, .ahead = 4 }, { .open = true, .slots = 8 }, 4, 4 },
+	/* the minimum, while it is open */
+	{ { .current = 1 }, { .open = true, .slots = 8, .minimum = 4 }, 3, 3 },
+	{ { .current = 1 }, { .open = false, .slots = 8, .minimum = 4 }, 0, 0 },
+	/* fresh: spares beside the demand */
+	{ { 0 },
+	  { .fresh = true, .open = true, .parking = true, .queued = 2, .slots = 4, .spares = 4 },
+	  6,
+	  2 },
+	{ { 0 }, { .fresh = true, .open = true, .queued = 2, .slots = 4, .spares = 4 }, 2, 2 },
+	{ { .current = 4, .parked = 4 },
+	  { .fresh = true, .open = true, .parking = true, .slots = 4, .spares = 4 },
+	  0,
+	  0 },
+	/* those that are parked behind a busy one do not count for what waits now */
+	{ { .current = 1, .parked = 1, .behind = 1 },
+	  { .fresh = true, .open = true, .queued = 1, .slots = 4 },
+	  0,
+	  1 },
+	/* but only as far as slots are empty */
+	{ { .current = 4, .parked = 4, .behind = 4 },
+	  { .fresh = true, .open = true, .queued = 3, .slots = 4 },
+	  0,
+	  0 },
+};
+
+START_TEST(test_wanted_workers) {
+	struct wanted wanted = plan_wanted(&plans[_i].census, &plans[_i].demand);
+
+	ck_assert_uint_eq(wanted.all, plans[_i].all);
+	ck_assert_uint_eq(wanted.urgent, plans[_i].urgent);
+}
+END_TEST
+
+/* What is kept up to date is what counting all would give. */
+START_TEST(test_census_is_the_sum_of_the_slots) {
+	struct fake *fake = fake_pool((struct wf_executor_options){ .size = 0 });
+	struct fake_worker *a = fake_add(fake), *b = fake_add(fake);
+	struct wf_future *future;
+
+	ck_assert_uint_eq(fake->pool.census.current, 2);
+	ck_assert_uint_eq(fake->pool.census.staying, 2);
+	ck_assert_uint_eq(fake->pool.census.able, 2);
+	future = run_one(fake, b);
+	worker_set_stopped(a->worker, true);
+	pool_settle(&fake->pool);
+	ck_assert_uint_eq(fake->pool.census.parked, 0);
+	ck_assert_uint_eq(fake->pool.census.stopped, 1);
+	ck_assert_uint_eq(fake->pool.census.able, 1);
+	fake_end(fake, a, 0, 9);
+	fake_end(fake, b, 0, 9);
+	ck_assert_uint_eq(fake->pool.census.current, 0);
+	ck_assert_uint_eq(fake->pool.census.stopped, 0);
+	ck_assert_uint_eq(fake->pool.places[PLACE_EMPTY][0], 0xf);
+	cancel(fake, future);
+	fake_free(fake);
+}
+END_TEST
+
+int main(void) {
+	TCase *test_case = fixture_case("pool");
+
+	tcase_add_test(test_case, test_worker_is_idle_then_busy_then_idle);
+	tcase_add_test(test_case, test_worker_leaves_after_its_last_task);
+	tcase_add_test(test_case, test_idle_worker_leaves_in_time_but_for_the_minimum);
+	tcase_add_test(test_case, test_spare_takes_over_at_the_end);
+	tcase_add_test(test_case, test_start_that_hangs_is_a_failed_start);
+	tcase_add_test(test_case, test_stopped_start_is_ended_for_what_waits);
+	tcase_add_test(test_case, test_start_that_dies_backs_off);
+	tcase_add_test(test_case, test_crash_hits_the_task_that_ran);
+	tcase_add_test(test_case, test_idempotent_task_is_tried_again_then_quarantined);
+	tcase_add_test(test_case, test_zygote_that_ends_itself_explains_a_kill);
+	tcase_add_test(test_case, test_deadline_strikes_in_the_queue);
+	tcase_add_test(test_case, test_timeout_counts_from_the_start);
+	tcase_add_test(test_case, test_timeout_strikes_a_task_that_hides);
+	tcase_add_test(test_case, test_deadline_of_an_unread_task_touches_no_worker);
+	tcase_add_test(test_case, test_result_in_time_stops_the_clock);
+	tcase_add_loop_test(test_case, test_wanted_workers, 0,
+			    (int)(sizeof plans / sizeof plans[0]));
+	tcase_add_test(test_case, test_census_is_the_sum_of_the_slots);
+	return fixture_run("pool", test_case);
+}

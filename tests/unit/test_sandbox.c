@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * sandbox/builder, sandbox/namespace: what is not there is not taken for being in force. Each test is
+ * a process of its own (Check forks), so it may enter namespaces and fill its table of descriptors.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <warmfork/policy.h>
+
+#include "base/fd.h"
+#include "base/process.h"
+#include "policy/document.h"
+#include "sandbox/builder.h"
+#include "sandbox/landlock.h"
+#include "sandbox/namespace.h"
+#include "tests/support/fixture.h"
+
+static struct sandbox sandbox;
+static struct sandbox_trouble trouble;
+
+static void sandbox_begin(void) {
+	sandbox = (struct sandbox){
+		.on = true,
+		.view = -1,
+		.ruleset = -1,
+		.listener = -1,
+		.landlock_abi = landlock_abi(),
+	};
+	memset(&trouble, 0, sizeof trouble);
+}
+
+static struct wf_policy *policy_new(const char *preset) {
+	struct wf_policy *policy = NULL;
+
+	ck_assert_int_eq(wf_policy_new(preset, &policy), 0);
+	return policy;
+}
+
+/* --- the builder --------------------------------------------------------------------------- */
+
+static const uint32_t built[] = { LAYER_LANDLOCK, LAYER_SECCOMP };
+
+START_TEST(test_what_is_built_is_in_force) {
+	struct wf_policy *policy = policy_new("pure");
+	struct builder_job job;
+
+	sandbox_begin();
+	if (built[_i] == LAYER_LANDLOCK && sandbox.landlock_abi == 0)
+		goto end;
+	ck_assert_int_eq(builder_start(&job, &sandbox, document_view(policy), built[_i], &trouble),
+			 0);
+	ck_assert_int_eq(builder_finish(&job, &sandbox, &trouble), 0);
+	ck_assert_uint_eq(sandbox.layers, built[_i]);
+	ck_assert_uint_eq(sandbox.missing, 0);
+	if (built[_i] == LAYER_LANDLOCK)
+		ck_assert_int_ge(sandbox.ruleset, 0);
+	else
+		ck_assert_uint_gt(sandbox.filter.n, 0);
+	sandbox.ruleset = fd_close(sandbox.ruleset);
+end:
+	wf_policy_free(policy);
+}
+END_TEST
+
+/* No descriptor has room: the next one would have this number. */
+static void fill_table(struct rlimit *ret_before) {
+	struct rlimit full;
+	int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	ck_assert_int_ge(next, 0);
+	ck_assert_int_eq(fd_close(next), -1);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, ret_before), 0);
+	full = *ret_before;
+	full.rlim_cur = (rlim_t)next;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &full), 0);
+}
+
+START_TEST(test_a_layer_that_found_no_room_is_not_in_force) {
+	struct wf_policy *policy = policy_new("pure");
+	struct builder_job job;
+	struct rlimit before;
+
+	sandbox_begin();
+	if (built[_i] == LAYER_LANDLOCK && sandbox.landlock_abi == 0)
+		goto end;
+	ck_assert_int_eq(builder_start(&job, &sandbox, document_view(policy), built[_i], &trouble),
+			 0);
+	fill_table(&before);
+	ck_assert_int_eq(builder_finish(&job, &sandbox, &trouble), -EMFILE);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+	ck_assert_uint_eq(trouble.layer, 0); /* of no layer: best effort does not go on without */
+	ck_assert_ptr_nonnull(strstr(trouble.text, strerrordesc_np(EMFILE)));
+	ck_assert_uint_eq(sandbox.layers, 0);
+	ck_assert_int_eq(sandbox.ruleset, -1);
+	ck_assert_uint_eq(sandbox.filter.n, 0);
+end:
+	wf_policy_free(policy);
+}
+END_TEST
+
+/* --- the user namespace -------------------------------------------------------------------- */
+
+static bool kill_mapper;
+
+/* In place of the C library's: entering takes a child that maps identities, and here it may die. */
+int unshare(int flags) {
+	siginfo_t info;
+	pid_t child;
+
+	if (kill_mapper) {
+		int pidfd;
+
+		ck_assert_int_eq(process_children(&child, 1), 1);
+		pidfd = process_open(child);
+		ck_assert_int_eq(process_signal(pidfd, SIGKILL), 0);
+		ck_assert_int_eq(waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOWAIT), 0);
+		(void)fd_close(pidfd);
+	}
+	return (int)syscall(SYS_unshare, flags);
+}
+
+START_TEST(test_identities_are_mapped_or_the_layer_is_missing) {
+	int r;
+
+	sandbox_begin();
+	if (geteuid() != 0)
+		return; /* only root has a child that maps */
+	kill_mapper = _i;
+	r = namespace_enter(&sandbox, LAYER_USER, true, &trouble);
+	if (kill_mapper) {
+		ck_assert_int_lt(r, 0);
+		ck_assert_uint_eq(trouble.layer, LAYER_USER);
+		ck_assert_uint_eq(sandbox.layers, 0);
+	} else if (r == 0) {
+		ck_assert_uint_eq(geteuid(), 0);
+		ck_assert_uint_eq(sandbox.layers, LAYER_USER);
+	}
+}
+END_TEST
+
+int main(void) {
+	TCase *test_case = fixture_case("sandbox");
+
+	tcase_add_loop_test(test_case, test_what_is_built_is_in_force, 0, 2);
+	tcase_add_loop_test(test_case, test_a_layer_that_found_no_room_is_not_in_force, 0, 2);
+	tcase_add_loop_test(test_case, test_identities_are_mapped_or_the_layer_is_missing, 0, 2);
+	return fixture_run("sandbox", test_case);
+}
