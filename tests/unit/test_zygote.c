@@ -127,6 +127,33 @@ START_TEST(test_task_returns_much_sealed) {
 }
 END_TEST
 
+/* The limit is for files of the task. */
+START_TEST(test_task_returns_much_though_its_files_are_limited) {
+	const struct message_rlimit limit = { RLIMIT_FSIZE, 4096 };
+	const struct message_context context = {
+		.directory = "",
+		.rlimits = &limit,
+		.n_rlimits = 1,
+	};
+	static const char *const functions[] = { "large", "large, shared" };
+	struct fake_worker worker;
+
+	fake_open(&fake, -1);
+	fake_load(&fake, "");
+	worker = fake_spawn(&fake, 0);
+	for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
+		const struct message_result *result;
+
+		fake_submit(&fake, &worker, functions[i], "", &context, NULL, 0);
+		result = &fake_expect(&fake, worker.channel, MESSAGE_RESULT)->result;
+		ck_assert_int_eq(result->kind, RESULT_RETURNED);
+		ck_assert_uint_eq(result->payload_size, 1 << 20);
+	}
+	fake_forget(&worker);
+	fake_close(&fake);
+}
+END_TEST
+
 START_TEST(test_task_context) {
 	const char *const strings[] = { "WF_TOY=1", "PATH=/nowhere", "WF_TOY=2" };
 	struct message_context context = {
@@ -966,3 +993,4 @@ int main(void) {
 	tcase_add_test(test_case, test_zygote_waits_for_a_slow_reader);
 	return fixture_run("zygote", test_case);
 }
+	tcase_add_test(test_case, test_task_returns_much_though_its_files_are_limited);
