@@ -56,7 +56,6 @@
 #define WORKER_ENTROPY 32
 /* More descriptors are in flight than the user may have; they land when their receivers read. */
 #define WORKER_RETRY_NS (NSEC_PER_MSEC)
-#define WORKER_LOST_MS  1000
 /* A task shorter than this is not worth two questions to the kernel. */
 #define WORKER_SHORT_NS ((uint64_t)50000)
 /* After one that was, so many are measured from their start on. */
@@ -75,6 +74,8 @@ struct worker {
 	int statm;    /* -1: memory is not measured */
 	pid_t pid;
 	uint64_t n_tasks;
+	dev_t channel_device;
+	ino_t channel_inode;
 	nsec_t claimed_at; /* the task that runs; also its start, if there was nothing to set up */
 	bool touched;      /* something of the kernel's may have to be put back after the task */
 	unsigned n_measured; /* tasks whose CPU time is taken at their start as well */
@@ -103,10 +104,11 @@ static _Noreturn void worker_exit(int code) {
 	leave(code);
 }
 
-/* A task has closed our channel. To exit would look as if the task had; the executor has seen the end
- * of the channel and is about to kill us, unless a child of the task still holds a copy. */
-static _Noreturn void worker_lost(void) {
-	(void)poll(NULL, 0, WORKER_LOST_MS);
+/* A task has closed, shut down or replaced our channel: what it came to cannot be told. The
+ * cell says so, for the code alone might be the task's. */
+static _Noreturn void worker_lost(const struct worker *worker) {
+	if (worker->cell)
+		atomic_store(&worker->cell->lost_channel, 1);
 	worker_exit(1);
 }
 
@@ -118,10 +120,23 @@ static void streams_flush(void) {
 		(void)fflush(stderr);
 }
 
+/* Is the channel still where it was? A task may have closed it and got its number for another file,
+ * or put something in its place. What made no system call has done neither. */
+static bool channel_is_there(const struct worker *worker) {
+	struct stat status;
+
+	if (worker->n_tasks > 0 && !worker->touched)
+		return true;
+	return fstat(worker->channel, &status) == 0 && status.st_dev == worker->channel_device &&
+	       status.st_ino == worker->channel_inode;
+}
+
 static void worker_send(struct worker *worker, const struct message *message, int fd) {
 	const struct timespec retry = { .tv_nsec = (long)WORKER_RETRY_NS };
 	int r;
 
+	if (!channel_is_there(worker))
+		worker_lost(worker);
 	for (;;) {
 		r = message_send(worker->channel, message, &worker->out, worker->out_frame, &fd,
 				 fd >= 0 ? 1 : 0, 0);
@@ -131,10 +146,8 @@ static void worker_send(struct worker *worker, const struct message *message, in
 	}
 	if (r == 0)
 		return;
-	/* a task has closed the channel, or put something else in its place */
-	if (r != WIRE_E_EOF && worker->cell)
-		atomic_store(&worker->cell->lost_channel, 1);
-	worker_exit(r == WIRE_E_EOF ? 0 : 1);
+	/* a task has shut it down; or the executor has closed it, and wants to know nothing more */
+	worker_lost(worker);
 }
 
 static void worker_say_ready(struct worker *worker, int error, const char *text) {
@@ -156,6 +169,15 @@ static _Noreturn void worker_leave(struct worker *worker, const char *text) {
 
 /* --- entering ------------------------------------------------------------------------------ */
 
+static void worker_know_channel(struct worker *worker) {
+	struct stat status;
+
+	if (fstat(worker->channel, &status) < 0)
+		leave(1);
+	worker->channel_device = status.st_dev;
+	worker->channel_inode = status.st_ino;
+}
+
 static struct worker *worker_new(const struct worker_start *start) {
 	struct worker *worker =
 	    mmap(NULL, sizeof *worker, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -168,6 +190,7 @@ static struct worker *worker_new(const struct worker_start *start) {
 	worker->max_tasks = start->max_tasks;
 	worker->channel = start->channel;
 	worker->lifeline = start->lifeline;
+	worker_know_channel(worker);
 	worker->statm = worker->listener = -1;
 	worker->pid = getpid();
 	worker->n_measured = 1; /* a fresh worker's only task */
@@ -747,7 +770,7 @@ static _Noreturn void worker_serve(struct worker *worker) {
 		if (r == WIRE_E_EOF)
 			worker_exit(0);
 		if (r != 0)
-			worker_lost();
+			worker_lost(worker);
 		worker_dispatch(worker, &frame);
 	}
 }

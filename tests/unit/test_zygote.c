@@ -350,6 +350,25 @@ START_TEST(test_end_is_reported) {
 }
 END_TEST
 
+/* It cannot tell the result, and does not look as if the task had exited. */
+START_TEST(test_end_of_a_worker_without_its_channel) {
+	static const char *const ways[] = { "shut channel", "replace channel" };
+	struct fake_worker worker;
+
+	fake_open(&fake, -1);
+	fake_load(&fake, "");
+	for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++)
+		for (uint32_t max_tasks = 0; max_tasks < 2; max_tasks++) {
+			worker = fake_spawn(&fake, max_tasks);
+			fake_submit(&fake, &worker, ways[i], "", NULL, NULL, 0);
+			ck_assert_int_eq(expect_exit(&worker, true).code, 1);
+			ck_assert_uint_eq(fake_cell(&fake, &worker)->lost_channel, 1);
+			fake_forget(&worker);
+		}
+	fake_close(&fake);
+}
+END_TEST
+
 /* Nobody wants to trace it: it ends of its signal, and its neighbour and the zygote do not
  * notice. */
 START_TEST(test_end_of_a_worker_that_is_traced_by_its_parent) {
@@ -993,4 +1012,5 @@ int main(void) {
 	tcase_add_test(test_case, test_zygote_waits_for_a_slow_reader);
 	return fixture_run("zygote", test_case);
 }
+	tcase_add_test(test_case, test_task_returns_much_though_its_files_are_limited);
 	tcase_add_test(test_case, test_task_returns_much_though_its_files_are_limited);

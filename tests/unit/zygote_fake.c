@@ -48,6 +48,8 @@ static const char *const functions[] = {
 	"other user",
 	"trace me",
 	"end traced",
+	"shut channel",
+	"replace channel",
 	/* of no table */
 	"missing",
 };
