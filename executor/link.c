@@ -70,9 +70,10 @@ void link_cell_give(struct zygote *zygote, unsigned index) {
 static int map_cells(struct zygote *zygote, int *ret_memfd) {
 	size_t size = LIMIT_WORKERS * CELL_SIZE;
 	cleanup_close int memfd = fd_memfd("warmfork-cells", size);
+	int r = memfd < 0 ? memfd : fd_seal(memfd, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
 
-	if (memfd < 0)
-		return error_trace(memfd);
+	if (r < 0)
+		return error_trace(r);
 	zygote->cells = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
 	if (zygote->cells == MAP_FAILED) {
 		zygote->cells = NULL;

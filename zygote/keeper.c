@@ -364,11 +364,12 @@ static void keeper_sweep(void) {
 
 static const struct {
 	uint16_t type;
+	bool descriptors; /* the handler says how many; else none */
 	void (*handle)(const struct message *message, struct wire_frame *frame);
 } dispatch[] = {
-	{ MESSAGE_START_ZYGOTE, handle_start_zygote },
-	{ MESSAGE_KEEP, handle_keep },
-	{ MESSAGE_QUIT, handle_quit },
+	{ MESSAGE_START_ZYGOTE, true, handle_start_zygote },
+	{ MESSAGE_KEEP, false, handle_keep },
+	{ MESSAGE_QUIT, false, handle_quit },
 };
 
 static void keeper_dispatch(struct wire_frame *frame) {
@@ -380,7 +381,8 @@ static void keeper_dispatch(struct wire_frame *frame) {
 		return;
 	}
 	for (size_t i = 0; i < sizeof dispatch / sizeof dispatch[0]; i++)
-		if (dispatch[i].type == frame->type) {
+		if (dispatch[i].type == frame->type &&
+		    (dispatch[i].descriptors || frame->n_descriptors == 0)) {
 			dispatch[i].handle(&message, frame);
 			return;
 		}

@@ -50,6 +50,8 @@
 #define ZYGOTE_RETRY_MS 2
 /* Threads that a waived preload left may swallow a SIGCHLD: they do not block it. */
 #define ZYGOTE_THREADS_MS 50
+/* Its exit code, when it has ended itself and its workers although nobody asked for that. */
+#define ZYGOTE_GAVE_UP 3
 
 static struct zygote zygote_state;
 
@@ -58,6 +60,7 @@ void zygote_end(struct zygote *zygote, enum log_level level, const char *why) {
 		log_write(&zygote->log, level, "zygote of %s: %s: it ends", zygote->image.name,
 			  why);
 	zygote->ending = true;
+	zygote->gave_up |= level == LOG_ERROR;
 }
 
 /* --- sending ------------------------------------------------------------------------------- */
@@ -161,11 +164,14 @@ static int zygote_signals(struct zygote *zygote) {
 	return zygote->signals < 0 ? error_origin(-errno) : 0;
 }
 
+/* Sealed, or a task could make them shorter through /proc, and whoever has them mapped would die of
+ * a SIGBUS: the host too. */
 static bool cells_are_usable(int fd) {
+	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 	struct stat status;
 
-	return fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
-	       status.st_size >= (off_t)(LIMIT_WORKERS * CELL_SIZE);
+	return (fcntl(fd, F_GET_SEALS) & seals) == seals && fstat(fd, &status) == 0 &&
+	       S_ISREG(status.st_mode) && status.st_size >= (off_t)(LIMIT_WORKERS * CELL_SIZE);
 }
 
 static void handle_load(struct zygote *zygote, const struct message *message,
@@ -248,21 +254,22 @@ static void handle_drain(struct zygote *zygote, const struct message *message,
 
 static const struct {
 	uint16_t type;
-	unsigned states; /* enum zygote_state, or-ed */
+	unsigned states;  /* enum zygote_state, or-ed */
+	bool descriptors; /* the handler says how many; else none */
 	void (*handle)(struct zygote *zygote, const struct message *message,
 		       struct wire_frame *frame);
 } dispatch[] = {
-	{ MESSAGE_HELLO, ZYGOTE_EXPECTS_HELLO, handle_hello },
-	{ MESSAGE_LOAD, ZYGOTE_EXPECTS_LOAD, handle_load },
-	{ MESSAGE_SPAWN, ZYGOTE_SERVING | ZYGOTE_DRAINING, handle_spawn },
-	{ MESSAGE_PING, ZYGOTE_SERVING | ZYGOTE_DRAINING, handle_ping },
-	{ MESSAGE_DRAIN, ZYGOTE_SERVING | ZYGOTE_DRAINING, handle_drain },
+	{ MESSAGE_HELLO, ZYGOTE_EXPECTS_HELLO, false, handle_hello },
+	{ MESSAGE_LOAD, ZYGOTE_EXPECTS_LOAD, true, handle_load },
+	{ MESSAGE_SPAWN, ZYGOTE_SERVING | ZYGOTE_DRAINING, true, handle_spawn },
+	{ MESSAGE_PING, ZYGOTE_SERVING | ZYGOTE_DRAINING, false, handle_ping },
+	{ MESSAGE_DRAIN, ZYGOTE_SERVING | ZYGOTE_DRAINING, false, handle_drain },
 };
 
 static void zygote_dispatch(struct zygote *zygote, struct wire_frame *frame, bool truncated) {
 	struct message message;
 
-	if (frame->type == MESSAGE_POLICY) {
+	if (frame->type == MESSAGE_POLICY && !truncated && frame->n_descriptors == 0) {
 		handle_policy(zygote, frame);
 		return;
 	}
@@ -276,7 +283,8 @@ static void zygote_dispatch(struct zygote *zygote, struct wire_frame *frame, boo
 		return;
 	}
 	for (size_t i = 0; !truncated && i < sizeof dispatch / sizeof dispatch[0]; i++)
-		if (dispatch[i].type == frame->type && dispatch[i].states & zygote->state) {
+		if (dispatch[i].type == frame->type && dispatch[i].states & zygote->state &&
+		    (dispatch[i].descriptors || frame->n_descriptors == 0)) {
 			dispatch[i].handle(zygote, &message, frame);
 			return;
 		}
@@ -391,7 +399,7 @@ static _Noreturn void zygote_run(struct zygote *zygote) {
 		log_write(&zygote->log, LOG_ERROR,
 			  "zygote of %s: %zu processes of another user cannot be ended",
 			  zygote->image.name, n_left);
-	leave(0);
+	leave(zygote->gave_up ? ZYGOTE_GAVE_UP : 0);
 }
 
 _Noreturn void zygote_run_self(int argc, char **argv, const struct wf_module *module,

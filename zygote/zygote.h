@@ -46,6 +46,7 @@ struct zygote_memory {
 struct zygote {
 	enum zygote_state state;
 	bool ending;
+	bool gave_up; /* that was for an error */
 	bool blocked; /* the socket took no more */
 	int cells;    /* the memfd; -1 until Load */
 	int signals;  /* signalfd of SIGCHLD; -1 until it serves */
