@@ -20,6 +20,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "zygote/birth.h"
 #include "zygote/leave.h"
 #include "zygote/lifeline.h"
 #include "zygote/zygote.h"

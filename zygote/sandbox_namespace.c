@@ -35,7 +35,7 @@
 #include "base/feature.h"
 #include "base/process.h"
 #include "zygote/facts.h"
-#include "zygote/launch.h"
+#include "zygote/birth.h"
 #include "zygote/leave.h"
 
 static const struct {

@@ -21,8 +21,8 @@
 
 #include "proto/message.h"
 #include "proto/wire.h"
+#include "zygote/birth.h"
 #include "zygote/image.h"
-#include "zygote/launch.h"
 #include "zygote/leave.h"
 #include "zygote/zygote.h"
 

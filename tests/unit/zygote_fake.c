@@ -21,7 +21,7 @@
 #include "base/process.h"
 #include "executor/spawn.h"
 #include "tests/support/fixture.h"
-#include "zygote/launch.h"
+#include "zygote/birth.h"
 
 static const char *const functions[] = {
 	"echo",
