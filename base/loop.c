@@ -41,7 +41,7 @@ struct loop {
 	struct timer **heap;
 	size_t n_timers, heap_room;
 	size_t n_reserved; /* the heap is never smaller */
-	nsec_t armed; /* what the timerfd is set to; NSEC_NEVER: off */
+	nsec_t armed;      /* what the timerfd is set to; NSEC_NEVER: off */
 };
 
 /* --- the loop --- */
@@ -92,6 +92,25 @@ struct loop *loop_free(struct loop *loop) {
 
 int loop_fd(const struct loop *loop) {
 	return loop->epoll;
+}
+
+/* Only an epoll instance that has the timerfd agrees to this; it changes nothing. */
+bool loop_is_intact(const struct loop *loop) {
+	struct epoll_event event = { .events = EPOLLIN, .data.u64 = TOKEN_TIMER };
+
+	return epoll_ctl(loop->epoll, EPOLL_CTL_MOD, loop->timerfd, &event) == 0;
+}
+
+void loop_abandon(struct loop *loop) {
+	for (size_t i = 0; i < loop->n_places; i++)
+		if (loop->places[i].source)
+			loop->places[i].source->loop = NULL;
+	for (size_t i = 0; i < loop->n_timers; i++)
+		loop->heap[i]->loop = NULL;
+	for (size_t i = 0; i < loop->n_places; i++)
+		loop->places[i].source = NULL;
+	loop->n_sources = loop->n_timers = 0;
+	loop->epoll = loop->timerfd = -1;
 }
 
 int loop_wait(struct loop *loop, int timeout_ms, struct loop_batch *ret) {
@@ -264,8 +283,7 @@ static int heap_resize(struct loop *loop, size_t room) {
 
 /* A burst of a hundred thousand deadlines must not cost memory for ever. */
 static void heap_shrink(struct loop *loop) {
-	size_t needed =
-	    loop->n_timers > loop->n_reserved ? loop->n_timers : loop->n_reserved;
+	size_t needed = loop->n_timers > loop->n_reserved ? loop->n_timers : loop->n_reserved;
 
 	if (loop->heap_room > TABLE_MIN && needed < loop->heap_room / 4)
 		(void)heap_resize(loop, loop->heap_room / 2); /* failing keeps the larger one */

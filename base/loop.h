@@ -53,6 +53,11 @@ struct loop_batch {
 int loop_new(struct loop **ret);
 struct loop *loop_free(struct loop *loop); /* NULL is fine; sources and timers must be gone */
 int loop_fd(const struct loop *loop);      /* readable when there is something to do */
+/* Are its descriptors still what they were? False: the process has closed one (closefrom(3)), and
+ * the number may be somebody else's by now. */
+bool loop_is_intact(const struct loop *loop);
+/* Forgets all its sources and timers, and its descriptors without closing them. */
+void loop_abandon(struct loop *loop);
 
 /* Blocks (without any lock) up to timeout_ms for events and fetches them. 0, or -errno; EINTR gives
  * an empty batch. */

@@ -16,7 +16,7 @@
 #include "base/fd.h"
 #include "proto/limits.h"
 
-#define ENGINE_TIMERS 16 /* of pool, succession and keeper, and some */
+#define ENGINE_TIMERS 16  /* of pool, succession and keeper, and some */
 #define LOG_LINES_MAX 256 /* of one hold of the lock */
 
 struct log_line {

@@ -59,6 +59,7 @@ struct engine {
 	size_t n_tickets;    /* submitters between admission and the queue */
 	struct link changed; /* workers with news for the pump: worker_changed() */
 	bool closing;        /* no attempt is repeated any more */
+	bool wrecked;        /* the host has closed our descriptors: wreck.h */
 
 	struct names functions; /* every function name that an image of ours has had */
 	struct evidence evidence;

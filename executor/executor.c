@@ -16,8 +16,10 @@
 #include "executor/learn.h"
 #include "executor/plan.h"
 #include "executor/stop.h"
+#include "executor/wreck.h"
 
-#define SETTLE_MS 100 /* without any event: then nothing is left that could tick */
+#define CHECK_MS  1000 /* how often those who wait look whether they wait in vain */
+#define SETTLE_MS 100  /* without any event: then nothing is left that could tick */
 
 /* How deep this thread is in callbacks; one that waits there would wait for itself. */
 static _Thread_local unsigned callback_depth;
@@ -120,6 +122,19 @@ void executor_pump(struct wf_executor *executor) {
 		executor_announce(executor);
 }
 
+static void give_up(struct wf_executor *executor) {
+	if (executor->state == EXECUTOR_CLOSED)
+		return;
+	wreck(&executor->engine, &executor->keeper, &executor->generations, &executor->pool);
+	executor->state = EXECUTOR_CLOSED;
+	executor_announce(executor);
+}
+
+void executor_check(struct wf_executor *executor) {
+	if (wreck_is_seen(&executor->engine))
+		give_up(executor);
+}
+
 /* --- callbacks ----------------------------------------------------------------------------- */
 
 /* Those that nobody wants to be called back for only have to be given back. */
@@ -217,6 +232,13 @@ static bool may_settle(const struct wf_executor *executor) {
 }
 
 /* Under the lock when it begins, without it when it returns. */
+static void after_failed_wait(struct wf_executor *executor) {
+	give_up(executor);
+	executor_unlock(executor);
+	executor_run_due(executor);
+}
+
+/* Under the lock when it begins, without it when it returns. */
 static int step(struct wf_executor *executor, int timeout_ms) {
 	struct engine *engine = &executor->engine;
 	struct loop_batch batch uninitialized;
@@ -231,16 +253,20 @@ static int step(struct wf_executor *executor, int timeout_ms) {
 	engine_unlock(engine);
 	r = spin ? wait_spinning(engine, timeout_ms, &batch)
 		 : loop_wait(engine->loop, settle ? SETTLE_MS : timeout_ms, &batch);
-	if (r < 0)
-		return error_trace(r);
 	engine_lock(engine);
+	if (r < 0) {
+		after_failed_wait(executor);
+		return 0;
+	}
 	if (settle && batch.n == 0) {
 		settle_down(executor);
 		engine_unlock(engine);
 		r = loop_wait(engine->loop, timeout_ms, &batch);
-		if (r < 0)
-			return error_trace(r);
 		engine_lock(engine);
+		if (r < 0) {
+			after_failed_wait(executor);
+			return 0;
+		}
 	}
 	engine->awake = true;
 	loop_dispatch(engine->loop, &batch);
@@ -261,19 +287,28 @@ int executor_step(struct wf_executor *executor, int timeout_ms) {
 	return step(executor, timeout_ms);
 }
 
-static int sleep_on_changed(struct wf_executor *executor, nsec_t until) {
+static int sleep_until(struct wf_executor *executor, nsec_t until) {
 	struct timespec at = { .tv_sec = (time_t)(until / NSEC_PER_SEC),
 			       .tv_nsec = (long)(until % NSEC_PER_SEC) };
 	int r = 0;
 
 	executor->n_sleepers++;
-	if (until == NSEC_NEVER)
-		(void)pthread_cond_wait(&executor->changed, &executor->engine.lock);
-	else
-		r = pthread_cond_timedwait(&executor->changed, &executor->engine.lock, &at);
+	r = pthread_cond_timedwait(&executor->changed, &executor->engine.lock, &at);
 	executor->n_sleepers--;
 	engine_forget_now(&executor->engine); /* the lock was free meanwhile */
 	return r == ETIMEDOUT ? -ETIMEDOUT : 0;
+}
+
+/* In vain, if whoever should wake us is asleep for ever: so it looks now and then. */
+static int sleep_on_changed(struct wf_executor *executor, nsec_t until) {
+	nsec_t check = clock_after_ms(clock_now(), CHECK_MS);
+	int r = sleep_until(executor, until < check ? until : check);
+
+	if (r == -ETIMEDOUT && until >= check) {
+		executor_check(executor);
+		r = 0;
+	}
+	return r;
 }
 
 /* One step by a caller, who is the one that dispatches; under the lock before and after. */
@@ -291,7 +326,7 @@ static int step_as_dispatcher(struct wf_executor *executor, int timeout_ms) {
 
 /* The caller is the one who dispatches, unless another of its threads does so now. */
 static int drive(struct wf_executor *executor, nsec_t until) {
-	if (executor->releasing || !executor->engine.loop)
+	if (executor->releasing || !executor->engine.loop || executor->engine.wrecked)
 		return -ESHUTDOWN;
 	if (executor->dispatching)
 		return sleep_on_changed(executor, until);
@@ -328,7 +363,7 @@ int executor_dispatch(struct wf_executor *executor, int timeout_ms) {
 		return -EDEADLK;
 	(void)engine_ref(&executor->engine); /* a callback may give the last handle back */
 	executor_lock(executor);
-	if (executor->releasing || !executor->engine.loop)
+	if (executor->releasing || !executor->engine.loop || executor->engine.wrecked)
 		r = -ESHUTDOWN;
 	else if (executor->dispatching)
 		r = -EDEADLK;

@@ -42,7 +42,7 @@ struct wf_executor {
 	pthread_cond_t changed; /* state, room in the queue, end of a dispatch */
 	unsigned n_sleepers;    /* on `changed` */
 	pthread_t thread;
-	bool has_thread, thread_detached;
+	bool has_thread, thread_detached, thread_done;
 	bool dispatching;
 	bool releasing, released; /* the thread and the loop */
 	uint64_t next_task, next_batch;
@@ -66,6 +66,8 @@ static inline void executor_unlock(struct wf_executor *executor) {
 
 /* Does all that can be done now. Call it under the lock after anything has changed. */
 void executor_pump(struct wf_executor *executor);
+/* Under the lock, by those who wait: has the host closed our descriptors? Then all is over. */
+void executor_check(struct wf_executor *executor);
 /* Wakes those who wait for a change of the executor itself. */
 void executor_announce(struct wf_executor *executor);
 

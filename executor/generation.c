@@ -19,7 +19,7 @@
 #include "base/fd.h"
 
 #define GENERATION_TIMERS 4
-#define CELLS_SIZE (LIMIT_WORKERS * CELL_SIZE)
+#define CELLS_SIZE        (LIMIT_WORKERS * CELL_SIZE)
 
 /* --- the list ------------------------------------------------------------------------------ */
 

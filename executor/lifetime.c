@@ -121,6 +121,7 @@ static void *run(void *context) {
 	}
 	executor_lock(executor);
 	detached = executor->thread_detached;
+	executor->thread_done = true;
 	executor_unlock(executor);
 	if (detached)
 		(void)engine_unref(&executor->engine);
@@ -281,6 +282,12 @@ static void begin_close(struct wf_executor *executor, enum wf_close how) {
 static void release(struct wf_executor *executor) {
 	bool join = executor->has_thread && !executor->thread_detached;
 
+	if (join && executor->engine.wrecked && !executor->thread_done) {
+		/* it may sleep for ever on what is no descriptor any more: the memory stays its */
+		(void)engine_ref(&executor->engine);
+		(void)pthread_detach(executor->thread);
+		join = false;
+	}
 	executor->releasing = true;
 	executor->has_thread = false;
 	engine_ring(&executor->engine);

@@ -75,6 +75,9 @@ static void fill_outcome(struct worker *worker, struct wf_future *future) {
 
 	if (future->verdict != VERDICT_NONE) {
 		conclude_verdict(future, status_of(worker));
+	} else if (worker->engine->wrecked) {
+		conclude_zygote_lost(future, "this process has closed descriptors of the executor: "
+					     "what became of its worker cannot be known");
 	} else if (!worker->status_known) {
 		conclude_zygote_lost(future, "its worker ended without a result, and no process "
 					     "that could have reaped it is left");

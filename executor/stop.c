@@ -64,8 +64,8 @@ static void arm(struct worker *worker, int after_ms, timer_handler handler) {
 	struct engine *engine = worker->engine;
 
 	/* room for it was reserved with the worker */
-	(void)timer_set(engine->loop, &worker->timer,
-			clock_after_ms(engine_now(engine), after_ms), handler);
+	(void)timer_set(engine->loop, &worker->timer, clock_after_ms(engine_now(engine), after_ms),
+			handler);
 }
 
 void stop_worker(struct worker *worker, int grace_ms) {

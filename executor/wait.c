@@ -36,6 +36,24 @@ static bool has_fired(struct wf_executor *executor, const void *context) {
 	return atomic_load(&waiter->fired);
 }
 
+/* Who sleeps looks now and then whether it sleeps in vain: executor_check(). */
+#define CHECK_MS 1000
+
+static nsec_t next_check(void) {
+	return clock_after_ms(clock_now(), CHECK_MS);
+}
+
+static nsec_t earlier(nsec_t a, nsec_t b) {
+	return a < b ? a : b;
+}
+
+static void check(struct wf_executor *executor) {
+	executor_lock(executor);
+	executor_check(executor);
+	executor_unlock(executor);
+	executor_run_due(executor);
+}
+
 static int sleep_threaded(struct wf_future *future, nsec_t until) {
 	struct wf_executor *executor = executor_of(future->engine);
 	struct waiter waiter;
@@ -48,7 +66,9 @@ static int sleep_threaded(struct wf_future *future, nsec_t until) {
 	list_append(&future->waiters, &stake.link);
 	executor_unlock(executor);
 	waiter_spin(&waiter, executor->engine.options.public.tuning.spin_us);
-	fired = waiter_sleep(&waiter, until);
+	while (!(fired = waiter_sleep(&waiter, earlier(until, next_check()))) &&
+	       clock_now() < until)
+		check(executor);
 	executor_lock(executor);
 	list_remove(&stake.link);
 	return fired || future->state == FUTURE_RESOLVED ? 0 : -ETIMEDOUT;
@@ -150,7 +170,11 @@ static int sleep_in(struct crowd *crowd, nsec_t until) {
 		if (r != -ESHUTDOWN)
 			return r;
 	}
-	return waiter_sleep(&crowd->waiter, until) ? 0 : -ETIMEDOUT;
+	while (!waiter_sleep(&crowd->waiter, earlier(until, next_check())) && clock_now() < until)
+		for (size_t i = 0; i < crowd->n; i++)
+			if (i == 0 || crowd->futures[i]->engine != crowd->futures[i - 1]->engine)
+				check(executor_of(crowd->futures[i]->engine));
+	return atomic_load(&crowd->waiter.fired) ? 0 : -ETIMEDOUT;
 }
 
 /* A duplicate: the executor may be closed while we wait, and its number be somebody else's. */

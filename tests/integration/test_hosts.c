@@ -25,6 +25,7 @@ static const char *const modes[] = {
 	"exits-without-closing",
 	"has-few-descriptors",
 	"has-none-for-a-worker",
+	"closes-all-descriptors",
 };
 
 static void expect_borne(struct program *host, const char *mode) {

@@ -607,6 +607,31 @@ static void expect_not_forked(struct wf_executor *executor) {
 	wf_future_free(future);
 }
 
+/* --- one that closes what it does not know ---
+ *
+ * closefrom(3) in a process that goes on. Descriptors that are opened afterwards get the numbers of ours. */
+
+static int host_closes_all_descriptors(void) {
+	enum { N = 200 };
+	struct wf_future *futures[N], *other_task;
+	struct wf_executor *executor = open_pool(0);
+	int other;
+
+	other_task = call(executor, "where", NULL, 0);
+	for (size_t i = 0; i < N; i++)
+		futures[i] = call(executor, "echo", "x", 1);
+	expect(close_range(3, ~0u, 0) == 0);
+	other = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	for (size_t i = 0; i < N; i++)
+		(void)finish(futures[i]);
+	(void)finish(other_task);
+	expect(wf_submit(executor, &WF_TASK(.function = "echo"), NULL) == -ESHUTDOWN);
+	close_pool(executor);
+	expect(fcntl(other, F_GETFD) == FD_CLOEXEC);
+	use_pools();
+	return 0;
+}
+
 /* The zygote may not fork, then may again; the limit is per user, so nobody does this as root. */
 static int host_cannot_fork(void) {
 	for (int max_tasks = 0; max_tasks < 2; max_tasks++) {
@@ -684,6 +709,7 @@ int main(int argc, char **argv) {
 		{ "exits-without-closing", host_exits_without_closing },
 		{ "has-few-descriptors", host_has_few_descriptors },
 		{ "has-none-for-a-worker", host_has_none_for_a_worker },
+		{ "closes-all-descriptors", host_closes_all_descriptors },
 		{ "cannot-fork", host_cannot_fork },
 		{ "cannot-open", host_cannot_open },
 	};

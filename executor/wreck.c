@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A thread in epoll_wait(2) does not notice that the descriptor was closed, and sleeps for ever: so
+ * it is those who wait for something that look, now and then.
+ */
+#include "executor/wreck.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "executor/conclude.h"
+
+bool wreck_is_seen(const struct engine *engine) {
+	return engine->loop && !engine->wrecked && !loop_is_intact(engine->loop);
+}
+
+static void forget_keeper(struct keeper *keeper) {
+	struct stat status;
+
+	if (keeper->running && fstat(keeper->control, &status) == 0 &&
+	    status.st_ino == keeper->control_inode)
+		(void)shutdown(keeper->control, SHUT_RDWR);
+	keeper->control = keeper->pidfd = keeper->guard = -1;
+	keeper->running = false;
+}
+
+static void forget_captures(struct worker *worker) {
+	for (uint64_t s = worker->first_sequence; s < worker->next_sequence; s++) {
+		struct wf_future *future = worker->assigned[s % CELL_CLAIMS];
+
+		if (future)
+			future->captures[0].fd = future->captures[1].fd = -1;
+	}
+}
+
+static void forget_workers(struct generation *generation) {
+	list_foreach_safe (link, next, &generation->workers) {
+		struct worker *worker = container_of(link, struct worker, generation_link);
+
+		forget_captures(worker);
+		worker->channel = worker->pidfd = worker->listener_fd = -1;
+		worker->end_was_expected = true;
+		if (worker->state < WORKER_ENDED)
+			worker_ended(worker, NULL, true);
+		else
+			worker_swept(worker);
+	}
+}
+
+static void forget_generation(struct generation *generation) {
+	generation->control = generation->pidfd = -1;
+	generation->init_pidfd = generation->listener_fd = -1;
+	generation->output.fd = -1;
+}
+
+static void refuse_queue(struct engine *engine) {
+	struct link *link;
+
+	while ((link = queue_peek(&engine->queue)) != NULL) {
+		struct wf_future *future = container_of(link, struct wf_future, link);
+
+		future_unqueue(future);
+		conclude_not_started(future, WF_PHASE_HAND_OUT, EBADF,
+				     "this process has closed descriptors of the executor");
+		future_resolve(future);
+	}
+}
+
+void wreck(struct engine *engine, struct keeper *keeper, struct generations *generations,
+	   struct pool *pool) {
+	engine_log(engine, LOG_ERROR,
+		   "this process has closed descriptors of the executor, which ends here");
+	engine->wrecked = engine->closing = true;
+	pool->open = false;
+	loop_abandon(engine->loop);
+	engine->doorbell = -1;
+	forget_keeper(keeper);
+	generations_foreach(generation, generations) {
+		forget_generation(generation);
+		forget_workers(generation);
+	}
+	pool_settle(pool);
+	refuse_queue(engine);
+	generations_foreach(generation, generations) generation_free(generations, generation);
+}
