@@ -8,7 +8,7 @@
  *          | waits for exit     | exits            x
  *          | reaps it, by its id
  *
- * The starter sends no signal when it ends (its exit signal is 0): that makes it invisible to a wait
+ * The starter sends no signal when it ends (its exit signal is 0): that hides it from a wait
  * for any child (waitpid(-1), without __WALL or __WCLONE), and the host's SIGCHLD handler does not
  * run. exec(2) would make SIGCHLD its exit signal again: hence the second. With the starter's end
  * the program is an orphan, adopted by whoever adopts orphans here.

@@ -5,8 +5,8 @@
  * is ours before its death is visible (it is re-parented and turned into a zombie under one lock).
  * So with each round a generation of the tree is gone.
  *
- * A child cannot be mistaken for another process: its number is free only when we have reaped it. So
- * it is killed by its number, which takes no descriptor and cannot fail for want of one.
+ * A child cannot be mistaken for another process: its number is free only when we have reaped it.
+ * So it is killed by its number, which takes no descriptor and cannot fail for want of one.
  */
 #include "zygote/sweep.h"
 

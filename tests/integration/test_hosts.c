@@ -10,20 +10,13 @@
 
 /* Those that need nothing from us. */
 static const char *const modes[] = {
-	"reaps-anything",
-	"has-no-child",
-	"ignores-sigchld",
-	"wants-no-zombies",
-	"blocks-all-signals",
-	"forks",
-	"forks-under-load",
-	"forks-to-open",
-	"forks-while-sharing",
-	"closes-with-a-forked-child",
-	"has-many-threads",
-	"opens-in-a-thread-that-exits",
-	"exits-without-closing",
-	"has-few-descriptors",
+	"reaps-anything",        "has-no-child",
+	"ignores-sigchld",       "wants-no-zombies",
+	"blocks-all-signals",    "forks",
+	"forks-under-load",      "forks-to-open",
+	"forks-while-sharing",   "closes-with-a-forked-child",
+	"has-many-threads",      "opens-in-a-thread-that-exits",
+	"exits-without-closing", "has-few-descriptors",
 	"has-none-for-a-worker",
 	"closes-all-descriptors",
 };
