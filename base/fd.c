@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -85,16 +86,31 @@ static int memfd_open(const char *name) {
 	return memfd_create(name, flags);
 }
 
+/* Beyond RLIMIT_FSIZE, which counts for memory files too, ftruncate(2) would raise SIGXFSZ,
+ * whose default is death. The limit belongs to the process, which may be a host with threads:
+ * it is only asked. */
+int fd_resize(int fd, size_t size) {
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_FSIZE, &limit) < 0)
+		return error_origin(-errno);
+	if (size > (size_t)INT64_MAX || size > limit.rlim_cur)
+		return error_origin(-EFBIG);
+	return ftruncate(fd, (off_t)size) < 0 ? error_origin(-errno) : 0;
+}
+
 int fd_memfd(const char *name, size_t size) {
 	cleanup_close int fd = memfd_open(name);
+	int r;
 
 	if (fd < 0)
 		return error_origin(-errno);
-	if (size > (size_t)INT64_MAX)
-		return error_origin(-EFBIG);
-	if (size && ftruncate(fd, (off_t)size))
-		return error_origin(-errno);
-	return fd_steal(&fd);
+	r = size > 0 ? fd_resize(fd, size) : 0;
+	return r < 0 ? error_trace(r) : fd_steal(&fd);
+}
+
+int fd_seal(int fd, int seals) {
+	return fcntl(fd, F_ADD_SEALS, seals) < 0 ? error_origin(-errno) : 0;
 }
 
 /* Insertion sort: qsort(3) may call malloc, and this runs in children that must not. */

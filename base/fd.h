@@ -29,8 +29,12 @@ int fd_set_nonblocking(int fd, bool nonblocking);
 int fd_seqpacket_pair(int ret_fds[2]);
 
 /* memfd_create with sealing allowed and no execution (MFD_NOEXEC_SEAL where the kernel has
- * it: 6.3). `size` 0 leaves it empty. -errno. */
+ * it: 6.3). `size` 0 leaves it empty. -EFBIG: it is more than RLIMIT_FSIZE allows; -errno. */
 int fd_memfd(const char *name, size_t size);
+/* ftruncate(2), but without a SIGXFSZ. 0, -EFBIG, -errno. */
+int fd_resize(int fd, size_t size);
+/* Adds F_SEAL_... 0, -errno. */
+int fd_seal(int fd, int seals);
 
 /* Closes every descriptor >= 3 but the `n` in `keep` (any order, duplicates and -1 fine). Allocates
  * nothing; n at most 256. -errno. */

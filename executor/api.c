@@ -142,11 +142,6 @@ int wf_submit(struct wf_executor *executor, const struct wf_task *task, struct w
 	return 0;
 }
 
-static const struct wf_outcome *shown(struct wf_future *future) {
-	learn_finish(future);
-	return &future->outcome;
-}
-
 int wf_run(struct wf_executor *executor, const struct wf_task *task,
 	   const struct wf_outcome **ret) {
 	struct wf_future *future = NULL;
@@ -164,7 +159,8 @@ int wf_run(struct wf_executor *executor, const struct wf_task *task,
 		(void)future_unref(future);
 		return report_internal(r, "wf_run");
 	}
-	*ret = shown(future); /* with the caller's reference to the future that it stands in */
+	learn_finish(future);
+	*ret = &future->outcome; /* with the caller's reference to the future that it stands in */
 	return 0;
 }
 
@@ -180,6 +176,11 @@ const struct wf_outcome *wf_outcome_free(const struct wf_outcome *outcome) {
 /* --- futures
  * ------------------------------------------------------------------------------------------------
  */
+
+static const struct wf_outcome *shown(struct wf_future *future) {
+	learn_finish(future);
+	return &future->outcome;
+}
 
 const struct wf_outcome *wf_future_wait(struct wf_future *future, int timeout_ms) {
 	int r = entry_future(future, "wf_future_wait");

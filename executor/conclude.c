@@ -186,6 +186,10 @@ static bool is_cpu_limit(const struct wf_future *future, const struct exit_statu
 	       (status->signal == SIGKILL && status->cpu_ns >= limit);
 }
 
+static unsigned long long in_ms(uint64_t ns) {
+	return (ns + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC;
+}
+
 void conclude_exit(struct wf_future *future, const struct conclude_end *end) {
 	const struct exit_status *status = &end->status;
 	struct wf_outcome *outcome = &future->outcome;
@@ -199,9 +203,12 @@ void conclude_exit(struct wf_future *future, const struct conclude_end *end) {
 	} else if (is_cpu_limit(future, status)) {
 		outcome->kind = WF_TIMED_OUT;
 		outcome->timed_out.clock = WF_CLOCK_CPU;
-		say(future, "SIG%s, and %llu ms of CPU time: limits.cpu",
-		    sigabbrev_np(status->signal),
-		    (unsigned long long)(status->cpu_ns / NSEC_PER_MSEC));
+		outcome->timed_out.limit_ns = options_limit(&future->engine->options, POLICY_CPU);
+		outcome->timed_out.took_ns = status->cpu_ns;
+		say(future,
+		    "limits.cpu of the policy ran out: %llu ms; SIG%s, and %llu ms of CPU time",
+		    in_ms(outcome->timed_out.limit_ns), sigabbrev_np(status->signal),
+		    in_ms(status->cpu_ns));
 	} else if (end->oom) {
 		uint64_t limit = options_limit(&future->engine->options, POLICY_MEMORY);
 
@@ -213,10 +220,12 @@ void conclude_exit(struct wf_future *future, const struct conclude_end *end) {
 	}
 }
 
-static const char *clock_name(enum wf_clock clock) {
-	switch (clock) {
+static const char *clock_name(const struct wf_future *future) {
+	switch (future->verdict_clock) {
 	case WF_CLOCK_RUN:
-		return "timeout_ms ran out, counted from its start";
+		return future->timeout_ms == options_wall_ms(&future->engine->options)
+			   ? "limits.wall of the policy ran out, counted from its start"
+			   : "timeout_ms ran out, counted from its start";
 	case WF_CLOCK_DEADLINE:
 		return "deadline_ms ran out while it ran, counted from submit";
 	case WF_CLOCK_CPU:
@@ -225,6 +234,24 @@ static const char *clock_name(enum wf_clock clock) {
 		return "deadline_ms ran out before it started, counted from submit";
 	}
 	return "";
+}
+
+static void fill_timed_out(struct wf_future *future) {
+	struct wf_outcome *outcome = &future->outcome;
+	bool run = future->verdict_clock == WF_CLOCK_RUN;
+	nsec_t from = run ? future->started : future->submitted;
+	nsec_t now = engine_now(future->engine);
+	uint64_t limit = run ? (uint64_t)future->timeout_ms * NSEC_PER_MSEC
+			     : (uint64_t)(future->deadline - future->submitted);
+	uint64_t took = from && now > from ? (uint64_t)(now - from) : 0;
+
+	outcome->kind = WF_TIMED_OUT;
+	outcome->timed_out.clock = future->verdict_clock;
+	outcome->timed_out.limit_ns = limit;
+	/* when it started may have become known more exactly since the timer was set */
+	outcome->timed_out.took_ns = took < limit ? limit : took;
+	say(future, "%s: %llu ms; it took %llu ms", clock_name(future), in_ms(limit),
+	    in_ms(outcome->timed_out.took_ns));
 }
 
 static const char *killer_name(enum wf_killer killer) {
@@ -258,9 +285,7 @@ void conclude_verdict(struct wf_future *future, const struct exit_status *status
 	fill_usage(outcome, status);
 	switch (future->verdict) {
 	case VERDICT_TIMED_OUT:
-		outcome->kind = WF_TIMED_OUT;
-		outcome->timed_out.clock = future->verdict_clock;
-		outcome->evidence = clock_name(future->verdict_clock);
+		fill_timed_out(future);
 		return;
 	case VERDICT_OUTPUT_LIMIT:
 		outcome->kind = WF_OUTPUT_LIMIT;

@@ -16,7 +16,6 @@
 #include <stdint.h>
 
 #include <warmfork/executor.h>
-#include <warmfork/map.h>
 #include <warmfork/policy.h>
 
 #include "base/clock.h"
@@ -127,9 +126,9 @@ void future_unqueue(struct wf_future *future);
 /* Drains its captures; one that is over its limit becomes its verdict, if it has none. */
 void future_check_output(struct wf_future *future);
 
-/* Under the lock. Room for its timer (loop_reserve()) is given back. Kind, members of that kind and what account.h knows of the worker have been
- * filled; this fills in the rest, wakes the waiters, and puts the future on the engine's list of
- * due callbacks. */
+/* Under the lock. Kind, members of that kind and what account.h knows of the worker have been
+ * filled; this fills in the rest, gives the room for its timer back (loop_reserve()), wakes the
+ * waiters, and puts the future on the engine's list of due callbacks. */
 void future_resolve(struct wf_future *future);
 
 /* Without any lock: runs the callbacks of a resolved future and gives the engine's reference

@@ -60,11 +60,13 @@ static int map_cells(struct generation *generation, int *ret_memfd) {
 	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 	cleanup_close int memfd = fd_memfd("warmfork-cells", CELLS_SIZE);
 	void *map;
+	int r;
 
 	if (memfd < 0)
 		return error_trace(memfd);
-	if (fcntl(memfd, F_ADD_SEALS, seals) < 0)
-		return error_origin(-errno);
+	r = fd_seal(memfd, seals);
+	if (r < 0)
+		return error_trace(r);
 	map = mmap(NULL, CELLS_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
 	if (map == MAP_FAILED)
 		return error_origin(-errno);

@@ -43,22 +43,33 @@ void call_deinit(struct wf_call *call) {
 /* --- results ------------------------------------------------------------------------------- */
 
 /* A memfd is a file to RLIMIT_FSIZE, and going beyond it raises SIGXFSZ: the limit is meant for the
- * files of the task, so it is lifted for this call, as far as it can be. */
-static int result_memfd(size_t size) {
-	struct rlimit limit, lifted;
-	int fd;
+ * files of the task, so it is lifted for a moment, as far as it can be. */
+static int limit_lift(size_t size, struct rlimit *ret_before) {
+	struct rlimit lifted;
 
-	if (getrlimit(RLIMIT_FSIZE, &limit) < 0)
+	if (getrlimit(RLIMIT_FSIZE, ret_before) < 0)
 		return error_origin(-errno);
-	if (limit.rlim_max < size)
+	if (ret_before->rlim_max < size)
 		return error_origin(-E2BIG);
-	if (limit.rlim_cur >= size)
-		return fd_memfd("warmfork: result", size);
-	lifted = (struct rlimit){ limit.rlim_max, limit.rlim_max };
-	if (setrlimit(RLIMIT_FSIZE, &lifted) < 0)
-		return error_origin(-errno);
+	if (ret_before->rlim_cur >= size)
+		return 0;
+	lifted = (struct rlimit){ ret_before->rlim_max, ret_before->rlim_max };
+	return setrlimit(RLIMIT_FSIZE, &lifted) < 0 ? error_origin(-errno) : 0;
+}
+
+static void limit_put_back(size_t size, const struct rlimit *before) {
+	if (before->rlim_cur < size)
+		(void)setrlimit(RLIMIT_FSIZE, before);
+}
+
+static int result_memfd(size_t size) {
+	struct rlimit before;
+	int fd = limit_lift(size, &before);
+
+	if (fd < 0)
+		return error_trace(fd);
 	fd = fd_memfd("warmfork: result", size);
-	(void)setrlimit(RLIMIT_FSIZE, &limit);
+	limit_put_back(size, &before);
 	return error_trace(fd);
 }
 
@@ -132,17 +143,31 @@ void *wf_return_buffer(struct wf_call *call, size_t size) {
 	return NULL;
 }
 
+static int copy_all(int to, int from, size_t size) {
+	off_t at = 0;
+
+	while ((size_t)at < size)
+		if (sendfile(to, from, &at, size - (size_t)at) <= 0)
+			return error_origin(errno ? -errno : -EIO);
+	return 0;
+}
+
 /* A process that the task forked has it mapped: the seal is refused (EBUSY), so a copy is sealed.
  */
 static int seal_copy(struct wf_call *call) {
 	cleanup_close int copy = result_memfd(call->result_size);
-	off_t at = 0;
+	struct rlimit before;
+	int r;
 
 	if (copy < 0)
 		return error_trace(copy);
-	while ((size_t)at < call->result_size)
-		if (sendfile(copy, call->result_fd, &at, call->result_size - (size_t)at) <= 0)
-			return error_origin(errno ? -errno : -EIO);
+	r = limit_lift(call->result_size, &before);
+	if (r < 0)
+		return error_trace(r);
+	r = copy_all(copy, call->result_fd, call->result_size);
+	limit_put_back(call->result_size, &before);
+	if (r < 0)
+		return error_trace(r);
 	fd_close(call->result_fd);
 	call->result_fd = fd_steal(&copy);
 	return 0;
@@ -170,7 +195,7 @@ int call_seal(struct wf_call *call, bool beside_text) {
 	r = seal_copy(call);
 	if (r < 0)
 		return error_trace(r);
-	return fcntl(call->result_fd, F_ADD_SEALS, seals) < 0 ? error_origin(-errno) : 0;
+	return error_trace(fd_seal(call->result_fd, seals));
 }
 
 /* --- the rest ------------------------------------------------------------------------------ */

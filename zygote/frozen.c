@@ -56,17 +56,17 @@ static int decide(struct freeze *freeze, enum freeze_wish wish, char *note, size
 	return allocator_check(note, size);
 }
 
-static int freeze_and_settle(struct zygote *zygote, struct message_image_ready *ret) {
+static int freeze_and_settle(struct session *session, struct message_image_ready *ret) {
 	struct freeze_facts facts;
-	int r = freeze_run(zygote->freeze);
+	int r = freeze_run(session->freeze);
 
 	if (r == 0)
-		r = freeze_settle(zygote->freeze);
-	facts = freeze_facts(zygote->freeze);
+		r = freeze_settle(session->freeze);
+	facts = freeze_facts(session->freeze);
 	/* When fork writes to too many of its pages, the rest is frozen all the same. */
 	ret->frozen = r == 0 || r == -ENOSPC;
-	zygote->freeze_in_vain = r == -ENOSPC;
-	ret->freeze_note = freeze_text(zygote->freeze);
+	session->freeze_in_vain = r == -ENOSPC;
+	ret->freeze_note = freeze_text(session->freeze);
 	ret->frozen_bytes = facts.bytes;
 	ret->freeze_ns = facts.took_ns;
 	ret->unfrozen_bytes = facts.unfrozen;
@@ -75,23 +75,23 @@ static int freeze_and_settle(struct zygote *zygote, struct message_image_ready *
 	return r;
 }
 
-int frozen_begin(struct zygote *zygote, enum freeze_wish wish, struct message_image_ready *ret) {
+int frozen_begin(struct session *session, enum freeze_wish wish, struct message_image_ready *ret) {
 	static char note[LIMIT_TEXT];
 	int r;
 
 	ret->freeze_note = note;
 	ret->unfrozen_bytes = ret->anonymous_bytes;
-	zygote->n_freezes_spare = FROZEN_FREEZES;
-	zygote->freeze = freeze_new();
-	if (!zygote->freeze) {
+	session->n_freezes_spare = FROZEN_FREEZES;
+	session->freeze = freeze_new();
+	if (!session->freeze) {
 		(void)snprintf(note, sizeof note, "no memory to freeze the image");
 		return wish == FREEZE_ALWAYS ? error_origin(-EBUSY) : 0;
 	}
 	ret->fork_unfrozen_ns = ret->fork_ns = fork_time();
-	r = decide(zygote->freeze, wish, note, sizeof note);
+	r = decide(session->freeze, wish, note, sizeof note);
 	if (r < 0)
 		return wish == FREEZE_ALWAYS ? error_origin(-EBUSY) : 0;
-	r = freeze_and_settle(zygote, ret);
+	r = freeze_and_settle(session, ret);
 	if (r == -ENOTRECOVERABLE)
 		return r;
 	ret->fork_ns = fork_time();
@@ -99,75 +99,75 @@ int frozen_begin(struct zygote *zygote, enum freeze_wish wish, struct message_im
 }
 
 /* A child of the zygote's own, as one that a preload left would be. */
-void frozen_serve(struct zygote *zygote) {
-	struct image *image = &zygote->image;
+void frozen_serve(struct session *session) {
+	struct image *image = &session->image;
 	pid_t pid;
 
-	if (!zygote->freeze || freeze_file(zygote->freeze) < 0 ||
+	if (!session->freeze || freeze_file(session->freeze) < 0 ||
 	    image->n_children == IMAGE_CHILDREN)
 		return;
-	pid = collapse_start(freeze_file(zygote->freeze));
+	pid = collapse_start(freeze_file(session->freeze));
 	if (pid > 0)
 		image->children[image->n_children++] = pid;
 }
 
 /* --- that it stays so ---------------------------------------------------------------------- */
 
-static void freeze_again(struct zygote *zygote, uint64_t n) {
+static void freeze_again(struct session *session, uint64_t n) {
 	int r;
 
 	/* What the last time did not help will not help now. A thread could write while memory moves. */
-	if (zygote->n_freezes_spare == 0 || zygote->freeze_in_vain || facts_threads_run())
+	if (session->n_freezes_spare == 0 || session->freeze_in_vain || facts_threads_run())
 		return;
-	zygote->freeze_in_vain = true; /* until a look has found little */
-	r = freeze_run(zygote->freeze);
+	session->freeze_in_vain = true; /* until a look has found little */
+	r = freeze_run(session->freeze);
 	if (r == -ENOTRECOVERABLE)
-		zygote_end(zygote, LOG_ERROR, "memory of the image was lost");
+		session_end(session, LOG_ERROR, "memory of the image was lost");
 	else if (r == 0)
-		zygote->n_left_out = 0;
-	log_write(&zygote->log, LOG_WARNING,
+		session->n_left_out = 0;
+	log_write(&session->log, LOG_WARNING,
 		  "zygote of %s: it has written to %llu pages of its frozen image, as a "
 		  "pthread_atfork() handler does; the image is frozen again%s%s%s",
-		  zygote->image.name, (unsigned long long)n, r < 0 ? ", which failed: " : "",
-		  r < 0 ? freeze_text(zygote->freeze) : "",
-		  --zygote->n_freezes_spare == 0 ? "; this was the last time" : "");
+		  session->image.name, (unsigned long long)n, r < 0 ? ", which failed: " : "",
+		  r < 0 ? freeze_text(session->freeze) : "",
+		  --session->n_freezes_spare == 0 ? "; this was the last time" : "");
 }
 
-void frozen_look(struct zygote *zygote, struct message_frozen *ret) {
-	struct freeze *freeze = zygote->freeze;
+void frozen_look(struct session *session, struct message_frozen *ret) {
+	struct freeze *freeze = session->freeze;
 	uint64_t n;
 
-	zygote->n_forks = 0;
+	session->n_forks = 0;
 	*ret = (struct message_frozen){ .known = false };
 	if (!freeze || freeze_file(freeze) < 0)
 		return;
 	n = freeze_dirtied(freeze);
 	ret->known = true;
-	ret->dirtied = zygote->n_left_out + n;
+	ret->dirtied = session->n_left_out + n;
 	if (n > 0) {
 		int r = freeze_leave_out(freeze);
 
 		if (r == -ENOTRECOVERABLE)
-			zygote_end(zygote, LOG_ERROR, "memory of the image was lost");
+			session_end(session, LOG_ERROR, "memory of the image was lost");
 		else if (r < 0)
-			freeze_again(zygote, n);
+			freeze_again(session, n);
 		else
-			zygote->n_left_out += n;
+			session->n_left_out += n;
 	}
 	if (n == 0)
-		zygote->freeze_in_vain = false;
+		session->freeze_in_vain = false;
 	ret->freezes = freeze_facts(freeze).freezes;
 }
 
-void frozen_forked(struct zygote *zygote, unsigned n) {
-	zygote->n_forks += n;
-	if (zygote->n_forks < FROZEN_LOOK_FORKS)
+void frozen_forked(struct session *session, unsigned n) {
+	session->n_forks += n;
+	if (session->n_forks < FROZEN_LOOK_FORKS)
 		return;
-	frozen_look(zygote, &zygote->frozen);
+	frozen_look(session, &session->frozen);
 	/* a Pong that nobody asked for; if the answer still waits for room, the next one tells it */
-	if (zygote->answering || !zygote->frozen.known)
+	if (session->answering || !session->frozen.known)
 		return;
-	zygote->answer = (struct message){ .type = MESSAGE_PONG, .pong.frozen = zygote->frozen };
-	zygote->frozen.known = false;
-	zygote_answer(zygote);
+	session->answer = (struct message){ .type = MESSAGE_PONG, .pong.frozen = session->frozen };
+	session->frozen.known = false;
+	session_answer(session);
 }

@@ -5,7 +5,7 @@
  * subreaper.
  *
  *                  StartZygote        exec done             SIGCHLD             Keep
- *     slot:  FREE ------------> STARTING ------> SERVING ------------> OWED ------------> FREE
+ *     post:  FREE ------------> STARTING ------> SERVING ------------> OWED ------------> FREE
  *                                  |                         (ZygoteExited sent, reaped)
  *                                  +--- fork or exec failed: ZygoteStarted{error} -------> FREE
  *
@@ -53,15 +53,15 @@
 /* In one turn. */
 #define KEEPER_THREADS 64
 
-enum slot_state { SLOT_FREE, SLOT_STARTING, SLOT_SERVING, SLOT_OWED };
+enum post_state { POST_FREE, POST_STARTING, POST_SERVING, POST_OWED };
 
-struct slot {
-	enum slot_state state;
+struct post {
+	enum post_state state;
 	uint64_t generation;
 	struct launched process; /* descriptors are -1 when closed */
 };
 
-static struct keeper {
+static struct {
 	int signals;
 	/* One for all zygotes: their workers may outlive them, and live as long as we do. */
 	int lifeline_read, lifeline_write;
@@ -69,13 +69,13 @@ static struct keeper {
 	bool blocked; /* the socket took no more */
 	bool more_threads;
 	struct log log;
-	struct slot slots[LIMIT_KEEPER_ZYGOTES];
+	struct post posts[LIMIT_KEEPER_ZYGOTES];
 	struct adopted_list adopted;
 
 	/* The answer to a request. No other is read before it has been sent. */
 	bool answering;
 	struct message answer;
-	struct slot *answer_slot; /* whose pidfd goes with it; NULL: none */
+	struct post *answer_post; /* whose pidfd goes with it; NULL: none */
 	char answer_step[16];
 	int32_t answer_pids[LIMIT_WORKERS];
 
@@ -108,42 +108,42 @@ static bool keeper_send(const struct message *message, const int *fds, size_t n_
 }
 
 static void keeper_answer_flush(void) {
-	struct slot *slot = keeper.answer_slot;
+	struct post *post = keeper.answer_post;
 
 	if (!keeper.answering)
 		return;
-	if (keeper_send(&keeper.answer, slot ? &slot->process.pidfd : NULL, slot ? 1 : 0))
+	if (keeper_send(&keeper.answer, post ? &post->process.pidfd : NULL, post ? 1 : 0))
 		keeper.answering = false;
 }
 
-static void keeper_answer(const struct message *answer, struct slot *slot) {
+static void keeper_answer(const struct message *answer, struct post *post) {
 	keeper.answer = *answer;
-	keeper.answer_slot = slot;
+	keeper.answer_post = post;
 	keeper.answering = true;
 	keeper_answer_flush();
 }
 
 /* --- zygotes ------------------------------------------------------------------------------- */
 
-static struct slot *slot_find(enum slot_state state) {
+static struct post *post_find(enum post_state state) {
 	for (size_t i = 0; i < LIMIT_KEEPER_ZYGOTES; i++)
-		if (keeper.slots[i].state == state)
-			return &keeper.slots[i];
+		if (keeper.posts[i].state == state)
+			return &keeper.posts[i];
 	return NULL;
 }
 
-static bool slot_is_process(const struct slot *slot, pid_t pid) {
-	return (slot->state == SLOT_STARTING || slot->state == SLOT_SERVING) &&
-	       slot->process.pid == pid;
+static bool post_is_process(const struct post *post, pid_t pid) {
+	return (post->state == POST_STARTING || post->state == POST_SERVING) &&
+	       post->process.pid == pid;
 }
 
-static void slot_close(struct slot *slot, enum slot_state state) {
-	slot->process.pidfd = fd_close(slot->process.pidfd);
-	slot->process.report = fd_close(slot->process.report);
-	slot->state = state;
+static void post_close(struct post *post, enum post_state state) {
+	post->process.pidfd = fd_close(post->process.pidfd);
+	post->process.report = fd_close(post->process.report);
+	post->state = state;
 }
 
-static void answer_started(uint64_t generation, struct slot *slot,
+static void answer_started(uint64_t generation, struct post *post,
 			   const struct launch_failure *failure) {
 	struct message answer = { .type = MESSAGE_ZYGOTE_STARTED };
 
@@ -151,17 +151,17 @@ static void answer_started(uint64_t generation, struct slot *slot,
 		       failure ? failure->step : "");
 	answer.zygote_started = (struct message_zygote_started){
 		.generation = generation,
-		.pid = slot ? slot->process.pid : 0,
+		.pid = post ? post->process.pid : 0,
 		.error = failure ? failure->error : 0,
 		.step = keeper.answer_step,
 	};
-	keeper_answer(&answer, slot);
+	keeper_answer(&answer, post);
 }
 
 static void handle_start_zygote(const struct message *message, struct wire_frame *frame) {
 	const struct message_start_zygote *request = &message->start_zygote;
 	struct launch_failure failure = { EAGAIN, "slot" };
-	struct slot *slot = slot_find(SLOT_FREE);
+	struct post *post = post_find(POST_FREE);
 	struct launch launch = { .request = request,
 				 .program = -1,
 				 .lifeline = keeper.lifeline_read };
@@ -175,52 +175,52 @@ static void handle_start_zygote(const struct message *message, struct wire_frame
 	launch.output = frame->descriptors[1];
 	if (n_expected > 2)
 		launch.program = frame->descriptors[2];
-	if (!slot || launch_start(&launch, &slot->process, &failure) < 0) {
+	if (!post || launch_start(&launch, &post->process, &failure) < 0) {
 		answer_started(request->generation, NULL, &failure);
 		return;
 	}
-	slot->generation = request->generation;
-	slot->state = SLOT_STARTING;
+	post->generation = request->generation;
+	post->state = POST_STARTING;
 }
 
 /* The report pipe of a starting zygote has data or has ended. */
-static void keeper_started(struct slot *slot) {
+static void keeper_started(struct post *post) {
 	struct launch_failure failure;
-	ssize_t n = read(slot->process.report, &failure, sizeof failure);
+	ssize_t n = read(post->process.report, &failure, sizeof failure);
 
 	if (n < 0 && errno == EINTR)
 		return;
-	slot->process.report = fd_close(slot->process.report);
+	post->process.report = fd_close(post->process.report);
 	if (n != (ssize_t)sizeof failure) {
-		slot->state = SLOT_SERVING;
-		answer_started(slot->generation, slot, NULL);
+		post->state = POST_SERVING;
+		answer_started(post->generation, post, NULL);
 		return;
 	}
 	failure.step[sizeof failure.step - 1] = '\0';
-	(void)child_reap(slot->process.pid, NULL);
-	slot_close(slot, SLOT_FREE);
-	answer_started(slot->generation, NULL, &failure);
+	(void)child_reap(post->process.pid, NULL);
+	post_close(post, POST_FREE);
+	answer_started(post->generation, NULL, &failure);
 }
 
-static void keeper_check_zygote(struct slot *slot) {
+static void keeper_check_zygote(struct post *post) {
 	struct message report = { .type = MESSAGE_ZYGOTE_EXITED };
 
-	if (child_look(slot->process.pid, &report.zygote_exited.status) != CHILD_ENDED)
+	if (child_look(post->process.pid, &report.zygote_exited.status) != CHILD_ENDED)
 		return;
-	report.zygote_exited.generation = slot->generation;
+	report.zygote_exited.generation = post->generation;
 	if (!keeper_send(&report, NULL, 0))
 		return;
-	(void)child_reap(slot->process.pid, NULL);
-	slot_close(slot, SLOT_OWED);
+	(void)child_reap(post->process.pid, NULL);
+	post_close(post, POST_OWED);
 	log_write(&keeper.log, LOG_INFO, "keeper: the zygote of generation %llu has ended",
-		  (unsigned long long)slot->generation);
+		  (unsigned long long)post->generation);
 }
 
 /* --- what zygotes leave -------------------------------------------------------------------- */
 
 static bool keeper_is_zygote(pid_t pid) {
 	for (size_t i = 0; i < LIMIT_KEEPER_ZYGOTES; i++)
-		if (slot_is_process(&keeper.slots[i], pid))
+		if (post_is_process(&keeper.posts[i], pid))
 			return true;
 	return false;
 }
@@ -240,9 +240,9 @@ static void handle_keep(const struct message *message, struct wire_frame *frame)
 			keeper.answer_pids[n++] = pid;
 	}
 	for (size_t i = 0; i < LIMIT_KEEPER_ZYGOTES; i++)
-		if (keeper.slots[i].state == SLOT_OWED &&
-		    keeper.slots[i].generation == keep->generation)
-			keeper.slots[i].state = SLOT_FREE;
+		if (keeper.posts[i].state == POST_OWED &&
+		    keeper.posts[i].generation == keep->generation)
+			keeper.posts[i].state = POST_FREE;
 	answer.kept = (struct message_pids){ keep->generation, keeper.answer_pids, n };
 	keeper_answer(&answer, NULL);
 }
@@ -323,10 +323,10 @@ static void keeper_check_threads(void) {
  */
 static bool keeper_owed(void) {
 	for (size_t i = 0; i < LIMIT_KEEPER_ZYGOTES; i++) {
-		const struct slot *slot = &keeper.slots[i];
+		const struct post *post = &keeper.posts[i];
 
-		if (slot->state == SLOT_OWED || slot->state == SLOT_STARTING ||
-		    (slot->state == SLOT_SERVING && child_has_ended(slot->process.pid, NULL) != 0))
+		if (post->state == POST_OWED || post->state == POST_STARTING ||
+		    (post->state == POST_SERVING && child_has_ended(post->process.pid, NULL) != 0))
 			return true;
 	}
 	return false;
@@ -364,11 +364,12 @@ static void keeper_sweep(void) {
 
 static const struct {
 	uint16_t type;
+	bool descriptors; /* the handler says how many; else none */
 	void (*handle)(const struct message *message, struct wire_frame *frame);
 } dispatch[] = {
-	{ MESSAGE_START_ZYGOTE, handle_start_zygote },
-	{ MESSAGE_KEEP, handle_keep },
-	{ MESSAGE_QUIT, handle_quit },
+	{ MESSAGE_START_ZYGOTE, true, handle_start_zygote },
+	{ MESSAGE_KEEP, false, handle_keep },
+	{ MESSAGE_QUIT, false, handle_quit },
 };
 
 static void keeper_dispatch(struct wire_frame *frame) {
@@ -380,7 +381,8 @@ static void keeper_dispatch(struct wire_frame *frame) {
 		return;
 	}
 	for (size_t i = 0; i < sizeof dispatch / sizeof dispatch[0]; i++)
-		if (dispatch[i].type == frame->type) {
+		if (dispatch[i].type == frame->type &&
+		    (dispatch[i].descriptors || frame->n_descriptors == 0)) {
 			dispatch[i].handle(&message, frame);
 			return;
 		}
@@ -416,8 +418,8 @@ static void keeper_children(void) {
 	keeper.blocked = false;
 	keeper_answer_flush();
 	for (size_t i = 0; i < LIMIT_KEEPER_ZYGOTES && !keeper.blocked; i++)
-		if (keeper.slots[i].state == SLOT_SERVING)
-			keeper_check_zygote(&keeper.slots[i]);
+		if (keeper.posts[i].state == POST_SERVING)
+			keeper_check_zygote(&keeper.posts[i]);
 	keeper_check_adopted();
 	keeper_sweep();
 	keeper_check_threads();
@@ -432,7 +434,7 @@ static void keeper_drain_signals(void) {
 
 /* With a descriptor it may wait for something that poll(2) cannot tell the end of. */
 static bool keeper_answers_crowded(void) {
-	return keeper.answering && keeper.answer_slot;
+	return keeper.answering && keeper.answer_post;
 }
 
 static int keeper_timeout(void) {
@@ -444,7 +446,7 @@ static int keeper_timeout(void) {
 enum { POLL_HOST, POLL_CONTROL, POLL_SIGNALS, POLL_REPORT, N_POLLS };
 
 static void keeper_turn(void) {
-	struct slot *starting = slot_find(SLOT_STARTING);
+	struct post *starting = post_find(POST_STARTING);
 	struct pollfd polls[N_POLLS] = {
 		[POLL_HOST] = { .fd = KEEPER_HOST, .events = POLLIN },
 		[POLL_CONTROL] = { .fd = KEEPER_CONTROL },
@@ -513,7 +515,7 @@ static void keeper_start(void) {
 	arena_init(&keeper.in, keeper.in_memory, sizeof keeper.in_memory);
 	arena_init(&keeper.out, keeper.out_memory, sizeof keeper.out_memory);
 	for (size_t i = 0; i < LIMIT_KEEPER_ZYGOTES; i++)
-		keeper.slots[i].process = (struct launched){ 0, -1, -1 };
+		keeper.posts[i].process = (struct launched){ 0, -1, -1 };
 	if (fcntl(KEEPER_CONTROL, F_SETFD, FD_CLOEXEC) < 0 ||
 	    fcntl(KEEPER_HOST, F_SETFD, FD_CLOEXEC) < 0 || keeper_signals() < 0 ||
 	    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
@@ -547,8 +549,8 @@ _Noreturn void keeper_run(int argc, char **argv) {
 		keeper_turn();
 	/* By pidfd first: a zygote is not to see its workers die and report them. */
 	for (size_t i = 0; i < LIMIT_KEEPER_ZYGOTES; i++)
-		if (keeper.slots[i].process.pidfd >= 0)
-			(void)process_signal(keeper.slots[i].process.pidfd, SIGKILL);
+		if (keeper.posts[i].process.pidfd >= 0)
+			(void)process_signal(keeper.posts[i].process.pidfd, SIGKILL);
 	n_left = sweep_everything();
 	if (n_left > 0)
 		log_write(&keeper.log, LOG_ERROR,

@@ -21,6 +21,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/leave.h"
+#include "zygote/birth.h"
 #include "zygote/lifeline.h"
 #include "zygote/zygote.h"
 

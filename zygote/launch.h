@@ -8,19 +8,6 @@
 
 #include "proto/message.h"
 
-/* Where a zygote finds its descriptors. */
-#define ZYGOTE_CONTROL  3
-#define ZYGOTE_LIFELINE 4
-#define ZYGOTE_OUTPUT   5 /* of the preload */
-
-/* "3:NONCE"; removed by the zygote before any code of the image runs. */
-#define ZYGOTE_VARIABLE "WARMFORK_ZYGOTE"
-
-/* Spaces in argv, which process_title() writes over. */
-#define TITLE_PADDING                                                                              \
-	"                                                                                "         \
-	"                    "
-
 struct launch {
 	const struct message_start_zygote *request;
 	int control, output, program; /* borrowed; program -1 for kind module */

@@ -19,11 +19,11 @@
 #include "base/process.h"
 #include "sandbox/prepare.h"
 #include "zygote/audit.h"
+#include "zygote/birth.h"
 #include "zygote/command.h"
 #include "zygote/crash.h"
 #include "zygote/facts.h"
 #include "zygote/frozen.h"
-#include "zygote/launch.h"
 #include "zygote/module.h"
 
 #define DEPTH_VARIABLE "WARMFORK_DEPTH"
@@ -103,8 +103,8 @@ static bool hook_run(const struct image *image, const struct message_load *load)
 	return preload_fail(code, "preload");
 }
 
-static bool image_load(struct zygote *zygote, const struct message_load *load) {
-	struct image *image = &zygote->image;
+static bool image_load(struct session *session, const struct message_load *load) {
+	struct image *image = &session->image;
 	const char *step = "module";
 	uint64_t before = clock_now();
 	bool done;
@@ -112,10 +112,10 @@ static bool image_load(struct zygote *zygote, const struct message_load *load) {
 
 	if (load->kind == IMAGE_COMMAND)
 		r = image_set_module(image, command_module(), preload.text, sizeof preload.text);
-	else if (zygote->self)
-		r = image_set_module(image, zygote->self, preload.text, sizeof preload.text);
+	else if (session->self)
+		r = image_set_module(image, session->self, preload.text, sizeof preload.text);
 	else
-		r = module_load(load->module, &zygote->log, image, &step, preload.text,
+		r = module_load(load->module, &session->log, image, &step, preload.text,
 				sizeof preload.text);
 	if (r < 0)
 		return preload_fail(-r, step);
@@ -124,8 +124,8 @@ static bool image_load(struct zygote *zygote, const struct message_load *load) {
 	return done;
 }
 
-static bool image_audit(struct zygote *zygote) {
-	struct image *image = &zygote->image;
+static bool image_audit(struct session *session) {
+	struct image *image = &session->image;
 	struct audit *audit = &preload.audit;
 	size_t n_waived;
 	int r = audit_run(audit, image);
@@ -150,21 +150,21 @@ static bool image_audit(struct zygote *zygote) {
 
 /* --- the report ---------------------------------------------------------------------------- */
 
-static void answer_ready(struct zygote *zygote, const struct message_load *load) {
-	struct message_image_ready *facts = &zygote->answer.image_ready;
+static void answer_ready(struct session *session, const struct message_load *load) {
+	struct message_image_ready *facts = &session->answer.image_ready;
 
-	zygote->answer = (struct message){ .type = MESSAGE_IMAGE_READY };
+	session->answer = (struct message){ .type = MESSAGE_IMAGE_READY };
 	facts_fill(facts);
 	facts->generation = load->generation;
-	facts->functions = zygote->image.functions;
-	facts->n_functions = zygote->image.n_functions;
-	facts->has_initializer = zygote->image.module.initialize != NULL;
+	facts->functions = session->image.functions;
+	facts->n_functions = session->image.n_functions;
+	facts->has_initializer = session->image.module.initialize != NULL;
 	facts->preload_ns = preload.took_ns;
 	facts->findings = preload.audit.findings;
 	facts->n_findings = preload.audit.n_findings;
 }
 
-static void report_failed(struct zygote *zygote) {
+static void report_failed(struct session *session) {
 	const struct message failed = {
 		.type = MESSAGE_IMAGE_FAILED,
 		.image_failed = {
@@ -176,22 +176,22 @@ static void report_failed(struct zygote *zygote) {
 		},
 	};
 
-	(void)zygote_send(zygote, &failed, NULL, 0);
+	(void)session_send(session, &failed, NULL, 0);
 }
 
 /* The last thing of all: whatever is written to later is copied at each fork. */
-static bool image_freeze(struct zygote *zygote, const struct message_load *load) {
-	struct message_image_ready *ready = &zygote->answer.image_ready;
-	int r = frozen_begin(zygote, load->freeze, ready);
+static bool image_freeze(struct session *session, const struct message_load *load) {
+	struct message_image_ready *ready = &session->answer.image_ready;
+	int r = frozen_begin(session, load->freeze, ready);
 
 	if (r == 0 && ready->frozen && load->touch_ahead)
-		touch_begin(&zygote->image.touch, zygote->freeze);
+		touch_begin(&session->image.touch, session->freeze);
 	if (r == 0)
 		return true;
 	(void)snprintf(preload.text, sizeof preload.text, "it cannot be frozen: %s",
 		       ready->freeze_note);
 	(void)preload_fail(-r, "freeze");
-	report_failed(zygote);
+	report_failed(session);
 	return false;
 }
 
@@ -199,34 +199,34 @@ static uint64_t image_bytes(const struct message_image_ready *ready) {
 	return ready->anonymous_bytes + ready->frozen_bytes;
 }
 
-static bool sandbox_failed(struct zygote *zygote, int r, const struct sandbox_trouble *trouble) {
+static bool sandbox_failed(struct session *session, int r, const struct sandbox_trouble *trouble) {
 	(void)snprintf(preload.text, sizeof preload.text, "the sandbox: %s%s%.3800s",
 		       trouble->layer ? policy_layer_name(trouble->layer) : "",
 		       trouble->layer ? ": " : "", trouble->text);
 	(void)preload_fail(-r, "sandbox");
 	preload.audit.n_findings = 0; /* they were waived */
-	report_failed(zygote);
+	report_failed(session);
 	return false;
 }
 
 static struct sandbox_trouble trouble;
 
 /* After the freeze: what it makes for workers is not part of the image. */
-static bool image_sandbox(struct zygote *zygote) {
-	struct message_image_ready *ready = &zygote->answer.image_ready;
-	struct sandbox *sandbox = &zygote->image.sandbox;
+static bool image_sandbox(struct session *session) {
+	struct message_image_ready *ready = &session->answer.image_ready;
+	struct sandbox *sandbox = &session->image.sandbox;
 	int r;
 
-	if (!zygote->policy)
+	if (!session->policy)
 		return true;
 	sandbox->memory_base = image_bytes(ready);
-	sandbox->command = zygote->image.kind == IMAGE_COMMAND;
+	sandbox->command = session->image.kind == IMAGE_COMMAND;
 	sandbox->lifeline = ZYGOTE_LIFELINE;
-	r = sandbox_prepare(sandbox, zygote->policy, &trouble);
-	(void)munmap(zygote->policy_memory.memory, zygote->policy_memory.size);
-	zygote->policy = NULL;
+	r = sandbox_prepare(sandbox, session->policy, &trouble);
+	(void)munmap(session->policy_memory.memory, session->policy_memory.size);
+	session->policy = NULL;
 	if (r < 0)
-		return sandbox_failed(zygote, r, &trouble);
+		return sandbox_failed(session, r, &trouble);
 	ready->layers = sandbox->text;
 	ready->init = sandbox->init;
 	ready->memory_group = sandbox->cgroup.memory.base;
@@ -234,73 +234,73 @@ static bool image_sandbox(struct zygote *zygote) {
 	return true;
 }
 
-bool preload_close(struct zygote *zygote) {
-	struct sandbox *sandbox = &zygote->image.sandbox;
+bool preload_close(struct session *session) {
+	struct sandbox *sandbox = &session->image.sandbox;
 	int r = sandbox->on ? sandbox_close(sandbox, &trouble) : 0;
 
 	if (r < 0)
-		return sandbox_failed(zygote, r, &trouble);
+		return sandbox_failed(session, r, &trouble);
 	if (sandbox->on && sandbox->listener >= 0) {
-		zygote->answer.image_ready.listener = true;
-		zygote->answer_fds[zygote->n_answer_fds++] = fd_steal(&sandbox->listener);
+		session->answer.image_ready.listener = true;
+		session->answer_fds[session->n_answer_fds++] = fd_steal(&sandbox->listener);
 	}
 	return true;
 }
 
 /* --- all of it ----------------------------------------------------------------------------- */
 
-static void preload_prepare(struct zygote *zygote, const struct message_load *load) {
-	const int own[] = { ZYGOTE_CONTROL, ZYGOTE_LIFELINE, zygote->cells };
+static void preload_prepare(struct session *session, const struct message_load *load) {
+	const int own[] = { ZYGOTE_CONTROL, ZYGOTE_LIFELINE, session->cells };
 	char depth[16];
 
-	zygote->image.kind = load->kind;
-	zygote->image.generation = load->generation;
-	zygote->image.measure_memory = load->measure_memory;
-	zygote->image.spin_us = load->spin_us;
-	(void)snprintf(zygote->image.name, sizeof zygote->image.name, "%s", load->name);
-	(void)snprintf(zygote->image.title_end, sizeof zygote->image.title_end, " of %s",
-		       zygote->image.name);
+	session->image.kind = load->kind;
+	session->image.generation = load->generation;
+	session->image.measure_memory = load->measure_memory;
+	session->image.spin_us = load->spin_us;
+	(void)snprintf(session->image.name, sizeof session->image.name, "%s", load->name);
+	(void)snprintf(session->image.title_end, sizeof session->image.title_end, " of %s",
+		       session->image.name);
 	(void)snprintf(depth, sizeof depth, "%u", load->depth);
 	(void)setenv(DEPTH_VARIABLE, depth, 1);
-	process_title("warmfork: zygote of %s", zygote->image.name);
+	process_title("warmfork: zygote of %s", session->image.name);
 	if (load->kind == IMAGE_COMMAND)
 		return;
 	crash_prepare();
 	audit_begin(&preload.audit, load->audit_waive, own, sizeof own / sizeof own[0]);
 }
 
-static bool command_ready(struct zygote *zygote, const struct message_load *load) {
-	zygote->answer = (struct message){ .type = MESSAGE_IMAGE_READY };
-	zygote->answer.image_ready.generation = load->generation;
-	zygote->answer.image_ready.functions = zygote->image.functions;
-	zygote->answer.image_ready.n_functions = zygote->image.n_functions;
-	zygote->answer.image_ready.freeze_note = "nothing is preloaded";
-	zygote->answer.image_ready.threads = 1;
-	if (zygote->policy && sandbox_environment(zygote->policy) < 0)
-		zygote_end(zygote, LOG_ERROR, "no memory for the environment");
-	return image_sandbox(zygote);
+static bool command_ready(struct session *session, const struct message_load *load) {
+	session->answer = (struct message){ .type = MESSAGE_IMAGE_READY };
+	session->answer.image_ready.generation = load->generation;
+	session->answer.image_ready.functions = session->image.functions;
+	session->answer.image_ready.n_functions = session->image.n_functions;
+	session->answer.image_ready.freeze_note = "nothing is preloaded";
+	session->answer.image_ready.threads = 1;
+	if (session->policy && sandbox_environment(session->policy) < 0)
+		session_end(session, LOG_ERROR, "no memory for the environment");
+	return image_sandbox(session);
 }
 
-bool preload_run(struct zygote *zygote, const struct message_load *load) {
+bool preload_run(struct session *session, const struct message_load *load) {
 	struct output output;
 	bool done;
 
-	preload_prepare(zygote, load);
+	preload_prepare(session, load);
 	output_redirect(&output);
-	done = image_load(zygote, load);
+	done = image_load(session, load);
 	output_restore(&output);
 	/* nothing of the user's has run that could have left something, and there is nothing to freeze */
 	if (load->kind == IMAGE_COMMAND)
-		return command_ready(zygote, load);
-	done = done && image_audit(zygote);
+		return command_ready(session, load);
+	done = done && image_audit(session);
 	if (!done) {
-		report_failed(zygote);
+		report_failed(session);
 		return false;
 	}
 	crash_install();
-	if (zygote->policy && sandbox_environment(zygote->policy) < 0)
-		zygote_end(zygote, LOG_ERROR, "no memory for the environment");
-	answer_ready(zygote, load);
+	if (session->policy && sandbox_environment(session->policy) < 0)
+		session_end(session, LOG_ERROR, "no memory for the environment");
+	answer_ready(session, load);
 	(void)fflush(NULL);
-	return image_freeze(zygote, load) && image_sandbox(zygote);
+	return image_freeze(session, load) && image_sandbox(session);
 }

@@ -4,11 +4,11 @@
  */
 #pragma once
 
-#include "zygote/zygote.h"
+#include "zygote/session.h"
 
-/* Loads and audits the image. True: zygote->answer is an ImageReady, not sent yet, which borrows only
- * what stays. False: the executor has been sent an ImageFailed. */
-bool preload_run(struct zygote *zygote, const struct message_load *load);
+/* Loads and audits the image. True: session->answer is an ImageReady, not sent yet, which
+ * borrows only what stays. False: the executor has been sent an ImageFailed. */
+bool preload_run(struct session *session, const struct message_load *load);
 
 /* When all is set up, before the answer is sent: closes the zygote's own sandbox. False: ImageFailed was sent. */
-bool preload_close(struct zygote *zygote);
+bool preload_close(struct session *session);

@@ -4,14 +4,14 @@
  */
 #pragma once
 
-#include "zygote/zygote.h"
+#include "zygote/session.h"
 
 /* Takes the signals that have come. */
-void reap_signals(struct zygote *zygote);
+void reap_signals(struct session *session);
 /* Handles all that has happened, as far as the socket has room; to be called again after SIGCHLD,
  * and when there is room. */
-void reap_children(struct zygote *zygote);
+void reap_children(struct session *session);
 /* No worker is left, nor anything of one, nor a report. */
-bool reap_is_done(const struct zygote *zygote);
+bool reap_is_done(const struct session *session);
 /* Milliseconds until it has to be called although nothing happens; -1: never. */
-int reap_timeout(const struct zygote *zygote);
+int reap_timeout(const struct session *session);

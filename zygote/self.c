@@ -23,8 +23,8 @@
 #include "base/leave.h"
 #include "proto/message.h"
 #include "proto/wire.h"
+#include "zygote/birth.h"
 #include "zygote/image.h"
-#include "zygote/launch.h"
 #include "zygote/zygote.h"
 
 static bool self_ready;

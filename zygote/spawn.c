@@ -15,8 +15,8 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/process.h"
+#include "zygote/birth.h"
 #include "zygote/frozen.h"
-#include "zygote/launch.h"
 #include "zygote/lifeline.h"
 #include "zygote/reap.h"
 #include "zygote/worker.h"
@@ -27,19 +27,19 @@ static void spawned_fail(struct message_spawned_worker *ret, int r, const char *
 }
 
 /* 0 and *ret_lifeline, or a failed `ret`. */
-static int spawn_check(struct zygote *zygote, struct message_spawned_worker *ret,
+static int spawn_check(struct session *session, struct message_spawned_worker *ret,
 		       int *ret_lifeline) {
-	if (zygote->state == ZYGOTE_DRAINING) {
+	if (session->state == SESSION_DRAINING) {
 		spawned_fail(ret, -ESHUTDOWN, "drain");
 		return -ESHUTDOWN;
 	}
-	if (table_is_full(&zygote->memory->table)) {
+	if (table_is_full(&session->memory->table)) {
 		spawned_fail(ret, -EAGAIN, "fork");
 		return -EAGAIN;
 	}
 	/* Here and not in the worker: there it would have to build its own /proc/self first. */
 	*ret_lifeline = -1;
-	if (zygote->image.sandbox.init > 0)
+	if (session->image.sandbox.init > 0)
 		return 0;
 	*ret_lifeline = lifeline_reopen(ZYGOTE_LIFELINE);
 	if (*ret_lifeline < 0) {
@@ -50,9 +50,9 @@ static int spawn_check(struct zygote *zygote, struct message_spawned_worker *ret
 }
 
 /* Returns the pidfd, or a negative errno that `ret` tells too. Closes *channel. */
-static int spawn_one(struct zygote *zygote, const struct message_spawn_worker *entry, int *channel,
-		     struct message_spawned_worker *ret) {
-	/* On the stack: the child does not have zygote->memory. */
+static int spawn_one(struct session *session, const struct message_spawn_worker *entry,
+		     int *channel, struct message_spawned_worker *ret) {
+	/* On the stack: the child does not have session->memory. */
 	struct worker_start start = {
 		.worker_id = entry->worker_id,
 		.slot = entry->slot,
@@ -60,16 +60,16 @@ static int spawn_one(struct zygote *zygote, const struct message_spawn_worker *e
 		.max_tasks = entry->max_tasks,
 		.cpu = entry->cpu,
 		.channel = *channel,
-		.cells = zygote->cells,
-		.image = &zygote->image,
+		.cells = session->cells,
+		.image = &session->image,
 	};
 	pid_t pid;
 	int r;
 
-	r = spawn_check(zygote, ret, &start.lifeline);
+	r = spawn_check(session, ret, &start.lifeline);
 	if (r < 0)
 		return error_trace(r);
-	r = cgroup_open(&zygote->image.sandbox.cgroup, entry->cell, &start.group);
+	r = cgroup_open(&session->image.sandbox.cgroup, entry->cell, &start.group);
 	if (r < 0) {
 		fd_close(start.lifeline);
 		spawned_fail(ret, r, "control group");
@@ -89,50 +89,50 @@ static int spawn_one(struct zygote *zygote, const struct message_spawn_worker *e
 	r = process_open(pid);
 	if (r < 0) {
 		spawned_fail(ret, r, "pidfd");
-		zygote->suspicious = true;
+		session->suspicious = true;
 		return error_trace(r);
 	}
-	table_add(&zygote->memory->table, pid, entry->worker_id, entry->cell);
+	table_add(&session->memory->table, pid, entry->worker_id, entry->cell);
 	ret->pid = pid;
 	return r;
 }
 
-static void spawned_answer(struct zygote *zygote, const struct message_spawn *request) {
-	zygote->answer = (struct message){
+static void spawned_answer(struct session *session, const struct message_spawn *request) {
+	session->answer = (struct message){
 		.type = MESSAGE_SPAWNED,
-		.spawned = { request->request, zygote->memory->spawned, request->n_workers },
+		.spawned = { request->request, session->memory->spawned, request->n_workers },
 	};
-	zygote->answer.spawned.frozen = zygote->frozen;
-	zygote->frozen.known = false;
-	zygote_answer(zygote);
-	frozen_forked(zygote, (unsigned)request->n_workers);
+	session->answer.spawned.frozen = session->frozen;
+	session->frozen.known = false;
+	session_answer(session);
+	frozen_forked(session, (unsigned)request->n_workers);
 }
 
-void spawn_workers(struct zygote *zygote, const struct message_spawn *request,
+void spawn_workers(struct session *session, const struct message_spawn *request,
 		   struct wire_frame *frame) {
-	zygote->n_answer_fds = 0;
+	session->n_answer_fds = 0;
 	for (size_t i = 0; i < request->n_workers; i++) {
-		struct message_spawned_worker *spawned = &zygote->memory->spawned[i];
+		struct message_spawned_worker *spawned = &session->memory->spawned[i];
 		int pidfd;
 
 		*spawned = (struct message_spawned_worker){
 			.worker_id = request->workers[i].worker_id,
 			.step = "",
 		};
-		pidfd = spawn_one(zygote, &request->workers[i], &frame->descriptors[i], spawned);
+		pidfd = spawn_one(session, &request->workers[i], &frame->descriptors[i], spawned);
 		if (pidfd >= 0)
-			zygote->answer_fds[zygote->n_answer_fds++] = pidfd;
+			session->answer_fds[session->n_answer_fds++] = pidfd;
 	}
-	spawned_answer(zygote, request);
+	spawned_answer(session, request);
 }
 
-void spawn_refuse(struct zygote *zygote, const struct message_spawn *request, int error,
+void spawn_refuse(struct session *session, const struct message_spawn *request, int error,
 		  const char *step) {
 	for (size_t i = 0; i < request->n_workers; i++)
-		zygote->memory->spawned[i] = (struct message_spawned_worker){
+		session->memory->spawned[i] = (struct message_spawned_worker){
 			.worker_id = request->workers[i].worker_id,
 			.error = error,
 			.step = step,
 		};
-	spawned_answer(zygote, request);
+	spawned_answer(session, request);
 }

@@ -4,11 +4,11 @@
  */
 #pragma once
 
-#include "zygote/zygote.h"
+#include "zygote/session.h"
 
 /* One channel for each entry in the frame; takes all of them. */
-void spawn_workers(struct zygote *zygote, const struct message_spawn *request,
+void spawn_workers(struct session *session, const struct message_spawn *request,
 		   struct wire_frame *frame);
 /* Every entry fails in the same way. */
-void spawn_refuse(struct zygote *zygote, const struct message_spawn *request, int error,
+void spawn_refuse(struct session *session, const struct message_spawn *request, int error,
 		  const char *step);

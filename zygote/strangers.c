@@ -34,38 +34,38 @@ static void image_remove_child(struct image *image, pid_t pid) {
 		}
 }
 
-static bool is_stranger(struct zygote *zygote, pid_t pid) {
-	return !table_find(&zygote->memory->table, pid) && !image_has_child(&zygote->image, pid) &&
-	       pid != zygote->image.sandbox.init;
+static bool is_stranger(struct session *session, pid_t pid) {
+	return !table_find(&session->memory->table, pid) &&
+	       !image_has_child(&session->image, pid) && pid != session->image.sandbox.init;
 }
 
-static void unkillable_note(struct zygote *zygote, pid_t pid) {
-	pid_t *unkillable = zygote->memory->unkillable;
+static void unkillable_note(struct session *session, pid_t pid) {
+	pid_t *unkillable = session->memory->unkillable;
 
-	for (size_t i = 0; i < zygote->n_unkillable; i++)
+	for (size_t i = 0; i < session->n_unkillable; i++)
 		if (unkillable[i] == pid)
 			return;
 	/* Without room it is not logged: it would be each time. */
-	if (zygote->n_unkillable == ZYGOTE_UNKILLABLE)
+	if (session->n_unkillable == SESSION_UNKILLABLE)
 		return;
-	unkillable[zygote->n_unkillable++] = pid;
-	log_write(&zygote->log, LOG_WARNING,
+	unkillable[session->n_unkillable++] = pid;
+	log_write(&session->log, LOG_WARNING,
 		  "zygote of %s: process %d, left by a task, is another user's now and cannot be "
 		  "ended",
-		  zygote->image.name, pid);
+		  session->image.name, pid);
 }
 
-static void unkillable_forget(struct zygote *zygote, pid_t pid) {
-	pid_t *unkillable = zygote->memory->unkillable;
+static void unkillable_forget(struct session *session, pid_t pid) {
+	pid_t *unkillable = session->memory->unkillable;
 
-	for (size_t i = 0; i < zygote->n_unkillable; i++)
+	for (size_t i = 0; i < session->n_unkillable; i++)
 		if (unkillable[i] == pid) {
-			unkillable[i] = unkillable[--zygote->n_unkillable];
+			unkillable[i] = unkillable[--session->n_unkillable];
 			return;
 		}
 }
 
-void strangers_reap(struct zygote *zygote, pid_t pid) {
+void strangers_reap(struct session *session, pid_t pid) {
 	struct exit_status status = { 0 };
 
 	if (child_is_thread(pid)) {
@@ -74,33 +74,34 @@ void strangers_reap(struct zygote *zygote, pid_t pid) {
 	}
 	if (child_reap(pid, &status) < 0)
 		return;
-	zygote->n_ended += !status.exited && status.signal == SIGKILL;
-	image_remove_child(&zygote->image, pid);
-	unkillable_forget(zygote, pid);
-	zygote->suspicious = true;
+	session->n_ended += !status.exited && status.signal == SIGKILL;
+	image_remove_child(&session->image, pid);
+	unkillable_forget(session, pid);
+	session->suspicious = true;
 }
 
-bool strangers_can_be_looked_for(const struct zygote *zygote) {
-	return pace_allows(&zygote->strangers_pace, zygote->memory->table.n, clock_now());
+bool strangers_can_be_looked_for(const struct session *session) {
+	return pace_allows(&session->strangers_pace, session->memory->table.n, clock_now());
 }
 
-bool strangers_are_due(const struct zygote *zygote) {
-	return (zygote->suspicious || zygote->n_unswept > 0) && strangers_can_be_looked_for(zygote);
+bool strangers_are_due(const struct session *session) {
+	return (session->suspicious || session->n_unswept > 0) &&
+	       strangers_can_be_looked_for(session);
 }
 
-int strangers_timeout(const struct zygote *zygote) {
-	if (zygote->n_unswept == 0 && !zygote->suspicious)
+int strangers_timeout(const struct session *session) {
+	if (session->n_unswept == 0 && !session->suspicious)
 		return -1;
 	/* no signal tells of the end of what another process reaps */
-	if (zygote->image.sandbox.init > 0)
+	if (session->image.sandbox.init > 0)
 		return STRANGERS_NAMESPACE_MS;
-	return pace_timeout(&zygote->strangers_pace, zygote->memory->table.n, -1);
+	return pace_timeout(&session->strangers_pace, session->memory->table.n, -1);
 }
 
 /* What workers in a pid namespace left: the children of its init, all of them, which reaps them
  * itself. */
-static size_t sweep_namespace(struct zygote *zygote) {
-	const struct sandbox *sandbox = &zygote->image.sandbox;
+static size_t sweep_namespace(struct session *session) {
+	const struct sandbox *sandbox = &session->image.sandbox;
 	const pid_t *children;
 	size_t n;
 
@@ -109,49 +110,49 @@ static size_t sweep_namespace(struct zygote *zygote) {
 	n = sweep_children_of(sandbox->init_children, &children);
 	for (size_t i = 0; i < n; i++)
 		if (sweep_kill(children[i]) == 0)
-			zygote->n_ended++;
+			session->n_ended++;
 	return n;
 }
 
-static size_t list_children(const struct zygote *zygote, const pid_t **ret) {
-	int own = zygote->image.sandbox.own_children;
+static size_t list_children(const struct session *session, const pid_t **ret) {
+	int own = session->image.sandbox.own_children;
 
-	return zygote->image.sandbox.on && own >= 0 ? sweep_children_of(own, ret)
-						    : sweep_children(ret);
+	return session->image.sandbox.on && own >= 0 ? sweep_children_of(own, ret)
+						     : sweep_children(ret);
 }
 
 /* Returns how many are about to end. Reaping one brings its children to us, at the end of the list:
  * hence the rounds. */
-static size_t kill_and_reap(struct zygote *zygote) {
+static size_t kill_and_reap(struct session *session) {
 	const pid_t *children;
 	size_t n_alive;
 
 	do {
-		size_t n = list_children(zygote, &children);
+		size_t n = list_children(session, &children);
 
-		zygote->suspicious = false;
+		session->suspicious = false;
 		n_alive = 0;
 		for (size_t i = 0; i < n; i++) {
-			if (!is_stranger(zygote, children[i]))
+			if (!is_stranger(session, children[i]))
 				continue;
 			if (child_has_ended(children[i], NULL) != 0)
-				strangers_reap(zygote, children[i]);
+				strangers_reap(session, children[i]);
 			else if (sweep_kill(children[i]) == -EPERM)
-				unkillable_note(zygote, children[i]);
+				unkillable_note(session, children[i]);
 			else
 				n_alive++;
 		}
-	} while (zygote->suspicious);
-	return n_alive + sweep_namespace(zygote);
+	} while (session->suspicious);
+	return n_alive + sweep_namespace(session);
 }
 
-bool strangers_sweep(struct zygote *zygote) {
+bool strangers_sweep(struct session *session) {
 	nsec_t before = clock_now(), after;
-	size_t n_alive = kill_and_reap(zygote);
+	size_t n_alive = kill_and_reap(session);
 
 	after = clock_now();
-	pace_took(&zygote->strangers_pace, after, after - before);
+	pace_took(&session->strangers_pace, after, after - before);
 	if (n_alive > 0) /* SIGCHLD tells of most */
-		pace_not_before(&zygote->strangers_pace, after + STRANGERS_AGAIN_NS);
+		pace_not_before(&session->strangers_pace, after + STRANGERS_AGAIN_NS);
 	return n_alive == 0;
 }

@@ -57,7 +57,6 @@
 #define WORKER_ENTROPY 32
 /* More descriptors are in flight than the user may have; they land when their receivers read. */
 #define WORKER_RETRY_NS (NSEC_PER_MSEC)
-#define WORKER_LOST_MS  1000
 /* A task shorter than this is not worth two questions to the kernel. */
 #define WORKER_SHORT_NS ((uint64_t)50000)
 /* After one that was, so many are measured from their start on. */
@@ -67,7 +66,7 @@
 #define WORKER_REHEARSED 8
 
 /* Mapped by the worker itself, so that the zygote has no page of it. */
-struct worker {
+struct worker_process {
 	const struct image *image;
 	uint64_t worker_id;
 	uint32_t slot, max_tasks;
@@ -76,6 +75,8 @@ struct worker {
 	int statm;    /* -1: memory is not measured */
 	pid_t pid;
 	uint64_t n_tasks;
+	dev_t channel_device;
+	ino_t channel_inode;
 	nsec_t claimed_at; /* the task that runs; also its start, if there was nothing to set up */
 	bool touched;      /* something of the kernel's may have to be put back after the task */
 	unsigned n_measured; /* tasks whose CPU time is taken at their start as well */
@@ -104,10 +105,11 @@ static _Noreturn void worker_exit(int code) {
 	leave(code);
 }
 
-/* A task has closed our channel. To exit would look as if the task had; the executor has seen the end
- * of the channel and is about to kill us, unless a child of the task still holds a copy. */
-static _Noreturn void worker_lost(void) {
-	(void)poll(NULL, 0, WORKER_LOST_MS);
+/* A task has closed, shut down or replaced our channel: what it came to cannot be told. The
+ * cell says so, for the code alone might be the task's. */
+static _Noreturn void worker_lost(const struct worker_process *worker) {
+	if (worker->cell)
+		atomic_store(&worker->cell->lost_channel, 1);
 	worker_exit(1);
 }
 
@@ -119,10 +121,23 @@ static void streams_flush(void) {
 		(void)fflush(stderr);
 }
 
-static void worker_send(struct worker *worker, const struct message *message, int fd) {
+/* Is the channel still where it was? A task may have closed it and got its number for another file,
+ * or put something in its place. What made no system call has done neither. */
+static bool channel_is_there(const struct worker_process *worker) {
+	struct stat status;
+
+	if (worker->n_tasks > 0 && !worker->touched)
+		return true;
+	return fstat(worker->channel, &status) == 0 && status.st_dev == worker->channel_device &&
+	       status.st_ino == worker->channel_inode;
+}
+
+static void worker_send(struct worker_process *worker, const struct message *message, int fd) {
 	const struct timespec retry = { .tv_nsec = (long)WORKER_RETRY_NS };
 	int r;
 
+	if (!channel_is_there(worker))
+		worker_lost(worker);
 	for (;;) {
 		r = message_send(worker->channel, message, &worker->out, worker->out_frame, &fd,
 				 fd >= 0 ? 1 : 0, 0);
@@ -132,13 +147,11 @@ static void worker_send(struct worker *worker, const struct message *message, in
 	}
 	if (r == 0)
 		return;
-	/* a task has closed the channel, or put something else in its place */
-	if (r != WIRE_E_EOF && worker->cell)
-		atomic_store(&worker->cell->lost_channel, 1);
-	worker_exit(r == WIRE_E_EOF ? 0 : 1);
+	/* a task has shut it down; or the executor has closed it, and wants to know nothing more */
+	worker_lost(worker);
 }
 
-static void worker_say_ready(struct worker *worker, int error, const char *text) {
+static void worker_say_ready(struct worker_process *worker, int error, const char *text) {
 	const struct message ready = {
 		.type = MESSAGE_WORKER_READY,
 		.worker_ready = { worker->worker_id, error, text },
@@ -148,7 +161,7 @@ static void worker_say_ready(struct worker *worker, int error, const char *text)
 	worker->listener = fd_close(worker->listener);
 }
 
-static _Noreturn void worker_leave(struct worker *worker, const char *text) {
+static _Noreturn void worker_leave(struct worker_process *worker, const char *text) {
 	const struct message leaving = { .type = MESSAGE_LEAVING, .leaving = { text } };
 
 	worker_send(worker, &leaving, -1);
@@ -157,8 +170,17 @@ static _Noreturn void worker_leave(struct worker *worker, const char *text) {
 
 /* --- entering ------------------------------------------------------------------------------ */
 
-static struct worker *worker_new(const struct worker_start *start) {
-	struct worker *worker =
+static void worker_know_channel(struct worker_process *worker) {
+	struct stat status;
+
+	if (fstat(worker->channel, &status) < 0)
+		leave(1);
+	worker->channel_device = status.st_dev;
+	worker->channel_inode = status.st_ino;
+}
+
+static struct worker_process *worker_new(const struct worker_start *start) {
+	struct worker_process *worker =
 	    mmap(NULL, sizeof *worker, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (worker == MAP_FAILED)
@@ -169,6 +191,7 @@ static struct worker *worker_new(const struct worker_start *start) {
 	worker->max_tasks = start->max_tasks;
 	worker->channel = start->channel;
 	worker->lifeline = start->lifeline;
+	worker_know_channel(worker);
 	worker->statm = worker->listener = -1;
 	worker->pid = getpid();
 	worker->n_measured = 1; /* a fresh worker's only task */
@@ -181,7 +204,7 @@ static struct worker *worker_new(const struct worker_start *start) {
 
 /* Its own group: a task that signals its group must not hit the zygote and its siblings. The
  * lifeline kills that group, so it reaches what the task forked as well. */
-static int enter_group(struct worker *worker) {
+static int enter_group(struct worker_process *worker) {
 	int r = 0;
 
 	if (setpgid(0, 0) < 0)
@@ -195,7 +218,7 @@ static int enter_group(struct worker *worker) {
 	return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0 ? error_origin(-errno) : 0;
 }
 
-static int enter_cell(struct worker *worker, const struct worker_start *start) {
+static int enter_cell(struct worker_process *worker, const struct worker_start *start) {
 	void *cell = mmap(NULL, CELL_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, start->cells,
 			  (off_t)(start->cell * CELL_SIZE));
 
@@ -206,7 +229,7 @@ static int enter_cell(struct worker *worker, const struct worker_start *start) {
 	return 0;
 }
 
-static int enter_descriptors(struct worker *worker) {
+static int enter_descriptors(struct worker_process *worker) {
 	const struct image *image = worker->image;
 	int keep[IMAGE_DESCRIPTORS + 6], channel, lifeline;
 	size_t n = 0;
@@ -235,7 +258,7 @@ static int enter_descriptors(struct worker *worker) {
 }
 
 /* What the worker itself reads later is opened in the view, and before the sandbox is closed. */
-static void enter_open(struct worker *worker) {
+static void enter_open(struct worker_process *worker) {
 	if (worker->max_tasks != 1 && worker->image->sandbox.on)
 		restore_open_view(&worker->restore);
 	if (worker->image->measure_memory)
@@ -244,7 +267,7 @@ static void enter_open(struct worker *worker) {
 
 /* The executor must have the listener before any code of the image runs that it might have to answer; else it
  * comes with WorkerReady. */
-static int enter_sandbox(struct worker *worker, const char **ret_step) {
+static int enter_sandbox(struct worker_process *worker, const char **ret_step) {
 	const struct sandbox *sandbox = &worker->image->sandbox;
 	const struct wf_module *module = &worker->image->module;
 	const struct message listener = { .type = MESSAGE_LISTENER };
@@ -281,7 +304,7 @@ static void enter_cpu(uint32_t cpu) {
 	(void)sched_setaffinity(0, sizeof cpus, &cpus);
 }
 
-static void enter_entropy(struct worker *worker) {
+static void enter_entropy(struct worker_process *worker) {
 	unsigned seed;
 	long seed48;
 
@@ -302,7 +325,7 @@ static void enter_entropy(struct worker *worker) {
 }
 
 /* The signal mask is emptied last: until then nothing that was sent to this process can act. */
-static void worker_enter(struct worker *worker, const struct worker_start *start) {
+static void worker_enter(struct worker_process *worker, const struct worker_start *start) {
 	const char *step = "process group";
 	int r = enter_group(worker);
 
@@ -340,7 +363,7 @@ static void worker_enter(struct worker *worker, const struct worker_start *start
 
 /* Resident and not shared with a file; pages of the image that are shared by fork count all the
  * same, which is why the growth is reported and not the sum. */
-static uint64_t private_bytes(const struct worker *worker) {
+static uint64_t private_bytes(const struct worker_process *worker) {
 	unsigned long size, resident, shared;
 	char text[128];
 	ssize_t n = pread(worker->statm, text, sizeof text - 1, 0);
@@ -353,7 +376,7 @@ static uint64_t private_bytes(const struct worker *worker) {
 	return (resident - shared) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-static uint64_t memory_growth(const struct worker *worker) {
+static uint64_t memory_growth(const struct worker_process *worker) {
 	uint64_t now = worker->statm < 0 ? 0 : private_bytes(worker);
 
 	return now > worker->private_at_start ? now - worker->private_at_start : 0;
@@ -415,13 +438,13 @@ static uint64_t peak_rss(void) {
 
 /* What a child of the task does that returns from its function instead of calling _exit(2): it is
  * not the worker, and must not answer for it. */
-static void worker_still_me(const struct worker *worker, int code) {
+static void worker_still_me(const struct worker_process *worker, int code) {
 	if (getpid() != worker->pid)
 		worker_exit(code != 0);
 }
 
 /* Of a task that nobody saw coming: no more than the process has used since it was looked at last. */
-static uint64_t cpu_since(const struct worker *worker, uint64_t run_ns) {
+static uint64_t cpu_since(const struct worker_process *worker, uint64_t run_ns) {
 	uint64_t used = cpu_now() - worker->cpu_last;
 
 	return used < run_ns ? used : run_ns;
@@ -429,7 +452,7 @@ static uint64_t cpu_since(const struct worker *worker, uint64_t run_ns) {
 
 /* Asking the kernel costs more than a short task. One that made no system call has waited for nothing: its
  * CPU time is what the clock says, and it cannot have grown by much in that time. */
-static void usage_take(struct worker *worker, uint64_t cpu_before,
+static void usage_take(struct worker_process *worker, uint64_t cpu_before,
 		       const struct tripwire_report *wire, nsec_t before,
 		       struct message_result *result) {
 	uint64_t children;
@@ -454,7 +477,7 @@ static void usage_take(struct worker *worker, uint64_t cpu_before,
 	worker->n_measured = WORKER_MEASURED;
 }
 
-static void task_run(struct worker *worker, const struct message_task *task, struct wf_call *call,
+static void task_run(struct worker_process *worker, const struct message_task *task, struct wf_call *call,
 		     struct message_result *result) {
 	wf_function function = worker->image->module.functions[task->function].function;
 	uint64_t cpu_before = worker->n_measured > 0 ? cpu_now() : 0;
@@ -532,7 +555,7 @@ static bool task_descriptors(const struct message_task *task, struct wire_frame 
 	return n_payload + n_streams + ret->n_extra == frame->n_descriptors;
 }
 
-static void task_call_init(struct worker *worker, const struct message_task *task,
+static void task_call_init(struct worker_process *worker, const struct message_task *task,
 			   const struct task_descriptors *descriptors, struct wf_call *ret) {
 	call_init(ret, &worker->call_memory);
 	ret->slot = (int)worker->slot;
@@ -545,7 +568,7 @@ static void task_call_init(struct worker *worker, const struct message_task *tas
 		ret->input = task->payload.data;
 }
 
-static int task_set_up(struct worker *worker, const struct message_task *task,
+static int task_set_up(struct worker_process *worker, const struct message_task *task,
 		       struct task_descriptors *descriptors, struct input *input,
 		       struct context_failure *failure) {
 	int r = task->payload_in_memfd ? input_map(task, descriptors->payload, input) : 0;
@@ -564,7 +587,7 @@ static int task_set_up(struct worker *worker, const struct message_task *task,
 }
 
 /* Comes back only if the program cannot be executed. */
-static void task_execute(struct worker *worker, const struct message_task *task,
+static void task_execute(struct worker_process *worker, const struct message_task *task,
 			 struct task_descriptors *descriptors, struct message_result *result,
 			 struct context_failure *failure) {
 	struct input input = { NULL, 0 };
@@ -581,7 +604,7 @@ static void task_execute(struct worker *worker, const struct message_task *task,
 	input_unmap(&input);
 }
 
-static void task_perform(struct worker *worker, const struct message_task *task,
+static void task_perform(struct worker_process *worker, const struct message_task *task,
 			 struct wire_frame *frame, struct task_descriptors *descriptors) {
 	struct message_result result = { .sequence = task->sequence, .text = "" };
 	struct context_failure failure uninitialized;
@@ -609,7 +632,7 @@ static void task_perform(struct worker *worker, const struct message_task *task,
 }
 
 /* Swapping QUEUED to STARTED decides: before it the task is anybody's, after it ours. */
-static bool task_claim(struct worker *worker, const struct message_task *task) {
+static bool task_claim(struct worker_process *worker, const struct message_task *task) {
 	struct cell_claim *claim = cell_claim(worker->cell, task->sequence);
 
 	worker->claimed_at = clock_now();
@@ -618,7 +641,7 @@ static bool task_claim(struct worker *worker, const struct message_task *task) {
 }
 
 /* Of a task that is not run. */
-static void task_answer(struct worker *worker, struct wire_frame *frame,
+static void task_answer(struct worker_process *worker, struct wire_frame *frame,
 			const struct message_result *result) {
 	wire_frame_close(frame);
 	worker_send(worker, &(struct message){ .type = MESSAGE_RESULT, .result = *result }, -1);
@@ -626,13 +649,13 @@ static void task_answer(struct worker *worker, struct wire_frame *frame,
 
 /* Taking a process down takes longer than most tasks, and would come before whoever waits for the result,
  * on the same CPU. The executor ends the stream if it needs the slot before the time is over. */
-static void worker_linger(const struct worker *worker) {
+static void worker_linger(const struct worker_process *worker) {
 	struct pollfd channel = { .fd = worker->channel, .events = POLLIN };
 
 	(void)poll(&channel, 1, WORKER_LINGER_MS);
 }
 
-static void worker_check_age(const struct worker *worker) {
+static void worker_check_age(const struct worker_process *worker) {
 	if (worker->max_tasks == 0 || worker->n_tasks < worker->max_tasks)
 		return;
 	if (worker->max_tasks == 1) {
@@ -642,7 +665,7 @@ static void worker_check_age(const struct worker *worker) {
 	worker_exit(0);
 }
 
-static void task_refuse(struct worker *worker, const struct message_task *task,
+static void task_refuse(struct worker_process *worker, const struct message_task *task,
 			struct wire_frame *frame, int error, const char *text) {
 	task_answer(worker, frame,
 		    &(struct message_result){ .sequence = task->sequence,
@@ -652,7 +675,7 @@ static void task_refuse(struct worker *worker, const struct message_task *task,
 	worker_check_age(worker);
 }
 
-static void worker_after_task(struct worker *worker) {
+static void worker_after_task(struct worker_process *worker) {
 	const char *reason;
 
 	worker_check_age(worker);
@@ -663,7 +686,7 @@ static void worker_after_task(struct worker *worker) {
 		worker_leave(worker, reason);
 }
 
-static void worker_do_task(struct worker *worker, const struct message_task *task, bool claimed,
+static void worker_do_task(struct worker_process *worker, const struct message_task *task, bool claimed,
 			   struct wire_frame *frame) {
 	struct task_descriptors descriptors;
 
@@ -690,7 +713,7 @@ static void worker_do_task(struct worker *worker, const struct message_task *tas
 
 /* --- serving ------------------------------------------------------------------------------- */
 
-static void worker_dispatch(struct worker *worker, struct wire_frame *frame) {
+static void worker_dispatch(struct worker_process *worker, struct wire_frame *frame) {
 	struct message message;
 
 	arena_reset(&worker->in);
@@ -713,7 +736,7 @@ static void worker_dispatch(struct worker *worker, struct wire_frame *frame) {
 
 /* What comes now waits for nobody: the pages that the first task will need are touched, so that it does not
  * wait for them. */
-static void worker_rehearse(struct worker *worker) {
+static void worker_rehearse(struct worker_process *worker) {
 	const struct message_task task = { .payload = { (const uint8_t *)"", 1 } };
 	const struct message tasks = { .type = MESSAGE_TASKS, .tasks = { &task, 1 } };
 	const struct message result = { .type = MESSAGE_RESULT, .result = { .text = "" } };
@@ -736,7 +759,7 @@ static void worker_rehearse(struct worker *worker) {
 
 /* It looks at a frame and leaves it in the socket: see worker_dispatch(). With options.spin_us it looks for a
  * while before it sleeps: being woken takes longer than a short task. */
-static int worker_receive(struct worker *worker, struct wire_frame *frame) {
+static int worker_receive(struct worker_process *worker, struct wire_frame *frame) {
 	nsec_t until = (nsec_t)worker->image->spin_us * 1000;
 	int r;
 
@@ -758,7 +781,7 @@ static int worker_receive(struct worker *worker, struct wire_frame *frame) {
 	return wire_receive(worker->channel, worker->in_frame, MSG_PEEK, frame);
 }
 
-static _Noreturn void worker_serve(struct worker *worker) {
+static _Noreturn void worker_serve(struct worker_process *worker) {
 	struct wire_frame frame uninitialized;
 
 	for (;;) {
@@ -770,12 +793,12 @@ static _Noreturn void worker_serve(struct worker *worker) {
 		if (r == WIRE_E_EOF)
 			worker_exit(0);
 		if (r != 0)
-			worker_lost();
+			worker_lost(worker);
 		worker_dispatch(worker, &frame);
 	}
 }
 
-static int worker_initialize(struct worker *worker, char *text, size_t size) {
+static int worker_initialize(struct worker_process *worker, char *text, size_t size) {
 	const struct wf_module *module = &worker->image->module;
 	int code = 0;
 
@@ -799,7 +822,7 @@ static int worker_initialize(struct worker *worker, char *text, size_t size) {
 }
 
 _Noreturn void worker_run(const struct worker_start *start) {
-	struct worker *worker = worker_new(start);
+	struct worker_process *worker = worker_new(start);
 	char text[128] = "";
 	int code;
 

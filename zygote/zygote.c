@@ -37,100 +37,54 @@
 #include "base/leave.h"
 #include "base/process.h"
 #include "zygote/aside.h"
+#include "zygote/birth.h"
 #include "zygote/crash.h"
 #include "zygote/frozen.h"
-#include "zygote/launch.h"
 #include "zygote/lifeline.h"
 #include "zygote/preload.h"
 #include "zygote/reap.h"
+#include "zygote/session.h"
 #include "zygote/spawn.h"
 #include "zygote/sweep.h"
 
-/* ETOOMANYREFS is a wait that poll(2) cannot tell the end of. */
-#define ZYGOTE_RETRY_MS 2
 /* Threads that a waived preload left may swallow a SIGCHLD: they do not block it. */
 #define ZYGOTE_THREADS_MS 50
+/* Its exit code, when it has ended itself and its workers although nobody asked for that. */
+#define ZYGOTE_GAVE_UP 3
 
-static struct zygote zygote_state;
-
-void zygote_end(struct zygote *zygote, enum log_level level, const char *why) {
-	if (!zygote->ending)
-		log_write(&zygote->log, level, "zygote of %s: %s: it ends", zygote->image.name,
-			  why);
-	zygote->ending = true;
-}
-
-/* --- sending ------------------------------------------------------------------------------- */
-
-bool zygote_send(struct zygote *zygote, const struct message *message, const int *fds,
-		 size_t n_fds) {
-	const struct timespec retry = { .tv_nsec = ZYGOTE_RETRY_MS * (long)NSEC_PER_MSEC };
-	bool serving = zygote->state >= ZYGOTE_SERVING;
-	int r;
-
-	for (;;) {
-		r = message_send(ZYGOTE_CONTROL, message, &zygote->out, zygote->memory->out_frame,
-				 fds, n_fds, serving ? MSG_DONTWAIT : 0);
-		if (serving || (r != WIRE_E_AGAIN && r != WIRE_E_CROWDED))
-			break;
-		(void)nanosleep(&retry, NULL);
-	}
-	if (r == WIRE_E_AGAIN || r == WIRE_E_CROWDED) {
-		zygote->blocked = true;
-		return false;
-	}
-	if (r != 0)
-		zygote_end(zygote, r == WIRE_E_EOF ? LOG_INFO : LOG_ERROR,
-			   "cannot send to the executor");
-	return true;
-}
-
-static void zygote_answer_flush(struct zygote *zygote) {
-	if (!zygote->answering)
-		return;
-	if (!zygote_send(zygote, &zygote->answer, zygote->answer_fds, zygote->n_answer_fds))
-		return;
-	fd_close_all(zygote->answer_fds, zygote->n_answer_fds);
-	zygote->n_answer_fds = 0;
-	zygote->answering = false;
-}
-
-void zygote_answer(struct zygote *zygote) {
-	zygote->answering = true;
-	zygote_answer_flush(zygote);
-}
+static struct session zygote_session;
 
 /* --- requests ------------------------------------------------------------------------------ */
 
-static void refuse(struct zygote *zygote, const char *why) {
-	zygote->answer = (struct message){
+static void refuse(struct session *session, const char *why) {
+	session->answer = (struct message){
 		.type = MESSAGE_REFUSED,
 		.refused = { PROTOCOL_VERSION_MIN, PROTOCOL_VERSION_MAX, why },
 	};
-	zygote_answer(zygote);
-	zygote_end(zygote, LOG_ERROR, why);
+	session_answer(session);
+	session_end(session, LOG_ERROR, why);
 }
 
-static void handle_hello(struct zygote *zygote, const struct message *message,
+static void handle_hello(struct session *session, const struct message *message,
 			 struct wire_frame *frame) {
 	const struct message_hello *hello = &message->hello;
 	uint32_t version =
 	    hello->max_version < PROTOCOL_VERSION_MAX ? hello->max_version : PROTOCOL_VERSION_MAX;
 
 	(void)frame;
-	if (strcmp(hello->nonce, zygote->nonce) != 0) {
-		refuse(zygote, "the greeting is not for this process");
+	if (strcmp(hello->nonce, session->nonce) != 0) {
+		refuse(session, "the greeting is not for this process");
 		return;
 	}
 	if (version < PROTOCOL_VERSION_MIN || version < hello->min_version) {
-		refuse(zygote, "no common version of the protocol: program and library of the "
-			       "image must be of one release");
+		refuse(session, "no common version of the protocol: program and library of the "
+				"image must be of one release");
 		return;
 	}
-	zygote->state = ZYGOTE_EXPECTS_LOAD;
-	zygote->answer =
+	session->state = SESSION_EXPECTS_LOAD;
+	session->answer =
 	    (struct message){ .type = MESSAGE_WELCOME, .welcome = { version, getpid() } };
-	zygote_answer(zygote);
+	session_answer(session);
 }
 
 /* A SIGCHLD that the preload ignores, waived, would have the kernel reap the workers unseen. */
@@ -146,7 +100,7 @@ static void children_become_zombies(void) {
 }
 
 /* All blocked but what a fault raises: a handler of the image must not run between two forks. */
-static int zygote_signals(struct zygote *zygote) {
+static int zygote_signals(struct session *session) {
 	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS };
 	sigset_t blocked, child;
 
@@ -157,207 +111,214 @@ static int zygote_signals(struct zygote *zygote) {
 	children_become_zombies();
 	(void)sigemptyset(&child);
 	(void)sigaddset(&child, SIGCHLD);
-	zygote->signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
-	return zygote->signals < 0 ? error_origin(-errno) : 0;
+	session->signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+	return session->signals < 0 ? error_origin(-errno) : 0;
 }
 
+/* Sealed, or a task could make them shorter through /proc, and whoever has them mapped would die of
+ * a SIGBUS: the host too. */
 static bool cells_are_usable(int fd) {
+	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 	struct stat status;
 
-	return fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
-	       status.st_size >= (off_t)(LIMIT_WORKERS * CELL_SIZE);
+	return (fcntl(fd, F_GET_SEALS) & seals) == seals && fstat(fd, &status) == 0 &&
+	       S_ISREG(status.st_mode) && status.st_size >= (off_t)(LIMIT_WORKERS * CELL_SIZE);
 }
 
-static void handle_load(struct zygote *zygote, const struct message *message,
+static void handle_load(struct session *session, const struct message *message,
 			struct wire_frame *frame) {
 	if (frame->n_descriptors != 1 || !cells_are_usable(frame->descriptors[0]) ||
-	    (message->load.kind == IMAGE_SELF) != (zygote->self != NULL)) {
-		zygote_end(zygote, LOG_ERROR, "a Load that does not fit");
+	    (message->load.kind == IMAGE_SELF) != (session->self != NULL)) {
+		session_end(session, LOG_ERROR, "a Load that does not fit");
 		return;
 	}
-	zygote->cells = frame->descriptors[0];
+	session->cells = frame->descriptors[0];
 	frame->n_descriptors = 0;
-	if (!preload_run(zygote, &message->load)) {
-		zygote_end(zygote, LOG_WARNING, "the image is refused");
+	if (!preload_run(session, &message->load)) {
+		session_end(session, LOG_WARNING, "the image is refused");
 		return;
 	}
 	/* All that can fail comes before the answer. */
-	if (zygote_signals(zygote) < 0 || lifeline_disarm(ZYGOTE_LIFELINE) < 0) {
-		zygote_end(zygote, LOG_ERROR, "cannot serve");
+	if (zygote_signals(session) < 0 || lifeline_disarm(ZYGOTE_LIFELINE) < 0) {
+		session_end(session, LOG_ERROR, "cannot serve");
 		return;
 	}
 	/* what is forked here for another purpose than a task is not meant to be filtered */
-	if (zygote->image.sandbox.on)
-		frozen_serve(zygote);
-	if (!preload_close(zygote)) {
-		zygote_end(zygote, LOG_WARNING, "the image is refused");
+	if (session->image.sandbox.on)
+		frozen_serve(session);
+	if (!preload_close(session)) {
+		session_end(session, LOG_WARNING, "the image is refused");
 		return;
 	}
-	zygote->state = ZYGOTE_SERVING;
-	zygote->look_is_due = true;
-	zygote_answer(zygote);
-	if (!zygote->image.sandbox.on)
-		frozen_serve(zygote);
+	session->state = SESSION_SERVING;
+	session->look_is_due = true;
+	session_answer(session);
+	if (!session->image.sandbox.on)
+		frozen_serve(session);
 }
 
 /* Kept in memory of its own until the sandbox is prepared. */
-static void handle_policy(struct zygote *zygote, const struct wire_frame *frame) {
+static void handle_policy(struct session *session, const struct wire_frame *frame) {
 	struct policy *policy;
 	void *memory =
 	    mmap(NULL, ARENA_MESSAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (zygote->state != ZYGOTE_EXPECTS_LOAD || zygote->policy || memory == MAP_FAILED) {
-		zygote_end(zygote, LOG_ERROR, "a Policy that nobody expects, or no memory for it");
+	if (session->state != SESSION_EXPECTS_LOAD || session->policy || memory == MAP_FAILED) {
+		session_end(session, LOG_ERROR,
+			    "a Policy that nobody expects, or no memory for it");
 		return;
 	}
-	arena_init(&zygote->policy_memory, memory, ARENA_MESSAGE);
-	policy = arena_allocate(&zygote->policy_memory, sizeof *policy);
+	arena_init(&session->policy_memory, memory, ARENA_MESSAGE);
+	policy = arena_allocate(&session->policy_memory, sizeof *policy);
 	/* the strings lie in the frame's buffer, which the next message overwrites: unpacking copies */
-	if (!policy || policy_unpack(frame->body, frame->size, &zygote->policy_memory, policy) != 0)
-		zygote_end(zygote, LOG_ERROR, "malformed policy");
+	if (!policy ||
+	    policy_unpack(frame->body, frame->size, &session->policy_memory, policy) != 0)
+		session_end(session, LOG_ERROR, "malformed policy");
 	else
-		zygote->policy = policy;
+		session->policy = policy;
 }
 
-static void handle_spawn(struct zygote *zygote, const struct message *message,
+static void handle_spawn(struct session *session, const struct message *message,
 			 struct wire_frame *frame) {
 	if (frame->n_descriptors != message->spawn.n_workers)
-		zygote_end(zygote, LOG_ERROR, "a Spawn without a channel for each worker");
+		session_end(session, LOG_ERROR, "a Spawn without a channel for each worker");
 	else
-		spawn_workers(zygote, &message->spawn, frame);
+		spawn_workers(session, &message->spawn, frame);
 }
 
 /* Nobody is told of the end of a worker whose tracer is another process than its parent, so an
  * executor that misses a report asks: what the worker left, which may be the tracer, is ended. */
-static void handle_ping(struct zygote *zygote, const struct message *message,
+static void handle_ping(struct session *session, const struct message *message,
 			struct wire_frame *frame) {
 	(void)frame;
-	zygote->suspicious = zygote->look_is_due = true;
-	zygote->answer =
+	session->suspicious = session->look_is_due = true;
+	session->answer =
 	    (struct message){ .type = MESSAGE_PONG, .pong.request = message->ping.request };
-	frozen_look(zygote, &zygote->answer.pong.frozen);
-	zygote_answer(zygote);
+	frozen_look(session, &session->answer.pong.frozen);
+	session_answer(session);
 }
 
-static void handle_drain(struct zygote *zygote, const struct message *message,
+static void handle_drain(struct session *session, const struct message *message,
 			 struct wire_frame *frame) {
 	(void)message;
 	(void)frame;
-	zygote->state = ZYGOTE_DRAINING;
+	session->state = SESSION_DRAINING;
 }
 
 static const struct {
 	uint16_t type;
-	unsigned states; /* enum zygote_state, or-ed */
-	void (*handle)(struct zygote *zygote, const struct message *message,
+	unsigned states;  /* enum zygote_state, or-ed */
+	bool descriptors; /* the handler says how many; else none */
+	void (*handle)(struct session *session, const struct message *message,
 		       struct wire_frame *frame);
 } dispatch[] = {
-	{ MESSAGE_HELLO, ZYGOTE_EXPECTS_HELLO, handle_hello },
-	{ MESSAGE_LOAD, ZYGOTE_EXPECTS_LOAD, handle_load },
-	{ MESSAGE_SPAWN, ZYGOTE_SERVING | ZYGOTE_DRAINING, handle_spawn },
-	{ MESSAGE_PING, ZYGOTE_SERVING | ZYGOTE_DRAINING, handle_ping },
-	{ MESSAGE_DRAIN, ZYGOTE_SERVING | ZYGOTE_DRAINING, handle_drain },
+	{ MESSAGE_HELLO, SESSION_EXPECTS_HELLO, false, handle_hello },
+	{ MESSAGE_LOAD, SESSION_EXPECTS_LOAD, true, handle_load },
+	{ MESSAGE_SPAWN, SESSION_SERVING | SESSION_DRAINING, true, handle_spawn },
+	{ MESSAGE_PING, SESSION_SERVING | SESSION_DRAINING, false, handle_ping },
+	{ MESSAGE_DRAIN, SESSION_SERVING | SESSION_DRAINING, false, handle_drain },
 };
 
-static void zygote_dispatch(struct zygote *zygote, struct wire_frame *frame, bool truncated) {
+static void zygote_dispatch(struct session *session, struct wire_frame *frame, bool truncated) {
 	struct message message;
 
-	if (frame->type == MESSAGE_POLICY) {
-		handle_policy(zygote, frame);
+	if (frame->type == MESSAGE_POLICY && !truncated && frame->n_descriptors == 0) {
+		handle_policy(session, frame);
 		return;
 	}
-	arena_reset(&zygote->in);
-	if (message_unpack(frame->type, frame->body, frame->size, &zygote->in, &message) != 0) {
-		zygote_end(zygote, LOG_ERROR, "malformed message");
+	arena_reset(&session->in);
+	if (message_unpack(frame->type, frame->body, frame->size, &session->in, &message) != 0) {
+		session_end(session, LOG_ERROR, "malformed message");
 		return;
 	}
-	if (truncated && frame->type == MESSAGE_SPAWN && zygote->state >= ZYGOTE_SERVING) {
-		spawn_refuse(zygote, &message.spawn, EMFILE, "descriptors");
+	if (truncated && frame->type == MESSAGE_SPAWN && session->state >= SESSION_SERVING) {
+		spawn_refuse(session, &message.spawn, EMFILE, "descriptors");
 		return;
 	}
 	for (size_t i = 0; !truncated && i < sizeof dispatch / sizeof dispatch[0]; i++)
-		if (dispatch[i].type == frame->type && dispatch[i].states & zygote->state) {
-			dispatch[i].handle(zygote, &message, frame);
+		if (dispatch[i].type == frame->type && dispatch[i].states & session->state &&
+		    (dispatch[i].descriptors || frame->n_descriptors == 0)) {
+			dispatch[i].handle(session, &message, frame);
 			return;
 		}
-	log_write(&zygote->log, LOG_ERROR, "zygote: %s is unexpected", message_name(frame->type));
-	zygote_end(zygote, LOG_ERROR, "unexpected message");
+	log_write(&session->log, LOG_ERROR, "zygote: %s is unexpected", message_name(frame->type));
+	session_end(session, LOG_ERROR, "unexpected message");
 }
 
-static void zygote_receive(struct zygote *zygote, int flags) {
+static void zygote_receive(struct session *session, int flags) {
 	struct wire_frame frame;
-	int r = wire_receive(ZYGOTE_CONTROL, zygote->memory->in_frame, flags, &frame);
+	int r = wire_receive(ZYGOTE_CONTROL, session->memory->in_frame, flags, &frame);
 
 	if (r == WIRE_E_AGAIN)
 		return;
 	if (r == 0 || r == WIRE_E_TRUNCATED) {
-		zygote_dispatch(zygote, &frame, r != 0);
+		zygote_dispatch(session, &frame, r != 0);
 		wire_frame_close(&frame);
 		return;
 	}
-	zygote_end(zygote, r == WIRE_E_EOF ? LOG_INFO : LOG_ERROR,
-		   "the executor's connection has ended");
+	session_end(session, r == WIRE_E_EOF ? LOG_INFO : LOG_ERROR,
+		    "the executor's connection has ended");
 }
 
 /* --- serving ------------------------------------------------------------------------------- */
 
-static int zygote_timeout(const struct zygote *zygote) {
-	if (zygote->blocked && zygote->n_answer_fds > 0)
-		return ZYGOTE_RETRY_MS;
-	if (zygote->image.threads && zygote->memory->table.n > 0)
+static int zygote_timeout(const struct session *session) {
+	if (session->blocked && session->n_answer_fds > 0)
+		return SESSION_RETRY_MS;
+	if (session->image.threads && session->memory->table.n > 0)
 		return ZYGOTE_THREADS_MS;
-	return reap_timeout(zygote);
+	return reap_timeout(session);
 }
 
 enum { POLL_CONTROL, POLL_SIGNALS, POLL_LIFELINE, N_POLLS };
 
-static void zygote_turn(struct zygote *zygote) {
+static void zygote_turn(struct session *session) {
 	struct pollfd polls[N_POLLS] = {
 		[POLL_CONTROL] = { .fd = ZYGOTE_CONTROL },
-		[POLL_SIGNALS] = { .fd = zygote->signals, .events = POLLIN },
+		[POLL_SIGNALS] = { .fd = session->signals, .events = POLLIN },
 		[POLL_LIFELINE] = { .fd = ZYGOTE_LIFELINE },
 	};
 
-	if (!zygote->answering)
+	if (!session->answering)
 		polls[POLL_CONTROL].events |= POLLIN;
-	if (zygote->blocked && zygote->n_answer_fds == 0)
+	if (session->blocked && session->n_answer_fds == 0)
 		polls[POLL_CONTROL].events |= POLLOUT;
-	if (poll(polls, N_POLLS, zygote_timeout(zygote)) < 0)
+	if (poll(polls, N_POLLS, zygote_timeout(session)) < 0)
 		return;
 	if (polls[POLL_LIFELINE].revents)
-		zygote_end(zygote, LOG_WARNING, "the keeper has gone");
+		session_end(session, LOG_WARNING, "the keeper has gone");
 	else if (polls[POLL_CONTROL].revents & (POLLHUP | POLLERR | POLLNVAL))
-		zygote_end(zygote, LOG_INFO, "the executor has closed its connection");
-	if (zygote->ending)
+		session_end(session, LOG_INFO, "the executor has closed its connection");
+	if (session->ending)
 		return;
 	if (polls[POLL_SIGNALS].revents)
-		reap_signals(zygote);
-	zygote->look_is_due |= zygote->image.threads;
-	zygote->blocked = false;
-	zygote_answer_flush(zygote);
-	if (polls[POLL_CONTROL].revents & POLLIN && !zygote->answering)
-		zygote_receive(zygote, MSG_DONTWAIT);
-	reap_children(zygote);
-	if (zygote->state == ZYGOTE_DRAINING && !zygote->answering && reap_is_done(zygote))
-		zygote_end(zygote, LOG_INFO, "drained");
+		reap_signals(session);
+	session->look_is_due |= session->image.threads;
+	session->blocked = false;
+	session_flush(session);
+	if (polls[POLL_CONTROL].revents & POLLIN && !session->answering)
+		zygote_receive(session, MSG_DONTWAIT);
+	reap_children(session);
+	if (session->state == SESSION_DRAINING && !session->answering && reap_is_done(session))
+		session_end(session, LOG_INFO, "drained");
 }
 
-static void zygote_serve(struct zygote *zygote) {
-	while (!zygote->ending)
-		zygote_turn(zygote);
+static void zygote_serve(struct session *session) {
+	while (!session->ending)
+		zygote_turn(session);
 }
 
 /* --- start and end ------------------------------------------------------------------------- */
 
-static int zygote_start(struct zygote *zygote) {
-	struct zygote_memory *memory;
+static int zygote_start(struct session *session) {
+	struct session_memory *memory;
 
-	zygote->state = ZYGOTE_EXPECTS_HELLO;
-	zygote->cells = zygote->signals = -1;
+	session->state = SESSION_EXPECTS_HELLO;
+	session->cells = session->signals = -1;
 	aside_fill_standard();
 	/* while the environment is that of the host: a policy may replace it */
 	(void)feature_hidden(FEATURE_SECCOMP);
-	log_init(&zygote->log, NULL, NULL);
+	log_init(&session->log, NULL, NULL);
 	for (int fd = ZYGOTE_CONTROL; fd <= ZYGOTE_OUTPUT; fd++)
 		if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
 			return error_origin(-errno);
@@ -367,31 +328,31 @@ static int zygote_start(struct zygote *zygote) {
 	    mmap(NULL, sizeof *memory, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (memory == MAP_FAILED || madvise(memory, sizeof *memory, MADV_DONTFORK) < 0)
 		return error_origin(-errno);
-	zygote->memory = memory;
+	session->memory = memory;
 	table_init(&memory->table);
-	arena_init(&zygote->in, memory->in_memory, sizeof memory->in_memory);
-	arena_init(&zygote->out, memory->out_memory, sizeof memory->out_memory);
+	arena_init(&session->in, memory->in_memory, sizeof memory->in_memory);
+	arena_init(&session->out, memory->out_memory, sizeof memory->out_memory);
 	return 0;
 }
 
-static _Noreturn void zygote_run(struct zygote *zygote) {
+static _Noreturn void zygote_run(struct session *session) {
 	size_t n_left;
 
-	if (zygote_start(zygote) < 0)
+	if (zygote_start(session) < 0)
 		leave(2);
-	while (!zygote->ending && zygote->state < ZYGOTE_SERVING)
-		zygote_receive(zygote, 0);
-	if (!zygote->ending)
-		zygote_serve(zygote);
+	while (!session->ending && session->state < SESSION_SERVING)
+		zygote_receive(session, 0);
+	if (!session->ending)
+		zygote_serve(session);
 	/* first: it ends all that are in its namespace */
-	if (zygote->image.sandbox.init > 0)
-		(void)sweep_kill(zygote->image.sandbox.init);
+	if (session->image.sandbox.init > 0)
+		(void)sweep_kill(session->image.sandbox.init);
 	n_left = sweep_everything();
 	if (n_left > 0)
-		log_write(&zygote->log, LOG_ERROR,
+		log_write(&session->log, LOG_ERROR,
 			  "zygote of %s: %zu processes of another user cannot be ended",
-			  zygote->image.name, n_left);
-	leave(0);
+			  session->image.name, n_left);
+	leave(session->gave_up ? ZYGOTE_GAVE_UP : 0);
 }
 
 _Noreturn void zygote_run_self(int argc, char **argv, const struct wf_module *module,
@@ -401,17 +362,17 @@ _Noreturn void zygote_run_self(int argc, char **argv, const struct wf_module *mo
 	(void)snprintf(copy, sizeof copy, "%s", nonce);
 	(void)unsetenv(ZYGOTE_VARIABLE);
 	process_title_init(argc, argv);
-	zygote_state.self = module;
-	zygote_state.nonce = copy;
-	zygote_run(&zygote_state);
+	zygote_session.self = module;
+	zygote_session.nonce = copy;
+	zygote_run(&zygote_session);
 }
 
 _Noreturn void zygote_run_here(const char *nonce) {
 	static char copy[64];
 
 	(void)snprintf(copy, sizeof copy, "%s", nonce);
-	zygote_state.nonce = copy;
-	zygote_run(&zygote_state);
+	zygote_session.nonce = copy;
+	zygote_run(&zygote_session);
 }
 
 _Noreturn void zygote_run_module(int argc, char **argv) {

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -318,6 +319,23 @@ START_TEST(test_floor_hides_what_is_newer) {
 }
 END_TEST
 
+/* It is an error, and no SIGXFSZ. */
+START_TEST(test_memfd_beyond_the_limit_is_refused) {
+	struct rlimit limit, small;
+	cleanup_close int fd = -1;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	small = (struct rlimit){ 8192, limit.rlim_max };
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
+	fd = fd_memfd("small", 8192);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(fd_resize(fd, 8193), -EFBIG);
+	ck_assert_int_eq(fd_memfd("large", 8193), -EFBIG);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	ck_assert_int_eq(fd_resize(fd, 8193), 0);
+}
+END_TEST
+
 int main(void) {
 	TCase *test_case = fixture_case("fd");
 
@@ -343,5 +361,6 @@ int main(void) {
 	tcase_add_test(test_case, test_absent_names_features_and_ignores_others);
 	tcase_add_test(test_case, test_absent_is_read_once);
 	tcase_add_test(test_case, test_floor_hides_what_is_newer);
+	tcase_add_test(test_case, test_memfd_beyond_the_limit_is_refused);
 	return fixture_run("fd", test_case);
 }

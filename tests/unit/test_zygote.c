@@ -127,6 +127,33 @@ START_TEST(test_task_returns_much_sealed) {
 }
 END_TEST
 
+/* The limit is for files of the task. */
+START_TEST(test_task_returns_much_though_its_files_are_limited) {
+	const struct message_rlimit limit = { RLIMIT_FSIZE, 4096 };
+	const struct message_context context = {
+		.directory = "",
+		.rlimits = &limit,
+		.n_rlimits = 1,
+	};
+	static const char *const functions[] = { "large", "large, shared" };
+	struct fake_worker worker;
+
+	fake_open(&fake, -1);
+	fake_load(&fake, "");
+	worker = fake_spawn(&fake, 0);
+	for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
+		const struct message_result *result;
+
+		fake_submit(&fake, &worker, functions[i], "", &context, NULL, 0);
+		result = &fake_expect(&fake, worker.channel, MESSAGE_RESULT)->result;
+		ck_assert_int_eq(result->kind, RESULT_RETURNED);
+		ck_assert_uint_eq(result->payload_size, 1 << 20);
+	}
+	fake_forget(&worker);
+	fake_close(&fake);
+}
+END_TEST
+
 START_TEST(test_task_context) {
 	const char *const strings[] = { "WF_TOY=1", "PATH=/nowhere", "WF_TOY=2" };
 	struct message_context context = {
@@ -319,6 +346,25 @@ START_TEST(test_end_is_reported) {
 	ck_assert_int_eq(expect_exit(&worker, true).signal, SIGSEGV);
 	ck_assert_uint_eq(atomic_load(&fake_cell(&fake, &worker)->crash.known), 0);
 	fake_forget(&worker);
+	fake_close(&fake);
+}
+END_TEST
+
+/* It cannot tell the result, and does not look as if the task had exited. */
+START_TEST(test_end_of_a_worker_without_its_channel) {
+	static const char *const ways[] = { "shut channel", "replace channel" };
+	struct fake_worker worker;
+
+	fake_open(&fake, -1);
+	fake_load(&fake, "");
+	for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++)
+		for (uint32_t max_tasks = 0; max_tasks < 2; max_tasks++) {
+			worker = fake_spawn(&fake, max_tasks);
+			fake_submit(&fake, &worker, ways[i], "", NULL, NULL, 0);
+			ck_assert_int_eq(expect_exit(&worker, true).code, 1);
+			ck_assert_uint_eq(fake_cell(&fake, &worker)->lost_channel, 1);
+			fake_forget(&worker);
+		}
 	fake_close(&fake);
 }
 END_TEST
@@ -847,6 +893,48 @@ START_TEST(test_keeper_killed_during_preload) {
 }
 END_TEST
 
+/* Whoever has them mapped could be killed by whoever makes them shorter. */
+START_TEST(test_cells_that_are_not_sealed_are_refused) {
+	fake_open(&fake, -1);
+	fd_close(fake.cells_fd);
+	fake.cells_fd = fd_memfd("cells", LIMIT_WORKERS * CELL_SIZE);
+	fake_start(&fake, TOY, "", 0);
+	fake_expect_end(&fake, fake.zygote);
+	fake_expect(&fake, fake.keeper, MESSAGE_ZYGOTE_EXITED);
+	ck_assert_int_eq(fake.message.zygote_exited.status.code, 3);
+	fake_close(&fake);
+}
+END_TEST
+
+/* Descriptors that no message of its kind has, and kinds that may not come now. */
+static const struct {
+	enum message_type type;
+	bool descriptor, to_keeper;
+} unexpected[] = {
+	{ MESSAGE_PING, true, false },   { MESSAGE_DRAIN, true, false },
+	{ MESSAGE_HELLO, false, false }, { MESSAGE_PONG, false, false },
+	{ MESSAGE_KEEP, true, true },    { MESSAGE_QUIT, true, true },
+	{ MESSAGE_PING, false, true },
+};
+
+START_TEST(test_unexpected_costs_the_connection) {
+	struct message message = { .type = unexpected[_i].type };
+	const bool to_keeper = unexpected[_i].to_keeper;
+
+	if (message.type == MESSAGE_HELLO)
+		message.hello = (struct message_hello){ 1, 1, FAKE_NONCE };
+
+	fake_open(&fake, -1);
+	fake_load(&fake, "");
+	fake_send(&fake, to_keeper ? fake.keeper : fake.zygote, &message, &fake.cells_fd,
+		  unexpected[_i].descriptor);
+	fake_expect_end(&fake, to_keeper ? fake.keeper : fake.zygote);
+	if (to_keeper)
+		fake_await_keeper(&fake);
+	fake_close(&fake);
+}
+END_TEST
+
 START_TEST(test_host_ends_pool_ends) {
 	pid_t host = fork();
 	int pidfd;
@@ -929,6 +1017,7 @@ int main(void) {
 	tcase_add_test(test_case, test_task_returns_its_input);
 	tcase_add_test(test_case, test_task_cancelled_is_skipped);
 	tcase_add_test(test_case, test_task_returns_much_sealed);
+	tcase_add_test(test_case, test_task_returns_much_though_its_files_are_limited);
 	tcase_add_test(test_case, test_task_context);
 	tcase_add_test(test_case, test_task_leaves_no_trace);
 	tcase_add_loop_test(test_case, test_task_makes_the_worker_leave, 0,
@@ -937,6 +1026,7 @@ int main(void) {
 	tcase_add_test(test_case, test_task_that_does_not_fit_is_refused);
 	tcase_add_test(test_case, test_task_child_that_returns_is_not_the_worker);
 	tcase_add_test(test_case, test_end_is_reported);
+	tcase_add_test(test_case, test_end_of_a_worker_without_its_channel);
 	tcase_add_test(test_case, test_end_of_a_worker_that_is_traced_by_its_parent);
 	tcase_add_test(test_case, test_end_of_a_worker_that_is_traced_by_its_child);
 	tcase_add_test(test_case, test_end_of_an_adopted_worker_that_is_traced);
@@ -961,6 +1051,9 @@ int main(void) {
 	tcase_add_test(test_case, test_keeper_killed_when_its_zygote_is_dead_nobody_survives);
 	tcase_add_test(test_case, test_guard_killed_pool_goes_on);
 	tcase_add_test(test_case, test_keeper_killed_during_preload);
+	tcase_add_test(test_case, test_cells_that_are_not_sealed_are_refused);
+	tcase_add_loop_test(test_case, test_unexpected_costs_the_connection, 0,
+			    sizeof unexpected / sizeof unexpected[0]);
 	tcase_add_test(test_case, test_host_ends_pool_ends);
 	tcase_add_test(test_case, test_keeper_reports_failing_exec);
 	tcase_add_test(test_case, test_zygote_waits_for_a_slow_reader);

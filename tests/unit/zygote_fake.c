@@ -21,7 +21,7 @@
 #include "base/process.h"
 #include "executor/spawn.h"
 #include "tests/support/fixture.h"
-#include "zygote/launch.h"
+#include "zygote/birth.h"
 
 static const char *const functions[] = {
 	"echo",
@@ -48,6 +48,8 @@ static const char *const functions[] = {
 	"other user",
 	"trace me",
 	"end traced",
+	"shut channel",
+	"replace channel",
 	/* of no table */
 	"missing",
 };
@@ -126,6 +128,7 @@ void fake_open(struct fake *fake, int host) {
 	arena_init(&fake->in, malloc(ARENA_MESSAGE), ARENA_MESSAGE);
 	arena_init(&fake->out, malloc(ARENA_MESSAGE), ARENA_MESSAGE);
 	fake->cells_fd = fd_memfd("cells", LIMIT_WORKERS * CELL_SIZE);
+	ck_assert_int_eq(fd_seal(fake->cells_fd, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL), 0);
 	fake->cells = mmap(NULL, LIMIT_WORKERS * CELL_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
 			   fake->cells_fd, 0);
 	ck_assert_int_eq(fd_seqpacket_pair(pair), 0);

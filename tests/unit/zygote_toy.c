@@ -17,6 +17,7 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -421,6 +422,32 @@ static int do_end_traced(struct wf_call *call) {
 	_exit(byte == 's' ? 9 : 8);
 }
 
+static int find_channel(void) {
+	socklen_t size = sizeof(int);
+	int type;
+
+	for (int fd = 3; fd < 1024; fd++, size = sizeof type)
+		if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 &&
+		    type == SOCK_SEQPACKET)
+			return fd;
+	return -1;
+}
+
+static int do_shut_channel(struct wf_call *call) {
+	(void)call;
+	return shutdown(find_channel(), SHUT_RDWR);
+}
+
+/* By one that takes whatever the worker sends. */
+static int do_replace_channel(struct wf_call *call) {
+	int channel = find_channel(), pair[2];
+
+	(void)call;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) < 0)
+		return 1;
+	return dup2(pair[0], channel) < 0;
+}
+
 WF_MODULE(.preload = preload, .after_fork = after_fork, .initialize = initialize,
 	  .functions = WF_FUNCTIONS(
 	      { "echo", do_echo }, { "crash", do_crash }, { "abort", do_abort },
@@ -432,4 +459,5 @@ WF_MODULE(.preload = preload, .after_fork = after_fork, .initialize = initialize
 	      { "return in child", do_return_in_child }, { "leak", do_leak },
 	      { "privileges", do_privileges }, { "forget stdin", do_forget_stdin },
 	      { "close stdio", do_close_stdio }, { "other user", do_other_user },
-	      { "trace me", do_trace_me }, { "end traced", do_end_traced }));
+	      { "trace me", do_trace_me }, { "end traced", do_end_traced },
+	      { "shut channel", do_shut_channel }, { "replace channel", do_replace_channel }));

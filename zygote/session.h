@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a zygote is to its executor: the image that it serves, its workers, and the socket between
+ * them.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "proto/message.h"
+#include "proto/wire.h"
+#include "zygote/freeze.h"
+#include "zygote/image.h"
+#include "zygote/pace.h"
+#include "zygote/table.h"
+
+enum session_state {
+	SESSION_EXPECTS_HELLO = 1 << 0,
+	SESSION_EXPECTS_LOAD = 1 << 1,
+	SESSION_SERVING = 1 << 2,
+	SESSION_DRAINING = 1 << 3,
+};
+
+/* ETOOMANYREFS is a wait that poll(2) cannot tell the end of. */
+#define SESSION_RETRY_MS   2
+#define SESSION_UNKILLABLE 64
+#define SESSION_HINTS      16
+
+/* What only the zygote itself may read: not in its workers (MADV_DONTFORK), where touching it is a
+ * SIGSEGV, and never part of what is frozen. */
+struct session_memory {
+	struct table table;
+	/* Workers that have been reaped, and something that may be theirs is still alive. */
+	uint64_t unswept[LIMIT_WORKERS];
+	/* Those that have stopped or gone on, which is not told yet; some may have ended since. */
+	pid_t stops[LIMIT_WORKERS];
+	/* Strangers that have become processes of another user. */
+	pid_t unkillable[SESSION_UNKILLABLE];
+	struct message_spawned_worker spawned[LIMIT_SPAWN_BATCH];
+	struct touch_count touched;
+	uint8_t in_frame[LIMIT_FRAME], out_frame[LIMIT_FRAME];
+	_Alignas(16) uint8_t in_memory[ARENA_MESSAGE], out_memory[ARENA_MESSAGE];
+};
+
+struct session {
+	enum session_state state;
+	bool ending;
+	bool gave_up; /* that was for an error */
+	bool blocked; /* the socket took no more */
+	int cells;    /* the memfd; -1 until Load */
+	int signals;  /* signalfd of SIGCHLD; -1 until it serves */
+	const char *nonce;
+	const struct wf_module *self; /* NULL: a module is to be loaded */
+	struct log log;
+	struct image image;
+	struct freeze *freeze;
+	uint64_t n_left_out; /* pages of the frozen image that were written to, and became holes */
+	unsigned n_forks;    /* since that was looked at */
+	unsigned n_freezes_spare; /* how often it may still be frozen again */
+	bool freeze_in_vain;      /* so many pages are written to that freezing again is no use */
+	struct message_frozen frozen; /* to be told with the next answer */
+	struct session_memory *memory;
+	struct arena in, out;
+	const struct policy *policy; /* until the image is ready; NULL: no sandbox */
+	struct arena policy_memory;
+
+	pid_t hints[SESSION_HINTS]; /* children of which a signal came */
+	size_t n_hints;
+	bool look_is_due; /* at all children: some may have something to tell */
+	struct pace look_pace;
+	size_t next_of_table; /* to be looked at */
+	bool suspicious;      /* there may be what dead workers left */
+	struct pace strangers_pace;
+	size_t n_unswept, n_unkillable, n_stops;
+	uint32_t n_ended; /* processes that the sweep has ended since the last Swept */
+
+	/* The answer to a request. No other is read before it has been sent. */
+	bool answering;
+	struct message answer;
+	int answer_fds[LIMIT_SPAWN_BATCH];
+	size_t n_answer_fds;
+};
+
+/* True if it is sent, or never can be; false if it has to wait for room. Borrows fds. */
+bool session_send(struct session *session, const struct message *message, const int *fds,
+		  size_t n_fds);
+/* Sends session->answer if it still waits. */
+void session_flush(struct session *session);
+/* Sends session->answer now, or when there is room; closes answer_fds afterwards. */
+void session_answer(struct session *session);
+/* Everything below it is ended, then it exits. */
+void session_end(struct session *session, enum log_level level, const char *why);
