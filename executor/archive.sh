@@ -9,7 +9,7 @@ shift 2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-whole= libraries=
+whole='' libraries=''
 while [ "$#" -gt 0 ] && [ "$1" != -- ]; do
 	whole="$whole $1"
 	shift
