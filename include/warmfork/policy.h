@@ -96,6 +96,8 @@ extern "C" {
 
 struct wf_policy;
 
+/* --- policies ------------------------------------------------------------------------------ */
+
 /* A policy with what `preset` allows: "pure", "stage" or "tests". Owned by the caller, who gives it
  * back with wf_policy_free(). Does not block. Errors: -EINVAL, -ENOMEM. Since 0.1. */
 int wf_policy_new(const char *preset, struct wf_policy **ret);

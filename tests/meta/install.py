@@ -57,7 +57,51 @@ def outside(top, work, prefix):
     command = os.path.join(prefix, "bin", "warmfork")
     if os.path.exists(command):  # without jansson there is none
         run(command, "image", "upper.so", cwd=folder, env=clean_environment(), timeout=60)
-    return run("./hello", cwd=folder, env=clean_environment(LD_LIBRARY_PATH=library), timeout=60)
+    printed = {
+        "pkg-config": run("./hello", cwd=folder, env=clean_environment(LD_LIBRARY_PATH=library),
+                          timeout=60),
+        "pkg-config --static": statically(prefix, folder, environment),
+    }
+    if shutil.which("cmake"):
+        printed["cmake"] = by_cmake(prefix, folder, environment)
+    else:
+        print("install: SKIP cmake, which is not installed")
+    return printed
+
+
+def statically(prefix, folder, environment):
+    """The example with the archive inside: it needs no library of ours at run time."""
+    flags = run("pkg-config", "--static", "--cflags", "--libs", "warmfork", env=environment).split()
+    run(environment.get("CC", "cc"), "hello.c", "-o", "hello_static", "-static", *flags, cwd=folder,
+        env=environment)
+    names = run("nm", "-g", "--defined-only", find(prefix, "libwarmfork.a"))
+    strangers = [line.split()[-1] for line in names.splitlines()
+                 if len(line.split()) == 3 and not line.split()[-1].startswith("wf_")]
+    if strangers:
+        print(f"install: libwarmfork.a exports {strangers}")
+        sys.exit(1)
+    return run("./hello_static", cwd=folder, env=clean_environment(), timeout=60)
+
+
+CMAKE = """cmake_minimum_required(VERSION 3.18)
+project(outside C)
+find_package(warmfork 0.1 REQUIRED CONFIG)
+add_executable(by_cmake hello.c)
+target_link_libraries(by_cmake warmfork::warmfork)
+add_executable(by_cmake_static hello.c)
+target_link_libraries(by_cmake_static warmfork::static)
+"""
+
+
+def by_cmake(prefix, folder, environment):
+    with open(os.path.join(folder, "CMakeLists.txt"), "w", encoding="utf-8") as file:
+        file.write(CMAKE)
+    config = os.path.dirname(find(prefix, "warmforkConfig.cmake"))
+    run("cmake", "-S", ".", "-B", "build", f"-Dwarmfork_DIR={config}", cwd=folder, env=environment)
+    run("cmake", "--build", "build", cwd=folder, env=environment)
+    printed = [run(f"build/{name}", cwd=folder, env=clean_environment(), timeout=60)
+               for name in ("by_cmake", "by_cmake_static")]
+    return printed[0] if printed[0] == printed[1] else repr(printed)
 
 
 def main():
@@ -69,15 +113,17 @@ def main():
             env=environment)
         run(meson, "install", "-C", build, env=environment)
         shutil.rmtree(build)  # nothing may lean on it
-        find(prefix, "executor.h")
-        find(prefix, "task.h")
+        for name in ("executor.h", "inspect.h", "map.h", "policy.h", "task.h"):
+            find(prefix, name)
+        if shutil.which("scdoc"):
+            find(prefix, "wf_submit.3")
         find(prefix, "warmfork-zygote")
         printed = outside(top, work, prefix)
-    if printed != "LOAD ONCE\n":
-        print(f"install: the outside program printed {printed!r}")
-        return 1
-    print("install: an outside program runs against the installed copy")
-    return 0
+    wrong = {how: text for how, text in printed.items() if text != "LOAD ONCE\n"}
+    for how, text in wrong.items():
+        print(f"install: the outside program, built by {how}, printed {text!r}")
+    print(f"install: built by {', '.join(printed)}: {len(wrong)} wrong")
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

@@ -104,6 +104,7 @@ struct wf_process {
 	bool stopped; /* by a signal */
 };
 #define WF_PROCESS() ((struct wf_process){ .size = sizeof(struct wf_process) })
+
 /* The process that runs the task now, in `*process`, whose size must be set: WF_PROCESS(). Does not
  * block. Errors: -EBUSY (it has not started), -EALREADY (it has ended), -EINVAL, -ECHILD. Since
  * 0.1. */
