@@ -43,5 +43,10 @@ int report_internal(int r, const char *step) {
 		    -EMFILE, "%s: no free descriptor in this %s; raise %s, or use fewer workers",
 		    step, r == -EMFILE ? "process" : "system",
 		    r == -EMFILE ? "RLIMIT_NOFILE (ulimit -n)" : "fs.file-max");
+	if (r == -EFBIG)
+		return report_error(-EIO,
+				    "%s: the limit of this process for the size of files is too "
+				    "low for its memory files; raise RLIMIT_FSIZE (ulimit -f)",
+				    step);
 	return report_error(-EIO, "%s: %s (%s)", step, strerrordesc_np(-r), error_trail());
 }

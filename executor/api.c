@@ -239,11 +239,14 @@ static bool has_ended(const struct wf_future *future) {
 
 /* Its own callbacks run here; what else has become due is the dispatching thread's: this one may
  * hold locks of the caller's that other callbacks take. */
-static void after(struct wf_future *future, int r) {
+static void after(struct wf_future *future) {
+	bool due;
+
 	executor_pump(executor_of(future->engine));
+	due = executor_take_due(future);
 	engine_unlock(future->engine);
-	if (r >= 0)
-		executor_run_due_of(future);
+	if (due)
+		executor_run_taken(future);
 }
 
 int wf_future_cancel(struct wf_future *future) {
@@ -259,7 +262,7 @@ int wf_future_cancel(struct wf_future *future) {
 		r = report_error(-EALREADY, "the task has ended");
 	else if (!cancel(future, "wf_future_cancel() was called before it started"))
 		r = report_error(-EBUSY, "the task has started; wf_future_kill() ends it");
-	after(future, r);
+	after(future);
 	(void)future_unref(future);
 	(void)engine_unref(engine);
 	return r;
@@ -294,7 +297,7 @@ int wf_future_kill(struct wf_future *future, int grace_ms) {
 	else if (!cancel(future, "wf_future_kill() was called before it started") &&
 		 !stop_task(future, WF_BY_CALLER, grace_ms))
 		r = report_error(-EALREADY, "the task has ended; its result is on the way");
-	after(future, r);
+	after(future);
 	(void)future_unref(future);
 	(void)engine_unref(engine);
 	return r;

@@ -182,22 +182,19 @@ void executor_run_due(struct wf_executor *executor) {
 	(void)engine_unref(&executor->engine);
 }
 
-void executor_run_due_of(struct wf_future *future) {
+bool executor_take_due(struct wf_future *future) {
 	struct engine *engine = future->engine;
-	bool due;
 
-	engine_lock(engine);
-	/* only while it is in the engine's list: whoever took it from there runs its callbacks */
-	due = future->state == FUTURE_RESOLVED && future->is_due;
-	if (due) {
-		list_remove(&future->link);
-		future->is_due = false;
-	}
+	if (!future->is_due)
+		return false;
+	list_remove(&future->link);
+	future->is_due = false;
 	if (!list_is_empty(&engine->due))
-		engine_ring(engine);
-	engine_unlock(engine);
-	if (!due)
-		return;
+		engine_ring(engine); /* the others are not ours */
+	return true;
+}
+
+void executor_run_taken(struct wf_future *future) {
 	callback_depth++;
 	call_back(future);
 	callback_depth--;

@@ -76,8 +76,10 @@ int executor_step(struct wf_executor *executor, int timeout_ms);
 
 /* Runs the callbacks that are due; called without the lock. */
 void executor_run_due(struct wf_executor *executor);
-/* Those of one future alone, if they are due: the others are left to the thread that dispatches. */
-void executor_run_due_of(struct wf_future *future);
+/* Under the lock: takes one future off those whose callbacks are due; the others are left to the
+ * thread that dispatches. True: executor_run_taken() has to follow, without the lock. */
+bool executor_take_due(struct wf_future *future);
+void executor_run_taken(struct wf_future *future);
 
 /* Under the lock: waits until done(context), helping to dispatch if the caller drives. 0,
  * -ETIMEDOUT, -EDEADLK (in a callback). */

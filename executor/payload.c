@@ -24,6 +24,7 @@
 #include "base/fd.h"
 #include "base/memory.h"
 #include "base/report.h"
+#include "executor/registry.h"
 #include "proto/limits.h"
 
 /* Smaller ones are made as fast as they are found. */
@@ -36,7 +37,7 @@
 
 static struct {
 	pthread_mutex_t lock;
-	pid_t process;            /* a child of a fork has the descriptors, but not the mappings */
+	uint64_t process;         /* a child of a fork has the descriptors, but not the mappings */
 	_Atomic unsigned n_users; /* executors */
 	struct wf_buffer *buffers[KEEP_BUFFERS];
 	size_t n, bytes;
@@ -130,12 +131,12 @@ static int buffer_make(const void *data, size_t size, struct wf_buffer **ret) {
 static bool kept_lock(void) {
 	if (pthread_mutex_trylock(&kept.lock) != 0)
 		return false;
-	if (kept.process != getpid()) {
+	if (!registry_is_this_process(kept.process)) {
 		for (size_t i = 0; i < kept.n; i++) {
 			(void)fd_close(kept.buffers[i]->memfd);
 			free(kept.buffers[i]);
 		}
-		kept.process = getpid();
+		kept.process = registry_process();
 		kept.n = kept.bytes = 0;
 	}
 	return true;
