@@ -3,9 +3,7 @@
  * Moments in which two things happen at once: a close beside a hand-out, a result beside a deadline, a
  * last handle that is given back in a callback. Each has been wrong once.
  */
-#include <dirent.h>
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tests/support/pool.h"
+#include "tests/support/more.h"
 
 #define ROUNDS 15
 
@@ -116,36 +114,6 @@ static void give_back(struct wf_future *future, const struct wf_outcome *outcome
 	*executor = wf_executor_free(*executor);
 }
 
-/* A sanitizer has threads of its own: the executor's is known by its name. */
-static int count_threads(void) {
-	DIR *tasks = opendir("/proc/self/task");
-	const struct dirent *task;
-	int n = 0;
-
-	ck_assert_ptr_nonnull(tasks);
-	while ((task = readdir(tasks))) {
-		char path[300], name[32] = "";
-		FILE *file;
-
-		(void)snprintf(path, sizeof path, "/proc/self/task/%s/comm", task->d_name);
-		file = fopen(path, "re");
-		if (file && fgets(name, sizeof name, file))
-			n += strcmp(name, "warmfork\n") == 0;
-		if (file)
-			(void)fclose(file);
-	}
-	(void)closedir(tasks);
-	return n;
-}
-
-/* Nobody joins the thread of an executor that was given back in a callback: it is looked for once a
- * millisecond. */
-static void await_thread(void) {
-	for (int i = 0; i < FIXTURE_CAP_MS && count_threads() > 0; i++)
-		(void)poll(NULL, 0, 1);
-	ck_assert_int_eq(count_threads(), 0);
-}
-
 /* The last handle goes in a callback. */
 START_TEST(test_last_handle_given_back_in_a_callback) {
 	struct wf_executor *executor = pool_open_regime(_i);
@@ -160,7 +128,7 @@ START_TEST(test_last_handle_given_back_in_a_callback) {
 	wf_future_free(future);
 	expect_ended(&watch);
 	watch_clear(&watch);
-	await_thread();
+	more_await_thread();
 	fixture_reap_adopted();
 }
 END_TEST

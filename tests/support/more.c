@@ -4,9 +4,12 @@
  */
 #include "tests/support/more.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 struct wf_executor_options more_options(int regime) {
@@ -88,4 +91,32 @@ void more_await(sem_t *event) {
 	end.tv_sec += FIXTURE_CAP_MS / 1000;
 	while (sem_timedwait(event, &end) != 0)
 		ck_assert_msg(errno == EINTR, "the event never came");
+}
+
+/* A sanitizer has threads of its own: the executor's is known by its name. */
+static int count_threads(void) {
+	DIR *tasks = opendir("/proc/self/task");
+	const struct dirent *task;
+	int n = 0;
+
+	ck_assert_ptr_nonnull(tasks);
+	while ((task = readdir(tasks))) {
+		char path[300], name[32] = "";
+		FILE *file;
+
+		(void)snprintf(path, sizeof path, "/proc/self/task/%s/comm", task->d_name);
+		file = fopen(path, "re");
+		if (file && fgets(name, sizeof name, file))
+			n += strcmp(name, "warmfork\n") == 0;
+		if (file)
+			(void)fclose(file);
+	}
+	(void)closedir(tasks);
+	return n;
+}
+
+void more_await_thread(void) {
+	for (int i = 0; i < FIXTURE_CAP_MS && count_threads() > 0; i++)
+		(void)poll(NULL, 0, 1);
+	ck_assert_int_eq(count_threads(), 0);
 }
