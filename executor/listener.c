@@ -176,19 +176,21 @@ static bool has_group(const struct policy *policy, const struct call *call) {
 
 static int judge(const struct attempt *attempt, const struct culprit *culprit,
 		 const struct policy *policy) {
-	int error = attempt->call ? attempt->call->error : ENOSYS;
+	const struct call *call = attempt->call;
 
 	if (attempt_is_foreign(attempt))
 		return tell(attempt, culprit, policy, EPERM, true);
+	if (!call)
+		return refuse(attempt, culprit, policy, ENOSYS);
 	if (call_changes_metadata(attempt->request.data.nr) && !(policy->layers & LAYER_MOUNT))
-		return refuse(attempt, culprit, policy, error);
+		return refuse(attempt, culprit, policy, call->error);
 	if (attempt_is_about_path(attempt) && !attempt_asks_for_setid(attempt))
-		return has_group(policy, attempt->call)
+		return has_group(policy, call)
 			   ? leave_to_landlock(attempt, culprit, policy, attempt->wanted[0])
-			   : refuse(attempt, culprit, policy, error);
-	if (attempt->call && attempt_is_about_port(attempt) && has_group(policy, attempt->call))
+			   : refuse(attempt, culprit, policy, call->error);
+	if (attempt_is_about_port(attempt) && has_group(policy, call))
 		return leave_to_landlock(attempt, culprit, policy, attempt->port);
-	return refuse(attempt, culprit, policy, error);
+	return refuse(attempt, culprit, policy, call->error);
 }
 
 /* A worker that has just been forked may be heard of here before the zygote's Spawned is: what it

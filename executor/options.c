@@ -45,6 +45,7 @@ int options_default_workers(void) {
 	{ AT(member), __VA_ARGS__ }
 
 /* In the order of the header. */
+/* NOLINTBEGIN(bugprone-sizeof-expression): a member that is a pointer has the size of one. */
 static const struct option table[] = {
 	INT(image, .high = WF_IMAGE_COMMAND),
 	TYPED(module, OPTION_TEXT),
@@ -86,6 +87,7 @@ static const struct option table[] = {
 	TYPED(tuning.recycle_memory, OPTION_COUNT),
 	TYPED(tuning.reserved, OPTION_RESERVED),
 };
+/* NOLINTEND(bugprone-sizeof-expression) */
 #define N_OPTIONS (sizeof(table) / sizeof(table[0]))
 
 const struct option *options_table(size_t *ret_n) {

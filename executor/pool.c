@@ -131,7 +131,7 @@ static void recount_all(struct pool *pool) {
 /* --- slots --------------------------------------------------------------------------------- */
 
 static int grow(struct pool *pool, unsigned n) {
-	struct slot **slots = reallocarray(pool->slots, n, sizeof pool->slots[0]);
+	struct slot **slots = reallocarray(pool->slots, n, sizeof(struct slot *));
 
 	if (!slots)
 		return error_origin(-ENOMEM);

@@ -477,8 +477,8 @@ static void usage_take(struct worker_process *worker, uint64_t cpu_before,
 	worker->n_measured = WORKER_MEASURED;
 }
 
-static void task_run(struct worker_process *worker, const struct message_task *task, struct wf_call *call,
-		     struct message_result *result) {
+static void task_run(struct worker_process *worker, const struct message_task *task,
+		     struct wf_call *call, struct message_result *result) {
 	wf_function function = worker->image->module.functions[task->function].function;
 	uint64_t cpu_before = worker->n_measured > 0 ? cpu_now() : 0;
 	nsec_t before = worker->touched ? clock_now() : worker->claimed_at;
@@ -686,8 +686,8 @@ static void worker_after_task(struct worker_process *worker) {
 		worker_leave(worker, reason);
 }
 
-static void worker_do_task(struct worker_process *worker, const struct message_task *task, bool claimed,
-			   struct wire_frame *frame) {
+static void worker_do_task(struct worker_process *worker, const struct message_task *task,
+			   bool claimed, struct wire_frame *frame) {
 	struct task_descriptors descriptors;
 
 	if (!claimed) {
