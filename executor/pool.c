@@ -570,7 +570,15 @@ void pool_dismiss_generation(struct pool *pool, struct generation *generation) {
 void pool_end_stopped(struct pool *pool) {
 	if (pool->census.stopped == 0 || pool->engine->queue.size == 0)
 		return;
-	for (unsigned i = 0; i < pool->n_slots; i++)
-		if (pool->slots[i]->counted.stopped)
-			stop_kill(pool->slots[i]->current);
+	for (unsigned i = 0; i < pool->n_slots; i++) {
+		struct worker *worker = pool->slots[i]->current;
+
+		if (!pool->slots[i]->counted.stopped)
+			continue;
+		/* a hook of the image may do that to each of them: it is a start that failed */
+		if (worker->state == WORKER_STARTED)
+			worker_blame(worker, WF_PHASE_INITIALIZE, 0,
+				     "its worker was stopped by a signal before it was ready");
+		stop_kill(worker);
+	}
 }
