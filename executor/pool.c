@@ -554,6 +554,19 @@ void pool_dismiss_idle(struct pool *pool) {
 	}
 }
 
+bool pool_give_one_up(struct pool *pool) {
+	struct worker *worker = NULL;
+
+	for (unsigned i = 0; i < pool->n_slots && !worker; i++)
+		if (is_parked(pool->slots[i]->next))
+			worker = pool->slots[i]->next;
+	if (!worker && pool->n_idle > 1)
+		worker = container_of(pool->idle.next, struct worker, idle_link);
+	if (worker)
+		stop_dismiss(worker);
+	return worker != NULL;
+}
+
 void pool_dismiss_generation(struct pool *pool, struct generation *generation) {
 	list_foreach_safe (link, next, &generation->workers) {
 		struct worker *worker = container_of(link, struct worker, generation_link);
