@@ -628,8 +628,8 @@ static void describe_start(char *text, size_t size, int error, const char *step)
 			       "tasks, the most that one executor may have",
 			       LIMIT_KEEPER_ZYGOTES);
 	else
-		(void)snprintf(text, size, "the zygote could not be started: %s: %s", step,
-			       strerrordesc_np(error));
+		(void)snprintf(text, size, "the zygote could not be started: %s: %s%s", step,
+			       strerrordesc_np(error), error == EMFILE ? " (RLIMIT_NOFILE)" : "");
 }
 
 static void on_started(void *context, uint64_t number, pid_t pid, int pidfd_take, int error,
