@@ -10,10 +10,8 @@
 #include "tests/support/program.h"
 
 static const char *const keepers[] = {
-	"keeper of another version",
-	"keeper without a pidfd",
-	"keeper that never said it is ready",
-	"keeper that is ready twice",
+	"keeper of another version",          "keeper without a pidfd",
+	"keeper that never said it is ready", "keeper that is ready twice",
 	"keeper that talks like a zygote",
 };
 

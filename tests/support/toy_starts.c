@@ -51,4 +51,5 @@ static int echo(struct wf_call *call) {
 	return wf_return(call, input, size);
 }
 
-WF_MODULE(.preload = preload, .after_fork = after_fork, .functions = WF_FUNCTIONS({ "echo", echo }));
+WF_MODULE(.preload = preload, .after_fork = after_fork,
+	  .functions = WF_FUNCTIONS({ "echo", echo }));
