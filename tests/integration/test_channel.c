@@ -58,6 +58,20 @@ START_TEST(test_task_replaces_its_channel_and_returns) {
 }
 END_TEST
 
+/* The host reads there: without the file's pages it would die of SIGBUS. */
+START_TEST(test_task_cannot_take_the_hosts_memory_away) {
+	struct wf_executor *executor = pool_open_regime(_i);
+	struct wf_future *future = pool_call(executor, "script", "truncate_cells");
+	const struct wf_outcome *outcome = pool_wait(future);
+
+	pool_check_works(executor);
+	if (outcome->returned.size != strlen("not found")) /* it may be out of reach */
+		expect_text(outcome, "refused");
+	wf_future_free(future);
+	pool_close(executor);
+}
+END_TEST
+
 /* --- a task that says that it has not started --- */
 
 static struct wf_future *call_liar(struct cord *cord, struct wf_executor *executor,
@@ -138,6 +152,7 @@ int main(void) {
 	add_for_both(story, test_task_floods_its_channel_with_nothing);
 	add_for_both(story, test_task_shuts_its_channel_down_and_returns);
 	add_for_both(story, test_task_replaces_its_channel_and_returns);
+	add_for_both(story, test_task_cannot_take_the_hosts_memory_away);
 	add_for_both(story, test_clock_strikes_a_task_that_hides);
 	add_for_both(story, test_task_that_hides_is_started_once);
 	add_for_both(story, test_tasks_after_the_abuser_run_elsewhere);

@@ -19,6 +19,7 @@
  *     close_channel       closes every descriptor but its stdio
  *     flood_channel KIND  "garbage" or "empty" frames into every socket
  *     shutdown_channel    shuts down every socket   replace_channel  /dev/null in its place
+ *     truncate_cells      tries to make that memory shorter: "refused", "not found", "truncated"
  *     unclaim             sets the claim word of the running task back, as if it had not started
  *     background          leaves a child               daemon               leaves a daemon
  *     hold_pipes          leaves a child of a child that holds stdout and stderr
