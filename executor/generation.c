@@ -345,14 +345,18 @@ void generation_take_failure(struct generation *generation,
 }
 
 void generation_fail(struct generation *generation, enum wf_phase phase, int error,
-		     const char *text) {
+		     const char *format, ...) {
 	struct generation_failure *failure = &generation->failure;
+	va_list arguments;
 
 	if (failure->text)
 		return;
 	failure->phase = phase;
 	failure->error = error;
-	failure->text = strdup(text);
+	va_start(arguments, format);
+	if (vasprintf(&failure->text, format, arguments) < 0)
+		failure->text = NULL;
+	va_end(arguments);
 }
 
 static void describe_end(const struct generation *generation, char **text) {

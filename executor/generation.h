@@ -172,9 +172,9 @@ int generation_take_image(struct generation *generation, const struct message_im
 /* Keeps the reason; the zygote ends by itself. */
 void generation_take_failure(struct generation *generation,
 			     const struct message_image_failed *failed);
-/* Keeps the first reason. `text` is copied. */
+/* Keeps the first reason. */
 void generation_fail(struct generation *generation, enum wf_phase phase, int error,
-		     const char *text);
+		     const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* It could not be loaded: writes the sentence into generations->failed_text. */
 void generation_report_failure(struct generations *generations, struct generation *generation);
 

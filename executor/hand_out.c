@@ -139,12 +139,13 @@ static void on_starved_timer(struct timer *timer, nsec_t now) {
 	container_of(timer, struct pool, starved_timer)->starved = false;
 }
 
-/* Tasks that run will give back what is missing here; if there are none, the host may. No event
- * tells when, so it is tried again, ever more slowly. False: it has been tried often enough. */
+/* Tasks that run will give back what is missing here; if there are none, workers that wait for
+ * tasks can, and else the host may. No event tells when, so it is tried again, ever more slowly.
+ * False: it has been tried often enough. */
 static bool wait_for_resources(struct pool *pool) {
 	struct engine *engine = pool->engine;
 
-	if (!engine_is_busy(engine) && ++pool->in_vain > STARVED_TRIES)
+	if (!engine_is_busy(engine) && !pool_give_one_up(pool) && ++pool->in_vain > STARVED_TRIES)
 		return false;
 	pool->starved_ms = pool->starved_ms ? pool->starved_ms * 2 : STARVED_MS;
 	if (pool->starved_ms > STARVED_MOST_MS)

@@ -101,6 +101,7 @@ int keeper_start(struct keeper *keeper) {
 	keeper->pid = 0;
 	keeper->running = true;
 	keeper->quitting = false;
+	keeper->breach = NULL;
 	keeper->engine->statistics.keeper_starts++;
 	return 0;
 }
@@ -254,9 +255,11 @@ static bool take_frame(struct keeper *keeper, struct wire_frame *frame) {
 	good = message_unpack(frame->type, frame->body, frame->size, &engine->receive_arena,
 			      &message) == 0 &&
 	       handle(keeper, &message, frame);
-	if (!good)
+	if (!good) {
+		keeper->breach = message_name(frame->type);
 		engine_log(engine, LOG_ERROR, "the keeper sent %s, which it may not",
-			   message_name(frame->type));
+			   keeper->breach);
+	}
 	/* what nobody took */
 	for (size_t i = 0; i < frame->n_descriptors; i++)
 		frame->descriptors[i] = fd_close(frame->descriptors[i]);
@@ -298,6 +301,8 @@ static void lose(struct keeper *keeper) {
 	timer_clear(&keeper->reply_timer);
 	if (!keeper->quitting)
 		engine_log(engine, LOG_ERROR, "the keeper (%d) is lost", (int)keeper->pid);
+	if (keeper->breach)
+		(void)shutdown(keeper->control, SHUT_RDWR); /* one of another version ends then */
 	if (keeper->pidfd >= 0)
 		(void)process_signal(keeper->pidfd, SIGKILL);
 	if (keeper->guard >= 0 &&

@@ -41,6 +41,7 @@ struct keeper {
 	struct source guard_source;
 	bool running; /* it may be talked to; pidfd and guard are open until they have ended */
 	bool quitting;
+	const char *breach;  /* the message that it sent and may not; NULL */
 	unsigned n_expected; /* answers: ZygoteStarted, Kept, reports of ends, its own end */
 	struct timer reply_timer;
 };

@@ -174,7 +174,7 @@ static bool handle_refused(struct generation *generation, const struct message *
 	(void)frame;
 	if (generation->welcome)
 		return false;
-	generation_fail(generation, WF_PHASE_LAUNCH, 0, message->refused.text);
+	generation_fail(generation, WF_PHASE_LAUNCH, 0, "%s", message->refused.text);
 	return true;
 }
 
@@ -352,6 +352,10 @@ static void receive_one(struct generation *generation, struct wire_frame *frame)
 	if (r != 0 || !handle(generation, &message, frame)) {
 		engine_log(engine, LOG_ERROR, "zygote %d sent %s, which it may not: replaced",
 			   (int)generation->pid, message_name(frame->type));
+		if (generation->state == GENERATION_LOADING)
+			generation_fail(generation, WF_PHASE_LAUNCH, EPROTO,
+					"its zygote sent %s, which it may not",
+					message_name(frame->type));
 		source_remove(&generation->source);
 		generation_kill(generation);
 	}
@@ -628,8 +632,8 @@ static void describe_start(char *text, size_t size, int error, const char *step)
 			       "tasks, the most that one executor may have",
 			       LIMIT_KEEPER_ZYGOTES);
 	else
-		(void)snprintf(text, size, "the zygote could not be started: %s: %s", step,
-			       strerrordesc_np(error));
+		(void)snprintf(text, size, "the zygote could not be started: %s: %s%s", step,
+			       strerrordesc_np(error), error == EMFILE ? " (RLIMIT_NOFILE)" : "");
 }
 
 static void on_started(void *context, uint64_t number, pid_t pid, int pidfd_take, int error,
@@ -643,7 +647,7 @@ static void on_started(void *context, uint64_t number, pid_t pid, int pidfd_take
 	}
 	if (error) {
 		describe_start(text, sizeof text, error, step);
-		generation_fail(generation, WF_PHASE_LAUNCH, error, text);
+		generation_fail(generation, WF_PHASE_LAUNCH, error, "%s", text);
 		generation->not_started = true;
 		return;
 	}
@@ -788,7 +792,13 @@ static void orphan_generation(struct generation *generation) {
 	struct engine *engine = generation->engine;
 
 	generation->orphaned = true;
-	if (generation->state == GENERATION_LOADING)
+	if (generation->state == GENERATION_LOADING && generation->keeper->breach)
+		generation_fail(
+		    generation, WF_PHASE_LAUNCH, EPROTO,
+		    "its keeper sent %s, which it may not: is %s the warmfork-zygote of "
+		    "this version?",
+		    generation->keeper->breach, keeper_helper(&engine->options));
+	else if (generation->state == GENERATION_LOADING)
 		generation_fail(generation, WF_PHASE_LAUNCH, 0,
 				"the keeper ended before the image was ready");
 	list_foreach_safe (link, next, &generation->workers)

@@ -148,6 +148,8 @@ void plan(struct pool *pool) {
 	unsigned wanted;
 
 	pool_end_stopped(pool);
+	if (pool->starved && pool->census.able > 0)
+		return; /* what there is is needed for tasks, not for more workers */
 	while (may_ask(pool) &&
 	       backoff_allows(&pool->start, engine_now(engine), engine->queue.size > 0) &&
 	       (wanted = count_wanted(pool)) > 0) {

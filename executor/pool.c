@@ -554,6 +554,19 @@ void pool_dismiss_idle(struct pool *pool) {
 	}
 }
 
+bool pool_give_one_up(struct pool *pool) {
+	struct worker *worker = NULL;
+
+	for (unsigned i = 0; i < pool->n_slots && !worker; i++)
+		if (is_parked(pool->slots[i]->next))
+			worker = pool->slots[i]->next;
+	if (!worker && pool->n_idle > 1)
+		worker = container_of(pool->idle.next, struct worker, idle_link);
+	if (worker)
+		stop_dismiss(worker);
+	return worker != NULL;
+}
+
 void pool_dismiss_generation(struct pool *pool, struct generation *generation) {
 	list_foreach_safe (link, next, &generation->workers) {
 		struct worker *worker = container_of(link, struct worker, generation_link);
@@ -570,7 +583,15 @@ void pool_dismiss_generation(struct pool *pool, struct generation *generation) {
 void pool_end_stopped(struct pool *pool) {
 	if (pool->census.stopped == 0 || pool->engine->queue.size == 0)
 		return;
-	for (unsigned i = 0; i < pool->n_slots; i++)
-		if (pool->slots[i]->counted.stopped)
-			stop_kill(pool->slots[i]->current);
+	for (unsigned i = 0; i < pool->n_slots; i++) {
+		struct worker *worker = pool->slots[i]->current;
+
+		if (!pool->slots[i]->counted.stopped)
+			continue;
+		/* a hook of the image may do that to each of them: it is a start that failed */
+		if (worker->state == WORKER_STARTED)
+			worker_blame(worker, WF_PHASE_INITIALIZE, 0,
+				     "its worker was stopped by a signal before it was ready");
+		stop_kill(worker);
+	}
 }

@@ -101,6 +101,9 @@ void pool_fail_queue(struct pool *pool, const struct backoff *backoff);
 
 /* Everybody who has nothing to do is dismissed; spares too. */
 void pool_dismiss_idle(struct pool *pool);
+/* A worker that only waits for a task leaves, because its descriptors are needed for one: a spare
+ * if there is one, but not the last that could take a task. False: there is none. */
+bool pool_give_one_up(struct pool *pool);
 /* The workers of a generation that is not the newest any more: those that do nothing leave, and
  * what the others have not begun goes back to the queue. */
 void pool_dismiss_generation(struct pool *pool, struct generation *generation);

@@ -122,7 +122,7 @@ static void lose(struct succession *succession, struct generation *generation) {
 	generation_close(generation);
 	generation->state = GENERATION_LOST;
 	pool_dismiss_generation(succession->pool, generation);
-	if (was_serving)
+	if (was_serving && !succession->keeper->quitting) /* else we have asked for it */
 		note_loss(succession, generation);
 }
 

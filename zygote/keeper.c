@@ -538,10 +538,10 @@ _Noreturn void keeper_run(int argc, char **argv) {
 	process_title_init(argc, argv);
 	keeper_start();
 	pid = fork();
-	if (pid < 0)
-		leave(1);
 	if (pid > 0)
 		guard_run(pid, KEEPER_HOST);
+	/* Without room for another process it is the keeper itself, which nobody guards: then it will
+	 * not be able to fork a zygote either, and can say so. */
 	process_title("warmfork: keeper");
 	keeper_adopt();
 	keeper_say_ready();

@@ -71,7 +71,10 @@ static _Noreturn void child_fail(int report, int error, const char *step) {
 static int child_aside(int fd) {
 	int copy = fcntl(fd, F_DUPFD_CLOEXEC, ASIDE);
 
-	return copy < 0 ? error_origin(-errno) : copy;
+	if (copy >= 0)
+		return copy;
+	/* EINVAL: RLIMIT_NOFILE allows no such number at all (fcntl(2)) */
+	return error_origin(errno == EINVAL ? -EMFILE : -errno);
 }
 
 /* 3, 4 and 5 are also numbers that the keeper uses: first everything aside, then into place. */

@@ -3,6 +3,9 @@
  * Story: a task abuses the channel of its worker; that costs it the worker, and nobody else
  * anything.
  */
+#include <errno.h>
+#include <unistd.h>
+
 #include "tests/support/pool.h"
 
 /* Another task runs beside the abuser and must not notice. */
@@ -45,6 +48,79 @@ START_TEST(test_task_floods_its_channel_with_nothing) {
 }
 END_TEST
 
+START_TEST(test_task_shuts_its_channel_down_and_returns) {
+	check_abuse(_i, "shutdown_channel");
+}
+END_TEST
+
+START_TEST(test_task_replaces_its_channel_and_returns) {
+	check_abuse(_i, "replace_channel");
+}
+END_TEST
+
+/* The host reads there: without the file's pages it would die of SIGBUS. */
+START_TEST(test_task_cannot_take_the_hosts_memory_away) {
+	struct wf_executor *executor = pool_open_regime(_i);
+	struct wf_future *future = pool_call(executor, "script", "truncate_cells");
+	const struct wf_outcome *outcome = pool_wait(future);
+
+	pool_check_works(executor);
+	if (outcome->returned.size != strlen("not found")) /* it may be out of reach */
+		expect_text(outcome, "refused");
+	wf_future_free(future);
+	pool_close(executor);
+}
+END_TEST
+
+/* --- a task that says that it has not started --- */
+
+static struct wf_future *call_liar(struct cord *cord, struct wf_executor *executor,
+				   const char *script) {
+	struct wf_task task = WF_TASK(.function = "script", .input = script,
+				      .input_size = strlen(script), .timeout_ms = 200);
+	struct wf_future *future;
+
+	cord_open(cord);
+	future = cord_submit(cord, executor, &task);
+	cord_expect(cord, "started");
+	return future;
+}
+
+/* Nobody else has begun it, and nobody will: the last who could say so has ended. */
+static void expect_no_second_start(struct cord *cord, struct wf_future *future) {
+	char byte;
+
+	ck_assert_uint_eq(wf_future_outcome(future)->attempts, 1);
+	wf_future_free(future); /* which has the descriptors of its task */
+	ck_assert_int_eq(read(cord->report, &byte, 1), 0);
+	cord_close(cord);
+}
+
+START_TEST(test_clock_strikes_a_task_that_hides) {
+	struct wf_executor *executor = pool_open_regime(_i);
+	struct cord cord;
+	struct wf_future *future = call_liar(&cord, executor, "unclaim; started; hang");
+
+	ck_assert_int_eq(wf_future_cancel(future), -EBUSY);
+	expect_timed_out(pool_wait(future), WF_CLOCK_RUN);
+	expect_no_second_start(&cord, future);
+	pool_check_works(executor);
+	pool_close(executor);
+}
+END_TEST
+
+START_TEST(test_task_that_hides_is_started_once) {
+	struct wf_executor *executor = pool_open_regime(_i);
+	struct cord cord;
+	struct wf_future *future = call_liar(&cord, executor, "started; unclaim; exit 3");
+
+	expect_exited(pool_wait(future), 3);
+	expect_no_second_start(&cord, future);
+	pool_check_works(executor);
+	pool_close(executor);
+}
+END_TEST
+
 START_TEST(test_tasks_after_the_abuser_run_elsewhere) {
 	struct wf_executor_options options = pool_options(_i);
 	struct wf_future *abuser, *next[4];
@@ -74,6 +150,11 @@ int main(void) {
 	add_for_both(story, test_task_closes_its_channel_and_hangs);
 	add_for_both(story, test_task_floods_its_channel_with_garbage);
 	add_for_both(story, test_task_floods_its_channel_with_nothing);
+	add_for_both(story, test_task_shuts_its_channel_down_and_returns);
+	add_for_both(story, test_task_replaces_its_channel_and_returns);
+	add_for_both(story, test_task_cannot_take_the_hosts_memory_away);
+	add_for_both(story, test_clock_strikes_a_task_that_hides);
+	add_for_both(story, test_task_that_hides_is_started_once);
 	add_for_both(story, test_tasks_after_the_abuser_run_elsewhere);
 	return fixture_run("channel", story);
 }

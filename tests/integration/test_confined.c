@@ -112,6 +112,39 @@ START_TEST(test_memory_limit_and_a_large_result) {
 END_TEST
 
 /* Of each worker: what its neighbour has does not count. */
+static void kill_task(struct wf_future *future) {
+	struct wf_process process = { .size = sizeof process };
+
+	ck_assert_int_eq(wf_future_process(future, &process), 0);
+	ck_assert_int_eq(kill(process.pid, SIGKILL), 0);
+}
+
+/* The counter has moved for a child of an earlier task: that is no evidence for this end. */
+START_TEST(test_evidence_of_an_earlier_task) {
+	struct wf_executor *executor = sandboxed_open(
+	    _i, policy_of("stage", "calls", "processes", "limits.memory", "64M", NULL));
+	struct wf_future *future = call_steps(executor, "allocate_in_child 256", NULL);
+	const bool told = is_in_force(pool_wait(future), "cgroup");
+	struct wf_task task = WF_TASK(.function = "try", .input = "report; hang", .input_size = 12);
+	struct cord cord;
+
+	if (told)
+		expect_text(pool_wait(future), "killed");
+	else
+		(void)program_skipped("evidence", "there is no control group that counts");
+	wf_future_free(future);
+	cord_open(&cord);
+	future = cord_submit(&cord, executor, &task);
+	cord_expect(&cord, "at");
+	kill_task(future);
+	expect_signalled(pool_wait(future), SIGKILL);
+	ck_assert_ptr_nonnull(strstr(pool_wait(future)->evidence, "nobody here sent"));
+	wf_future_free(future);
+	cord_close(&cord);
+	pool_close(executor);
+}
+END_TEST
+
 START_TEST(test_limit_of_processes) {
 	struct wf_policy *policy = policy_of("stage", "limits.processes", "8", NULL);
 	struct wf_executor_options options = sandboxed_options(_i, policy);
@@ -489,6 +522,7 @@ int main(int argc, char **argv) {
 	} else {
 		program_skipped("limits of memory", "the sanitizer's shadow is memory too");
 	}
+	add_for_both(story, test_evidence_of_an_earlier_task);
 	add_for_both(story, test_limit_of_processes);
 	add_for_both(story, test_limit_of_descriptors);
 	add_for_both(story, test_limit_of_file_size);

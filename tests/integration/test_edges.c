@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -228,6 +229,32 @@ START_TEST(test_keeper_killed_beside_a_stopped_zygote) {
 }
 END_TEST
 
+static atomic_uint n_complaints;
+
+static void note_complaint(void *context, enum wf_log_level level, const char *line) {
+	(void)context;
+	if (level <= WF_LOG_WARNING || strstr(line, "said that it leaves") != NULL)
+		n_complaints++;
+}
+
+/* A worker in which a thread is left says that it leaves, while it is told to leave: no offence. */
+START_TEST(test_close_right_after_a_task_that_left_a_thread) {
+	struct wf_executor_options options = pool_options(REUSED);
+
+	options.workers = 1;
+	options.log = note_complaint;
+	for (int i = 0; i < 50; i++) {
+		struct wf_executor *executor = pool_open(&options);
+		struct wf_future *future = pool_call(executor, "dirty", "thread");
+
+		expect_kind(pool_wait(future), WF_RETURNED);
+		wf_future_free(future);
+		pool_close(executor);
+	}
+	ck_assert_uint_eq(n_complaints, 0);
+}
+END_TEST
+
 int main(void) {
 	TCase *story = fixture_case("edges");
 
@@ -240,5 +267,6 @@ int main(void) {
 	tcase_add_test(story, test_buffers_submitted_while_it_closes);
 	tcase_add_test(story, test_close_with_a_stopped_keeper);
 	add_for_both(story, test_keeper_killed_beside_a_stopped_zygote);
+	tcase_add_test(story, test_close_right_after_a_task_that_left_a_thread);
 	return fixture_run("edges", story);
 }

@@ -3,8 +3,10 @@
  * Story: futures. Each resolves once, and those who wait or listen for it are told.
  */
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -156,6 +158,52 @@ START_TEST(test_callback_of_cancelled_runs_in_cancelling_thread) {
 	more_finish(gate);
 	cord_close(&cord);
 	pool_close(executor);
+}
+END_TEST
+
+static pthread_mutex_t users_lock = PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP;
+static atomic_uint n_deadlocks;
+
+static void hear_elsewhere(struct wf_future *future, const struct wf_outcome *outcome,
+			   void *context) {
+	(void)future;
+	(void)outcome;
+	(void)context;
+	if (pthread_mutex_lock(&users_lock) == EDEADLK)
+		n_deadlocks++;
+	else
+		(void)pthread_mutex_unlock(&users_lock);
+}
+
+/* Who cancels may hold locks that the callbacks of others want, and wait for. */
+START_TEST(test_cancel_runs_no_callback_of_another_future) {
+	const struct wf_task last = WF_TASK(.function = "where", .priority = -16);
+	struct wf_executor_options options = more_options(REUSED);
+	struct wf_future *others[4], *own;
+	struct wf_executor *executor;
+
+	options.tuning.hand_ahead = 0; /* as many as come back in the meantime */
+	executor = pool_open(&options);
+	for (int round = 0; round < 2000; round++) {
+		for (size_t i = 0; i < N_OF(others); i++) {
+			others[i] = pool_call(executor, "where", "");
+			ck_assert_int_eq(wf_future_on_done(others[i], hear_elsewhere, NULL), 0);
+		}
+		own = pool_submit(executor, &last);
+		ck_assert_int_eq(pthread_mutex_lock(&users_lock), 0);
+		if (round % 256)
+			(void)wf_future_cancel(own);
+		else
+			(void)wf_future_kill(own, WF_NO_GRACE);
+		ck_assert_int_eq(pthread_mutex_unlock(&users_lock), 0);
+		wf_future_free(own);
+		for (size_t i = 0; i < N_OF(others); i++)
+			wf_future_free(others[i]);
+		if (round % 16 == 15)
+			poll(NULL, 0, 1); /* results come in between */
+	}
+	pool_close(executor);
+	ck_assert_uint_eq(n_deadlocks, 0);
 }
 END_TEST
 
@@ -579,6 +627,7 @@ int main(void) {
 	tcase_add_loop_test(test_case, test_stopped_idle_worker_blocks_nobody, 0, 2);
 	add_for_both(test_case, test_callback_hears_result_failure_and_crash);
 	add_for_both(test_case, test_callback_of_cancelled_runs_in_cancelling_thread);
+	tcase_add_test(test_case, test_cancel_runs_no_callback_of_another_future);
 	add_for_both(test_case, test_callback_added_late_runs_at_once);
 	add_for_both(test_case, test_callback_submits_chains_of_100);
 	add_for_both(test_case, test_callbacks_run_in_the_order_added);

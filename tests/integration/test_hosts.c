@@ -10,15 +10,15 @@
 
 /* Those that need nothing from us. */
 static const char *const modes[] = {
-	"reaps-anything",        "has-no-child",
-	"ignores-sigchld",       "wants-no-zombies",
-	"blocks-all-signals",    "forks",
-	"forks-under-load",      "forks-to-open",
-	"forks-while-sharing",   "closes-with-a-forked-child",
-	"has-many-threads",      "opens-in-a-thread-that-exits",
-	"exits-without-closing", "has-few-descriptors",
-	"has-none-for-a-worker",
-	"closes-all-descriptors",
+	"reaps-anything",         "has-no-child",
+	"ignores-sigchld",        "wants-no-zombies",
+	"blocks-all-signals",     "forks",
+	"forks-under-load",       "forks-to-open",
+	"forks-while-sharing",    "closes-with-a-forked-child",
+	"has-many-threads",       "opens-in-a-thread-that-exits",
+	"exits-without-closing",  "has-few-descriptors",
+	"has-none-for-a-worker",  "has-ever-more-descriptors",
+	"has-no-memory-at-first", "closes-all-descriptors",
 };
 
 static void expect_borne(struct program *host, const char *mode) {
@@ -39,7 +39,7 @@ START_TEST(test_host) {
 END_TEST
 
 /* Those whom a limit refuses processes; it does not bind root. */
-static const char *const limited[] = { "cannot-fork", "cannot-open" };
+static const char *const limited[] = { "cannot-fork", "cannot-open", "has-ever-more-processes" };
 
 START_TEST(test_host_without_processes) {
 	const char *const arguments[] = { "as-nobody", limited[_i], NULL };

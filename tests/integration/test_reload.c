@@ -317,6 +317,87 @@ START_TEST(test_closed_executor_does_not_reload) {
 }
 END_TEST
 
+/* --- in the way --- */
+
+/* A pool of the toy whose preload hangs, and says so, once there is such a fifo. */
+static struct wf_executor *open_to_hang(int regime, char *path, size_t size) {
+	struct wf_executor_options options = pool_options(regime);
+	static char argument[600];
+
+	(void)snprintf(path, size, "%s/fifo", fixture_scratch());
+	(void)snprintf(argument, sizeof argument, "hang_while %s", path);
+	options.preload_argument = argument;
+	options.preload_argument_size = strlen(argument);
+	options.preload_timeout_ms = WF_FOREVER;
+	return pool_open(&options);
+}
+
+/* The image that is being loaded then is not at fault. */
+START_TEST(test_close_while_it_reloads) {
+	static const enum wf_close hows[] = { WF_CLOSE_FINISH, WF_CLOSE_CANCEL, WF_CLOSE_KILL };
+	struct reloader reloader;
+	char path[512], byte;
+	int fifo;
+
+	for (size_t i = 0; i < N_OF(hows); i++) {
+		reloader.executor = open_to_hang(_i, path, sizeof path);
+		ck_assert_int_eq(mkfifo(path, 0600), 0);
+		ck_assert_int_eq(pthread_create(&reloader.thread, NULL, reload_it, &reloader), 0);
+		fifo = open(path, O_RDONLY | O_CLOEXEC); /* the preload has it, too */
+		ck_assert_int_eq(read(fifo, &byte, 1), 1);
+		ck_assert_int_eq(wf_executor_close(reloader.executor, hows[i]), 0);
+		ck_assert_int_eq(pthread_join(reloader.thread, NULL), 0);
+		ck_assert_int_eq(reloader.r, -ESHUTDOWN);
+		wf_executor_free(reloader.executor);
+		close(fifo);
+		ck_assert_int_eq(unlink(path), 0);
+	}
+}
+END_TEST
+
+#define GENERATIONS 16 /* that may be busy at once */
+
+static void await_reload(struct wf_executor *executor) {
+	int r, n = 0;
+
+	while ((r = wf_executor_reload(executor)) == -EIO && n++ < FIXTURE_CAP_MS)
+		poll(NULL, 0, 1);
+	ck_assert_msg(r == 0, "wf_executor_reload: %d: %s", r, wf_last_error());
+}
+
+START_TEST(test_too_many_generations_are_busy) {
+	struct wf_executor_options options = pool_options(_i);
+	static struct cord cords[GENERATIONS];
+	struct wf_future *gates[GENERATIONS];
+	struct wf_executor *executor;
+
+	options.workers = GENERATIONS;
+	options.spares = WF_NO_SPARES;
+	executor = pool_open(&options);
+	for (size_t i = 0; i < GENERATIONS; i++) {
+		if (i > 0)
+			reload(executor);
+		cord_open(&cords[i]);
+		gates[i] = cord_call(&cords[i], executor, "script", "started; wait; echo old");
+		cord_expect(&cords[i], "started");
+	}
+	ck_assert_int_eq(wf_executor_reload(executor), -EIO);
+	ck_assert_ptr_nonnull(strstr(wf_last_error(), "16 earlier generations"));
+	cord_release(&cords[0]);
+	expect_text(pool_wait(gates[0]), "old");
+	await_reload(executor);
+	pool_check_works(executor);
+	for (size_t i = 0; i < GENERATIONS; i++) {
+		if (i > 0)
+			cord_release(&cords[i]);
+		expect_text(pool_wait(gates[i]), "old");
+		wf_future_free(gates[i]);
+		cord_close(&cords[i]);
+	}
+	pool_close(executor);
+}
+END_TEST
+
 /* --- the shared executor looks by itself --- */
 
 START_TEST(test_shared_executor_notices_a_changed_file) {
@@ -352,6 +433,8 @@ int main(void) {
 	add_for_both(test_case, test_truncated_and_removed_module_does_not_disturb);
 	add_for_both(test_case, test_broken_module_is_refused_and_the_old_goes_on);
 	add_for_both(test_case, test_closed_executor_does_not_reload);
+	add_for_both(test_case, test_close_while_it_reloads);
+	add_for_both(test_case, test_too_many_generations_are_busy);
 	add_for_both(test_case, test_shared_executor_notices_a_changed_file);
 	return fixture_run("reload", test_case);
 }

@@ -2,9 +2,17 @@
  *
  * Story: the zygote dies, or the keeper, while the pool is idle, forks, queues and runs.
  */
+#include <poll.h>
 #include <signal.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "tests/support/pool.h"
+#include "tests/support/program.h"
+
+typedef uint64_t nsec;
 
 static uint64_t wanted_starts;
 
@@ -90,6 +98,220 @@ START_TEST(test_silent_zygote_is_replaced) {
 	pool_await(executor, second_zygote_serves);
 	ck_assert_uint_eq(pool_statistics(executor).keeper_starts, 1);
 	pool_close(executor);
+}
+END_TEST
+
+/* --- a zygote or keeper that is stopped --- */
+
+/* Stops it, and waits until it is. */
+static void stop_process(pid_t pid) {
+	ck_assert_int_gt(pid, 0);
+	ck_assert_int_eq(kill(pid, SIGSTOP), 0);
+	for (int i = 0; i < FIXTURE_CAP_MS && process_state(pid) != 'T'; i++)
+		poll(NULL, 0, 1);
+	ck_assert_int_eq(process_state(pid), 'T');
+}
+
+/* What a worker has until its end must have been reported. */
+#define MORE_THAN_GRACE_MS 1500
+
+static struct wf_executor *open_patient(int regime) {
+	struct wf_executor_options options = pool_options(regime);
+
+	options.workers = 1;
+	options.max_attempts = 2;
+	options.tuning.zygote_reply_ms = 60000;
+	return pool_open(&options);
+}
+
+/* That a worker's end is reported late says nothing against the worker. */
+static void check_late_report(int regime, const char *script, unsigned flags,
+			      struct wf_future **ret_future, struct wf_executor **ret_executor) {
+	struct wf_task task = WF_TASK(.function = "script", .input = script,
+				      .input_size = strlen(script), .flags = flags);
+	struct wf_executor *executor = open_patient(regime);
+	pid_t zygote = pool_statistics(executor).zygote_pid;
+	struct cord cord;
+
+	cord_open(&cord);
+	*ret_future = cord_submit(&cord, executor, &task);
+	cord_expect(&cord, "started");
+	stop_process(zygote);
+	cord_release(&cord);
+	cord_release(&cord); /* for a second attempt */
+	ck_assert_ptr_null(wf_future_wait(*ret_future, MORE_THAN_GRACE_MS));
+	ck_assert_int_eq(kill(zygote, SIGCONT), 0);
+	(void)pool_wait(*ret_future);
+	cord_close(&cord);
+	*ret_executor = executor;
+}
+
+static void finish_late_report(struct wf_future *future, struct wf_executor *executor) {
+	pool_check_works(executor);
+	wf_future_free(future);
+	pool_close(executor);
+}
+
+START_TEST(test_exit_reported_late_is_an_exit) {
+	struct wf_executor *executor;
+	struct wf_future *future;
+
+	check_late_report(_i, "started; wait; exit 3", 0, &future, &executor);
+	expect_exited(pool_wait(future), 3);
+	finish_late_report(future, executor);
+}
+END_TEST
+
+START_TEST(test_crash_reported_late_is_a_crash) {
+	struct wf_executor *executor;
+	struct wf_future *future;
+
+	check_late_report(_i, "started; wait; crash 11", 0, &future, &executor);
+	expect_signalled(pool_wait(future), SIGSEGV);
+	finish_late_report(future, executor);
+}
+END_TEST
+
+START_TEST(test_exit_reported_late_is_tried_again) {
+	struct wf_executor *executor;
+	struct wf_future *future;
+
+	check_late_report(_i, "started; wait; exit 3", WF_TASK_IDEMPOTENT, &future, &executor);
+	expect_exited(pool_wait(future), 3);
+	ck_assert_uint_eq(pool_wait(future)->attempts, 2);
+	ck_assert_int_eq(pool_wait(future)->quarantined, true);
+	finish_late_report(future, executor);
+}
+END_TEST
+
+/* A task hangs, its zygote is dead or stopped, and the keeper, which would tell, is stopped. */
+static const int without_zygote[] = { SIGKILL, SIGSTOP };
+
+static struct wf_future *hang_alone(struct wf_executor *executor, struct watch *watch,
+				    const struct wf_task *task, int signal) {
+	struct wf_future *future;
+	struct cord cord;
+	struct wf_task with_cord = *task;
+
+	cord_open(&cord);
+	future = cord_submit(&cord, executor, &with_cord);
+	cord_expect(&cord, "started");
+	pool_watch(executor, watch);
+	stop_process(pool_statistics(executor).keeper_pid);
+	ck_assert_int_eq(kill(pool_statistics(executor).zygote_pid, signal), 0);
+	cord_close(&cord);
+	return future;
+}
+
+static struct wf_executor *open_impatient(void) {
+	struct wf_executor_options options = pool_options(REUSED);
+
+	options.workers = 1;
+	options.kill_grace_ms = 50;
+	options.tuning.zygote_reply_ms = 1000;
+	return pool_open(&options);
+}
+
+START_TEST(test_timeout_strikes_beside_a_stopped_keeper) {
+	const struct wf_task task = WF_TASK(.function = "script", .input = "started; hang",
+					    .input_size = 13, .timeout_ms = 300);
+	struct wf_executor *executor = open_impatient();
+	static struct watch watch;
+	struct wf_future *future = hang_alone(executor, &watch, &task, without_zygote[_i]);
+
+	expect_timed_out(pool_wait(future), WF_CLOCK_RUN);
+	pool_check_works(executor);
+	wf_future_free(future);
+	pool_close(executor);
+	expect_ended(&watch);
+	watch_clear(&watch);
+	fixture_reap_adopted();
+}
+END_TEST
+
+START_TEST(test_close_beside_a_stopped_keeper) {
+	const struct wf_task task =
+	    WF_TASK(.function = "script", .input = "deaf; started; hang", .input_size = 19);
+	struct wf_executor *executor = open_impatient();
+	static struct watch watch;
+	struct wf_future *future = hang_alone(executor, &watch, &task, without_zygote[_i]);
+
+	ck_assert_int_eq(wf_executor_close(executor, WF_CLOSE_KILL), 0);
+	expect_killed(wf_future_outcome(future), WF_BY_CLOSE);
+	expect_ended(&watch);
+	watch_clear(&watch);
+	wf_future_free(future);
+	wf_executor_free(executor);
+	fixture_reap_adopted();
+}
+END_TEST
+
+/* --- a zygote that ends --- */
+
+static nsec now(void) {
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (nsec)time.tv_sec * 1000000000 + (nsec)time.tv_nsec;
+}
+
+#define PACE_MS 400
+
+/* Each serves, and none does anything: they are started ever more slowly. How long it takes is
+ * bounded from below alone. */
+START_TEST(test_zygote_that_always_dies_is_started_slowly) {
+	struct wf_executor_options options = pool_options(_i);
+	struct wf_executor *executor;
+	nsec first;
+
+	options.tuning.backoff_ms = PACE_MS;
+	options.tuning.backoff_max_ms = 60000;
+	executor = pool_open(&options);
+	first = now();
+	for (wanted_starts = 1; wanted_starts < 3; wanted_starts++) {
+		pool_await(executor, wanted_zygote_serves);
+		end_zygote(executor);
+	}
+	pool_await(executor, wanted_zygote_serves);
+	ck_assert_uint_ge(now() - first, (nsec)(PACE_MS + 2 * PACE_MS) * 1000000);
+	pool_check_works(executor); /* with the next */
+	pool_close(executor);
+}
+END_TEST
+
+/* Ends the stream that a zygote reads: it takes its executor for gone, and ends. False: this
+ * machine does not let us. */
+static bool end_stream_of(pid_t zygote) {
+	int pidfd = (int)syscall(SYS_pidfd_open, zygote, 0);
+	int control = (int)syscall(SYS_pidfd_getfd, pidfd, 3, 0);
+
+	close(pidfd);
+	if (control < 0)
+		return false;
+	ck_assert_int_eq(shutdown(control, SHUT_RD), 0);
+	close(control);
+	return true;
+}
+
+START_TEST(test_zygote_that_ends_itself_explains_its_workers) {
+	struct wf_executor *executor = pool_open_regime(_i);
+	struct wf_future *future;
+	struct cord cord;
+
+	cord_open(&cord);
+	future = cord_call(&cord, executor, "script", "started; hang");
+	cord_expect(&cord, "started");
+	if (end_stream_of(pool_statistics(executor).zygote_pid)) {
+		expect_kind(pool_wait(future), WF_ZYGOTE_LOST);
+		ck_assert_ptr_nonnull(strstr(pool_wait(future)->evidence, "its zygote ended"));
+		pool_check_works(executor);
+	} else {
+		program_skipped("a zygote that ends itself", "pidfd_getfd(2) is not permitted");
+	}
+	ck_assert_int_eq(wf_executor_close(executor, WF_CLOSE_KILL), 0);
+	wf_executor_free(executor);
+	wf_future_free(future);
+	cord_close(&cord);
 }
 END_TEST
 
@@ -260,6 +482,13 @@ int main(void) {
 	add_for_both(story, test_zygote_killed_before_the_first_task);
 	add_for_both(story, test_zygote_killed_again_and_again);
 	add_for_both(story, test_silent_zygote_is_replaced);
+	add_for_both(story, test_exit_reported_late_is_an_exit);
+	add_for_both(story, test_crash_reported_late_is_a_crash);
+	add_for_both(story, test_exit_reported_late_is_tried_again);
+	tcase_add_loop_test(story, test_timeout_strikes_beside_a_stopped_keeper, 0, 2);
+	tcase_add_loop_test(story, test_close_beside_a_stopped_keeper, 0, 2);
+	add_for_both(story, test_zygote_that_always_dies_is_started_slowly);
+	add_for_both(story, test_zygote_that_ends_itself_explains_its_workers);
 	add_for_both(story, test_zygote_killed_while_forking);
 	add_for_both(story, test_running_tasks_outlive_the_zygote);
 	add_for_both(story, test_orphaned_task_can_be_killed);

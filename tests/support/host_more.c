@@ -25,6 +25,13 @@
 
 #define CAP_MS 30000
 
+/* Its memory is not ours to limit. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#else
+#define SANITIZED 0
+#endif
+
 /* --- what it says when something is wrong --- */
 
 #define expect(condition)                                                                          \
@@ -532,6 +539,13 @@ static void *large_input(size_t size) {
 	return data;
 }
 
+/* The function returned, but its result came in a descriptor. */
+static void expect_no_room(const struct wf_outcome *outcome) {
+	expect(outcome && outcome->kind == WF_FAILED && outcome->failed.code == EMFILE);
+	expect(strstr(outcome->failed.message, "RLIMIT_NOFILE"));
+	expect(strcmp(outcome->evidence, "the function returned 0") == 0);
+}
+
 static int host_has_few_descriptors(void) {
 	const size_t size = 1 << 20;
 	const struct wf_executor_options options = options_for(0);
@@ -558,9 +572,11 @@ static int host_has_few_descriptors(void) {
 	expect_named(wf_submit(
 	    executor, &WF_TASK(.function = "digest", .input = data, .input_size = size), &future));
 	expect(!second && !buffer && !future);
-	/* what needs none goes on, and what does resolves, one way or the other */
+	/* what needs none goes on, and what does has an outcome that says so */
 	expect(finish(call(executor, "echo", "x", 1)) == WF_RETURNED);
-	finish(call(executor, "fill", &wish, sizeof wish));
+	future = call(executor, "fill", &wish, sizeof wish);
+	expect_no_room(wf_future_wait(future, CAP_MS));
+	wf_future_free(future);
 	empty_descriptors(descriptors, n);
 
 	expect_exact_outcomes(executor);
@@ -591,6 +607,62 @@ static int host_has_none_for_a_worker(void) {
 	empty_descriptors(descriptors, n);
 	expect_exact_outcomes(executor);
 	close_pool(executor);
+	return 0;
+}
+
+/* From no room at all to enough: each failure has its name. */
+static int host_has_ever_more_descriptors(void) {
+	const struct wf_executor_options options = options_for(0);
+	struct wf_executor *executor = NULL;
+	struct rlimit limit;
+	int n_refused = 0, r;
+
+	expect(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+	for (limit.rlim_cur = 3; !executor && limit.rlim_cur < FEW; limit.rlim_cur++) {
+		expect(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+		r = wf_executor_open(&options, &executor);
+		if (r == 0)
+			break;
+		expect_named(r);
+		expect(!executor);
+		n_refused++;
+	}
+	expect(executor && n_refused > 8);
+	close_pool(executor);
+	limit.rlim_cur = limit.rlim_max;
+	expect(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+	use_pools();
+	return 0;
+}
+
+/* --- no memory --- */
+
+/* So that neither the stack nor what malloc(3) has at hand must grow. */
+static void make_room(void) {
+	volatile char stack[1 << 16];
+
+	for (size_t i = 0; i < sizeof stack; i += 1024)
+		stack[i] = 0;
+	free(malloc(1 << 16));
+}
+
+/* The first thing that the library maps cannot be mapped; later it can. */
+static int host_has_no_memory_at_first(void) {
+	const struct wf_executor_options options = options_for(0);
+	struct wf_executor *executor = NULL;
+	struct rlimit limit, none;
+
+	if (SANITIZED)
+		return PROGRAM_CANNOT;
+	make_room();
+	expect(getrlimit(RLIMIT_AS, &limit) == 0);
+	none = (struct rlimit){ .rlim_cur = 1 << 20, .rlim_max = limit.rlim_max };
+	expect(setrlimit(RLIMIT_AS, &none) == 0);
+	for (int i = 0; i < 2; i++)
+		expect(wf_executor_open(&options, &executor) == -ENOMEM);
+	expect(!executor);
+	expect(setrlimit(RLIMIT_AS, &limit) == 0);
+	use_pools();
 	return 0;
 }
 
@@ -677,6 +749,28 @@ static int host_cannot_open(void) {
 	return 0;
 }
 
+/* From no process at all to enough, wherever on the way it fails: that is what is said of it, not
+ * that the helper is a wrong one. */
+static int host_has_ever_more_processes(void) {
+	const struct wf_executor_options options = options_for(0);
+	struct wf_executor *executor = NULL;
+	struct rlimit limit, few;
+
+	expect(getrlimit(RLIMIT_NPROC, &limit) == 0);
+	few = (struct rlimit){ .rlim_cur = 0, .rlim_max = limit.rlim_max };
+	for (int r = -1; r < 0 && few.rlim_cur < FEW; few.rlim_cur++) {
+		expect(setrlimit(RLIMIT_NPROC, &few) == 0);
+		r = wf_executor_open(&options, &executor);
+		expect(r == 0 || (r == -EIO && strstr(wf_last_error(), strerror(EAGAIN))));
+	}
+	expect(setrlimit(RLIMIT_NPROC, &limit) == 0);
+	if (!executor)
+		executor = open_pool(0);
+	expect_exact_outcomes(executor);
+	close_pool(executor);
+	return 0;
+}
+
 /* Becomes nobody, and starts again as argv[2]. */
 static int become_nobody(char **argv) {
 	expect(setgroups(0, NULL) == 0 && setgid(65534) == 0 && setuid(65534) == 0);
@@ -710,8 +804,11 @@ int main(int argc, char **argv) {
 		{ "has-few-descriptors", host_has_few_descriptors },
 		{ "has-none-for-a-worker", host_has_none_for_a_worker },
 		{ "closes-all-descriptors", host_closes_all_descriptors },
+		{ "has-ever-more-descriptors", host_has_ever_more_descriptors },
+		{ "has-no-memory-at-first", host_has_no_memory_at_first },
 		{ "cannot-fork", host_cannot_fork },
 		{ "cannot-open", host_cannot_open },
+		{ "has-ever-more-processes", host_has_ever_more_processes },
 	};
 
 	if (argc == 3 && strcmp(argv[1], "as-nobody") == 0)

@@ -235,6 +235,8 @@ static void preload_ends(void) {
 
 	if (option("hang", value) != NULL)
 		hang_deaf(value);
+	if (option("hang_while", value) != NULL && access(value, F_OK) == 0)
+		hang_deaf(value);
 	if (option("exit", value) != NULL)
 		_exit((int)number_at(value, NULL));
 	if (option("crash", value) != NULL)

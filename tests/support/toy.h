@@ -18,6 +18,9 @@
  *     spam STREAM N       N bytes of toy_letter()      cat                  answers its stdin
  *     close_channel       closes every descriptor but its stdio
  *     flood_channel KIND  "garbage" or "empty" frames into every socket
+ *     shutdown_channel    shuts down every socket   replace_channel  /dev/null in its place
+ *     truncate_cells      tries to make that memory shorter: "refused", "not found", "truncated"
+ *     unclaim             sets the claim word of the running task back, as if it had not started
  *     background          leaves a child               daemon               leaves a daemon
  *     hold_pipes          leaves a child of a child that holds stdout and stderr
  *     dirty WHAT          see toy_residue.c            look                 answers what it finds
@@ -28,6 +31,7 @@
  *
  *     fail CODE, exit CODE, crash SIGNAL, output TEXT, thread, descriptor
  *     hang PATH                 blocks all signals, writes its pid to PATH (a fifo) and hangs
+ *     hang_while PATH           the same while there is such a fifo
  *     count PATH                each run of the initializer adds a byte to PATH
  *     initialize_fail N         ... and the first N of them fail with 5
  *     initialize_fail_while PATH, initialize_crash_while PATH    while there is such a file

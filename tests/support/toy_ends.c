@@ -3,7 +3,10 @@
  * The toy's steps that end, stop or block a task, and those that abuse its channel.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -125,6 +128,95 @@ static int flood_channel(struct wf_call *call, const char *argument) {
 	return toy_answer(call, "flooded");
 }
 
+static int for_each_socket(void (*act)(int fd)) {
+	int n = 0;
+
+	for (int fd = 3; fd < DESCRIPTORS_MAX; fd++) {
+		struct stat status;
+
+		if (fstat(fd, &status) < 0 || !S_ISSOCK(status.st_mode))
+			continue;
+		act(fd);
+		n++;
+	}
+	return n;
+}
+
+static void shut(int fd) {
+	shutdown(fd, SHUT_RDWR);
+}
+
+static int shutdown_channel(struct wf_call *call, const char *argument) {
+	(void)argument;
+	return toy_answer(call, "shut %d", for_each_socket(shut));
+}
+
+static void replace(int fd) {
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	dup2(null, fd);
+	close(null);
+}
+
+static int replace_channel(struct wf_call *call, const char *argument) {
+	(void)argument;
+	return toy_answer(call, "replaced %d", for_each_socket(replace));
+}
+
+/* Where the page is mapped that this worker shares with the executor (proto/cell.h); NULL. */
+static uint64_t *find_cell(void) {
+	FILE *maps = fopen("/proc/self/maps", "re");
+	unsigned long cell = 0;
+	char line[512];
+
+	while (maps != NULL && cell == 0 && fgets(line, sizeof line, maps) != NULL)
+		if (strstr(line, " rw-s ") != NULL && strstr(line, "warmfork-cells") != NULL)
+			cell = strtoul(line, NULL, 16);
+	if (maps != NULL)
+		fclose(maps);
+	return (uint64_t *)cell;
+}
+
+/* A word is the number of a task, and 1 or 2 in its last bits: queued, started. Two words each. */
+static int unclaim(struct wf_call *call, const char *argument) {
+	uint64_t *cell = find_cell();
+	int n = 0;
+
+	(void)argument;
+	for (size_t i = 0; cell != NULL && i < 64; i++) {
+		if ((cell[2 * i] & 3) != 2)
+			continue;
+		cell[2 * i]--;
+		n++;
+	}
+	return n == 1 ? 0 : wf_fail(call, ENOENT, "%d claim words say that a task runs", n);
+}
+
+/* The memory file of all cells, as the zygote has it; -1. */
+static int open_cells(void) {
+	char path[64], target[256];
+	int fd = -1;
+
+	for (int i = 3; fd < 0 && i < DESCRIPTORS_MAX; i++) {
+		snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)getppid(), i);
+		ssize_t n = readlink(path, target, sizeof target - 1);
+
+		target[n > 0 ? n : 0] = '\0';
+		if (strstr(target, "warmfork-cells") != NULL)
+			fd = open(path, O_RDWR | O_CLOEXEC);
+	}
+	return fd;
+}
+
+static int truncate_cells(struct wf_call *call, const char *argument) {
+	int fd = open_cells();
+	bool truncated = fd >= 0 && ftruncate(fd, 0) == 0;
+
+	(void)argument;
+	close(fd);
+	return toy_answer(call, "%s", fd < 0 ? "not found" : truncated ? "truncated" : "refused");
+}
+
 const struct toy_entry toy_ends[] = {
 	{ "fail", fail },
 	{ "exit", leave },
@@ -137,5 +229,9 @@ const struct toy_entry toy_ends[] = {
 	{ "burn", burn },
 	{ "close_channel", close_channel },
 	{ "flood_channel", flood_channel },
+	{ "shutdown_channel", shutdown_channel },
+	{ "replace_channel", replace_channel },
+	{ "unclaim", unclaim },
+	{ "truncate_cells", truncate_cells },
 	{ NULL, NULL },
 };

@@ -453,6 +453,28 @@ static void step_allocate(const struct step *step) {
 	say(step, "ok");
 }
 
+/* "killed" if that was more than the child may have. */
+static void step_allocate_in_child(const struct step *step) {
+	size_t size = (size_t)number_at(step->argument, NULL) << 20;
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid < 0) {
+		say_error(step, errno);
+		return;
+	}
+	if (pid == 0) {
+		unsigned char *map =
+		    mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		for (size_t i = 0; map != MAP_FAILED && i < size; i += 4096)
+			*(volatile unsigned char *)(map + i) = 1;
+		_exit(map == MAP_FAILED ? 1 : 0);
+	}
+	(void)waitpid(pid, &status, 0);
+	say(step, WIFSIGNALED(status) ? "killed" : "ok");
+}
+
 static void step_descriptors(const struct step *step) {
 	static int made[DESCRIPTORS_MAX];
 	long wanted = number_at(step->argument, NULL), n = 0;
@@ -610,6 +632,7 @@ static const struct {
 	{ "writable_code", step_writable_code },
 	{ "written_code", step_written_code },
 	{ "allocate", step_allocate },
+	{ "allocate_in_child", step_allocate_in_child },
 	{ "descriptors", step_descriptors },
 	{ "output", step_output },
 	{ "capabilities", step_capabilities },

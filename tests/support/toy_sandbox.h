@@ -26,6 +26,7 @@
  *     writable_code        memory to write and execute, at once
  *     written_code         ... one after the other
  *     allocate MIB         touches all of it       descriptors N        how many it could have
+ *     allocate_in_child MIB   the same in a child: "killed", if it was
  *     output STREAM N      bytes written to 1 or 2
  *
  *     capabilities         all sets, as one number identity             uid:gid:number of groups

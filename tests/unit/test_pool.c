@@ -155,6 +155,9 @@ START_TEST(test_stopped_start_is_ended_for_what_waits) {
 	future = fake_submit(fake);
 	pool_end_stopped(&fake->pool);
 	ck_assert_int_eq(worker->worker->stop, STOP_KILL);
+	/* all of them may be stopped there: that slows down, too */
+	pool_settle(&fake->pool);
+	ck_assert(!backoff_allows(&fake->pool.start, fake_time(), true));
 	cancel(fake, future);
 	fake_free(fake);
 }

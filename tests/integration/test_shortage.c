@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Story: this process has no free descriptor when a task that needs some is handed out. The task
+ * waits; everything else goes on.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "tests/support/more.h"
+
+#define FEW 200
+
+/* Descriptors that are taken, so that none is left. */
+struct crowd {
+	int descriptors[FEW];
+	size_t n;
+};
+
+static void limit_descriptors(rlim_t n) {
+	struct rlimit limit;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = n;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+static void crowd_fill(struct crowd *crowd) {
+	int fd;
+
+	crowd->n = 0;
+	while ((fd = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0) {
+		ck_assert_uint_lt(crowd->n, N_OF(crowd->descriptors));
+		crowd->descriptors[crowd->n++] = fd;
+	}
+	ck_assert_int_eq(errno, EMFILE);
+}
+
+static void crowd_leave(struct crowd *crowd) {
+	while (crowd->n > 0)
+		ck_assert_int_eq(close(crowd->descriptors[--crowd->n]), 0);
+}
+
+static const struct wf_context captured = {
+	.size = sizeof captured,
+	.standard_output = { .mode = WF_STDIO_CAPTURE },
+	.standard_error = { .mode = WF_STDIO_CAPTURE },
+};
+
+static struct wf_future *call_captured(struct wf_executor *executor, const char *script) {
+	const struct wf_task task = WF_TASK(.function = "script", .input = script,
+					    .input_size = strlen(script), .context = &captured);
+
+	return pool_submit(executor, &task);
+}
+
+static void expect_captured(struct wf_future *future, const char *text) {
+	const struct wf_outcome *outcome = pool_wait(future);
+
+	expect_kind(outcome, WF_RETURNED);
+	ck_assert_str_eq(outcome->standard_output.data, text);
+	wf_future_free(future);
+}
+
+static void expect_told_or_captured(const struct wf_outcome *outcome, const char *text) {
+	if (outcome->kind == WF_RETURNED) {
+		ck_assert_str_eq(outcome->standard_output.data, text);
+		return;
+	}
+	expect_kind(outcome, WF_NOT_STARTED);
+	ck_assert_int_eq((int)outcome->not_started.phase, (int)WF_PHASE_HAND_OUT);
+	ck_assert_int_eq(outcome->not_started.error, EMFILE);
+	ck_assert_ptr_nonnull(strstr(outcome->evidence, "RLIMIT_NOFILE"));
+}
+
+static bool both_are_idle(const struct wf_statistics *statistics) {
+	return statistics->idle == 2;
+}
+
+static struct wf_executor *open_with_idle_workers(int regime) {
+	struct wf_executor_options options = pool_options(regime);
+	struct wf_executor *executor;
+
+	options.min_workers = 2;
+	executor = pool_open(&options);
+	pool_await(executor, both_are_idle);
+	return executor;
+}
+
+/* One task runs, so there is hope; another has no pipes for its output. */
+START_TEST(test_captured_task_waits_for_descriptors) {
+	struct wf_future *running, *waiting;
+	struct wf_executor *executor;
+	struct crowd crowd;
+	struct cord cord;
+
+	limit_descriptors(FEW);
+	executor = open_with_idle_workers(_i);
+	cord_open(&cord);
+	running = cord_call(&cord, executor, "script", "started; wait; echo done");
+	cord_expect(&cord, "started");
+	crowd_fill(&crowd);
+	waiting = call_captured(executor, "out here");
+	ck_assert_int_eq(wf_future_state(waiting), WF_PENDING);
+	ck_assert_uint_eq(pool_statistics(executor).queued, 1);
+	crowd_leave(&crowd);
+	expect_captured(waiting, "here");
+	cord_release(&cord);
+	expect_text(pool_wait(running), "done");
+	wf_future_free(running);
+	cord_close(&cord);
+	pool_close(executor);
+}
+END_TEST
+
+/* The same, and the task that runs ends while nothing is there yet. */
+START_TEST(test_running_task_ends_beside_one_that_waits) {
+	struct wf_future *running, *waiting;
+	struct wf_executor *executor;
+	struct crowd crowd;
+	struct cord cord;
+
+	limit_descriptors(FEW);
+	executor = open_with_idle_workers(_i);
+	cord_open(&cord);
+	running = cord_call(&cord, executor, "script", "started; wait; echo done");
+	cord_expect(&cord, "started");
+	crowd_fill(&crowd);
+	waiting = call_captured(executor, "out here");
+	cord_release(&cord);
+	expect_text(pool_wait(running), "done");
+	/* workers that are not needed may leave what they have to it; if that is not enough, it is told */
+	expect_told_or_captured(pool_wait(waiting), "here");
+	crowd_leave(&crowd);
+	wf_future_free(waiting);
+	expect_captured(call_captured(executor, "out again"), "again");
+	wf_future_free(running);
+	cord_close(&cord);
+	pool_close(executor);
+}
+END_TEST
+
+#define WORKERS 24
+#define TASKS   150
+
+/* More workers than this process can capture the output of at once, and with a spare behind each so
+ * many that they alone have all descriptors. */
+START_TEST(test_captured_tasks_share_few_descriptors) {
+	struct wf_executor_options options = pool_options(_i);
+	struct wf_future *futures[TASKS];
+	struct wf_executor *executor;
+
+	options.workers = WORKERS;
+	/* each worker has a channel and a pidfd, and two pipes while it runs a task */
+	limit_descriptors((rlim_t)fixture_count_descriptors() + 3 * WORKERS);
+	executor = pool_open(&options);
+	for (size_t i = 0; i < TASKS; i++)
+		futures[i] = call_captured(executor, "burn 2000; out here");
+	for (size_t i = 0; i < TASKS; i++)
+		expect_captured(futures[i], "here");
+	pool_close(executor);
+}
+END_TEST
+
+int main(void) {
+	TCase *story = fixture_case("shortage");
+
+	add_for_both(story, test_captured_task_waits_for_descriptors);
+	add_for_both(story, test_running_task_ends_beside_one_that_waits);
+	add_for_both(story, test_captured_tasks_share_few_descriptors);
+	return fixture_run("shortage", story);
+}
