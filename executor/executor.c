@@ -97,7 +97,9 @@ static void close_step(struct wf_executor *executor) {
 	if (engine->n_pending)
 		return;
 	pool_dismiss_idle(&executor->pool);
-	pool_settle(&executor->pool);
+	do {
+		pool_settle(&executor->pool);
+	} while (succession_settle(&executor->succession));
 	if (executor->keeper.running && !executor->keeper.quitting &&
 	    (executor->close_how == WF_CLOSE_KILL || !has_workers(executor)))
 		keeper_quit(&executor->keeper);
@@ -110,9 +112,10 @@ static void close_step(struct wf_executor *executor) {
 void executor_pump(struct wf_executor *executor) {
 	if (executor->state == EXECUTOR_CLOSED)
 		return;
-	pool_settle(&executor->pool);
-	succession_settle(&executor->succession);
-	pool_settle(&executor->pool);
+	/* what becomes of a generation concerns its workers, and the last of them its generation */
+	do {
+		pool_settle(&executor->pool);
+	} while (succession_settle(&executor->succession));
 	hand_out(&executor->pool);
 	succession_plan(&executor->succession);
 	plan(&executor->pool);

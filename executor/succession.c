@@ -132,7 +132,8 @@ static bool is_gone(const struct generation *generation) {
 	       (!generation->orphaned || generation->end_seen || generation->pidfd < 0);
 }
 
-static void settle(struct succession *succession, struct generation *generation) {
+/* True: something has changed. */
+static bool settle(struct succession *succession, struct generation *generation) {
 	bool ended = generation->exited || generation->orphaned;
 
 	switch (generation->state) {
@@ -142,21 +143,29 @@ static void settle(struct succession *succession, struct generation *generation)
 		/* both have come: ImageReady, and the pidfd, without which it could not be ended */
 		else if (generation->image_ready && generation->pidfd >= 0)
 			become_newest(succession, generation);
-		return;
+		else
+			return false;
+		return true;
 	case GENERATION_READY:
 	case GENERATION_DRAINING:
 		if (ended)
 			lose(succession, generation);
-		return;
+		return ended;
 	case GENERATION_LOST:
-		if (is_gone(generation))
-			generation_free(succession->generations, generation);
-		return;
+		if (!is_gone(generation))
+			return false;
+		generation_free(succession->generations, generation);
+		return true;
 	}
+	return false;
 }
 
-void succession_settle(struct succession *succession) {
-	generations_foreach(generation, succession->generations) settle(succession, generation);
+bool succession_settle(struct succession *succession) {
+	bool changed = false;
+
+	generations_foreach (generation, succession->generations)
+		changed = settle(succession, generation) || changed;
+	return changed;
 }
 
 /* --- again --------------------------------------------------------------------------------- */

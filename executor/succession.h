@@ -23,8 +23,9 @@ void succession_init(struct succession *succession, struct generations *generati
 		     struct keeper *keeper, struct pool *pool);
 void succession_deinit(struct succession *succession);
 
-/* Does what follows from all that has happened to generations; frees those that are gone. */
-void succession_settle(struct succession *succession);
+/* Does what follows from all that has happened to generations; frees those that are gone. True:
+ * something has changed, which may be news for workers. */
+bool succession_settle(struct succession *succession);
 /* Starts keeper and zygote if there is none and one is wanted. */
 void succession_plan(struct succession *succession);
 /* Starts what is not there of keeper and zygote. 0 or -errno. */
