@@ -18,7 +18,6 @@
 #include "executor/stop.h"
 #include "executor/wreck.h"
 
-#define CHECK_MS  1000 /* how often those who wait look whether they wait in vain */
 #define SETTLE_MS 100  /* without any event: then nothing is left that could tick */
 
 /* How deep this thread is in callbacks; one that waits there would wait for itself. */
@@ -287,28 +286,23 @@ int executor_step(struct wf_executor *executor, int timeout_ms) {
 	return step(executor, timeout_ms);
 }
 
-static int sleep_until(struct wf_executor *executor, nsec_t until) {
+/* Whoever should wake us may be asleep for ever: then there is nothing to wait for. */
+static int sleep_on_changed(struct wf_executor *executor, nsec_t until) {
 	struct timespec at = { .tv_sec = (time_t)(until / NSEC_PER_SEC),
 			       .tv_nsec = (long)(until % NSEC_PER_SEC) };
 	int r = 0;
 
+	executor_check(executor);
+	if (executor->state == EXECUTOR_CLOSED)
+		return 0;
 	executor->n_sleepers++;
-	r = pthread_cond_timedwait(&executor->changed, &executor->engine.lock, &at);
+	if (until == NSEC_NEVER)
+		(void)pthread_cond_wait(&executor->changed, &executor->engine.lock);
+	else
+		r = pthread_cond_timedwait(&executor->changed, &executor->engine.lock, &at);
 	executor->n_sleepers--;
 	engine_forget_now(&executor->engine); /* the lock was free meanwhile */
 	return r == ETIMEDOUT ? -ETIMEDOUT : 0;
-}
-
-/* In vain, if whoever should wake us is asleep for ever: so it looks now and then. */
-static int sleep_on_changed(struct wf_executor *executor, nsec_t until) {
-	nsec_t check = clock_after_ms(clock_now(), CHECK_MS);
-	int r = sleep_until(executor, until < check ? until : check);
-
-	if (r == -ETIMEDOUT && until >= check) {
-		executor_check(executor);
-		r = 0;
-	}
-	return r;
 }
 
 /* One step by a caller, who is the one that dispatches; under the lock before and after. */

@@ -17,7 +17,7 @@
 #include "tests/support/number.h"
 #include "tests/support/tree.h"
 
-#define CASE_TIMEOUT_S 60.0
+#define CASE_TIMEOUT_S 120.0
 
 static char descriptors_before[16384];
 static char scratch[256];
