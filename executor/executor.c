@@ -18,7 +18,7 @@
 #include "executor/stop.h"
 #include "executor/wreck.h"
 
-#define SETTLE_MS 100  /* without any event: then nothing is left that could tick */
+#define SETTLE_MS 100 /* without any event: then nothing is left that could tick */
 
 /* How deep this thread is in callbacks; one that waits there would wait for itself. */
 static _Thread_local unsigned callback_depth;
