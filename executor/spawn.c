@@ -49,32 +49,37 @@ struct attempt {
 	int error;
 };
 
-/* --- in our memory, but not our process: system calls only ---------------------------------- */
+/* --- in our memory, but not our process: system calls only ----------------------------------
+ *
+ * By syscall(2): a sanitizer keeps notes in our memory of what the C library's functions do, and those
+ * would be about us. */
 
 #define in_borrowed_memory                                                                         \
 	__attribute__((no_sanitize("address"), no_sanitize("thread"), no_sanitize("undefined")))
 
 /* The null device first: where streams are closed, it may come to lie at 3 or 4. */
 in_borrowed_memory static int place_descriptors(const struct spawn *spawn) {
-	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int null = (int)syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC);
 
 	if (null < 0)
 		return errno;
-	if (null == 0 ? fcntl(null, F_SETFD, 0) < 0 : dup2(null, 0) < 0)
+	if (null == 0 ? syscall(SYS_fcntl, null, F_SETFD, 0) < 0 : syscall(SYS_dup2, null, 0) < 0)
 		return errno;
 	if (null > 0)
-		(void)close(null);
-	if (dup2(spawn->first, 3) < 0 || dup2(spawn->second, 4) < 0)
+		(void)syscall(SYS_close, null);
+	if (syscall(SYS_dup2, spawn->first, 3) < 0 || syscall(SYS_dup2, spawn->second, 4) < 0)
 		return errno;
-	return close_range(5, UINT_MAX, 0) < 0 ? errno : 0;
+	return syscall(SYS_close_range, 5, UINT_MAX, 0) < 0 ? errno : 0;
 }
 
 in_borrowed_memory static void forget_signals(void) {
-	const struct sigaction as_usual = { .sa_handler = SIG_DFL };
+	const struct {
+		uint64_t handler, flags, restorer, mask; /* the kernel's sigaction: SIG_DFL is 0 */
+	} as_usual = { 0, 0, 0, 0 };
 	const uint64_t none = 0;
 
 	for (int number = 1; number <= SIGRTMAX; number++)
-		(void)sigaction(number, &as_usual, NULL);
+		(void)syscall(SYS_rt_sigaction, number, &as_usual, NULL, KERNEL_SIGNALS);
 	(void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, KERNEL_SIGNALS);
 }
 
@@ -88,10 +93,11 @@ in_borrowed_memory static int run_program(void *argument) {
 		attempt->error = place_descriptors(spawn);
 	if (attempt->error == 0) {
 		forget_signals();
-		(void)execve(spawn->path, spawn->argv, environ);
+		(void)syscall(SYS_execve, spawn->path, spawn->argv, environ);
 		attempt->error = errno;
 	}
-	_exit(1);
+	(void)syscall(SYS_exit_group, 1);
+	return 1;
 }
 
 in_borrowed_memory static int run_starter(void *argument) {
@@ -103,8 +109,9 @@ in_borrowed_memory static int run_starter(void *argument) {
 	if (program < 0)
 		attempt->error = errno;
 	else if (attempt->error != 0)
-		(void)waitid(P_PID, (id_t)program, &info, WEXITED | __WALL);
-	_exit(0);
+		(void)syscall(SYS_waitid, P_PID, program, &info, WEXITED | __WALL, NULL);
+	(void)syscall(SYS_exit_group, 0);
+	return 0;
 }
 
 /* --- in our own ---------------------------------------------------------------------------- */
