@@ -51,8 +51,16 @@ struct attempt {
 
 /* --- in our memory, but not our process: system calls only ----------------------------------
  *
- * By syscall(2): a sanitizer keeps notes in our memory of what the C library's functions do, and those
- * would be about us. */
+ * By syscall(2): a sanitizer keeps notes in our memory of what the C library's functions do, and
+ * those would be about us. */
+
+#ifdef __SANITIZE_THREAD__
+/* The sanitizer's own clone(2) takes every child for one with a copy of the memory, and so forgets
+ * in ours what it knew of our descriptors and locks. This is the C library's. */
+int plain_clone(int (*run)(void *), void *stack, int flags, void *argument, ...) __asm__("__clone");
+#else
+#define plain_clone clone
+#endif
 
 #define in_borrowed_memory                                                                         \
 	__attribute__((no_sanitize("address"), no_sanitize("thread"), no_sanitize("undefined")))
@@ -63,11 +71,12 @@ in_borrowed_memory static int place_descriptors(const struct spawn *spawn) {
 
 	if (null < 0)
 		return errno;
-	if (null == 0 ? syscall(SYS_fcntl, null, F_SETFD, 0) < 0 : syscall(SYS_dup2, null, 0) < 0)
+	if (null == 0 ? syscall(SYS_fcntl, null, F_SETFD, 0) < 0
+		      : syscall(SYS_dup3, null, 0, 0) < 0)
 		return errno;
 	if (null > 0)
 		(void)syscall(SYS_close, null);
-	if (syscall(SYS_dup2, spawn->first, 3) < 0 || syscall(SYS_dup2, spawn->second, 4) < 0)
+	if (syscall(SYS_dup3, spawn->first, 3, 0) < 0 || syscall(SYS_dup3, spawn->second, 4, 0) < 0)
 		return errno;
 	return syscall(SYS_close_range, 5, UINT_MAX, 0) < 0 ? errno : 0;
 }
@@ -103,8 +112,8 @@ in_borrowed_memory static int run_program(void *argument) {
 in_borrowed_memory static int run_starter(void *argument) {
 	struct attempt *attempt = argument;
 	siginfo_t info;
-	pid_t program = clone(run_program, attempt->stacks + 2 * SPAWN_STACK,
-			      CLONE_VM | CLONE_VFORK | CLONE_PIDFD, attempt, &attempt->pidfd);
+	pid_t program = plain_clone(run_program, attempt->stacks + 2 * SPAWN_STACK,
+				    CLONE_VM | CLONE_VFORK | CLONE_PIDFD, attempt, &attempt->pidfd);
 
 	if (program < 0)
 		attempt->error = errno;
@@ -123,8 +132,8 @@ static int run(struct attempt *attempt) {
 	int r = 0;
 
 	(void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, KERNEL_SIGNALS);
-	starter = clone(run_starter, attempt->stacks + SPAWN_STACK,
-			CLONE_VM | CLONE_VFORK | CLONE_FILES, attempt);
+	starter = plain_clone(run_starter, attempt->stacks + SPAWN_STACK,
+			      CLONE_VM | CLONE_VFORK | CLONE_FILES, attempt);
 	if (starter < 0)
 		r = error_origin(-errno);
 	(void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, KERNEL_SIGNALS);
