@@ -4,6 +4,7 @@
  */
 #include "base/control_group.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,4 +34,16 @@ bool control_group_own(const char *controller, char *ret, size_t size) {
 		return (size_t)snprintf(ret, size, "%s", path) < size;
 	}
 	return false;
+}
+
+void control_group_remove(const char *path) {
+	DIR *directory = opendir(path);
+	struct dirent *entry;
+
+	while (directory && (entry = readdir(directory)))
+		if (entry->d_name[0] >= '0' && entry->d_name[0] <= '9')
+			(void)unlinkat(dirfd(directory), entry->d_name, AT_REMOVEDIR);
+	if (directory)
+		(void)closedir(directory);
+	(void)rmdir(path);
 }

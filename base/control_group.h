@@ -11,3 +11,6 @@
 /* Our own group in the hierarchy of a controller of version 1, or in the tree of version 2 (""): "/a/b",
  * "" for the root. False: we are in none, or it does not fit. */
 bool control_group_own(const char *controller, char *ret, size_t size);
+
+/* Removes the group at `path` and those in it whose names are numbers, as far as nobody is in them. */
+void control_group_remove(const char *path);

@@ -2,7 +2,9 @@
 #include "base/path.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 void path_simplify(char *path) {
 	char *to = path;
@@ -22,6 +24,25 @@ void path_simplify(char *path) {
 	if (to == path)
 		*to++ = '/';
 	*to = '\0';
+}
+
+char *path_absolute(const char *directory, const char *path) {
+	char *working = NULL, *joined = NULL;
+
+	if (path[0] == '/')
+		return strdup(path);
+	if (!directory)
+		directory = working = getcwd(NULL, 0);
+	if (directory && asprintf(&joined, "%s/%s", directory, path) < 0)
+		joined = NULL;
+	free(working);
+	return joined;
+}
+
+bool path_is_below(const char *path, const char *directory) {
+	size_t size = strlen(directory);
+
+	return strncmp(path, directory, size) == 0 && path[size] == '/';
 }
 
 void path_parent(const char *path, char *ret, size_t size) {

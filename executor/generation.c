@@ -5,7 +5,6 @@
  */
 #include "executor/generation.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -15,6 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/control_group.h"
 #include "base/error.h"
 #include "base/fd.h"
 
@@ -47,8 +47,9 @@ struct generation *generations_after(const struct generations *generations,
 }
 
 struct generation *generations_find(const struct generations *generations, uint64_t number) {
-	generations_foreach(generation,
-			    generations) if (generation->number == number) return generation;
+	generations_foreach (generation, generations)
+		if (generation->number == number)
+			return generation;
 	return NULL;
 }
 
@@ -113,25 +114,12 @@ struct group_removal {
 	char *paths[2];
 };
 
-static void remove_groups_in(const char *path) {
-	DIR *directory = opendir(path);
-	struct dirent *entry;
-
-	if (!directory)
-		return;
-	while ((entry = readdir(directory)))
-		if (entry->d_name[0] >= '0' && entry->d_name[0] <= '9')
-			(void)unlinkat(dirfd(directory), entry->d_name, AT_REMOVEDIR);
-	(void)closedir(directory);
-	(void)rmdir(path);
-}
-
 static void remove_groups(struct deferred *deferred) {
 	struct group_removal *removal = container_of(deferred, struct group_removal, deferred);
 
 	for (size_t i = 0; i < 2; i++) {
 		if (removal->paths[i] && *removal->paths[i])
-			remove_groups_in(removal->paths[i]);
+			control_group_remove(removal->paths[i]);
 		free(removal->paths[i]);
 	}
 	free(removal);

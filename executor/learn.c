@@ -31,19 +31,14 @@
 #define LEARN_FILES   8
 #define LEARN_SCRATCH "256M"
 
-static bool is_below(const char *path, const char *directory) {
-	size_t size = strlen(directory);
-
-	return strncmp(path, directory, size) == 0 && path[size] == '/';
-}
-
 static unsigned count_beside(const struct policy *policy, const char *directory, uint32_t access) {
 	unsigned n = 0;
 
 	for (size_t i = 0; i < policy->n_paths; i++) {
 		const struct policy_path *rule = &policy->paths[i];
 
-		n += !rule->optional && rule->access & access && is_below(rule->path, directory) &&
+		n += !rule->optional && rule->access & access &&
+		     path_is_below(rule->path, directory) &&
 		     !strchr(rule->path + strlen(directory) + 1, '/');
 	}
 	return n;
@@ -78,7 +73,7 @@ static void learn_path(const struct wf_future *future, const struct attempt *att
 	if (cover_allows(view, path, access))
 		return;
 	path_parent(path, directory, sizeof(directory));
-	if (is_below(path, "/tmp") &&
+	if (path_is_below(path, "/tmp") &&
 	    (strcmp(directory, "/tmp") == 0 || is_made_by(future, directory))) {
 		if (access & POLICY_WRITE)
 			(void)wf_policy_add(policy, "limits.scratch", LEARN_SCRATCH);

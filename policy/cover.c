@@ -6,13 +6,11 @@
 
 #include <string.h>
 
+#include "base/path.h"
+
 /* "/a" covers "/a" and "/a/b", not "/ab"; "/" covers all. */
 static bool covers(const char *outer, const char *path) {
-	size_t size = strlen(outer);
-
-	if (size == 1)
-		return true;
-	return strncmp(outer, path, size) == 0 && (path[size] == '/' || path[size] == '\0');
+	return strcmp(outer, "/") == 0 || strcmp(outer, path) == 0 || path_is_below(path, outer);
 }
 
 static uint32_t with_included(uint32_t access) {

@@ -14,27 +14,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/path.h"
 #include "base/report.h"
 #include "proto/limits.h"
 
 #define SHOWN 256 /* of a value, in a sentence */
-
-/* NULL: no memory, or no working directory. */
-static char *join(const char *directory, const char *path) {
-	char *working = NULL, *joined = NULL;
-
-	if (path[0] == '/')
-		return strdup(path);
-	if (!directory)
-		directory = working = getcwd(NULL, 0);
-	if (directory && asprintf(&joined, "%s/%s", directory, path) < 0)
-		joined = NULL;
-	free(working);
-	return joined;
-}
 
 /* Just behind the last ".." component; NULL: there is none. */
 static char *behind_dots(char *path) {
@@ -84,7 +69,7 @@ int resolve_path(const struct value *value, char **ret) {
 				    "\"%.*s\": ~ is not expanded; write the whole path, or ./~ for "
 				    "a file of that name",
 				    SHOWN, text);
-	path = join(value->place->directory, text);
+	path = path_absolute(value->place->directory, text);
 	if (!path)
 		return report_internal(-ENOMEM, "adding to a policy");
 	r = resolve_dots(value, &path);

@@ -34,16 +34,22 @@
  * begins with that. */
 #define PREFIX "warmfork-%lu-"
 
-static int write_number(const char *directory, const char *file, uint64_t value) {
-	char path[512], text[32];
+static int write_text(const char *directory, const char *file, const char *text) {
+	char path[512];
 	cleanup_close int fd = -1;
-	int n = snprintf(text, sizeof text, "%llu", (unsigned long long)value);
 
 	(void)snprintf(path, sizeof path, "%s/%s", directory, file);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return error_origin(-errno);
-	return write(fd, text, (size_t)n) < 0 ? error_origin(-errno) : 0;
+	return write(fd, text, strlen(text)) < 0 ? error_origin(-errno) : 0;
+}
+
+static int write_number(const char *directory, const char *file, uint64_t value) {
+	char text[32];
+
+	(void)snprintf(text, sizeof text, "%llu", (unsigned long long)value);
+	return error_trace(write_text(directory, file, text));
 }
 
 static void name_prefix(char *text, size_t size) {
@@ -86,19 +92,6 @@ static int group_make(const struct sandbox_cgroup *cgroup, const struct sandbox_
 	return *ret_procs < 0 ? error_origin(-errno) : 0;
 }
 
-/* Ours, and those of cells in it. */
-static void tree_remove(const char *path) {
-	DIR *directory = opendir(path);
-	struct dirent *entry;
-
-	while (directory && (entry = readdir(directory)))
-		if (entry->d_name[0] >= '0' && entry->d_name[0] <= '9')
-			(void)unlinkat(dirfd(directory), entry->d_name, AT_REMOVEDIR);
-	if (directory)
-		(void)closedir(directory);
-	(void)rmdir(path);
-}
-
 /* What zygotes left that were killed. */
 static void remove_abandoned(const char *parent) {
 	DIR *directory = opendir(parent);
@@ -118,21 +111,10 @@ static void remove_abandoned(const char *parent) {
 		if (pidfd != -ESRCH)
 			continue;
 		(void)snprintf(path, sizeof path, "%s/%s", parent, entry->d_name);
-		tree_remove(path);
+		control_group_remove(path);
 	}
 	if (directory)
 		(void)closedir(directory);
-}
-
-static int write_text(const char *directory, const char *file, const char *text) {
-	char path[512];
-	cleanup_close int fd = -1;
-
-	(void)snprintf(path, sizeof path, "%s/%s", directory, file);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return error_origin(-errno);
-	return write(fd, text, strlen(text)) < 0 ? error_origin(-errno) : 0;
 }
 
 /* Makes our group below `parent`, and one in it, to see that it can be done. */
@@ -152,7 +134,7 @@ static int tree_make(const struct sandbox_cgroup *cgroup, struct sandbox_cgroup_
 		r = group_make(cgroup, tree, 0, &procs);
 	(void)fd_close(procs);
 	if (r < 0) {
-		tree_remove(tree->base);
+		control_group_remove(tree->base);
 		tree->base[0] = '\0';
 	}
 	return error_trace(r);

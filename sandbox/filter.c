@@ -592,15 +592,14 @@ int filter_compile(const struct policy *policy, bool notify, bool private_memory
 	int r = build(&builder);
 
 	if (r == 0) {
-		memfd = memfd_create("warmfork-filter", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-		r = memfd < 0 ? error_origin(-errno) : 0;
+		memfd = fd_memfd("warmfork-filter", 0);
+		r = memfd < 0 ? memfd : 0;
 	}
 	if (r == 0)
 		r = seccomp_export_bpf(builder.context, memfd);
 	/* a task must not change what the next worker installs */
-	if (r == 0 &&
-	    fcntl(memfd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
-		r = error_origin(-errno);
+	if (r == 0)
+		r = fd_seal(memfd, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
 	if (builder.context)
 		seccomp_release(builder.context);
 	return r < 0 ? error_trace(r) : fd_steal(&memfd);

@@ -97,7 +97,7 @@ static struct node *node_add(struct view *view, enum node_kind kind, const char 
 }
 
 static bool is_below_tmp(const char *path) {
-	return strncmp(path, "/tmp/", 5) == 0;
+	return path_is_below(path, "/tmp");
 }
 
 /* Strictly below a path that it may write to: a task of an earlier pool may have made a link of it, to where it would
@@ -105,10 +105,7 @@ static bool is_below_tmp(const char *path) {
 bool view_is_writable(const struct policy *policy, const char *path) {
 	for (size_t i = 0; i < policy->n_paths; i++) {
 		const struct policy_path *rule = &policy->paths[i];
-		size_t size = strlen(rule->path);
-
-		if (rule->access & POLICY_WRITE && size > 1 &&
-		    strncmp(rule->path, path, size) == 0 && path[size] == '/')
+		if (rule->access & POLICY_WRITE && rule->path[1] && path_is_below(path, rule->path))
 			return true;
 	}
 	return false;
@@ -468,27 +465,20 @@ static int make_scratch(struct view *view) {
 
 /* Is it part of what is mounted above it, with these rights or more? Parents come first. */
 static bool is_covered(const struct view *view, const struct node *node) {
-	for (const struct node *other = view->nodes; other < node; other++) {
-		size_t size = strlen(other->path);
-
+	for (const struct node *other = view->nodes; other < node; other++)
 		if (other->kind == NODE_TREE && (other->access & node->access) == node->access &&
-		    strncmp(other->path, node->path, size) == 0 && node->path[size] == '/')
+		    path_is_below(node->path, other->path))
 			return true;
-	}
 	return false;
 }
 
 /* Rules add up: what a wider one allows, a narrower does not take back. Parents come first. */
 static void inherit_access(struct view *view) {
 	for (size_t i = 0; i < view->n; i++)
-		for (size_t k = 0; k < i; k++) {
-			size_t size = strlen(view->nodes[k].path);
-
+		for (size_t k = 0; k < i; k++)
 			if (view->nodes[k].kind == NODE_TREE &&
-			    strncmp(view->nodes[k].path, view->nodes[i].path, size) == 0 &&
-			    view->nodes[i].path[size] == '/')
+			    path_is_below(view->nodes[i].path, view->nodes[k].path))
 				view->nodes[i].access |= view->nodes[k].access;
-		}
 }
 
 static int view_populate(struct view *view) {
