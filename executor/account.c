@@ -40,10 +40,10 @@ void account_for(struct wf_future *future, const struct worker *worker) {
 	fill_layers(future, worker);
 }
 
-void account_times(struct wf_future *future, nsec_t now) {
+void account_times(struct wf_future *future) {
 	if (!claim_started_at(future))
 		future->started = future->handed;
-	future->ended = now;
+	future->ended = engine_now(future->engine);
 }
 
 void account_fault(const struct worker *worker, struct conclude_end *end) {
@@ -56,15 +56,6 @@ void account_fault(const struct worker *worker, struct conclude_end *end) {
 	end->code = crash->code;
 }
 
-void account_memory(struct worker *worker) {
-	struct generation *generation = worker->generation;
-
-	if (generation->oom_kills)
-		(void)evidence_group(&worker->engine->evidence, generation->image.memory_group,
-				     worker->cell_index,
-				     &generation->oom_kills[worker->cell_index]);
-}
-
 const char *account_oom(struct worker *worker) {
 	struct generation *generation = worker->generation;
 	struct evidence *evidence = &worker->engine->evidence;
@@ -73,4 +64,9 @@ const char *account_oom(struct worker *worker) {
 		return evidence_look(evidence);
 	return evidence_group(evidence, generation->image.memory_group, worker->cell_index,
 			      &generation->oom_kills[worker->cell_index]);
+}
+
+void account_memory(struct worker *worker) {
+	if (worker->generation->oom_kills)
+		(void)account_oom(worker);
 }

@@ -13,7 +13,7 @@
  * future_resolve(). */
 void account_for(struct wf_future *future, const struct worker *worker);
 /* The times at which it began and ended: now. */
-void account_times(struct wf_future *future, nsec_t now);
+void account_times(struct wf_future *future);
 /* Where the worker's own handler saw a fault of this signal. */
 void account_fault(const struct worker *worker, struct conclude_end *end);
 

@@ -117,7 +117,7 @@ int wf_executor_dispatch(struct wf_executor *executor, int timeout_ms) {
 		       "thread dispatches");
 	if (r == -ESHUTDOWN)
 		return report_error(r, "the executor is closed");
-	return r < 0 ? report_internal(r, "dispatching") : 0;
+	return 0;
 }
 
 /* --- tasks
@@ -224,9 +224,7 @@ enum wf_future_state wf_future_state(struct wf_future *future) {
 
 /* Takes it back if no worker has begun it. True: it is resolved as cancelled. */
 static bool cancel(struct wf_future *future, const char *why) {
-	if (future->state == FUTURE_QUEUED)
-		future_unqueue(future);
-	else if (future->result_here || !claim_take(future))
+	if (!claim_withdraw(future))
 		return false;
 	conclude_cancelled(future, why);
 	future_resolve(future);

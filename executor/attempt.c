@@ -235,7 +235,7 @@ static void look_at_paths(struct attempt *attempt, const struct policy *policy) 
 	    (attempt->access == POLICY_WRITE && lstat(attempt->wanted, &status) < 0);
 }
 
-bool attempt_is_about_path(const struct attempt *attempt) {
+static bool is_about_path(const struct attempt *attempt) {
 	const struct call *call = attempt->call;
 
 	for (size_t i = 0; call && i < CALL_ARGUMENTS; i++)
@@ -245,7 +245,7 @@ bool attempt_is_about_path(const struct attempt *attempt) {
 	return false;
 }
 
-bool attempt_asks_for_setid(const struct attempt *attempt) {
+static bool asks_for_setid(const struct attempt *attempt) {
 	const uint64_t *arguments = attempt->arguments;
 	const uint64_t setid = S_ISUID | S_ISGID;
 	const uint64_t makes = O_CREAT | (O_TMPFILE & ~O_DIRECTORY);
@@ -341,9 +341,8 @@ static void look_at_port(struct attempt *attempt, const struct policy *policy) {
 		attempt->port = 0;
 }
 
-/* Would the right to the path be enough? */
-static bool depends_on_path(const struct attempt *attempt, const struct policy *policy) {
-	return attempt_is_about_path(attempt) && !attempt_asks_for_setid(attempt) &&
+bool attempt_depends_on_path(const struct attempt *attempt, const struct policy *policy) {
+	return is_about_path(attempt) && !asks_for_setid(attempt) &&
 	       (policy->layers & LAYER_MOUNT || !call_changes_metadata(number_of(attempt)));
 }
 
@@ -351,7 +350,7 @@ void attempt_look(struct attempt *attempt, const struct policy *policy, bool all
 	if (!attempt->call || attempt_is_foreign(attempt))
 		return;
 	read_paths(attempt);
-	if (all || depends_on_path(attempt, policy))
+	if (all || attempt_depends_on_path(attempt, policy))
 		look_at_paths(attempt, policy);
 	if (attempt_is_about_port(attempt))
 		look_at_port(attempt, policy);

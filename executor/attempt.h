@@ -39,11 +39,9 @@ void attempt_read_address(const struct attempt *attempt, struct sockaddr_storage
 
 /* Is it of another ABI: i386, x32? */
 bool attempt_is_foreign(const struct attempt *attempt);
-/* Would a rule for the path that it names allow it, with the calls that go with it? */
-bool attempt_is_about_path(const struct attempt *attempt);
+/* Would a rule for the path that it names be enough, with the calls that go with it? */
+bool attempt_depends_on_path(const struct attempt *attempt, const struct policy *policy);
 bool attempt_is_about_port(const struct attempt *attempt);
-/* Bits that no mode of a sandboxed process may have: the filter sends these calls for that reason. */
-bool attempt_asks_for_setid(const struct attempt *attempt);
 
 /* "openat", "x32 call 3"; the arguments; the line that would allow it, "" for none. */
 void attempt_name(const struct attempt *attempt, char *text, size_t size);

@@ -4,16 +4,8 @@
  */
 #include "executor/backoff.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 void backoff_init(struct backoff *backoff, int first_ms, int most_ms, unsigned budget) {
 	*backoff = (struct backoff){ .first_ms = first_ms, .most_ms = most_ms, .budget = budget };
-}
-
-void backoff_deinit(struct backoff *backoff) {
-	free(backoff->text);
-	backoff->text = NULL;
 }
 
 static int next_delay(const struct backoff *backoff) {
@@ -22,14 +14,7 @@ static int next_delay(const struct backoff *backoff) {
 	return backoff->delay_ms < backoff->most_ms / 2 ? backoff->delay_ms * 2 : backoff->most_ms;
 }
 
-bool backoff_failed(struct backoff *backoff, nsec_t now, enum wf_phase phase, int error,
-		    const char *text) {
-	char *copy = text ? strdup(text) : NULL;
-
-	free(backoff->text);
-	backoff->text = copy;
-	backoff->phase = phase;
-	backoff->error = error;
+bool backoff_failed(struct backoff *backoff, nsec_t now) {
 	if (now < backoff->not_before)
 		return false;
 	backoff->delay_ms = next_delay(backoff);

@@ -7,8 +7,6 @@
 
 #include <stdbool.h>
 
-#include <warmfork/executor.h>
-
 #include "base/clock.h"
 
 struct backoff {
@@ -19,20 +17,14 @@ struct backoff {
 	bool spent;        /* the budget: only work brings another try */
 	int delay_ms;
 	nsec_t not_before; /* 0: at once */
-
-	enum wf_phase phase; /* of the last failure */
-	int error;
-	char *text; /* NULL: there was none, or no memory */
 };
 
 void backoff_init(struct backoff *backoff, int first_ms, int most_ms, unsigned budget);
-void backoff_deinit(struct backoff *backoff);
 
 /* Another failure. What fails before `not_before` is the same failure: a batch of eight workers
  * that all fail in their initializer says no more than one of them. True: this one has spent the
- * budget. `text` is copied. */
-bool backoff_failed(struct backoff *backoff, nsec_t now, enum wf_phase phase, int error,
-		    const char *text);
+ * budget. */
+bool backoff_failed(struct backoff *backoff, nsec_t now);
 /* Something has been done: failures are no longer in a row, and the next try may come at once. */
 void backoff_worked(struct backoff *backoff);
 /* The budget is whole again, but the pace stays as it is. */

@@ -291,7 +291,7 @@ static void handle_result(struct worker *worker, const struct message_result *re
 		claim_answered(worker);
 		return;
 	}
-	account_times(future, engine_now(worker->engine));
+	account_times(future);
 	if (judge_result(future, result, r_receive, memfd) == CONCLUDE_E_UNTRUSTED) {
 		stop_distrust(worker, "sent a result in memory that it could still change");
 		return;

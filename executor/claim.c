@@ -32,12 +32,14 @@ unsigned claim_outstanding(const struct worker *worker) {
 unsigned claim_count(const struct worker *worker) {
 	unsigned n = 0;
 
-	claim_foreach(future, worker) n++;
+	claim_foreach (future, worker)
+		n++;
 	return n;
 }
 
 struct wf_future *claim_head(const struct worker *worker) {
-	claim_foreach(future, worker) return future;
+	claim_foreach (future, worker)
+		return future;
 	return NULL;
 }
 
@@ -170,6 +172,13 @@ bool claim_take(struct wf_future *future) {
 	    !claim_swap(claim_of(future), future->sequence, CLAIM_CANCELLED))
 		return false;
 	take_off(future);
+	return true;
+}
+
+bool claim_withdraw(struct wf_future *future) {
+	if (future->state != FUTURE_QUEUED)
+		return !future->result_here && claim_take(future);
+	future_unqueue(future);
 	return true;
 }
 

@@ -44,6 +44,8 @@ nsec_t claim_started_at(struct wf_future *future);
 
 /* Takes one task off its channel, if it has not started. It is in no queue then. */
 bool claim_take(struct wf_future *future);
+/* Takes it off the queue or off its channel, if it has not started. It is in no queue then. */
+bool claim_withdraw(struct wf_future *future);
 /* Takes tasks back that have not started, newest first, at most `n`, and queues them. Returns how
  * many. */
 unsigned claim_take_back(struct worker *worker, unsigned n);

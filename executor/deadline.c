@@ -48,7 +48,7 @@ static void leave_for_debugger(struct wf_future *future) {
 	(void)claim_take_back(worker, UINT32_MAX);
 	(void)process_signal(worker->pidfd, SIGSTOP);
 	(void)worker_step(worker, WORKER_LEFT_STOPPED);
-	account_times(future, engine_now(worker->engine));
+	account_times(future);
 	(void)claim_undo(worker);
 	future->attempts++;
 	account_for(future, worker);
@@ -84,11 +84,8 @@ static void on_timer(struct timer *timer, nsec_t now) {
 
 	if (future->result_here || future->verdict != VERDICT_NONE)
 		return; /* it was in time, or it is being ended already */
-	if (future->deadline <= now && future->state == FUTURE_QUEUED) {
-		future_unqueue(future);
-		expire(future);
-	} else if (future->deadline <= now) {
-		if (claim_take(future))
+	if (future->deadline <= now) {
+		if (claim_withdraw(future))
 			expire(future);
 		else
 			strike(future, WF_CLOCK_DEADLINE);

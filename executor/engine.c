@@ -185,7 +185,7 @@ bool engine_run_deferred(struct engine *engine) {
 	if (list_is_empty(&jobs))
 		return false;
 	while (!list_is_empty(&jobs)) {
-		struct deferred *deferred = container_of(jobs.next, struct deferred, link);
+		struct deferred *deferred = list_first(&jobs, struct deferred, link);
 
 		list_remove(&deferred->link);
 		deferred->run(deferred);

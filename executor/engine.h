@@ -39,7 +39,7 @@ struct engine {
 	_Atomic unsigned references;            /* handles and futures */
 	void (*destroy)(struct engine *engine); /* when the last reference is given back */
 	uint64_t number;                        /* among those of this process, from 1 */
-	uint64_t process; /* the process that opened it: lifetime_same_process() */
+	uint64_t process; /* the process that opened it: registry_is_this_process() */
 
 	pthread_mutex_t lock;
 	nsec_t now; /* of this hold of the lock; 0: nobody has asked yet */

@@ -65,35 +65,34 @@ void evidence_init(struct evidence *evidence) {
 	evidence->path[0] = '\0';
 }
 
-const char *evidence_look(struct evidence *evidence) {
+/* Has the counter of the group at `path` gone on from *known? */
+static const char *look_at(struct evidence *evidence, const char *path, uint64_t *known) {
 	uint64_t kills;
 
-	if (!evidence->path[0] || !read_kills(evidence->path, &kills) || kills <= evidence->kills)
+	if (!read_kills(path, &kills) || kills <= *known)
 		return NULL;
 	(void)snprintf(evidence->sentence, sizeof(evidence->sentence),
-		       "SIGKILL, and oom_kill in %s went from %llu to %llu", evidence->path,
-		       (unsigned long long)evidence->kills, (unsigned long long)kills);
-	evidence->kills = kills;
+		       "SIGKILL, and oom_kill in %s went from %llu to %llu", path,
+		       (unsigned long long)*known, (unsigned long long)kills);
+	*known = kills;
 	return evidence->sentence;
+}
+
+const char *evidence_look(struct evidence *evidence) {
+	return evidence->path[0] ? look_at(evidence, evidence->path, &evidence->kills) : NULL;
 }
 
 const char *evidence_group(struct evidence *evidence, const char *prefix, unsigned cell,
 			   uint64_t *known) {
 	static const char *const files[] = { "memory.events", "memory.oom_control" };
-	uint64_t before = *known, kills;
+	const char *sentence = NULL;
 	char path[512];
 
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]) && !sentence; i++) {
 		(void)snprintf(path, sizeof(path), "%s/%u/%s", prefix, cell, files[i]);
-		if (!read_kills(path, &kills) || kills <= before)
-			continue;
-		*known = kills;
-		(void)snprintf(evidence->sentence, sizeof(evidence->sentence),
-			       "SIGKILL, and oom_kill in %s went from %llu to %llu", path,
-			       (unsigned long long)before, (unsigned long long)kills);
-		return evidence->sentence;
+		sentence = look_at(evidence, path, known);
 	}
-	return NULL;
+	return sentence;
 }
 
 void evidence_refresh(struct evidence *evidence, uint64_t now_ns) {

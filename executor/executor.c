@@ -53,9 +53,9 @@ static void cancel_queue(struct engine *engine) {
 }
 
 static void for_each_worker(struct wf_executor *executor, void (*act)(struct worker *)) {
-	generations_foreach(generation, &executor->generations)
-	    list_foreach_safe (link, next, &generation->workers)
-		act(container_of(link, struct worker, generation_link));
+	generations_foreach (generation, &executor->generations)
+		workers_foreach (worker, generation)
+			act(worker);
 }
 
 static void take_back(struct worker *worker) {
@@ -63,7 +63,8 @@ static void take_back(struct worker *worker) {
 }
 
 static void kill_tasks(struct worker *worker) {
-	claim_foreach(future, worker)(void) stop_task(future, WF_BY_CLOSE, WF_NO_GRACE);
+	claim_foreach (future, worker)
+		(void)stop_task(future, WF_BY_CLOSE, WF_NO_GRACE);
 	/* its result is here, but it hesitates to leave */
 	if (worker->awaiting_exit)
 		stop_kill(worker);
@@ -71,14 +72,10 @@ static void kill_tasks(struct worker *worker) {
 
 /* Anybody but those that were left stopped for a debugger. */
 static bool has_workers(const struct wf_executor *executor) {
-	generations_foreach(
-	    generation,
-	    &executor->generations) for (struct link *link = generation->workers.next;
-					 link != &generation->workers;
-					 link = link->next) if (container_of(link, struct worker,
-									     generation_link)
-								    ->state !=
-								WORKER_DETAINED) return true;
+	generations_foreach (generation, &executor->generations)
+		workers_foreach (worker, generation)
+			if (worker->state != WORKER_DETAINED)
+				return true;
 	return false;
 }
 
@@ -220,13 +217,14 @@ static int wait_spinning(struct engine *engine, int timeout_ms, struct loop_batc
 /* A zygote that owes nothing need not be asked whether it lives. Its timer is taken away when
  * nothing has happened for a moment, not with each task: that would be a system call. */
 static void settle_down(struct wf_executor *executor) {
-	generations_foreach(generation, &executor->generations) link_settle(generation);
+	generations_foreach (generation, &executor->generations)
+		link_settle(generation);
 }
 
 static bool may_settle(const struct wf_executor *executor) {
-	generations_foreach(generation,
-			    &executor->generations) if (generation->ping_timer.loop) return executor
-		->engine.n_pending == 0;
+	generations_foreach (generation, &executor->generations)
+		if (generation->ping_timer.loop)
+			return executor->engine.n_pending == 0;
 	return false;
 }
 
@@ -238,7 +236,7 @@ static void after_failed_wait(struct wf_executor *executor) {
 }
 
 /* Under the lock when it begins, without it when it returns. */
-static int step(struct wf_executor *executor, int timeout_ms) {
+static void step(struct wf_executor *executor, int timeout_ms) {
 	struct engine *engine = &executor->engine;
 	struct loop_batch batch uninitialized;
 	bool spin, settle;
@@ -255,7 +253,7 @@ static int step(struct wf_executor *executor, int timeout_ms) {
 	engine_lock(engine);
 	if (r < 0) {
 		after_failed_wait(executor);
-		return 0;
+		return;
 	}
 	if (settle && batch.n == 0) {
 		settle_down(executor);
@@ -264,7 +262,7 @@ static int step(struct wf_executor *executor, int timeout_ms) {
 		engine_lock(engine);
 		if (r < 0) {
 			after_failed_wait(executor);
-			return 0;
+			return;
 		}
 	}
 	engine->awake = true;
@@ -278,12 +276,11 @@ static int step(struct wf_executor *executor, int timeout_ms) {
 		engine_unlock(engine);
 	}
 	executor_run_due(executor);
-	return 0;
 }
 
-int executor_step(struct wf_executor *executor, int timeout_ms) {
+void executor_step(struct wf_executor *executor, int timeout_ms) {
 	executor_lock(executor);
-	return step(executor, timeout_ms);
+	step(executor, timeout_ms);
 }
 
 /* Whoever should wake us may be asleep for ever: then there is nothing to wait for. */
@@ -306,16 +303,13 @@ static int sleep_on_changed(struct wf_executor *executor, nsec_t until) {
 }
 
 /* One step by a caller, who is the one that dispatches; under the lock before and after. */
-static int step_as_dispatcher(struct wf_executor *executor, int timeout_ms) {
-	int r;
-
+static void step_as_dispatcher(struct wf_executor *executor, int timeout_ms) {
 	executor->dispatching = true;
-	r = step(executor, timeout_ms);
+	step(executor, timeout_ms);
 	executor_lock(executor);
 	executor->dispatching = false;
 	if (executor->n_sleepers || executor->releasing)
 		executor_announce(executor);
-	return r;
 }
 
 /* The caller is the one who dispatches, unless another of its threads does so now. */
@@ -324,11 +318,10 @@ static int drive(struct wf_executor *executor, nsec_t until) {
 		return -ESHUTDOWN;
 	if (executor->dispatching)
 		return sleep_on_changed(executor, until);
-	if (until == NSEC_NEVER)
-		return step_as_dispatcher(executor, -1);
 	if (clock_now() >= until)
 		return -ETIMEDOUT;
-	return step_as_dispatcher(executor, clock_until_ms(clock_now(), until));
+	step_as_dispatcher(executor, clock_until_ms(clock_now(), until));
+	return 0;
 }
 
 int executor_await(struct wf_executor *executor, bool (*done)(struct wf_executor *, const void *),
@@ -362,7 +355,7 @@ int executor_dispatch(struct wf_executor *executor, int timeout_ms) {
 	else if (executor->dispatching)
 		r = -EDEADLK;
 	else
-		r = step_as_dispatcher(executor, timeout_ms);
+		step_as_dispatcher(executor, timeout_ms);
 	executor_unlock(executor);
 	(void)engine_unref(&executor->engine);
 	return r;

@@ -36,7 +36,6 @@ struct wf_executor {
 	enum executor_state state;
 	enum wf_close close_how;
 	unsigned handles;
-	bool shared;
 	struct registered registered;
 
 	pthread_cond_t changed; /* state, room in the queue, end of a dispatch */
@@ -72,7 +71,7 @@ void executor_check(struct wf_executor *executor);
 void executor_announce(struct wf_executor *executor);
 
 /* Takes the lock, waits at most timeout_ms for events, handles them, runs callbacks. */
-int executor_step(struct wf_executor *executor, int timeout_ms);
+void executor_step(struct wf_executor *executor, int timeout_ms);
 
 /* Runs the callbacks that are due; called without the lock. */
 void executor_run_due(struct wf_executor *executor);
@@ -86,7 +85,7 @@ void executor_run_taken(struct wf_future *future);
 int executor_await(struct wf_executor *executor, bool (*done)(struct wf_executor *, const void *),
 		   const void *context, nsec_t until);
 
-/* What a caller-driven executor's owner does: one step. 0, -EDEADLK, -ESHUTDOWN, -errno. */
+/* What a caller-driven executor's owner does: one step. 0, -EDEADLK, -ESHUTDOWN. */
 int executor_dispatch(struct wf_executor *executor, int timeout_ms);
 
 /* Calls back, here and now. */

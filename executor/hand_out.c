@@ -163,8 +163,7 @@ static void resources_found(struct pool *pool) {
 
 /* --- giving -------------------------------------------------------------------------------- */
 
-static void note_handed(struct pool *pool, struct worker *worker, struct wf_future *const *futures,
-			unsigned n) {
+static void note_handed(struct pool *pool, struct wf_future *const *futures, unsigned n) {
 	struct engine *engine = pool->engine;
 
 	/* only while nothing else runs: what moves meanwhile may be somebody's evidence */
@@ -174,7 +173,6 @@ static void note_handed(struct pool *pool, struct worker *worker, struct wf_futu
 		deadline_watch(futures[i]);
 	resources_found(pool);
 	pool_settle(pool);
-	(void)worker;
 }
 
 /* False if nothing more can be handed out now. */
@@ -192,7 +190,7 @@ static bool give(struct pool *pool, struct worker *worker, struct wf_future *con
 		account_memory(worker);
 	r = channel_hand_out(worker, futures, n);
 	if (r == CHANNEL_SENT) {
-		note_handed(pool, worker, futures, n);
+		note_handed(pool, futures, n);
 		return true;
 	}
 	put_back(futures, n);

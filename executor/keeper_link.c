@@ -260,9 +260,7 @@ static bool take_frame(struct keeper *keeper, struct wire_frame *frame) {
 		engine_log(engine, LOG_ERROR, "the keeper sent %s, which it may not",
 			   keeper->breach);
 	}
-	/* what nobody took */
-	for (size_t i = 0; i < frame->n_descriptors; i++)
-		frame->descriptors[i] = fd_close(frame->descriptors[i]);
+	wire_frame_close(frame);
 	return good;
 }
 

@@ -33,9 +33,9 @@ static void release_loop(struct wf_executor *executor) {
 /* A driven executor whose last handle was given back in a callback: nobody waits for its workers,
  * which the keeper ends. No future refers to any of them, for a future has a reference itself. */
 static void abandon_workers(struct wf_executor *executor) {
-	generations_foreach(generation, &executor->generations) {
-		list_foreach_safe (link, next, &generation->workers)
-			worker_free(container_of(link, struct worker, generation_link));
+	generations_foreach (generation, &executor->generations) {
+		workers_foreach (worker, generation)
+			worker_free(worker);
 		generation_free(&executor->generations, generation);
 	}
 }
@@ -48,7 +48,6 @@ static void destroy(struct engine *engine) {
 	payload_keep(false);
 	release_loop(executor);
 	pool_deinit(&executor->pool);
-	succession_deinit(&executor->succession);
 	generations_deinit(&executor->generations);
 	engine_deinit(engine);
 	(void)pthread_cond_destroy(&executor->changed);
@@ -112,12 +111,10 @@ static void *run(void *context) {
 	bool done = false, detached;
 
 	while (!done) {
-		int r = executor_step(executor, -1);
-
+		executor_step(executor, -1);
 		executor_lock(executor);
 		done = executor->state == EXECUTOR_CLOSED && list_is_empty(&executor->engine.due);
 		executor_unlock(executor);
-		must(r >= 0);
 	}
 	executor_lock(executor);
 	detached = executor->thread_detached;
@@ -318,9 +315,9 @@ int lifetime_close(struct wf_executor *executor, enum wf_close how) {
 	} else {
 		/* it was never opened: nobody else drives it */
 		r = 0;
-		while (executor->state != EXECUTOR_CLOSED && executor->engine.loop && r >= 0) {
+		while (executor->state != EXECUTOR_CLOSED && executor->engine.loop) {
 			executor_unlock(executor);
-			r = executor_step(executor, -1);
+			executor_step(executor, -1);
 			executor_lock(executor);
 		}
 	}

@@ -359,9 +359,7 @@ static void receive_one(struct generation *generation, struct wire_frame *frame)
 		source_remove(&generation->source);
 		generation_kill(generation);
 	}
-	/* what nobody took */
-	for (size_t i = 0; i < frame->n_descriptors; i++)
-		frame->descriptors[i] = fd_close(frame->descriptors[i]);
+	wire_frame_close(frame);
 }
 
 static bool is_shortage(int r) {
@@ -735,7 +733,7 @@ static void on_kept(void *context, uint64_t number, const int32_t *pids, size_t 
 static struct worker *find_adopted(void *context, pid_t pid) {
 	struct link_family *family = context;
 
-	generations_foreach(generation, family->generations) {
+	generations_foreach (generation, family->generations) {
 		struct worker *worker = worker_find_process(generation, pid);
 
 		if (generation->state == GENERATION_LOST && worker && worker->state < WORKER_ENDED)
@@ -811,7 +809,8 @@ static void orphan_generation(struct generation *generation) {
 static void on_lost(void *context) {
 	struct link_family *family = context;
 
-	generations_foreach(generation, family->generations) orphan_generation(generation);
+	generations_foreach (generation, family->generations)
+		orphan_generation(generation);
 }
 
 const struct keeper_events link_events = {

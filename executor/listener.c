@@ -182,12 +182,8 @@ static int judge(const struct attempt *attempt, const struct culprit *culprit,
 		return tell(attempt, culprit, policy, EPERM, true);
 	if (!call)
 		return refuse(attempt, culprit, policy, ENOSYS);
-	if (call_changes_metadata(attempt->request.data.nr) && !(policy->layers & LAYER_MOUNT))
-		return refuse(attempt, culprit, policy, call->error);
-	if (attempt_is_about_path(attempt) && !attempt_asks_for_setid(attempt))
-		return has_group(policy, call)
-			   ? leave_to_landlock(attempt, culprit, policy, attempt->wanted[0])
-			   : refuse(attempt, culprit, policy, call->error);
+	if (attempt_depends_on_path(attempt, policy) && has_group(policy, call))
+		return leave_to_landlock(attempt, culprit, policy, attempt->wanted[0]);
 	if (attempt_is_about_port(attempt) && has_group(policy, call))
 		return leave_to_landlock(attempt, culprit, policy, attempt->port);
 	return refuse(attempt, culprit, policy, call->error);
@@ -200,9 +196,8 @@ static int judge_unknown(const struct attempt *attempt, const struct policy *pol
 
 	if (!call || attempt_is_foreign(attempt))
 		return ENOSYS;
-	if (has_group(policy, call) && !attempt_asks_for_setid(attempt) &&
-	    (attempt_is_about_path(attempt) || attempt_is_about_port(attempt)) &&
-	    (policy->layers & LAYER_MOUNT || !call_changes_metadata(attempt->request.data.nr)))
+	if (has_group(policy, call) &&
+	    (attempt_depends_on_path(attempt, policy) || attempt_is_about_port(attempt)))
 		return 0;
 	return call->error;
 }

@@ -26,7 +26,7 @@ static void count_worker(const struct worker *worker, struct wf_statistics *stat
 	statistics->stopped += worker->stopped;
 	statistics->starting += worker->state <= WORKER_STARTED;
 	statistics->idle += worker->state == WORKER_READY && outstanding == 0 && !worker->stopped;
-	claim_foreach(future, worker) {
+	claim_foreach (future, worker) {
 		if (claim_has_started(future))
 			statistics->running++;
 		else
@@ -35,11 +35,9 @@ static void count_worker(const struct worker *worker, struct wf_statistics *stat
 }
 
 static void count_workers(const struct wf_executor *executor, struct wf_statistics *statistics) {
-	generations_foreach(generation, &executor->generations) for (struct link *link =
-									 generation->workers.next;
-								     link != &generation->workers;
-								     link = link->next)
-	    count_worker(container_of(link, struct worker, generation_link), statistics);
+	generations_foreach (generation, &executor->generations)
+		workers_foreach (worker, generation)
+			count_worker(worker, statistics);
 	if (executor->engine.options.public.max_tasks_per_worker == 1)
 		statistics->spares = statistics->idle;
 }

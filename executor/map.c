@@ -62,7 +62,7 @@ static void on_done(struct wf_future *future, const struct wf_outcome *outcome, 
 	executor_lock(map->executor);
 	*map->completed_end = item;
 	map->completed_end = &item->next;
-	must(pthread_cond_broadcast(&map->executor->changed) == 0);
+	executor_announce(map->executor);
 	executor_unlock(map->executor);
 	map_unref(map);
 }

@@ -18,21 +18,12 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/path.h"
 #include "base/report.h"
 #include "executor/known.h"
 #include "executor/task.h"
 #include "policy/document.h"
 #include "proto/limits.h"
-
-int options_default_workers(void) {
-	cpu_set_t set;
-	int n;
-
-	if (sched_getaffinity(0, sizeof(set), &set) < 0)
-		return 1;
-	n = CPU_COUNT(&set);
-	return n < 1 ? 1 : n > WF_MAX_WORKERS ? WF_MAX_WORKERS : n;
-}
 
 /* --- the table ----------------------------------------------------------------------------- */
 
@@ -195,11 +186,20 @@ static int check_together(const struct wf_executor_options *o) {
 	return 0;
 }
 
-static void fill_defaults(struct wf_executor_options *o) {
+/* One for each CPU that this process may use. */
+static int default_workers(const struct options *options) {
+	int n = CPU_COUNT(&options->cpus);
+
+	return n < 1 ? 1 : n > WF_MAX_WORKERS ? WF_MAX_WORKERS : n;
+}
+
+static void fill_defaults(struct options *options) {
+	struct wf_executor_options *o = &options->public;
+
 	if (o->image == WF_IMAGE_COMMAND)
 		o->max_tasks_per_worker = 1;
 	if (o->workers == 0)
-		o->workers = options_default_workers();
+		o->workers = default_workers(options);
 	if (o->spares == 0)
 		o->spares = o->workers;
 	if (o->spares == WF_NO_SPARES)
@@ -207,18 +207,6 @@ static void fill_defaults(struct wf_executor_options *o) {
 	if (o->min_workers > o->workers)
 		o->min_workers = o->workers;
 	fill_standards(o);
-}
-
-static char *absolute_path(const char *path) {
-	char *directory, *joined = NULL;
-
-	if (path[0] == '/')
-		return strdup(path);
-	directory = getcwd(NULL, 0);
-	if (!directory || asprintf(&joined, "%s/%s", directory, path) < 0)
-		joined = NULL;
-	free(directory);
-	return joined;
 }
 
 static char *default_name(const struct wf_executor_options *o) {
@@ -239,7 +227,7 @@ static int copy_strings(struct options *options) {
 	if (!options->name)
 		return report_internal(-ENOMEM, "copying the options");
 	if (o->module) {
-		options->module = absolute_path(o->module);
+		options->module = path_absolute(NULL, o->module);
 		if (!options->module)
 			return report_internal(-ENOMEM, "copying the options");
 		if (strlen(options->module) >= LIMIT_PATH)
@@ -253,8 +241,8 @@ static int copy_strings(struct options *options) {
 		memcpy(options->preload_argument, o->preload_argument, o->preload_argument_size);
 	}
 	if (o->helper) {
-		o->helper = strdup(o->helper);
-		if (!o->helper)
+		options->helper = strdup(o->helper);
+		if (!options->helper)
 			return report_internal(-ENOMEM, "copying the options");
 	}
 	return 0;
@@ -305,9 +293,7 @@ int options_init(struct options *options, const struct wf_executor_options *give
 	if (sched_getaffinity(0, sizeof(options->cpus), &options->cpus) < 0)
 		CPU_ZERO(&options->cpus);
 	options->spares_given = taken.spares;
-	options->public.helper = NULL;
-	fill_defaults(&options->public);
-	options->public.helper = taken.helper;
+	fill_defaults(options);
 	r = copy_strings(options);
 	if (r >= 0)
 		r = task_context_new(taken.context, &options->context);
@@ -315,6 +301,7 @@ int options_init(struct options *options, const struct wf_executor_options *give
 		r = copy_policy(options);
 	options->public.module = options->module;
 	options->public.name = options->name;
+	options->public.helper = options->helper;
 	options->public.preload_argument = options->preload_argument;
 	options->public.context = NULL;
 	if (r < 0)
@@ -337,12 +324,11 @@ uint32_t options_cpu(const struct options *options, unsigned slot) {
 }
 
 void options_deinit(struct options *options) {
-	/* helper is our copy behind a pointer to const */
-	free((void *)(uintptr_t)options->public.helper);
 	options->context = task_context_free(options->context);
 	(void)wf_policy_free(options->policy);
 	free(options->module);
 	free(options->name);
+	free(options->helper);
 	free(options->preload_argument);
 	*options = (struct options){ .module = NULL };
 }

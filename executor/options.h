@@ -21,6 +21,7 @@ struct options {
 	struct wf_executor_options public; /* every pointer is ours; every default is filled in */
 	char *module;                      /* absolute; NULL for kind self */
 	char *name;
+	char *helper; /* NULL: the installed one */
 	void *preload_argument;
 	int spares_given;
 	struct task_context *context; /* NULL: nothing */
@@ -73,6 +74,3 @@ bool options_equal(const struct options *a, const struct options *b);
 /* The image's file as it is on disk now; all zero if it cannot be looked at. */
 struct file_identity options_file_now(const struct options *options);
 bool file_identity_equal(const struct file_identity *a, const struct file_identity *b);
-
-/* CPUs that this process may use: at least 1. */
-int options_default_workers(void);

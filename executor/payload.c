@@ -96,12 +96,6 @@ static int buffer_write(struct wf_buffer *buffer, const void *data) {
 	return 0;
 }
 
-static int buffer_seal(const struct wf_buffer *buffer) {
-	static const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE;
-
-	return fcntl(buffer->memfd, F_ADD_SEALS, seals) < 0 ? error_origin(-errno) : 0;
-}
-
 /* `data` NULL: to be filled by somebody else. */
 static int buffer_make(const void *data, size_t size, struct wf_buffer **ret) {
 	struct wf_buffer *buffer = calloc(1, sizeof(*buffer));
@@ -117,7 +111,7 @@ static int buffer_make(const void *data, size_t size, struct wf_buffer **ret) {
 	if (r == 0 && data)
 		r = buffer_write(buffer, data);
 	if (r == 0)
-		r = buffer_seal(buffer);
+		r = fd_seal(buffer->memfd, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE);
 	if (r < 0) {
 		(void)buffer_destroy(buffer);
 		return error_trace(r);

@@ -22,8 +22,6 @@
 
 #define NO_GRACE_MS 1000 /* for a worker that leaves by itself, where options have no grace */
 
-static void on_start_timer(struct timer *timer, nsec_t now);
-
 void pool_init(struct pool *pool, struct engine *engine, struct generations *generations) {
 	const struct wf_executor_options *options = &engine->options.public;
 
@@ -48,7 +46,6 @@ void pool_deinit(struct pool *pool) {
 	for (unsigned i = 0; i < pool->n_slots; i++)
 		free(pool->slots[i]);
 	free(pool->slots);
-	backoff_deinit(&pool->start);
 }
 
 /* --- the census ---------------------------------------------------------------------------- */
@@ -242,7 +239,7 @@ static void arm_idle_timer(struct pool *pool) {
 	/* nobody would be told to leave */
 	if ((unsigned)options->min_workers >= pool->n_workers)
 		return;
-	oldest = container_of(pool->idle.next, struct worker, idle_link);
+	oldest = list_first(&pool->idle, struct worker, idle_link);
 	(void)timer_set(pool->engine->loop, &pool->idle_timer,
 			clock_after_ms(oldest->idle_since, options->idle_timeout_ms),
 			on_idle_timer);
@@ -286,7 +283,7 @@ static void arm_leaving_timer(struct pool *pool) {
 
 	if (pool->leaving_timer.loop || list_is_empty(&pool->leaving))
 		return;
-	oldest = container_of(pool->leaving.next, struct worker, leaving_link);
+	oldest = list_first(&pool->leaving, struct worker, leaving_link);
 	(void)timer_set(pool->engine->loop, &pool->leaving_timer, leaving_until(pool, oldest),
 			on_leaving_timer);
 }
@@ -323,28 +320,28 @@ static void on_start_timer(struct timer *timer, nsec_t now) {
 	(void)now; /* the pump follows every dispatch */
 }
 
-void pool_fail_queue(struct pool *pool, const struct backoff *backoff) {
+void pool_fail_queue(struct pool *pool, enum wf_phase phase, int error, const char *text) {
 	struct link *link;
 
 	while ((link = queue_peek(&pool->engine->queue)) != NULL) {
 		struct wf_future *future = container_of(link, struct wf_future, link);
 
 		future_unqueue(future);
-		conclude_not_started(future, backoff->phase, backoff->error, backoff->text);
+		conclude_not_started(future, phase, error, text);
 		future_resolve(future);
 	}
 }
 
 void pool_start_failed(struct pool *pool, enum wf_phase phase, int error, const char *text) {
 	struct engine *engine = pool->engine;
-	bool spent = backoff_failed(&pool->start, engine_now(engine), phase, error, text);
+	bool spent = backoff_failed(&pool->start, engine_now(engine));
 
 	(void)timer_set(engine->loop, &pool->start_timer, pool->start.not_before, on_start_timer);
 	engine_log(engine, LOG_WARNING,
 		   "a worker could not start (%u in a row, again in %d ms): %s",
 		   spent ? pool->start.budget : pool->start.failures, pool->start.delay_ms, text);
 	if (spent && pool->census.able == 0)
-		pool_fail_queue(pool, &pool->start);
+		pool_fail_queue(pool, phase, error, text);
 }
 
 static void describe_end(char *text, size_t size, const struct worker *worker) {
@@ -528,7 +525,7 @@ void pool_settle(struct pool *pool) {
 	struct link *changed = &pool->engine->changed;
 
 	while (!list_is_empty(changed)) {
-		struct worker *worker = container_of(changed->next, struct worker, changed_link);
+		struct worker *worker = list_first(changed, struct worker, changed_link);
 		struct slot *slot = worker->slot;
 
 		list_remove(&worker->changed_link);
@@ -561,16 +558,14 @@ bool pool_give_one_up(struct pool *pool) {
 		if (is_parked(pool->slots[i]->next))
 			worker = pool->slots[i]->next;
 	if (!worker && pool->n_idle > 1)
-		worker = container_of(pool->idle.next, struct worker, idle_link);
+		worker = list_first(&pool->idle, struct worker, idle_link);
 	if (worker)
 		stop_dismiss(worker);
 	return worker != NULL;
 }
 
 void pool_dismiss_generation(struct pool *pool, struct generation *generation) {
-	list_foreach_safe (link, next, &generation->workers) {
-		struct worker *worker = container_of(link, struct worker, generation_link);
-
+	workers_foreach (worker, generation) {
 		if (!claim_has_tasks(worker))
 			stop_dismiss(worker);
 		else

@@ -61,7 +61,6 @@ struct pool {
 	struct link loads[LIMIT_HAND_AHEAD + 1]; /* ready workers by what lies on their channel */
 	unsigned n_idle;
 	struct timer idle_timer, leaving_timer;
-	bool hasten; /* somebody waits for a slot that a leaving worker still has */
 
 	bool parking;    /* spares are kept: off after an idle timeout, until the next task */
 	bool refill_due; /* spares that nobody waits for may be forked now: plan.h */
@@ -97,7 +96,7 @@ void pool_seat(struct pool *pool, struct slot *slot, struct worker *worker);
 /* A start has failed: backs off, and after too many in a row resolves what is queued. */
 void pool_start_failed(struct pool *pool, enum wf_phase phase, int error, const char *text);
 /* All that is queued resolves as not started. */
-void pool_fail_queue(struct pool *pool, const struct backoff *backoff);
+void pool_fail_queue(struct pool *pool, enum wf_phase phase, int error, const char *text);
 
 /* Everybody who has nothing to do is dismissed; spares too. */
 void pool_dismiss_idle(struct pool *pool);

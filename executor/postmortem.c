@@ -153,7 +153,7 @@ bool postmortem(struct worker *worker) {
 		bool started = claim_had_started(future);
 
 		if (started)
-			account_times(future, engine_now(worker->engine));
+			account_times(future);
 		(void)claim_undo(worker);
 		if (started)
 			resolve_victim(worker, future);

@@ -16,7 +16,7 @@
 #define QUEUE_LEVELS (WF_PRIORITY_MAX - WF_PRIORITY_MIN + 1)
 
 struct queue {
-	struct link levels[QUEUE_LEVELS]; /* wf_future::queue_link */
+	struct link levels[QUEUE_LEVELS]; /* wf_future::link */
 	uint32_t occupied;                /* bit n: levels[n] is not empty */
 	size_t size;
 };

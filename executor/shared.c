@@ -75,7 +75,6 @@ static int get(const struct wf_executor_options *options, const struct options *
 		r = lifetime_open(options, &fresh);
 		if (r < 0)
 			return r;
-		fresh->shared = true;
 		*ret_old = shared.executor;
 		shared.executor = fresh;
 	}

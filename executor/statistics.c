@@ -28,7 +28,7 @@ static uint64_t value_of(unsigned bucket) {
 	return low + ((uint64_t)1 << (power - 3)) / 2;
 }
 
-void histogram_add(struct histogram *histogram, uint64_t ns) {
+static void histogram_add(struct histogram *histogram, uint64_t ns) {
 	histogram->count++;
 	if (ns > histogram->max)
 		histogram->max = ns;

@@ -31,7 +31,6 @@ struct statistics {
 	uint64_t n_runs, mean_run; /* results; their time, exponentially weighted, in ns */
 };
 
-void histogram_add(struct histogram *histogram, uint64_t ns);
 struct wf_quantiles histogram_quantiles(const struct histogram *histogram);
 
 /* A result has come, of a task that ran for so long. */

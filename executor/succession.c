@@ -29,10 +29,6 @@ void succession_init(struct succession *succession, struct generations *generati
 		     options->tuning.backoff_max_ms, (unsigned)options->tuning.start_attempts);
 }
 
-void succession_deinit(struct succession *succession) {
-	backoff_deinit(&succession->launch);
-}
-
 /* --- failed starts ------------------------------------------------------------------------- */
 
 static void on_launch_timer(struct timer *timer, nsec_t now) {
@@ -44,12 +40,12 @@ static void launch_failed(struct succession *succession, enum wf_phase phase, in
 			  const char *text) {
 	struct engine *engine = succession->engine;
 	struct backoff *launch = &succession->launch;
-	bool spent = backoff_failed(launch, engine_now(engine), phase, error, text);
+	bool spent = backoff_failed(launch, engine_now(engine));
 
 	(void)timer_set(engine->loop, &succession->launch_timer, launch->not_before,
 			on_launch_timer);
 	if (spent && !succession->generations->newest && succession->pool->census.current == 0)
-		pool_fail_queue(succession->pool, launch);
+		pool_fail_queue(succession->pool, phase, error, text);
 }
 
 /* --- one generation after another ---------------------------------------------------------- */

@@ -21,7 +21,6 @@ struct succession {
 
 void succession_init(struct succession *succession, struct generations *generations,
 		     struct keeper *keeper, struct pool *pool);
-void succession_deinit(struct succession *succession);
 
 /* Does what follows from all that has happened to generations; frees those that are gone. True:
  * something has changed, which may be news for workers. */

@@ -271,11 +271,6 @@ bool task_context_equal(const struct task_context *a, const struct task_context 
 	       a->umask == b->umask && a->nice == b->nice;
 }
 
-bool task_context_captures(const struct task_context *context) {
-	return context && (context->streams[1].mode == WF_STDIO_CAPTURE ||
-			   context->streams[2].mode == WF_STDIO_CAPTURE);
-}
-
 static enum stream_mode stream_message(const struct task_stream *stream, int number) {
 	switch (stream->mode) {
 	case WF_STDIO_NULL:

@@ -141,6 +141,13 @@ struct worker {
 	bool settled_end; /* its end has been dealt with */
 };
 
+/* The one that is visited may be freed, and no other. */
+#define workers_foreach(cursor, generation)                                                        \
+	list_foreach_safe (cursor##_link, cursor##_next, &(generation)->workers)                   \
+		for (struct worker *cursor =                                                       \
+			 container_of(cursor##_link, struct worker, generation_link);              \
+		     cursor; cursor = NULL)
+
 /* What follows: the next state; or one of these. */
 enum { WORKER_STAYS = -1, WORKER_BREACHES = -2 };
 int worker_next(enum worker_state state, enum worker_event event);

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#include "executor/conclude.h"
+#include "executor/claim.h"
 
 bool wreck_is_seen(const struct engine *engine) {
 	return engine->loop && !engine->wrecked && !loop_is_intact(engine->loop);
@@ -26,18 +26,12 @@ static void forget_keeper(struct keeper *keeper) {
 }
 
 static void forget_captures(struct worker *worker) {
-	for (uint64_t s = worker->first_sequence; s < worker->next_sequence; s++) {
-		struct wf_future *future = worker->assigned[s % CELL_CLAIMS];
-
-		if (future)
-			future->captures[0].fd = future->captures[1].fd = -1;
-	}
+	claim_foreach (future, worker)
+		future->captures[0].fd = future->captures[1].fd = -1;
 }
 
 static void forget_workers(struct generation *generation) {
-	list_foreach_safe (link, next, &generation->workers) {
-		struct worker *worker = container_of(link, struct worker, generation_link);
-
+	workers_foreach (worker, generation) {
 		forget_captures(worker);
 		worker->channel = worker->pidfd = worker->listener_fd = -1;
 		worker->end_was_expected = true;
@@ -54,19 +48,6 @@ static void forget_generation(struct generation *generation) {
 	generation->output.fd = -1;
 }
 
-static void refuse_queue(struct engine *engine) {
-	struct link *link;
-
-	while ((link = queue_peek(&engine->queue)) != NULL) {
-		struct wf_future *future = container_of(link, struct wf_future, link);
-
-		future_unqueue(future);
-		conclude_not_started(future, WF_PHASE_HAND_OUT, EBADF,
-				     "this process has closed descriptors of the executor");
-		future_resolve(future);
-	}
-}
-
 void wreck(struct engine *engine, struct keeper *keeper, struct generations *generations,
 	   struct pool *pool) {
 	engine_log(engine, LOG_ERROR,
@@ -76,11 +57,13 @@ void wreck(struct engine *engine, struct keeper *keeper, struct generations *gen
 	loop_abandon(engine->loop);
 	engine->doorbell = -1;
 	forget_keeper(keeper);
-	generations_foreach(generation, generations) {
+	generations_foreach (generation, generations) {
 		forget_generation(generation);
 		forget_workers(generation);
 	}
 	pool_settle(pool);
-	refuse_queue(engine);
-	generations_foreach(generation, generations) generation_free(generations, generation);
+	pool_fail_queue(pool, WF_PHASE_HAND_OUT, EBADF,
+			"this process has closed descriptors of the executor");
+	generations_foreach (generation, generations)
+		generation_free(generations, generation);
 }

@@ -4,8 +4,6 @@
  */
 #include "executor/backoff.h"
 
-#include <errno.h>
-
 #include "executor/queue.h"
 #include "tests/support/fixture.h"
 
@@ -18,7 +16,7 @@ static struct backoff backoff_made(unsigned budget) {
 
 /* Each after the pause that the one before asked for. */
 static bool fail_again(struct backoff *backoff) {
-	return backoff_failed(backoff, backoff->not_before, WF_PHASE_FORK, EAGAIN, "why");
+	return backoff_failed(backoff, backoff->not_before);
 }
 
 START_TEST(test_delay_doubles_up_to_the_most) {
@@ -32,7 +30,6 @@ START_TEST(test_delay_doubles_up_to_the_most) {
 		ck_assert_int_eq(backoff.delay_ms, delays[i]);
 		ck_assert_uint_eq(backoff.not_before - before, (nsec_t)delays[i] * NSEC_PER_MSEC);
 	}
-	backoff_deinit(&backoff);
 }
 END_TEST
 
@@ -40,10 +37,9 @@ START_TEST(test_failures_in_one_pause_are_one) {
 	struct backoff backoff = backoff_made(3);
 
 	for (int i = 0; i < 8; i++)
-		ck_assert(!backoff_failed(&backoff, 5, WF_PHASE_FORK, EAGAIN, "why"));
+		ck_assert(!backoff_failed(&backoff, 5));
 	ck_assert_uint_eq(backoff.failures, 1);
 	ck_assert_int_eq(backoff.delay_ms, 10);
-	backoff_deinit(&backoff);
 }
 END_TEST
 
@@ -60,7 +56,6 @@ START_TEST(test_spent_budget_needs_work) {
 	ck_assert(!fail_again(&backoff));
 	ck_assert(!fail_again(&backoff));
 	ck_assert(fail_again(&backoff));
-	backoff_deinit(&backoff);
 }
 END_TEST
 
@@ -73,7 +68,6 @@ START_TEST(test_work_that_was_done_forgives) {
 	ck_assert(backoff_allows(&backoff, backoff.not_before, false));
 	ck_assert(!fail_again(&backoff));
 	ck_assert_int_eq(backoff.delay_ms, 10);
-	backoff_deinit(&backoff);
 }
 END_TEST
 
@@ -86,19 +80,6 @@ START_TEST(test_renewed_budget_keeps_the_pace) {
 	ck_assert(!fail_again(&backoff));
 	ck_assert(!fail_again(&backoff));
 	ck_assert_int_eq(backoff.delay_ms, 50);
-	backoff_deinit(&backoff);
-}
-END_TEST
-
-START_TEST(test_last_failure_is_told) {
-	struct backoff backoff = backoff_made(3);
-
-	(void)backoff_failed(&backoff, 0, WF_PHASE_INITIALIZE, 7, "first");
-	(void)backoff_failed(&backoff, 0, WF_PHASE_FORK, ENOMEM, "second");
-	ck_assert_int_eq(backoff.phase, WF_PHASE_FORK);
-	ck_assert_int_eq(backoff.error, ENOMEM);
-	ck_assert_str_eq(backoff.text, "second");
-	backoff_deinit(&backoff);
 }
 END_TEST
 
@@ -145,7 +126,6 @@ int main(void) {
 	tcase_add_test(test_case, test_spent_budget_needs_work);
 	tcase_add_test(test_case, test_work_that_was_done_forgives);
 	tcase_add_test(test_case, test_renewed_budget_keeps_the_pace);
-	tcase_add_test(test_case, test_last_failure_is_told);
 	tcase_add_test(test_case, test_queue_is_by_priority_then_age);
 	tcase_add_test(test_case, test_queue_front_is_before_equals_only);
 	return fixture_run("backoff", test_case);

@@ -184,6 +184,23 @@ START_TEST(test_start_that_dies_backs_off) {
 }
 END_TEST
 
+START_TEST(test_last_failed_start_is_told) {
+	struct fake *fake = fake_pool((struct wf_executor_options){ .tuning.start_attempts = 2 });
+	struct wf_future *future = fake_submit(fake);
+
+	pool_start_failed(&fake->pool, WF_PHASE_INITIALIZE, 7, "first");
+	fake_pass(fake, NSEC_PER_SEC);
+	ck_assert_int_eq(future->state, FUTURE_QUEUED);
+	pool_start_failed(&fake->pool, WF_PHASE_FORK, ENOMEM, "second");
+	ck_assert_int_eq(future->outcome.kind, WF_NOT_STARTED);
+	ck_assert_int_eq(future->outcome.not_started.phase, WF_PHASE_FORK);
+	ck_assert_int_eq(future->outcome.not_started.error, ENOMEM);
+	ck_assert_str_eq(future->outcome.evidence, "second");
+	fake_release(fake, future);
+	fake_free(fake);
+}
+END_TEST
+
 /* --- postmortem --- */
 
 START_TEST(test_crash_hits_the_task_that_ran) {
@@ -421,6 +438,7 @@ int main(void) {
 	tcase_add_test(test_case, test_start_that_hangs_is_a_failed_start);
 	tcase_add_test(test_case, test_stopped_start_is_ended_for_what_waits);
 	tcase_add_test(test_case, test_start_that_dies_backs_off);
+	tcase_add_test(test_case, test_last_failed_start_is_told);
 	tcase_add_test(test_case, test_crash_hits_the_task_that_ran);
 	tcase_add_test(test_case, test_idempotent_task_is_tried_again_then_quarantined);
 	tcase_add_test(test_case, test_zygote_that_ends_itself_explains_a_kill);
