@@ -119,7 +119,7 @@ static void give_back(struct wf_future *future, const struct wf_outcome *outcome
 START_TEST(test_last_handle_given_back_in_a_callback) {
 	struct wf_executor *executor = pool_open_regime(_i);
 	struct wf_future *future;
-	struct watch watch;
+	struct watch watch = { 0 };
 
 	pool_check_works(executor);
 	pool_watch(executor, &watch);
@@ -195,7 +195,7 @@ END_TEST
 START_TEST(test_close_with_a_stopped_keeper) {
 	struct wf_executor_options options = pool_options(REUSED);
 	struct wf_executor *executor;
-	struct watch watch;
+	struct watch watch = { 0 };
 
 	options.tuning.zygote_reply_ms = 200;
 	executor = pool_open(&options);
@@ -214,7 +214,7 @@ END_TEST
 START_TEST(test_keeper_killed_beside_a_stopped_zygote) {
 	struct wf_executor *executor = pool_open_regime(_i);
 	struct wf_statistics statistics;
-	struct watch watch;
+	struct watch watch = { 0 };
 
 	pool_check_works(executor);
 	pool_watch(executor, &watch);
