@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -49,12 +50,19 @@ static struct wf_policy *policy_new(const char *preset) {
 
 static const uint32_t built[] = { LAYER_LANDLOCK, LAYER_SECCOMP };
 
+static bool is_lacking(uint32_t layer) {
+	if (layer != LAYER_LANDLOCK || sandbox.landlock_abi > 0)
+		return false;
+	printf("# skipped: no Landlock here\n");
+	return true;
+}
+
 START_TEST(test_what_is_built_is_in_force) {
 	struct wf_policy *policy = policy_new("pure");
 	struct builder_job job;
 
 	sandbox_begin();
-	if (built[_i] == LAYER_LANDLOCK && sandbox.landlock_abi == 0)
+	if (is_lacking(built[_i]))
 		goto end;
 	ck_assert_int_eq(builder_start(&job, &sandbox, document_view(policy), built[_i], &trouble),
 			 0);
@@ -90,7 +98,7 @@ START_TEST(test_a_layer_that_found_no_room_is_not_in_force) {
 	struct rlimit before;
 
 	sandbox_begin();
-	if (built[_i] == LAYER_LANDLOCK && sandbox.landlock_abi == 0)
+	if (is_lacking(built[_i]))
 		goto end;
 	ck_assert_int_eq(builder_start(&job, &sandbox, document_view(policy), built[_i], &trouble),
 			 0);
@@ -128,19 +136,55 @@ int unshare(int flags) {
 	return (int)syscall(SYS_unshare, flags);
 }
 
+/* Tried without the code under test: a child enters, and what root maps is written from outside. */
+static bool machine_maps_identities(void) {
+	bool maps = false;
+	char path[64], byte;
+	int ends[2];
+	pid_t child;
+
+	ck_assert_int_eq(fd_seqpacket_pair(ends), 0);
+	child = fork();
+	if (child == 0) {
+		(void)fd_close(ends[0]);
+		if (syscall(SYS_unshare, CLONE_NEWUSER) == 0 && send(ends[1], "", 1, 0) == 1)
+			(void)recv(ends[1], &byte, 1, 0);
+		_exit(0);
+	}
+	ck_assert_int_gt(child, 0);
+	(void)fd_close(ends[1]);
+	if (recv(ends[0], &byte, 1, 0) == 1) {
+		cleanup_close int map = -1;
+
+		(void)snprintf(path, sizeof path, "/proc/%d/uid_map", (int)child);
+		map = open(path, O_WRONLY | O_CLOEXEC);
+		maps = map >= 0 && write(map, "0 0 1\n", 6) == 6;
+	}
+	(void)fd_close(ends[0]);
+	ck_assert_int_eq(waitpid(child, NULL, 0), child);
+	return maps;
+}
+
 START_TEST(test_identities_are_mapped_or_the_layer_is_missing) {
 	int r;
 
 	sandbox_begin();
-	if (geteuid() != 0)
-		return; /* only root has a child that maps */
+	if (geteuid() != 0) {
+		printf("# skipped: only root has a child that maps\n");
+		return;
+	}
+	if (!_i && !machine_maps_identities()) {
+		printf("# skipped: root cannot map identities here\n");
+		return;
+	}
 	kill_mapper = _i;
 	r = namespace_enter(&sandbox, LAYER_USER, true, &trouble);
 	if (kill_mapper) {
 		ck_assert_int_lt(r, 0);
 		ck_assert_uint_eq(trouble.layer, LAYER_USER);
 		ck_assert_uint_eq(sandbox.layers, 0);
-	} else if (r == 0) {
+	} else {
+		ck_assert_msg(r == 0, "%d: %s", r, trouble.text);
 		ck_assert_uint_eq(geteuid(), 0);
 		ck_assert_uint_eq(sandbox.layers, LAYER_USER);
 	}
