@@ -10,8 +10,10 @@
 
 #define PATIENCE_MS 300
 
-/* A pool whose workers do that (toy_starts.c); `path` counts them. */
-static struct wf_executor *open_pool_that(int regime, const char *what, const char **ret_path) {
+/* A pool whose workers do that (toy_starts.c), and which gives up a start after so many attempts;
+ * `path` counts the workers. */
+static struct wf_executor *open_pool_that(int regime, const char *what, int attempts,
+					  const char **ret_path) {
 	struct wf_executor_options options = pool_options(regime);
 	static char path[300], argument[400];
 
@@ -25,7 +27,7 @@ static struct wf_executor *open_pool_that(int regime, const char *what, const ch
 	options.spares = WF_NO_SPARES;
 	options.kill_grace_ms = 50;
 	options.tuning.backoff_ms = 1;
-	options.tuning.start_attempts = 2;
+	options.tuning.start_attempts = attempts;
 	*ret_path = path;
 	return pool_open(&options);
 }
@@ -36,7 +38,7 @@ static const char *const once[] = { "stop first", "hang first", "crash first" };
 START_TEST(test_start_that_fails_once) {
 	for (int regime = FRESH; regime <= REUSED; regime++) {
 		const char *path;
-		struct wf_executor *executor = open_pool_that(regime, once[_i], &path);
+		struct wf_executor *executor = open_pool_that(regime, once[_i], 2, &path);
 
 		pool_check_works(executor);
 		pool_check_works(executor);
@@ -53,7 +55,7 @@ static const char *const always[] = { "stop all", "hang all", "crash all" };
 START_TEST(test_start_that_always_fails) {
 	for (int regime = FRESH; regime <= REUSED; regime++) {
 		const char *path;
-		struct wf_executor *executor = open_pool_that(regime, always[_i], &path);
+		struct wf_executor *executor = open_pool_that(regime, always[_i], 2, &path);
 		struct wf_future *future = pool_call(executor, "echo", "never");
 		const struct wf_outcome *outcome = pool_wait(future);
 
@@ -66,13 +68,13 @@ START_TEST(test_start_that_always_fails) {
 }
 END_TEST
 
-/* Nobody waits for it but close. */
+/* Nobody waits for it but close: the pool must not have given up before the task is cancelled. */
 START_TEST(test_close_beside_a_start_that_hangs) {
 	static const enum wf_close hows[] = { WF_CLOSE_FINISH, WF_CLOSE_CANCEL, WF_CLOSE_KILL };
 
 	for (size_t i = 0; i < sizeof hows / sizeof hows[0]; i++) {
 		const char *path;
-		struct wf_executor *executor = open_pool_that(REUSED, always[_i], &path);
+		struct wf_executor *executor = open_pool_that(REUSED, always[_i], 1000, &path);
 		struct wf_future *future = pool_call(executor, "echo", "cancelled");
 
 		ck_assert_int_eq(wf_future_cancel(future), 0);
