@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Story: a worker under a policy does what was declared, and nothing else; what it was refused, its
- * outcome tells, with the line that would have allowed it.
+ * Story: a worker under a policy does what was declared, and nothing else. What it is refused, and
+ * told, is another story (test_refusals.c).
  *
- * Each preset in both regimes; run a second time by a program of an ordinary user. What a refusal was
+ * Each preset in both regimes; run a second time by a program of an ordinary user. What the policy was
  * good for is looked at from outside: the file as it was, nobody at the door.
  */
 #include <arpa/inet.h>
@@ -15,67 +15,18 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/support/more.h"
 #include "tests/support/number.h"
+#include "tests/support/presets.h"
 #include "tests/support/program.h"
 #include "tests/support/sandboxed.h"
 #include "tests/support/toy_sandbox.h"
 
-static const char *const presets[] = { "pure", "stage", "tests" };
-/* The loop index is regime * 3 + preset; those who continue after a refusal are the last two. */
-#define add_for_presets(story, test)    tcase_add_loop_test(story, test, 0, 6)
-#define add_for_continuing(story, test) tcase_add_loop_test(story, test, 0, 4)
-#define PRESET(i)                       presets[(i) % 3]
-#define REGIME(i)                       ((i) / 3)
-#define CONTINUING(i)                   presets[1 + (i) % 2]
-#define CONTINUING_REGIME(i)            ((i) / 2)
-
 /* From which ABI on. */
 #define LANDLOCK_PORTS  4
 #define LANDLOCK_SCOPES 6
-
-#define SECRET "it is under the third stone"
-
-/* Steps with "@" for the scratch directory. */
-static const char *at_scratch(const char *text) {
-	static char texts[8][2048];
-	static unsigned next;
-	char *to = texts[next++ % 8];
-	size_t used = 0;
-
-	for (; *text != '\0' && used < sizeof texts[0] - 512; text++)
-		used += (size_t)(*text == '@' ? snprintf(to + used, 512, "%s", scratch_path(""))
-					      : snprintf(to + used, 2, "%c", *text));
-	to[used] = '\0';
-	return to;
-}
-
-static void prepare_files(void) {
-	scratch_make_directory("in");
-	scratch_make_directory("out");
-	scratch_make_directory("closed");
-	scratch_write("in/a", "alpha");
-	scratch_write("out/old", "old");
-	scratch_write("closed/secret", SECRET);
-	scratch_write("closed/other", "other");
-	scratch_install("closed/program", "/bin/true");
-}
-
-static void check_files(void) {
-	scratch_expect("in/a", "alpha");
-	scratch_expect("closed/secret", SECRET);
-	scratch_expect("closed/other", "other");
-	ck_assert_int_ne(access(scratch_path("closed/new"), F_OK), 0);
-}
-
-static struct wf_executor *open_with_files(int regime, const char *preset) {
-	prepare_files();
-	return sandboxed_open(regime, policy_of(preset, "read", scratch_path("in"), "write",
-						scratch_path("out"), NULL));
-}
 
 /* --- what was declared --- */
 
@@ -148,338 +99,6 @@ START_TEST(test_results_larger_than_a_frame) {
 				ck_abort_msg("byte %zu is %d", k, data[k]);
 		wf_future_free(future);
 	}
-	pool_close(executor);
-}
-END_TEST
-
-/* --- what was not, and the line that would allow it --- */
-
-struct wish {
-	const char *steps;
-	const char *call;
-	const char *path; /* NULL: the call names none */
-	const char *line;
-	const char *allowed; /* what the steps say under that line */
-	bool pure;           /* refused under pure with the same line */
-	bool tests;          /* ... and under tests */
-};
-
-static const struct wish wishes[] = {
-	{ "read @/closed/secret", "openat", "@/closed/secret", "read: [@/closed/secret]", SECRET,
-	  true, true },
-	{ "list @/closed", "openat", "@/closed", "read: [@/closed]", "3", true, true },
-	{ "write @/closed/other new", "openat", "@/closed/other", "write: [@/closed/other]", "ok",
-	  true, true },
-	{ "write @/closed/new new", "openat", "@/closed/new", "write: [@/closed]", "ok", true,
-	  true },
-	{ "cut @/closed/other", "truncate", "@/closed/other", "write: [@/closed/other]", "ok", true,
-	  true },
-	{ "make @/closed/new", "mkdir", "@/closed/new", "write: [@/closed]", "ok", true, true },
-	{ "remove @/closed/other", "unlink", "@/closed/other", "write: [@/closed]", "ok", true,
-	  true },
-	{ "run @/closed/program x", "execve", "@/closed/program", "execute: [@/closed/program]",
-	  "exit 0", false, true },
-	{ "fork", "clone", NULL, "calls: [processes]", "exit 7", true, false },
-	{ "thread", "clone", NULL, "calls: [threads]", "ok", true, false },
-	{ "socket 2", "socket", NULL, "socket: [inet]", "ok", true, false },
-	{ "socket 1", "socket", NULL, "socket: [unix]", "ok", true, false },
-	{ "socket 16", "socket", NULL, "socket: [netlink]", "ok", true, true },
-	{ "call 291 0", "epoll_create1", NULL, "calls: [events]", "ok", true, false },
-	{ "call 68 4711 0", "msgget", NULL, "calls: [ipc]", "ENOENT", true, false },
-	{ "call 101 3 99999 0 0", "ptrace", NULL, "calls: [ptrace]", "ESRCH", true, true },
-	{ "call 161 0", "chroot", NULL, "calls: [chroot]", "EFAULT", true, true },
-	{ "writable_code", "mmap", NULL, "calls: [jit]", "ok", true, true },
-	{ "written_code", "mprotect", NULL, "calls: [jit]", "ok", true, true },
-};
-#define N_WISHES ((int)N_OF(wishes))
-
-/* What stage allows already is no wish there. */
-static bool is_refused(const struct wish *wish, const char *preset) {
-	if (strcmp(preset, "pure") == 0)
-		return wish->pure;
-	if (strcmp(preset, "tests") == 0)
-		return wish->tests;
-	return strcmp(wish->steps, "fork") != 0 && strncmp(wish->steps, "call 291", 8) != 0;
-}
-
-static void check_refusal(const struct wish *wish, const struct wf_refusal *refusal) {
-	ck_assert_str_eq(refusal->call, wish->call);
-	ck_assert_str_eq(refusal->path, wish->path != NULL ? at_scratch(wish->path) : "");
-	ck_assert_str_eq(refusal->allow, at_scratch(wish->line));
-	ck_assert_uint_gt(strlen(refusal->arguments), 0);
-}
-
-/* The same task under the policy and that line. */
-static void check_line_allows(int regime, const char *preset, const struct wish *wish,
-			      const char *line) {
-	struct wf_policy *policy = policy_of(preset, NULL);
-	struct wf_executor *executor;
-
-	policy_add_line(policy, preset, line);
-	executor = sandboxed_open(regime, policy);
-	expect_steps(executor, at_scratch(wish->steps), wish->allowed);
-	pool_close(executor);
-}
-
-/* A call that is refused for its path returns what the kernel says to it: there is none, or it is
- * read-only. */
-static bool is_said(const char *said, const struct wf_refusal *refusal) {
-	static const int of_paths[] = { EACCES, ENOENT, EROFS, EPERM };
-
-	if (refusal->path[0] == '\0')
-		return strcmp(said, strerrorname_np(refusal->error)) == 0;
-	for (size_t i = 0; i < N_OF(of_paths); i++)
-		if (strcmp(said, strerrorname_np(of_paths[i])) == 0)
-			return true;
-	return false;
-}
-
-/* The task tried it three times, each in vain. */
-static void check_continues(const struct wish *wish, const struct wf_outcome *outcome) {
-	const struct wf_refusal *refusal =
-	    refusal_of(outcome, wish->call, wish->path != NULL ? at_scratch(wish->path) : NULL);
-	char said[256], *rest = said, *one;
-
-	expect_kind(outcome, WF_RETURNED);
-	ck_assert_msg(refusal != NULL, "%s: %s", wish->steps, refusals_describe(outcome));
-	check_refusal(wish, refusal);
-	ck_assert_uint_eq(refusal->count, 3);
-	snprintf(said, sizeof said, "%.*s", (int)outcome->returned.size,
-		 (const char *)outcome->returned.data);
-	while ((one = strsep(&rest, ";")) != NULL)
-		ck_assert_msg(is_said(one, refusal), "%s said %s, refused with %s", wish->steps,
-			      one, strerrorname_np(refusal->error));
-}
-
-START_TEST(test_refusal_is_told_with_its_line) {
-	const struct wish *wish = &wishes[_i % N_WISHES];
-	const char *preset = presets[1 + (_i / N_WISHES) % 2];
-	const int regime = _i / N_WISHES / 2;
-	const char *steps = at_scratch(wish->steps);
-	char thrice[1024], line[1024];
-	struct wf_executor *executor;
-	struct wf_future *future;
-
-	if (!is_refused(wish, preset))
-		return;
-	prepare_files();
-	executor = sandboxed_open(regime, policy_of(preset, NULL));
-	snprintf(thrice, sizeof thrice, "%s;%s;%s", steps, steps, steps);
-	future = pool_call(executor, "try", thrice);
-	check_continues(wish, pool_wait(future));
-	snprintf(line, sizeof line, "%s",
-		 refusal_of(wf_future_outcome(future), wish->call,
-			    wish->path != NULL ? at_scratch(wish->path) : NULL)
-		     ->allow);
-	check_files();
-	wf_future_free(future);
-	pool_close(executor);
-	check_line_allows(regime, preset, wish, line);
-}
-END_TEST
-
-static void check_violation(const struct wish *wish, const struct wf_outcome *outcome) {
-	expect_kind(outcome, WF_VIOLATION);
-	check_refusal(wish, &outcome->violation.refusal);
-	ck_assert_int_eq(outcome->violation.refusal.error, 0);
-	ck_assert_uint_eq(outcome->violation.refusal.count, 1);
-	ck_assert_msg(refusal_of(outcome, wish->call, NULL) == NULL,
-		      "it is also among those that the task survived: %s",
-		      refusals_describe(outcome));
-	ck_assert_ptr_nonnull(strstr(outcome->evidence, at_scratch(wish->line)));
-}
-
-/* pure ends, and so does any that is told to. */
-START_TEST(test_refusal_ends_the_task) {
-	const struct wish *wish = &wishes[_i % N_WISHES];
-	const char *preset = presets[(_i / N_WISHES) % 3];
-	const int regime = _i / N_WISHES / 3;
-	struct wf_executor *executor;
-	struct wf_future *future;
-	char line[1024];
-
-	if (!is_refused(wish, preset))
-		return;
-	prepare_files();
-	executor = sandboxed_open(regime, policy_of(preset, "on_refusal", "end", NULL));
-	future = pool_call(executor, "try", at_scratch(wish->steps));
-	check_violation(wish, pool_wait(future));
-	snprintf(line, sizeof line, "%s", wf_future_outcome(future)->violation.refusal.allow);
-	check_files();
-	wf_future_free(future);
-	expect_steps(executor, "privileges", "1");
-	pool_close(executor);
-	if (strcmp(preset, "pure") == 0)
-		check_line_allows(regime, preset, wish, line);
-}
-END_TEST
-
-/* No line allows these. clone3 is not even told: each fork of the C library tries it first. */
-START_TEST(test_what_no_policy_allows) {
-	static const struct {
-		const char *steps, *call, *said;
-	} cases[] = {
-		{ "mode 4755 @/out/old", "chmod", "EPERM" },
-		{ "call 425 1 0", "io_uring_setup", "ENOSYS" },
-		{ "call 250 0 0 0 0 0", "keyctl", "ENOSYS" },
-		{ "call 323 0", "userfaultfd", "EPERM" },
-		{ "call 435 0 0", NULL, "ENOSYS" },
-		{ "call 1000", "call 1000", "ENOSYS" },
-	};
-	struct wf_executor *executor = open_with_files(CONTINUING_REGIME(_i), CONTINUING(_i));
-
-	for (size_t i = 0; i < N_OF(cases); i++) {
-		struct wf_future *future = pool_call(executor, "try", at_scratch(cases[i].steps));
-		const struct wf_outcome *outcome = pool_wait(future);
-
-		expect_text(outcome, cases[i].said);
-		if (cases[i].call == NULL) {
-			ck_assert_msg(outcome->n_refusals == 0, "%s", refusals_describe(outcome));
-		} else {
-			ck_assert_msg(outcome->n_refusals == 1, "%s: %s", cases[i].steps,
-				      refusals_describe(outcome));
-			ck_assert_str_eq(outcome->refusals[0].call, cases[i].call);
-			ck_assert_str_eq(outcome->refusals[0].allow, "");
-		}
-		wf_future_free(future);
-	}
-	pool_close(executor);
-}
-END_TEST
-
-START_TEST(test_list_of_refusals_is_capped) {
-	struct wf_executor *executor = open_with_files(CONTINUING_REGIME(_i), CONTINUING(_i));
-	struct wf_future *future = pool_call(executor, "try", at_scratch("many @/closed/x 200"));
-	const struct wf_outcome *outcome = pool_wait(future);
-
-	expect_text(outcome, "0");
-	ck_assert_uint_eq(outcome->n_refusals, WF_MAX_REFUSALS);
-	ck_assert_uint_eq(outcome->n_refusals_dropped, 200 - WF_MAX_REFUSALS);
-	for (size_t i = 0; i < outcome->n_refusals; i++) {
-		char path[512];
-
-		snprintf(path, sizeof path, "%s%zu", scratch_path("closed/x"), i);
-		ck_assert_str_eq(outcome->refusals[i].path, path);
-		ck_assert_int_ne(access(path, F_OK), 0);
-	}
-	wf_future_free(future);
-	pool_close(executor);
-}
-END_TEST
-
-/* A task that was refused things leaves nothing of it to the next, in the same worker. */
-START_TEST(test_refusals_belong_to_their_task) {
-	struct wf_executor *executor = open_with_files(CONTINUING_REGIME(_i), CONTINUING(_i));
-	struct wf_future *futures[3];
-	const struct wf_outcome *outcome;
-
-	futures[0] = pool_call(executor, "try",
-			       at_scratch("read @/closed/secret; directory @/in; call 101"));
-	futures[1] = pool_call(executor, "try", at_scratch("read @/in/a"));
-	futures[2] = pool_call(executor, "try", at_scratch("look a; read @/closed/other"));
-	outcome = pool_wait(futures[0]);
-	expect_kind(outcome, WF_RETURNED);
-	ck_assert_ptr_nonnull(refusal_of(outcome, "openat", scratch_path("closed/secret")));
-	ck_assert_ptr_nonnull(refusal_of(outcome, "ptrace", NULL));
-	ck_assert_uint_eq(outcome->n_refusals, 2);
-	outcome = pool_wait(futures[1]);
-	expect_text(outcome, "alpha");
-	ck_assert_msg(outcome->n_refusals == 0, "%s", refusals_describe(outcome));
-	outcome = pool_wait(futures[2]);
-	expect_kind(outcome, WF_RETURNED);
-	ck_assert_mem_eq(outcome->returned.data, "ENOENT;", 7);
-	ck_assert_msg(outcome->n_refusals == 1, "%s", refusals_describe(outcome));
-	if (CONTINUING_REGIME(_i) == REUSED)
-		ck_assert_int_eq(wf_future_outcome(futures[0])->pid, outcome->pid);
-	for (size_t i = 0; i < 3; i++)
-		wf_future_free(futures[i]);
-	pool_close(executor);
-}
-END_TEST
-
-START_TEST(test_report_says_how_much_is_told) {
-	static const char *const reports[] = { "none", "calls", "paths" };
-	struct wf_executor *executor;
-	struct wf_future *future;
-	const struct wf_outcome *outcome;
-	const char *report = reports[_i % 3];
-
-	prepare_files();
-	executor = sandboxed_open(_i / 3, policy_of("stage", "report", report, NULL));
-	future = pool_call(executor, "try", at_scratch("read @/closed/secret; socket 2"));
-	outcome = pool_wait(future);
-	expect_kind(outcome, WF_RETURNED);
-	ck_assert_ptr_nonnull(strstr(outcome->returned.data, ";EPERM"));
-	ck_assert_ptr_null(strstr(outcome->returned.data, SECRET));
-	ck_assert_int_eq(refusal_of(outcome, "socket", NULL) != NULL, _i % 3 >= 1);
-	ck_assert_int_eq(refusal_of(outcome, "openat", NULL) != NULL, _i % 3 == 2);
-	wf_future_free(future);
-	pool_close(executor);
-}
-END_TEST
-
-/* --- what ends a task whatever the policy says, and what is no violation --- */
-
-START_TEST(test_raised_sigsys_is_a_signal) {
-	struct wf_executor *executor = sandboxed_open(REGIME(_i), policy_of(PRESET(_i), NULL));
-	struct wf_future *future = pool_call(executor, "try", "raise 31");
-	const struct wf_outcome *outcome = pool_wait(future);
-
-	expect_signalled(outcome, SIGSYS);
-	ck_assert_msg(outcome->n_refusals == 0, "%s", refusals_describe(outcome));
-	wf_future_free(future);
-	pool_close(executor);
-}
-END_TEST
-
-/* Does this kernel know calls of i386? */
-static bool has_i386(void) {
-	siginfo_t info = { 0 };
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		long result = 20; /* getpid */
-
-		__asm__ volatile("int $0x80" : "+a"(result) : : "memory", "r8", "r9", "r10", "r11");
-		_exit(result > 0 ? 0 : 1);
-	}
-	ck_assert_int_eq(waitid(P_PID, (id_t)pid, &info, WEXITED), 0);
-	return info.si_code == CLD_EXITED && info.si_status == 0;
-}
-
-static void check_foreign_call(int i, const char *step, const char *call) {
-	struct wf_executor *executor = sandboxed_open(REGIME(i), policy_of(PRESET(i), NULL));
-	struct wf_future *future = pool_call(executor, "try", step);
-	const struct wf_outcome *outcome = pool_wait(future);
-
-	expect_kind(outcome, WF_VIOLATION);
-	ck_assert_str_eq(outcome->violation.refusal.call, call);
-	ck_assert_str_eq(outcome->violation.refusal.allow, "");
-	wf_future_free(future);
-	expect_steps(executor, "privileges", "1");
-	pool_close(executor);
-}
-
-START_TEST(test_calls_of_i386_are_violations) {
-	if (!has_i386())
-		program_skipped("test_calls_of_i386_are_violations", "this kernel has none");
-	else
-		check_foreign_call(_i, "call_i386", "i386 call 20");
-}
-END_TEST
-
-START_TEST(test_calls_of_x32_are_violations) {
-	check_foreign_call(_i, "call_x32", "x32 call 39");
-}
-END_TEST
-
-START_TEST(test_foreign_calls_end_the_task_without_a_listener) {
-	struct wf_executor *executor =
-	    sandboxed_open(_i, policy_of("stage", "report", "none", NULL));
-	struct wf_future *future = pool_call(executor, "try", "call_x32");
-
-	expect_signalled(pool_wait(future), SIGSYS);
-	wf_future_free(future);
 	pool_close(executor);
 }
 END_TEST
@@ -818,31 +437,6 @@ START_TEST(test_sharing_compares_policies) {
 }
 END_TEST
 
-/* Its caller answers for the listener, too. */
-START_TEST(test_refusals_of_a_driven_executor) {
-	struct wf_policy *policy = policy_of(CONTINUING(_i), NULL);
-	struct wf_executor_options options = sandboxed_options(CONTINUING_REGIME(_i), policy);
-	struct wf_executor *executor;
-	struct wf_future *future;
-
-	options.caller_driven = true;
-	executor = pool_open(&options);
-	wf_policy_free(policy);
-	future = pool_call(executor, "try", "socket 16; socket 16");
-	while (wf_future_state(future) != WF_DONE) {
-		struct pollfd event = { .fd = wf_executor_fd(executor), .events = POLLIN };
-
-		ck_assert_int_eq(poll(&event, 1, FIXTURE_CAP_MS), 1);
-		ck_assert_int_eq(wf_executor_dispatch(executor, 0), 0);
-	}
-	expect_text(wf_future_outcome(future), "EPERM;EPERM");
-	ck_assert_uint_eq(wf_future_outcome(future)->n_refusals, 1);
-	ck_assert_uint_eq(wf_future_outcome(future)->refusals[0].count, 2);
-	wf_future_free(future);
-	pool_close(executor);
-}
-END_TEST
-
 START_TEST(test_reload_keeps_the_policy) {
 	struct wf_executor *executor = open_with_files(REGIME(_i), PRESET(_i));
 
@@ -853,24 +447,6 @@ START_TEST(test_reload_keeps_the_policy) {
 	pool_close(executor);
 }
 END_TEST
-
-static void add_refusals(TCase *story) {
-	/* a sanitizer makes calls of its own, which are refused as well */
-	if (!POOL_SANITIZED) {
-		tcase_add_loop_test(story, test_refusal_is_told_with_its_line, 0, 4 * N_WISHES);
-		tcase_add_loop_test(story, test_refusal_ends_the_task, 0, 6 * N_WISHES);
-		add_for_continuing(story, test_refusals_belong_to_their_task);
-	} else {
-		program_skipped("refusals, one by one", "the sanitizer makes calls of its own");
-	}
-	add_for_continuing(story, test_what_no_policy_allows);
-	add_for_continuing(story, test_list_of_refusals_is_capped);
-	tcase_add_loop_test(story, test_report_says_how_much_is_told, 0, 6);
-	add_for_presets(story, test_raised_sigsys_is_a_signal);
-	add_for_presets(story, test_calls_of_i386_are_violations);
-	add_for_presets(story, test_calls_of_x32_are_violations);
-	add_for_both(story, test_foreign_calls_end_the_task_without_a_listener);
-}
 
 int main(int argc, char **argv) {
 	TCase *story;
@@ -887,7 +463,6 @@ int main(int argc, char **argv) {
 	add_for_continuing(story, test_declared_program_runs);
 	add_for_presets(story, test_declared_device_opens);
 	add_for_presets(story, test_results_larger_than_a_frame);
-	add_refusals(story);
 	add_for_presets(story, test_network_is_out_of_reach);
 	add_for_both(story, test_tests_have_a_loopback_of_their_own);
 	add_for_both(story, test_ports_of_the_host);
@@ -903,7 +478,6 @@ int main(int argc, char **argv) {
 	add_for_continuing(story, test_initializer_is_refused_and_goes_on);
 	add_for_both(story, test_initializer_is_ended);
 	add_for_presets(story, test_sharing_compares_policies);
-	add_for_continuing(story, test_refusals_of_a_driven_executor);
 	add_for_presets(story, test_reload_keeps_the_policy);
 	return fixture_run("sandbox", story);
 }
