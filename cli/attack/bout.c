@@ -42,8 +42,6 @@ int attack_open(struct attack_ground *ground, const struct wf_policy *policy) {
 void attack_close(struct attack_ground *ground) {
 	if (ground->executor)
 		(void)wf_executor_close(ground->executor, WF_CLOSE_KILL);
-	if (ground->executor)
-		(void)wf_executor_close(ground->executor, WF_CLOSE_KILL);
 	ground->executor = wf_executor_free(ground->executor);
 }
 

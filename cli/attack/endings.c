@@ -85,8 +85,7 @@ static enum attack_verdict judge_endless(struct attack_ground *ground,
 	(void)ground;
 	if (!bout->seen && bout->gone)
 		return ATTACK_NOTHING;
-	return attack_verdict(!bout->gone || bout->outcome.kind == 0 ||
-			      bout->outcome.kind != WF_TIMED_OUT);
+	return attack_verdict(!bout->gone || bout->outcome.kind != WF_TIMED_OUT);
 }
 
 /* --- 59: it outlives the executor ------------------------------------------------------------ */

@@ -120,8 +120,7 @@ static enum attack_verdict judge_orphans(struct attack_ground *ground,
 	(void)ground;
 	if (bout->n_alive == 0 && bout->gone)
 		return ATTACK_NOTHING;
-	return attack_verdict(!bout->gone || bout->outcome.kind == 0 ||
-			      bout->outcome.kind != WF_RETURNED);
+	return attack_verdict(!bout->gone || bout->outcome.kind != WF_RETURNED);
 }
 
 /* --- 26: limits of others ------------------------------------------------------------------ */
