@@ -86,7 +86,12 @@ static void release(int line) {
 	(void)shutdown(line, SHUT_WR);
 }
 
-void attack_task_free(struct attack_task *task) {
+struct task {
+	struct wf_future *future;
+	int line; /* ours; -1 */
+};
+
+static void task_free(struct task *task) {
 	if (task->line >= 0)
 		(void)close(task->line);
 	task->line = -1;
@@ -115,18 +120,18 @@ bool attack_submit(struct attack_ground *ground, const struct attack *attack, in
 	return wf_submit(ground->executor, &task, ret) == 0;
 }
 
-bool attack_start(struct attack_ground *ground, const struct attack *attack,
-		  struct attack_task *ret) {
+static bool task_start(struct attack_ground *ground, const struct attack *attack,
+		       struct task *ret) {
 	int ends[2];
 	bool started;
 
 	if (!open_line(ends))
 		return false;
-	*ret = (struct attack_task){ .line = ends[0] };
+	*ret = (struct task){ .line = ends[0] };
 	started = attack_submit(ground, attack, ends[1], &ret->future);
 	(void)close(ends[1]);
 	if (!started)
-		attack_task_free(ret);
+		task_free(ret);
 	return started;
 }
 
@@ -202,7 +207,7 @@ static void take_end(const struct attack_ground *ground) {
 		(void)!read(ground->ended, &n, sizeof n);
 }
 
-static void take_outcome(const struct attack_ground *ground, struct attack_task *task,
+static void take_outcome(const struct attack_ground *ground, struct task *task,
 			 struct attack_bout *bout) {
 	const struct wf_outcome *outcome = wf_future_wait(task->future, OUTCOME_MS);
 
@@ -229,8 +234,8 @@ static void trace(const struct attack_ground *ground, const struct attack *attac
 		      bout->seen, bout->gone, bout->n_alive, bout->told, bout->loot_size);
 }
 
-void attack_finish(struct attack_ground *ground, const struct attack *attack,
-		   struct attack_task *task, struct attack_bout *ret) {
+static void task_finish(struct attack_ground *ground, const struct attack *attack,
+			struct task *task, struct attack_bout *ret) {
 	struct wf_process process = { .size = sizeof process };
 
 	*ret = (struct attack_bout){ .held = false };
@@ -244,6 +249,17 @@ void attack_finish(struct attack_ground *ground, const struct attack *attack,
 	take_outcome(ground, task, ret);
 	ret->gone = is_gone(ground, ret, task->line);
 	trace(ground, attack, ret);
+}
+
+bool attack_run(struct attack_ground *ground, const struct attack *attack,
+		struct attack_bout *ret) {
+	struct task task;
+
+	if (!task_start(ground, attack, &task))
+		return false;
+	task_finish(ground, attack, &task, ret);
+	task_free(&task);
+	return true;
 }
 
 /* --- the sibling --------------------------------------------------------------------------- */
@@ -318,10 +334,10 @@ static bool start_sibling(struct attack_ground *ground) {
 }
 
 static void stop_sibling(struct attack_ground *ground) {
-	struct attack_task task = { ground->sibling.future, ground->sibling.line };
+	struct task task = { ground->sibling.future, ground->sibling.line };
 
 	if (task.future || task.line >= 0)
-		attack_task_free(&task);
+		task_free(&task);
 	ground->sibling = (struct attack_sibling){ .line = -1 };
 }
 
@@ -356,18 +372,13 @@ static void clean_up(struct attack_ground *ground, const struct attack *attack) 
 }
 
 static enum attack_verdict attempt(struct attack_ground *ground, const struct attack *attack) {
-	struct attack_task task = { .line = -1 };
-	enum attack_verdict verdict = ATTACK_ERROR;
 	struct attack_bout bout;
 
-	if (!attack_start(ground, attack, &task))
-		return ATTACK_ERROR;
-	attack_finish(ground, attack, &task, &bout);
 	/* A worker that could not be made attacks nobody, and is no proof of anything. */
-	if (bout.outcome.kind != 0 && bout.outcome.kind != WF_NOT_STARTED)
-		verdict = attack->judge(ground, &bout);
-	attack_task_free(&task);
-	return verdict;
+	if (!attack_run(ground, attack, &bout) || bout.outcome.kind == 0 ||
+	    bout.outcome.kind == WF_NOT_STARTED)
+		return ATTACK_ERROR;
+	return attack->judge(ground, &bout);
 }
 
 enum attack_verdict attack_try(struct attack_ground *ground, const struct attack *attack) {

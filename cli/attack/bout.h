@@ -16,18 +16,10 @@ enum attack_verdict attack_try(struct attack_ground *ground, const struct attack
 bool attack_pool_works(struct attack_ground *ground);
 bool attack_pool_is_whole(struct attack_ground *ground);
 
-/* For rows that are more than one task. */
-struct attack_task {
-	struct wf_future *future;
-	int line; /* ours; -1 */
-};
-/* With a line of the caller's. */
+/* For rows that are more than one task: starts the attacker, waits until it holds or is gone, lets
+ * `look` look, lets go, and waits for the outcome. False: it could not be started, and *ret is as
+ * before. */
+bool attack_run(struct attack_ground *ground, const struct attack *attack, struct attack_bout *ret);
+/* Only starts it, with a line of the caller's. */
 bool attack_submit(struct attack_ground *ground, const struct attack *attack, int line,
 		   struct wf_future **ret);
-bool attack_start(struct attack_ground *ground, const struct attack *attack,
-		  struct attack_task *ret);
-/* Waits until the attacker holds or is gone, lets `look` look, lets go, and waits for the
- * outcome. */
-void attack_finish(struct attack_ground *ground, const struct attack *attack,
-		   struct attack_task *task, struct attack_bout *ret);
-void attack_task_free(struct attack_task *task);

@@ -88,15 +88,12 @@ static int move_offset(struct wf_call *call) {
 }
 
 static enum attack_verdict run_offset(struct attack_ground *ground, const struct attack *attack) {
-	struct attack_task task = { .line = -1 };
 	struct attack_bout bout = { .held = false };
 
 	for (uint64_t i = 0; i < 2; i++) {
 		ground->brief.detail = i;
-		if (!attack_start(ground, attack, &task))
+		if (!attack_run(ground, attack, &bout))
 			return ATTACK_ERROR;
-		attack_finish(ground, attack, &task, &bout);
-		attack_task_free(&task);
 	}
 	return attack_verdict(bout.told == FAR_AWAY);
 }

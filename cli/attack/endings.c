@@ -164,18 +164,15 @@ static bool is_told_apart(const struct wf_outcome *outcome, enum forged how) {
 }
 
 static enum attack_verdict run_forged(struct attack_ground *ground, const struct attack *attack) {
-	struct attack_task task = { .line = -1 };
 	bool through = false, tried = false;
 	struct attack_bout bout;
 
 	for (enum forged how = FORGED_EXIT; how < N_FORGED; how++) {
 		ground->brief.detail = how;
-		if (!attack_start(ground, attack, &task))
+		if (!attack_run(ground, attack, &bout))
 			return ATTACK_ERROR;
-		attack_finish(ground, attack, &task, &bout);
 		tried |= bout.n_alive > 0;
 		through |= bout.n_alive > 0 && !is_told_apart(&bout.outcome, how);
-		attack_task_free(&task);
 	}
 	return tried ? attack_verdict(through) : ATTACK_NOTHING;
 }
@@ -275,17 +272,14 @@ static int tell_addresses(struct wf_call *call) {
 
 static bool ask_addresses(struct attack_ground *ground, const struct attack *attack,
 			  uint64_t addresses[4]) {
-	struct attack_task task = { .line = -1 };
 	struct attack_bout bout;
 	bool told;
 
-	if (!attack_start(ground, attack, &task))
+	if (!attack_run(ground, attack, &bout))
 		return false;
-	attack_finish(ground, attack, &task, &bout);
 	told = bout.loot_size == 4 * sizeof addresses[0];
 	if (told)
 		memcpy(addresses, bout.loot, bout.loot_size);
-	attack_task_free(&task);
 	return told;
 }
 

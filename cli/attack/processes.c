@@ -291,20 +291,13 @@ static enum attack_verdict judge_signals(struct attack_ground *ground,
 
 static enum attack_verdict run_everybody(struct attack_ground *ground,
 					 const struct attack *attack) {
-	struct attack_task task = { .line = -1 };
-	enum attack_verdict verdict;
 	struct attack_bout bout;
 
 	ground->brief.own_pids =
 	    ground->setting->contained || ground->sibling.inside != ground->sibling.pid;
 	if (!ground->brief.own_pids)
 		return attack_contained(ground, attack);
-	if (!attack_start(ground, attack, &task))
-		return ATTACK_ERROR;
-	attack_finish(ground, attack, &task, &bout);
-	verdict = judge_signals(ground, &bout);
-	attack_task_free(&task);
-	return verdict;
+	return attack_run(ground, attack, &bout) ? judge_signals(ground, &bout) : ATTACK_ERROR;
 }
 
 /* --- 31, 32: memory of others --------------------------------------------------------------- */
