@@ -11,19 +11,14 @@
 
 #include "cli/report.h"
 
-#define SENTENCE_SIZE 8192
-
 enum { OPTION_HELP = OPTIONS_FIRST + 1024, OPTION_VERSION };
 
 bool options_complain(const char *command, const char *format, ...) {
-	char text[SENTENCE_SIZE];
 	va_list arguments;
 
 	va_start(arguments, format);
-	(void)vsnprintf(text, sizeof text, format, arguments);
+	report_begin(command, format, arguments);
 	va_end(arguments);
-	(void)fprintf(stderr, "warmfork %s: ", command);
-	report_write(stderr, text);
 	(void)fprintf(stderr, "; `warmfork help %s` tells more\n", command);
 	return false;
 }

@@ -8,12 +8,15 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define LABEL_WIDTH 18
 #define INDENT      (2 + LABEL_WIDTH + 2)
 #define WIDTH       80
+
+#define SENTENCE_SIZE 8192
 
 static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
 
@@ -136,6 +139,23 @@ static const char *write_character(FILE *to, const char *text) {
 void report_write(FILE *to, const char *text) {
 	while (*text)
 		text = write_character(to, text);
+}
+
+void report_begin(const char *command, const char *format, va_list arguments) {
+	char text[SENTENCE_SIZE];
+
+	(void)vsnprintf(text, sizeof text, format, arguments);
+	(void)fprintf(stderr, "warmfork %s: ", command);
+	report_write(stderr, text);
+}
+
+void report_say(const char *command, const char *format, ...) {
+	va_list arguments;
+
+	va_start(arguments, format);
+	report_begin(command, format, arguments);
+	va_end(arguments);
+	(void)fputc('\n', stderr);
 }
 
 /* The bytes of `text` that fit into a line: up to a blank or newline, if there is one in time. */

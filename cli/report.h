@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -54,3 +55,9 @@ void report_clear(struct report *report);
 
 /* Writes text that came from elsewhere, with what could steer a terminal made visible. */
 void report_write(FILE *to, const char *text);
+
+/* "warmfork COMMAND: ..." on standard error, a line, written as above. */
+__attribute__((format(printf, 2, 3))) void report_say(const char *command, const char *format, ...);
+/* The same without the end of the line: there is more to say. */
+__attribute__((format(printf, 2, 0))) void report_begin(const char *command, const char *format,
+							va_list arguments);

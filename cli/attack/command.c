@@ -24,9 +24,7 @@
 #include "cli/report.h"
 
 static enum command_status refused(void) {
-	(void)fputs("warmfork attack: ", stderr);
-	report_write(stderr, wf_last_error());
-	(void)fputc('\n', stderr);
+	report_say("attack", "%s", wf_last_error());
 	return COMMAND_FAILED;
 }
 
@@ -178,16 +176,14 @@ static enum command_status attack_all(const struct attack_options *options) {
 	attack_close(&ground);
 	attack_ground_remove(&ground);
 	if (interrupted) {
-		(void)fprintf(stderr, "warmfork attack: interrupted by SIG%s: no table\n",
-			      sigabbrev_np(interrupted));
+		report_say("attack", "interrupted by SIG%s: no table", sigabbrev_np(interrupted));
 		return COMMAND_FAILED;
 	}
 	if (status != COMMAND_OK)
 		return status;
 	r = options->json ? attack_print_json(&table, stdout) : attack_print(&table, stdout);
 	if (r < 0)
-		(void)fprintf(stderr, "warmfork attack: the table cannot be written: %s\n",
-			      strerrordesc_np(-r));
+		report_say("attack", "the table cannot be written: %s", strerrordesc_np(-r));
 	return r < 0 ? COMMAND_FAILED : judge(&table);
 }
 

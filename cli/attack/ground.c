@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "cli/attack/host.h"
+#include "cli/report.h"
 
 #define REMOVE_DEPTH 16
 
@@ -217,11 +218,10 @@ int attack_ground_make(struct attack_ground *ground, const struct attack_setting
 	 * user's. */
 	(void)syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
 	if (r < 0)
-		(void)fprintf(stderr,
-			      "warmfork attack: a directory to attack cannot be made in %s: %s; "
-			      "TMPDIR can name another place\n",
-			      ground->root[0] ? ground->root : "TMPDIR or /tmp",
-			      strerrordesc_np(-r));
+		report_say("attack",
+			   "a directory to attack cannot be made in %s: %s; "
+			   "TMPDIR can name another place",
+			   ground->root[0] ? ground->root : "TMPDIR or /tmp", strerrordesc_np(-r));
 	return r;
 }
 
@@ -259,6 +259,6 @@ void attack_ground_remove(struct attack_ground *ground) {
 	close_one(&ground->root_fd);
 	if (ground->root[0] &&
 	    nftw(ground->root, remove_one, REMOVE_DEPTH, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) != 0)
-		(void)fprintf(stderr, "warmfork attack: %s cannot be removed: %s\n", ground->root,
-			      strerrordesc_np(errno));
+		report_say("attack", "%s cannot be removed: %s", ground->root,
+			   strerrordesc_np(errno));
 }

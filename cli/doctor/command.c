@@ -14,6 +14,7 @@
 #include "cli/doctor/report.h"
 #include "cli/doctor/verdict.h"
 #include "cli/options.h"
+#include "cli/report.h"
 
 static const char help[] =
     "warmfork doctor [OPTIONS]\n"
@@ -86,8 +87,7 @@ enum command_status doctor_command(int argc, char **argv) {
 	judge(&facts, &findings);
 	r = json ? doctor_print_json(&findings, stdout) : doctor_print(&findings, stdout);
 	if (r < 0) {
-		(void)fprintf(stderr, "warmfork doctor: the report cannot be written: %s\n",
-			      strerrordesc_np(-r));
+		report_say("doctor", "the report cannot be written: %s", strerrordesc_np(-r));
 		return COMMAND_FAILED;
 	}
 	return judge_status(&findings);

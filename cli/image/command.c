@@ -31,9 +31,7 @@ static enum command_status refused(void) {
 	const char *sentence = wf_last_error();
 	char words[128];
 
-	(void)fputs("warmfork image: ", stderr);
-	report_write(stderr, sentence);
-	(void)fputc('\n', stderr);
+	report_say("image", "%s", sentence);
 	image_options_waivers(sentence, words, sizeof words);
 	if (words[0])
 		(void)fprintf(stderr, "to see the report all the same: --waive %s\n", words);
@@ -175,8 +173,7 @@ static enum command_status tell(const struct image_options *options,
 	r = options->json ? report_print_json(&report, stdout) : report_print(&report, stdout);
 	report_clear(&report);
 	if (r < 0)
-		(void)fprintf(stderr, "warmfork image: the report cannot be written: %s\n",
-			      strerrordesc_np(-r));
+		report_say("image", "the report cannot be written: %s", strerrordesc_np(-r));
 	return r < 0 ? COMMAND_FAILED : COMMAND_OK;
 }
 
@@ -186,11 +183,10 @@ static enum command_status tell(const struct image_options *options,
 static enum command_status judge_workers(const struct findings *findings) {
 	if (findings->n_lost == 0)
 		return COMMAND_OK;
-	(void)fprintf(
-	    stderr,
-	    "warmfork image: %u of %d workers could not be started, or ended in initialize; "
-	    "with WF_LOG=warning in the environment the library says why\n",
-	    findings->n_lost, FORKS_TOGETHER);
+	report_say("image",
+		   "%u of %d workers could not be started, or ended in initialize; "
+		   "with WF_LOG=warning in the environment the library says why",
+		   findings->n_lost, FORKS_TOGETHER);
 	return findings->statistics.idle > 0 ? COMMAND_OK : COMMAND_FAILED;
 }
 

@@ -5,17 +5,13 @@
  */
 #include "cli/run/options.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <warmfork/executor.h>
 
 #include "cli/options.h"
-#include "cli/report.h"
 
-#define SENTENCE_SIZE 8192
-#define COMMAND       "run"
+#define COMMAND "run"
 
 static const char help[] =
     "warmfork run [OPTIONS] [--] PROGRAM [ARGUMENTS]\n"
@@ -61,20 +57,6 @@ static const char help[] =
     "Exit status: the program's. A signal that ended it ends this command as well. Ours: 240 the\n"
     "command line or the policy makes no sense, 241 not started, 242 the policy ended it, 243 out of\n"
     "time, 244 out of memory, 245 too much output, 246 lost, 247 it ended with one of these itself.\n";
-
-/* --- words --------------------------------------------------------------------------------- */
-
-void run_say(const char *format, ...) {
-	char text[SENTENCE_SIZE];
-	va_list arguments;
-
-	va_start(arguments, format);
-	(void)vsnprintf(text, sizeof text, format, arguments);
-	va_end(arguments);
-	(void)fputs("warmfork run: ", stderr);
-	report_write(stderr, text);
-	(void)fputc('\n', stderr);
-}
 
 /* --- options ------------------------------------------------------------------------------- */
 

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "cli/report.h"
+
 /* What `warmfork run` itself ends with. A program that ends with one of these is answered for with
  * RUN_AMBIGUOUS, so that each of them is always ours. */
 enum run_status {
@@ -50,4 +52,4 @@ void run_options_clear(struct run_options *options);
 const char *run_options_name(const char *key);
 
 /* One sentence on standard error, with what could steer a terminal made visible. */
-__attribute__((format(printf, 1, 2))) void run_say(const char *format, ...);
+#define run_say(...) report_say("run", __VA_ARGS__)
