@@ -73,6 +73,8 @@ static void not_spawned(struct generation *generation, const struct message_spaw
 	}
 }
 
+static void watch(struct generation *generation);
+
 void link_spawn(struct generation *generation, const struct message_spawn_worker *workers,
 		const int *peers, size_t n) {
 	struct message message = {
@@ -81,7 +83,7 @@ void link_spawn(struct generation *generation, const struct message_spawn_worker
 	};
 	int r = send_to(generation, &message, peers, n);
 
-	link_watch(generation);
+	watch(generation);
 	if (r == WIRE_E_EOF)
 		generation->blocked = true; /* the report of its end goes on from here */
 	if (r != 0)
@@ -143,16 +145,21 @@ static void on_ping_timer(struct timer *timer, nsec_t now) {
 	arm_ping(generation, now);
 }
 
+static void watch(struct generation *generation) {
+	if (generation->ping_timer.loop || generation->state == GENERATION_LOST)
+		return;
+	generation->pinged = false;
+	arm_ping(generation, engine_now(generation->engine));
+}
+
 void link_settle(struct generation *generation) {
 	if (!has_work(generation))
 		timer_clear(&generation->ping_timer);
 }
 
-void link_watch(struct generation *generation) {
-	if (generation->ping_timer.loop || generation->state == GENERATION_LOST)
-		return;
-	generation->pinged = false;
-	arm_ping(generation, engine_now(generation->engine));
+void link_watch(const struct worker *worker) {
+	if (!is_quiet(worker))
+		watch(worker->generation);
 }
 
 /* --- receiving ----------------------------------------------------------------------------- */

@@ -28,8 +28,9 @@ void link_spawn(struct generation *generation, const struct message_spawn_worker
 /* It forks no more, and ends after its last worker. */
 void link_drain(struct generation *generation);
 
-/* There is work with it: it must answer a ping from now on. */
-void link_watch(struct generation *generation);
+/* If the worker is at work, or is about to end: its zygote, which alone would report that end, must
+ * answer a ping from now on. */
+void link_watch(const struct worker *worker);
 /* Stops asking, if nothing is expected of it. */
 void link_settle(struct generation *generation);
 

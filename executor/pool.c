@@ -16,6 +16,7 @@
 #include "executor/channel.h"
 #include "executor/claim.h"
 #include "executor/conclude.h"
+#include "executor/link.h"
 #include "executor/listener.h"
 #include "executor/postmortem.h"
 #include "executor/stop.h"
@@ -532,6 +533,7 @@ void pool_settle(struct pool *pool) {
 		settle_fault(pool, worker);
 		if (worker->state < WORKER_ENDED)
 			settle_facts(worker);
+		link_watch(worker);
 		settle_state(pool, worker);
 		if (slot)
 			recount(pool, slot);

@@ -63,11 +63,12 @@ static bool was_killed(const struct worker *worker) {
 	       worker->stop == STOP_NONE;
 }
 
-/* A zygote that ends by itself ends its workers first. */
-static bool went_with_zygote(const struct worker *worker) {
+/* A zygote that ends by itself ends its workers first, and reaps them: what it did not report before
+ * its end, nobody else knows (before Linux 6.15: evidence_exit()). */
+static bool zygote_has_ended_itself(const struct worker *worker) {
 	const struct generation *generation = worker->generation;
 
-	return was_killed(worker) && generation->exited && generation->exit.exited;
+	return generation->exited && generation->exit.exited;
 }
 
 static void fill_outcome(struct worker *worker, struct wf_future *future) {
@@ -78,10 +79,13 @@ static void fill_outcome(struct worker *worker, struct wf_future *future) {
 	} else if (worker->engine->wrecked) {
 		conclude_zygote_lost(future, "this process has closed descriptors of the executor: "
 					     "what became of its worker cannot be known");
+	} else if (!worker->status_known && zygote_has_ended_itself(worker)) {
+		conclude_zygote_lost(future, "its zygote ended by itself, and did not say before "
+					     "that how its worker had ended");
 	} else if (!worker->status_known) {
 		conclude_zygote_lost(future, "its worker ended without a result, and no process "
 					     "that could have reaped it is left");
-	} else if (went_with_zygote(worker)) {
+	} else if (was_killed(worker) && zygote_has_ended_itself(worker)) {
 		conclude_zygote_lost(future, "its zygote ended by itself, and ended its workers "
 					     "before it did");
 	} else {

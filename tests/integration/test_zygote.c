@@ -184,6 +184,33 @@ START_TEST(test_exit_reported_late_is_tried_again) {
 }
 END_TEST
 
+/* Nothing has been asked of the zygote since its workers were idle: the end of one is all that it
+ * owes. */
+static const char *const silent_ends[] = { "started; wait; exit 3", "started; wait; crash 9" };
+
+START_TEST(test_end_of_a_reused_worker_is_missed) {
+	struct wf_executor_options options = pool_options(REUSED);
+	struct wf_future *future;
+	struct wf_executor *executor;
+	struct cord cord;
+
+	options.workers = 1;
+	options.tuning.zygote_reply_ms = 200;
+	executor = pool_open(&options);
+	pool_check_works(executor);
+	stop_process(pool_statistics(executor).zygote_pid);
+	cord_open(&cord);
+	future = cord_call(&cord, executor, "script", silent_ends[_i]);
+	cord_expect(&cord, "started");
+	cord_release(&cord);
+	(void)pool_wait(future);
+	cord_close(&cord);
+	pool_check_works(executor);
+	wf_future_free(future);
+	pool_close(executor);
+}
+END_TEST
+
 /* A task hangs, its zygote is dead or stopped, and the keeper, which would tell, is stopped. */
 static const int without_zygote[] = { SIGKILL, SIGSTOP };
 
@@ -485,6 +512,7 @@ int main(void) {
 	add_for_both(story, test_exit_reported_late_is_an_exit);
 	add_for_both(story, test_crash_reported_late_is_a_crash);
 	add_for_both(story, test_exit_reported_late_is_tried_again);
+	tcase_add_loop_test(story, test_end_of_a_reused_worker_is_missed, 0, 2);
 	tcase_add_loop_test(story, test_timeout_strikes_beside_a_stopped_keeper, 0, 2);
 	tcase_add_loop_test(story, test_close_beside_a_stopped_keeper, 0, 2);
 	add_for_both(story, test_zygote_that_always_dies_is_started_slowly);

@@ -172,13 +172,21 @@ void fake_answer(struct fake *fake, struct fake_worker *worker, uint64_t sequenc
 	fake_say(fake, worker, &message);
 }
 
+static void end(struct fake *fake, struct fake_worker *worker, const struct exit_status *status) {
+	worker->peer = fd_close(worker->peer);
+	worker_ended(worker->worker, status, true);
+	pool_settle(&fake->pool);
+	worker->worker = NULL;
+}
+
 void fake_end(struct fake *fake, struct fake_worker *worker, int exit_code, int signal) {
 	struct exit_status status = { .exited = signal == 0, .code = exit_code, .signal = signal };
 
-	worker->peer = fd_close(worker->peer);
-	worker_ended(worker->worker, &status, true);
-	pool_settle(&fake->pool);
-	worker->worker = NULL;
+	end(fake, worker, &status);
+}
+
+void fake_end_unknown(struct fake *fake, struct fake_worker *worker) {
+	end(fake, worker, NULL);
 }
 
 /* --- tasks --------------------------------------------------------------------------------- */

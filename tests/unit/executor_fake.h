@@ -68,3 +68,5 @@ void fake_answer(struct fake *fake, struct fake_worker *worker, uint64_t sequenc
 void fake_say(struct fake *fake, struct fake_worker *worker, const struct message *message);
 /* Its process ends, all its descriptors with it; the report has come. */
 void fake_end(struct fake *fake, struct fake_worker *worker, int exit_code, int signal);
+/* Nobody can tell how. */
+void fake_end_unknown(struct fake *fake, struct fake_worker *worker);

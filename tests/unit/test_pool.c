@@ -7,9 +7,11 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
 
 #include "executor/conclude.h"
 #include "executor/deadline.h"
+#include "executor/link.h"
 #include "executor/plan.h"
 #include "tests/support/fixture.h"
 #include "tests/unit/executor_fake.h"
@@ -256,6 +258,45 @@ START_TEST(test_zygote_that_ends_itself_explains_a_kill) {
 	fake->generation->exit = (struct exit_status){ .exited = true, .code = 9 };
 	fake_end(fake, worker, 0, SIGKILL);
 	ck_assert_int_eq(future->outcome.kind, WF_ZYGOTE_LOST);
+	ck_assert_ptr_nonnull(strstr(future->outcome.evidence, "its zygote ended by itself"));
+	fake_release(fake, future);
+	fake_free(fake);
+}
+END_TEST
+
+/* Where the kernel does not tell how a process ended that others have reaped. */
+START_TEST(test_zygote_that_ends_itself_explains_an_end_without_a_status) {
+	struct fake *fake = fake_pool((struct wf_executor_options){ .size = 0 });
+	struct fake_worker *worker = fake_add(fake);
+	struct wf_future *future = run_one(fake, worker);
+
+	fake->generation->exited = true;
+	fake->generation->exit = (struct exit_status){ .exited = true, .code = 0 };
+	fake_end_unknown(fake, worker);
+	ck_assert_int_eq(future->outcome.kind, WF_ZYGOTE_LOST);
+	ck_assert_ptr_nonnull(strstr(future->outcome.evidence, "its zygote ended by itself"));
+	fake_release(fake, future);
+	fake_free(fake);
+}
+END_TEST
+
+/* --- the zygote must answer --- */
+
+/* A reused worker that ends is reported by its zygote alone, of which nothing was asked since. */
+START_TEST(test_zygote_of_a_worker_at_work_must_answer) {
+	struct fake *fake = fake_pool((struct wf_executor_options){ .size = 0 });
+	struct fake_worker *worker = fake_add(fake);
+	struct wf_future *future;
+
+	pool_settle(&fake->pool);
+	link_settle(fake->generation);
+	ck_assert_ptr_null(fake->generation->ping_timer.loop);
+	future = run_one(fake, worker);
+	pool_settle(&fake->pool);
+	ck_assert_ptr_nonnull(fake->generation->ping_timer.loop);
+	fake_end(fake, worker, 3, 0);
+	link_settle(fake->generation);
+	ck_assert_ptr_null(fake->generation->ping_timer.loop);
 	fake_release(fake, future);
 	fake_free(fake);
 }
@@ -442,6 +483,8 @@ int main(void) {
 	tcase_add_test(test_case, test_crash_hits_the_task_that_ran);
 	tcase_add_test(test_case, test_idempotent_task_is_tried_again_then_quarantined);
 	tcase_add_test(test_case, test_zygote_that_ends_itself_explains_a_kill);
+	tcase_add_test(test_case, test_zygote_that_ends_itself_explains_an_end_without_a_status);
+	tcase_add_test(test_case, test_zygote_of_a_worker_at_work_must_answer);
 	tcase_add_test(test_case, test_deadline_strikes_in_the_queue);
 	tcase_add_test(test_case, test_timeout_counts_from_the_start);
 	tcase_add_test(test_case, test_timeout_strikes_a_task_that_hides);
