@@ -193,6 +193,14 @@ static int report_start(const struct wf_executor *executor, int r) {
 	return report_internal(r, "starting keeper and zygote");
 }
 
+/* Under the lock. */
+static int await_image(struct wf_executor *executor, uint64_t generation) {
+	int r = executor_await(executor, image_settled, &generation, NSEC_NEVER);
+
+	return r < 0 ? report_internal(r, "waiting for the image")
+		     : image_outcome(executor, generation);
+}
+
 static int start_image(struct wf_executor *executor) {
 	uint64_t generation;
 	int r;
@@ -207,9 +215,7 @@ static int start_image(struct wf_executor *executor) {
 	if (r < 0)
 		return r;
 	executor_lock(executor);
-	r = executor_await(executor, image_settled, &generation, NSEC_NEVER);
-	r = r < 0 ? report_internal(r, "waiting for the image")
-		  : image_outcome(executor, generation);
+	r = await_image(executor, generation);
 	if (r >= 0) {
 		executor->state = EXECUTOR_OPEN;
 		executor->pool.open = true;
@@ -370,14 +376,17 @@ void lifetime_release(struct wf_executor *executor) {
  * -----------------------------------------------------------------------------------------------
  */
 
-static bool nothing_loads(struct wf_executor *executor, const void *context) {
+/* Another may be loading, or the guard of a lost keeper still be ending what that has left. */
+static bool may_load(struct wf_executor *executor, const void *context) {
 	(void)context;
-	return !executor->generations.loading || executor->state != EXECUTOR_OPEN;
+	return succession_may_start(&executor->succession) || executor->state != EXECUTOR_OPEN;
 }
 
-static int reload_start(struct wf_executor *executor) {
-	int r;
+static int start_next(struct wf_executor *executor) {
+	int r = executor_await(executor, may_load, NULL, NSEC_NEVER);
 
+	if (r < 0)
+		return report_internal(r, "waiting for the image before");
 	if (executor->state != EXECUTOR_OPEN)
 		return report_error(-ESHUTDOWN, "the executor is closed");
 	r = succession_start(&executor->succession);
@@ -385,28 +394,19 @@ static int reload_start(struct wf_executor *executor) {
 }
 
 int lifetime_reload(struct wf_executor *executor) {
+	/* before the wait: an image that is loading may have read the file before it changed */
 	struct file_identity file = options_file_now(&executor->engine.options);
-	uint64_t generation;
 	int r;
 
+	if (executor_in_callback())
+		return report_error(-EDEADLK,
+				    "an executor cannot be reloaded in a callback: it would wait");
 	executor_lock(executor);
-	/* one that is loading may have read the file before it changed */
-	r = executor_await(executor, nothing_loads, NULL, NSEC_NEVER);
-	if (r == -EDEADLK)
-		r = report_error(r, "an executor cannot be reloaded in a callback: it would wait");
-	if (r >= 0 && executor_in_callback())
-		r = report_error(-EDEADLK,
-				 "an executor cannot be reloaded in a callback: it would wait");
+	r = start_next(executor);
 	if (r >= 0)
-		r = reload_start(executor);
-	if (r >= 0) {
-		generation = executor->generations.last;
-		r = executor_await(executor, image_settled, &generation, NSEC_NEVER);
-		r = r < 0 ? report_internal(r, "waiting for the image")
-			  : image_outcome(executor, generation);
-		if (r >= 0)
-			executor->engine.options.file = file; /* as it was before it was loaded */
-	}
+		r = await_image(executor, executor->generations.last);
+	if (r >= 0)
+		executor->engine.options.file = file;
 	executor_unlock(executor);
 	return r;
 }

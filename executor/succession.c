@@ -166,6 +166,13 @@ bool succession_settle(struct succession *succession) {
 
 /* --- again --------------------------------------------------------------------------------- */
 
+bool succession_may_start(const struct succession *succession) {
+	const struct keeper *keeper = succession->keeper;
+
+	return !succession->generations->loading && !keeper->quitting &&
+	       (keeper->running || keeper_is_gone(keeper));
+}
+
 int succession_start(struct succession *succession) {
 	int r = 0;
 
@@ -175,13 +182,8 @@ int succession_start(struct succession *succession) {
 }
 
 static bool is_wanted(const struct succession *succession) {
-	const struct generations *generations = succession->generations;
-	const struct keeper *keeper = succession->keeper;
-
-	if (generations->newest || generations->loading || keeper->quitting ||
-	    (!keeper->running && !keeper_is_gone(keeper)))
-		return false;
-	return succession->pool->open || succession->engine->queue.size > 0;
+	return !succession->generations->newest && succession_may_start(succession) &&
+	       (succession->pool->open || succession->engine->queue.size > 0);
 }
 
 void succession_plan(struct succession *succession) {

@@ -27,5 +27,7 @@ void succession_init(struct succession *succession, struct generations *generati
 bool succession_settle(struct succession *succession);
 /* Starts keeper and zygote if there is none and one is wanted. */
 void succession_plan(struct succession *succession);
-/* Starts what is not there of keeper and zygote. 0 or -errno. */
+/* One image after another, and no keeper beside what is left of the one before. */
+bool succession_may_start(const struct succession *succession);
+/* Starts what is not there of keeper and zygote, where it may. 0 or -errno. */
 int succession_start(struct succession *succession);

@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -307,6 +309,40 @@ START_TEST(test_broken_module_is_refused_and_the_old_goes_on) {
 }
 END_TEST
 
+static sem_t losses;
+
+static void note_loss(void *context, enum wf_log_level level, const char *line) {
+	(void)context;
+	(void)level;
+	if (strstr(line, "is lost") && strstr(line, "keeper ("))
+		ck_assert_int_eq(sem_post(&losses), 0);
+}
+
+/* Its guard may still be ending what it has left. */
+START_TEST(test_reload_right_after_the_loss_of_the_keeper) {
+	struct wf_executor_options options = pool_options(_i);
+	struct wf_executor *executor;
+
+	ck_assert_int_eq(sem_init(&losses, 0, 0), 0);
+	options.tuning.backoff_ms = 1;
+	options.log = note_loss;
+	executor = pool_open(&options);
+	for (int i = 0; i < 5; i++) {
+		pid_t keeper;
+
+		pool_check_works(executor);
+		keeper = pool_statistics(executor).keeper_pid;
+		ck_assert_int_gt(keeper, 0);
+		ck_assert_int_eq(kill(keeper, SIGKILL), 0);
+		ck_assert_int_eq(sem_wait(&losses), 0);
+		reload(executor);
+	}
+	pool_check_works(executor);
+	pool_close(executor);
+	fixture_reap_adopted();
+}
+END_TEST
+
 START_TEST(test_closed_executor_does_not_reload) {
 	struct wf_executor *executor = open_version(_i);
 
@@ -432,6 +468,7 @@ int main(void) {
 	add_for_both(test_case, test_overwritten_module_does_not_disturb);
 	add_for_both(test_case, test_truncated_and_removed_module_does_not_disturb);
 	add_for_both(test_case, test_broken_module_is_refused_and_the_old_goes_on);
+	add_for_both(test_case, test_reload_right_after_the_loss_of_the_keeper);
 	add_for_both(test_case, test_closed_executor_does_not_reload);
 	add_for_both(test_case, test_close_while_it_reloads);
 	add_for_both(test_case, test_too_many_generations_are_busy);

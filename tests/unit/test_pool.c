@@ -13,6 +13,7 @@
 #include "executor/deadline.h"
 #include "executor/link.h"
 #include "executor/plan.h"
+#include "executor/succession.h"
 #include "tests/support/fixture.h"
 #include "tests/unit/executor_fake.h"
 
@@ -302,6 +303,29 @@ START_TEST(test_zygote_of_a_worker_at_work_must_answer) {
 }
 END_TEST
 
+/* --- the next image --- */
+
+START_TEST(test_image_is_loaded_where_nothing_is_in_the_way) {
+	struct fake *fake = fake_pool((struct wf_executor_options){ .size = 0 });
+	struct succession succession;
+	struct keeper keeper;
+
+	keeper_init(&keeper, &fake->engine, NULL, NULL);
+	succession_init(&succession, &fake->generations, &keeper, &fake->pool);
+	ck_assert(succession_may_start(&succession));
+	keeper.guard = 99; /* it still ends what a lost keeper has left */
+	ck_assert(!succession_may_start(&succession));
+	keeper.running = true;
+	ck_assert(succession_may_start(&succession));
+	fake->generations.loading = fake->generation;
+	ck_assert(!succession_may_start(&succession));
+	fake->generations.loading = NULL;
+	keeper.quitting = true;
+	ck_assert(!succession_may_start(&succession));
+	fake_free(fake);
+}
+END_TEST
+
 /* --- deadlines --- */
 
 START_TEST(test_deadline_strikes_in_the_queue) {
@@ -485,6 +509,7 @@ int main(void) {
 	tcase_add_test(test_case, test_zygote_that_ends_itself_explains_a_kill);
 	tcase_add_test(test_case, test_zygote_that_ends_itself_explains_an_end_without_a_status);
 	tcase_add_test(test_case, test_zygote_of_a_worker_at_work_must_answer);
+	tcase_add_test(test_case, test_image_is_loaded_where_nothing_is_in_the_way);
 	tcase_add_test(test_case, test_deadline_strikes_in_the_queue);
 	tcase_add_test(test_case, test_timeout_counts_from_the_start);
 	tcase_add_test(test_case, test_timeout_strikes_a_task_that_hides);
