@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -140,6 +141,16 @@ static void learn_address(struct wf_policy *policy, const struct attempt *attemp
 		learn_port(policy, key, as.inet6->sin6_port);
 }
 
+/* Memory that is written and executed. Loading a library is neither: it is mapped in order to be executed,
+ * and what is learned from allows that. */
+static bool is_jit(const struct call *call, const uint64_t *arguments) {
+	const uint64_t both = PROT_WRITE | PROT_EXEC;
+
+	if (call->number == SYS_mprotect || call->number == SYS_pkey_mprotect)
+		return arguments[2] & PROT_EXEC;
+	return call->number == SYS_mmap && (arguments[2] & both) == both;
+}
+
 static void learn_call(struct wf_policy *policy, const struct call *call,
 		       const uint64_t *arguments) {
 	const struct policy *view = document_view(policy);
@@ -150,8 +161,7 @@ static void learn_call(struct wf_policy *policy, const struct call *call,
 		learn_family(policy, AF_NETLINK);
 	if (call->number == SYS_clone && arguments[0] & thread)
 		(void)wf_policy_add(policy, "calls", "threads");
-	/* memory that is written and executed: calls of the base whose arguments are refused */
-	if (call->number == SYS_mmap || call->number == SYS_mprotect)
+	if (is_jit(call, arguments))
 		(void)wf_policy_add(policy, "calls", "jit");
 	/* sockets come with their families */
 	if (view->groups & UINT64_C(1) << call->group || call->error == ENOSYS ||

@@ -282,6 +282,11 @@ def test_learn():
     policy = os.path.join(scratch, "learned.yaml")
     done = expect(0, "--learn", "cat", secret, out="s\n")
     check(secret in done.stderr and done.stderr.startswith("preset: "), f"{done.stderr}")
+    # loading a library is no reason to allow memory that is written and executed
+    check("jit" not in done.stderr, f"{done.stderr}")
+    writable_code = "import mmap; mmap.mmap(-1, 4096, prot=7)"
+    done = run("--learn", "python3", "-c", writable_code)
+    check("calls: [jit]" in done.stderr, f"{done.stderr}")
     place("learned.yaml")
     expect(0, f"--learn={policy}", "cat", secret, out="s\n", said="")
     expect(0, "--policy", policy, "cat", secret, out="s\n", said="")
