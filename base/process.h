@@ -20,6 +20,10 @@ struct exit_status {
 	uint64_t peak_rss; /* bytes */
 };
 
+static inline bool exit_status_is_kill(const struct exit_status *status) {
+	return !status->exited && status->signal == SIGKILL;
+}
+
 /* pidfd_open(2). -errno. */
 int process_open(pid_t pid);
 /* pidfd_send_signal(2). 0, or -errno (-ESRCH: it has been reaped). */

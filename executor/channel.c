@@ -402,7 +402,7 @@ static bool receive_one(struct worker *worker) {
 		close_incoming(worker);
 	else if (r == WIRE_E_MALFORMED)
 		stop_distrust(worker, "sent a malformed frame");
-	else if (r < 0 && !is_shortage(r))
+	else if (r < 0)
 		stop_distrust(worker, "has a channel that cannot be read");
 	/* our own want of memory is not its fault: the loop comes back to it */
 	return false;

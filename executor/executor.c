@@ -14,6 +14,7 @@
 #include "executor/conclude.h"
 #include "executor/hand_out.h"
 #include "executor/learn.h"
+#include "executor/link.h"
 #include "executor/plan.h"
 #include "executor/stop.h"
 #include "executor/wreck.h"

@@ -29,7 +29,6 @@ struct wf_executor {
 	struct engine engine;
 	struct keeper keeper;
 	struct generations generations;
-	struct link_family family;
 	struct pool pool;
 	struct succession succession;
 

@@ -18,7 +18,7 @@
  *        v
  *     freed      after the last worker
  *
- * link.c (what its zygote says) and keeper_link.c (what the keeper says of it) set facts here;
+ * link.c (what its zygote says) and custody.c (what the keeper says of it) set facts here;
  * succession.c decides what follows.
  */
 #pragma once

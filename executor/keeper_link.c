@@ -39,8 +39,8 @@ const char *keeper_helper(const struct options *options) {
 }
 
 void keeper_init(struct keeper *keeper, struct engine *engine, const struct keeper_events *events,
-		 void *context) {
-	*keeper = (struct keeper){ .engine = engine, .events = events, .context = context };
+		 struct generations *generations) {
+	*keeper = (struct keeper){ .engine = engine, .events = events, .generations = generations };
 	keeper->control = keeper->pidfd = keeper->guard = -1;
 }
 
@@ -207,8 +207,8 @@ static void handle_started(struct keeper *keeper, const struct message_zygote_st
 	int pidfd = frame->n_descriptors == 1 ? fd_steal(&frame->descriptors[0]) : -1;
 
 	keeper_answered(keeper);
-	keeper->events->started(keeper->context, started->generation, started->pid, pidfd,
-				started->error, started->step);
+	keeper->events->started(keeper, started->generation, started->pid, pidfd, started->error,
+				started->step);
 }
 
 /* False: it said what it may not say. */
@@ -224,20 +224,20 @@ static bool handle(struct keeper *keeper, const struct message *message, struct 
 		handle_started(keeper, &message->zygote_started, frame);
 		return true;
 	case MESSAGE_ZYGOTE_EXITED:
-		events->exited(keeper->context, message->zygote_exited.generation,
+		events->exited(keeper, message->zygote_exited.generation,
 			       &message->zygote_exited.status);
 		return true;
 	case MESSAGE_KEPT:
 		keeper_answered(keeper);
-		events->kept(keeper->context, message->kept.generation, message->kept.pids,
+		events->kept(keeper, message->kept.generation, message->kept.pids,
 			     message->kept.n_pids);
 		return true;
 	case MESSAGE_ADOPTED_EXITED:
-		events->adopted_exited(keeper->context, message->adopted_exited.pid,
+		events->adopted_exited(keeper, message->adopted_exited.pid,
 				       &message->adopted_exited.status);
 		return true;
 	case MESSAGE_ADOPTED_STOPPED:
-		events->adopted_stopped(keeper->context, message->adopted_stopped.pid,
+		events->adopted_stopped(keeper, message->adopted_stopped.pid,
 					message->adopted_stopped.stopped);
 		return true;
 	default:
@@ -307,7 +307,7 @@ static void lose(struct keeper *keeper) {
 	    timer_set(engine->loop, &keeper->reply_timer,
 		      clock_after_ms(engine_now(engine), GUARD_PATIENCE_MS), on_guard_overdue) < 0)
 		(void)process_signal(keeper->guard, SIGKILL);
-	keeper->events->lost(keeper->context);
+	keeper->events->lost(keeper);
 	clear_when_gone(keeper);
 }
 

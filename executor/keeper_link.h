@@ -9,27 +9,29 @@
 #include "executor/engine.h"
 #include "proto/message.h"
 
+struct generations;
 struct keeper;
 
 /* All are called under the lock. */
 struct keeper_events {
 	/* The zygote of a generation runs (its pidfd is the receiver's; -1: there was no descriptor
 	 * for it), or could not be started: `error`, `step`. */
-	void (*started)(void *context, uint64_t generation, pid_t pid, int pidfd_take, int error,
-			const char *step);
-	void (*exited)(void *context, uint64_t generation, const struct exit_status *status);
+	void (*started)(struct keeper *keeper, uint64_t generation, pid_t pid, int pidfd_take,
+			int error, const char *step);
+	void (*exited)(struct keeper *keeper, uint64_t generation,
+		       const struct exit_status *status);
 	/* Of its workers these live on, as the keeper's children. */
-	void (*kept)(void *context, uint64_t generation, const int32_t *pids, size_t n);
-	void (*adopted_exited)(void *context, pid_t pid, const struct exit_status *status);
-	void (*adopted_stopped)(void *context, pid_t pid, bool stopped);
+	void (*kept)(struct keeper *keeper, uint64_t generation, const int32_t *pids, size_t n);
+	void (*adopted_exited)(struct keeper *keeper, pid_t pid, const struct exit_status *status);
+	void (*adopted_stopped)(struct keeper *keeper, pid_t pid, bool stopped);
 	/* It has ended, or does not answer and was ended. */
-	void (*lost)(void *context);
+	void (*lost)(struct keeper *keeper);
 };
 
 struct keeper {
 	struct engine *engine;
 	const struct keeper_events *events;
-	void *context;
+	struct generations *generations; /* whose zygotes and workers it has */
 
 	pid_t pid;
 	int pidfd;
@@ -47,7 +49,7 @@ struct keeper {
 };
 
 void keeper_init(struct keeper *keeper, struct engine *engine, const struct keeper_events *events,
-		 void *context);
+		 struct generations *generations);
 
 /* Starts the helper program. 0 or -errno; -ENOENT, -EACCES: there is no helper. */
 int keeper_start(struct keeper *keeper);

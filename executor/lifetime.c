@@ -12,7 +12,8 @@
 
 #include "base/error.h"
 #include "base/report.h"
-#include "executor/link.h"
+#include "executor/custody.h"
+#include "executor/launch.h"
 #include "executor/stop.h"
 #include "proto/self.h"
 
@@ -74,8 +75,7 @@ static int assemble(struct wf_executor *executor, struct options *options) {
 	engine->destroy = destroy;
 	engine->process = registry_process();
 	generations_init(&executor->generations);
-	executor->family = (struct link_family){ &executor->generations, &executor->keeper };
-	keeper_init(&executor->keeper, engine, &link_events, &executor->family);
+	keeper_init(&executor->keeper, engine, &custody_events, &executor->generations);
 	pool_init(&executor->pool, engine, &executor->generations);
 	succession_init(&executor->succession, &executor->generations, &executor->keeper,
 			&executor->pool);
@@ -146,11 +146,11 @@ static int start_thread(struct wf_executor *executor) {
 static int check_process(const struct wf_executor_options *options) {
 	if (getauxval(AT_SECURE))
 		return report_error(-EPERM, "a set-uid or set-gid program cannot open a pool");
-	if (link_depth() >= WF_MAX_DEPTH)
+	if (launch_depth() >= WF_MAX_DEPTH)
 		return report_error(-ELOOP,
 				    "this process runs in %u pools, one inside the other: "
 				    "the limit",
-				    link_depth());
+				    launch_depth());
 	if (options && options->image == WF_IMAGE_SELF && !self_is_ready())
 		return report_error(-EINVAL,
 				    "WF_IMAGE_SELF needs wf_init() at the top of main(); see "

@@ -1,26 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * The connection to the zygote of one generation, from StartZygote to the report of its end. What it
- * says, and what the keeper says of it, becomes facts of the generation and its workers.
+ * The connection to the zygote of one generation: what it says becomes facts of the generation and of
+ * its workers.
  */
 #pragma once
 
 #include "executor/generation.h"
 #include "executor/keeper_link.h"
 
-/* What a keeper's events are about; the context of link_events. */
-struct link_family {
-	struct generations *generations;
-	struct keeper *keeper;
-};
-extern const struct keeper_events link_events;
-
-/* Asks the keeper for a zygote that loads the image; it becomes generations->loading. 0 or -errno;
- * -EPIPE: the keeper has gone. */
-int link_start(struct generations *generations, struct keeper *keeper);
-
-/* In how many pools this process runs, one inside the other (WARMFORK_DEPTH). */
-unsigned link_depth(void);
+/* From now on it is heard. 0 or -errno. */
+int link_listen(struct generation *generation);
+/* Does not block. 0, a WIRE_E_ code or -errno: what it took no more of is not sent; `blocked` then says
+ * that it is full. `fds` are borrowed. */
+int link_send(struct generation *generation, const struct message *message, const int *fds,
+	      size_t n_fds);
 
 /* Sends Spawn; the peers are borrowed. What becomes of each worker is a fact about it. */
 void link_spawn(struct generation *generation, const struct message_spawn_worker *workers,

@@ -59,7 +59,7 @@ static bool may_try_again(struct wf_future *future) {
 }
 
 static bool was_killed(const struct worker *worker) {
-	return worker->status_known && !worker->status.exited && worker->status.signal == SIGKILL &&
+	return worker->status_known && exit_status_is_kill(&worker->status) &&
 	       worker->stop == STOP_NONE;
 }
 

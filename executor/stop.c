@@ -101,7 +101,7 @@ void stop_with_stack(struct worker *worker) {
 /* --- for cause ----------------------------------------------------------------------------- */
 
 static void blame_tasks(struct worker *worker) {
-	claim_foreach(future, worker) {
+	claim_foreach (future, worker) {
 		if (future->verdict != VERDICT_NONE || !claim_has_started(future))
 			continue;
 		future->verdict = VERDICT_KILLED;

@@ -13,6 +13,8 @@
 
 #include "base/error.h"
 #include "base/uninitialized.h"
+#include "executor/launch.h"
+#include "executor/link.h"
 #include "executor/listener.h"
 
 /* A zygote that has lived for so many times the longest delay is not the one that keeps failing. */
@@ -178,7 +180,7 @@ int succession_start(struct succession *succession) {
 
 	if (!succession->keeper->running)
 		r = keeper_start(succession->keeper);
-	return r < 0 ? error_trace(r) : link_start(succession->generations, succession->keeper);
+	return r < 0 ? error_trace(r) : launch_zygote(succession->generations, succession->keeper);
 }
 
 static bool is_wanted(const struct succession *succession) {

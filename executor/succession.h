@@ -7,7 +7,6 @@
 
 #include "executor/backoff.h"
 #include "executor/keeper_link.h"
-#include "executor/link.h"
 #include "executor/pool.h"
 
 struct succession {

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Who reports the end of whom: the zygote that of its workers, the keeper that of the zygote and of
+ * the workers which it adopts then. We hold a pidfd of each: if one of those tells that a process
+ * has ended and the keeper does not, it is the keeper that has to be replaced. Without a keeper
+ * the pidfds are all there is.
+ */
+#include "executor/custody.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "base/fd.h"
+#include "executor/channel.h"
+#include "executor/stop.h"
+#include "executor/worker.h"
+
+#define ORPHAN_GRACE_MS 500 /* for a zygote without a keeper to end what it has started */
+
+/* --- zygotes ------------------------------------------------------------------------------- */
+
+static void on_zygote_end(struct source *source, uint32_t events) {
+	struct generation *generation = container_of(source, struct generation, end_source);
+
+	(void)events;
+	source_remove(source);
+	generation->end_seen = true;
+	if (!generation->exited && !generation->orphaned)
+		keeper_expect(generation->keeper);
+}
+
+static void describe_start(char *text, size_t size, int error, const char *step) {
+	if (strcmp(step, "slot") == 0)
+		(void)snprintf(text, size,
+			       "the zygote could not be started: %d earlier generations still run "
+			       "tasks, the most that one executor may have",
+			       LIMIT_KEEPER_ZYGOTES);
+	else
+		(void)snprintf(text, size, "the zygote could not be started: %s: %s%s", step,
+			       strerrordesc_np(error), error == EMFILE ? " (RLIMIT_NOFILE)" : "");
+}
+
+static void on_started(struct keeper *keeper, uint64_t number, pid_t pid, int pidfd_take, int error,
+		       const char *step) {
+	struct generation *generation = generations_find(keeper->generations, number);
+	char text[512];
+
+	if (!generation || generation->pidfd >= 0) {
+		(void)fd_close(pidfd_take);
+		return;
+	}
+	if (error) {
+		describe_start(text, sizeof text, error, step);
+		generation_fail(generation, WF_PHASE_LAUNCH, error, "%s", text);
+		generation->not_started = true;
+		return;
+	}
+	generation->pid = pid;
+	generation->pidfd = pidfd_take >= 0 ? pidfd_take : process_open(pid);
+	if (generation->pidfd < 0 || source_add(generation->engine->loop, &generation->end_source,
+						generation->pidfd, EPOLLIN, on_zygote_end) < 0) {
+		generation_fail(generation, WF_PHASE_LAUNCH, EMFILE,
+				"no free descriptor for the zygote (RLIMIT_NOFILE)");
+		(void)shutdown(generation->control, SHUT_RDWR); /* it ends; the keeper reports it */
+	}
+	if (generation->preload_overdue)
+		generation_kill(generation);
+}
+
+static void on_exited(struct keeper *keeper, uint64_t number, const struct exit_status *status) {
+	struct generation *generation = generations_find(keeper->generations, number);
+
+	if (!generation) { /* given up before it ran; the keeper waits for it all the same */
+		keeper_keep(keeper, number, NULL, 0);
+		return;
+	}
+	if (generation->exited)
+		return;
+	generation->exited = true;
+	generation->exit = *status;
+	if (generation->end_seen)
+		keeper_answered(keeper);
+}
+
+/* --- workers ------------------------------------------------------------------------------- */
+
+static bool is_among(pid_t pid, const int32_t *pids, size_t n) {
+	for (size_t i = 0; i < n; i++)
+		if (pids[i] == pid)
+			return true;
+	return false;
+}
+
+/* Nobody reports it. That it was killed is what the loss of a keeper does, and says nothing of its
+ * task; if it ended otherwise and the kernel still tells how (Linux 6.15), that is what happened. */
+static void end_orphan(struct worker *worker) {
+	struct exit_status status;
+	bool known = evidence_exit(worker->pidfd, &status) && !exit_status_is_kill(&status);
+
+	worker_ended(worker, known ? &status : NULL, true);
+}
+
+/* An adopted worker: its pidfd tells us first, then the keeper how. */
+static void on_adopted_end(struct source *source, uint32_t events) {
+	struct worker *worker = container_of(source, struct worker, end_source);
+
+	(void)events;
+	source_remove(source);
+	worker->end_seen = true;
+	if (worker->generation->orphaned)
+		end_orphan(worker);
+	else if (worker->state < WORKER_ENDED)
+		keeper_expect(worker->generation->keeper);
+}
+
+static bool watch_end(struct worker *worker) {
+	return worker->end_source.loop || source_add(worker->engine->loop, &worker->end_source,
+						     worker->pidfd, EPOLLIN, on_adopted_end) == 0;
+}
+
+static void on_kept(struct keeper *keeper, uint64_t number, const int32_t *pids, size_t n) {
+	struct generation *generation = generations_find(keeper->generations, number);
+	struct exit_status status;
+
+	if (!generation)
+		return;
+	workers_foreach (worker, generation) {
+		if (worker->state == WORKER_ENDED)
+			worker_swept(worker); /* the keeper has swept for the zygote */
+		else if (is_among(worker->pid, pids, n))
+			(void)watch_end(worker);
+		else
+			worker_ended(worker, evidence_exit(worker->pidfd, &status) ? &status : NULL,
+				     true);
+	}
+}
+
+static struct worker *find_adopted(struct keeper *keeper, pid_t pid) {
+	generations_foreach (generation, keeper->generations) {
+		struct worker *worker = worker_find_process(generation, pid);
+
+		if (generation->state == GENERATION_LOST && worker && worker->state < WORKER_ENDED)
+			return worker;
+	}
+	return NULL;
+}
+
+static void on_adopted_exited(struct keeper *keeper, pid_t pid, const struct exit_status *status) {
+	struct worker *worker = find_adopted(keeper, pid);
+
+	if (!worker)
+		return;
+	if (worker->end_seen)
+		keeper_answered(keeper);
+	worker_ended(worker, status, true);
+}
+
+static void on_adopted_stopped(struct keeper *keeper, pid_t pid, bool stopped) {
+	struct worker *worker = find_adopted(keeper, pid);
+
+	if (worker)
+		worker_set_stopped(worker, stopped);
+}
+
+/* --- without a keeper ---------------------------------------------------------------------- */
+
+/* Everything below the keeper is dying: the zygote by its lifeline, which ends what it has started
+ * first, and each worker by its own. We make sure, and wait for the end of each of them by its
+ * pidfd, because a task that may still be running must not be reported as over. */
+static void on_orphan_timer(struct timer *timer, nsec_t now) {
+	(void)now;
+	generation_kill(container_of(timer, struct generation, orphan_timer));
+}
+
+static void orphan_worker(struct worker *worker) {
+	if (worker->state == WORKER_ASKED || worker->state == WORKER_UNWANTED) {
+		(void)worker_step(worker, WORKER_NOT_SPAWNED);
+		return;
+	}
+	if (worker->state == WORKER_ENDED) {
+		worker_swept(worker);
+		return;
+	}
+	worker->end_was_expected = true;
+	channel_receive(worker);
+	stop_kill(worker);
+	if (worker->pidfd < 0 || worker->end_seen || !watch_end(worker))
+		end_orphan(worker);
+}
+
+static void fail_loading(struct generation *generation) {
+	const char *breach = generation->keeper->breach;
+
+	if (breach)
+		generation_fail(generation, WF_PHASE_LAUNCH, EPROTO,
+				"its keeper sent %s, which it may not: is %s the warmfork-zygote "
+				"of this version?",
+				breach, keeper_helper(&generation->engine->options));
+	else
+		generation_fail(generation, WF_PHASE_LAUNCH, 0,
+				"the keeper ended before the image was ready");
+}
+
+static void orphan_generation(struct generation *generation) {
+	struct engine *engine = generation->engine;
+
+	generation->orphaned = true;
+	if (generation->state == GENERATION_LOADING)
+		fail_loading(generation);
+	workers_foreach (worker, generation)
+		orphan_worker(worker);
+	if (timer_set(engine->loop, &generation->orphan_timer,
+		      clock_after_ms(engine_now(engine), ORPHAN_GRACE_MS), on_orphan_timer) < 0)
+		generation_kill(generation);
+}
+
+static void on_lost(struct keeper *keeper) {
+	generations_foreach (generation, keeper->generations)
+		orphan_generation(generation);
+}
+
+const struct keeper_events custody_events = {
+	.started = on_started,
+	.exited = on_exited,
+	.kept = on_kept,
+	.adopted_exited = on_adopted_exited,
+	.adopted_stopped = on_adopted_stopped,
+	.lost = on_lost,
+};
