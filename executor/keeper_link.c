@@ -273,7 +273,7 @@ static void on_keeper(struct source *source, uint32_t events) {
 		int r = wire_receive(keeper->control, keeper->engine->receive_frame, MSG_DONTWAIT,
 				     &frame);
 
-		if (r == WIRE_E_AGAIN)
+		if (r == WIRE_E_AGAIN || r == WIRE_E_CROWDED)
 			return;
 		if ((r != 0 && r != WIRE_E_TRUNCATED) || !take_frame(keeper, &frame)) {
 			lose(keeper);

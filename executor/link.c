@@ -355,10 +355,6 @@ static void receive_one(struct generation *generation, struct wire_frame *frame)
 	wire_frame_close(frame);
 }
 
-static bool is_shortage(int r) {
-	return r == -ENOMEM || r == -ENOBUFS;
-}
-
 /* True: there may be more. */
 static bool link_receive(struct generation *generation) {
 	struct wire_frame frame;
@@ -367,7 +363,7 @@ static bool link_receive(struct generation *generation) {
 		int r = wire_receive(generation->control, generation->engine->receive_frame,
 				     MSG_DONTWAIT, &frame);
 
-		if (r == WIRE_E_AGAIN || is_shortage(r))
+		if (r == WIRE_E_AGAIN || r == WIRE_E_CROWDED)
 			return false;
 		if (r == 0 || r == WIRE_E_TRUNCATED) {
 			receive_one(generation, &frame);

@@ -159,7 +159,7 @@ int wire_receive(int socket, uint8_t *buffer, int flags, struct wire_frame *ret)
 		ret->reset = ret->reset || errno == ECONNRESET;
 	}
 	if (n < 0)
-		return socket_error(errno);
+		return errno == ENOMEM ? WIRE_E_CROWDED : socket_error(errno);
 	fit = take_descriptors(&message, ret);
 	r = frame_check(&message, buffer, (size_t)n, fit, ret);
 	if (r)

@@ -25,8 +25,9 @@ enum wire_result {
 	    3, /* short, oversized, or a header that does not fit: drop the connection */
 	WIRE_E_TRUNCATED = 4, /* the frame came, its descriptors did not: our own table is full
 			       * (MSG_CTRUNC). What did arrive has been closed; the body is valid */
-	WIRE_E_CROWDED = 5,   /* too many descriptors of this user in flight (ETOOMANYREFS), or no
-			     * buffers (ENOBUFS): no event tells when to repeat; try again soon */
+	WIRE_E_CROWDED = 5, /* sending: too many descriptors of this user in flight (ETOOMANYREFS),
+			     * or no buffers (ENOBUFS); receiving: no memory for it (ENOMEM). Nothing
+			     * is lost; no event tells when to repeat: try again soon */
 };
 
 struct wire_frame {

@@ -396,7 +396,7 @@ static void keeper_receive(void) {
 	struct wire_frame frame;
 	int r = wire_receive(KEEPER_CONTROL, buffer, MSG_DONTWAIT, &frame);
 
-	if (r == WIRE_E_AGAIN)
+	if (r == WIRE_E_AGAIN || r == WIRE_E_CROWDED)
 		return;
 	if (r == 0) {
 		keeper_dispatch(&frame);

@@ -788,8 +788,8 @@ static _Noreturn void worker_serve(struct worker_process *worker) {
 		int r = worker_receive(worker, &frame);
 
 		/* Nobody has claimed what was in the frame: another worker can have it. */
-		if (r == WIRE_E_TRUNCATED)
-			worker_leave(worker, "it has no room for the descriptors of a task");
+		if (r == WIRE_E_TRUNCATED || r == WIRE_E_CROWDED)
+			worker_leave(worker, "it has no room for a task or for its descriptors");
 		if (r == WIRE_E_EOF)
 			worker_exit(0);
 		if (r != 0)

@@ -249,7 +249,7 @@ static void zygote_receive(struct session *session, int flags) {
 	struct wire_frame frame;
 	int r = wire_receive(ZYGOTE_CONTROL, session->memory->in_frame, flags, &frame);
 
-	if (r == WIRE_E_AGAIN)
+	if (r == WIRE_E_AGAIN || r == WIRE_E_CROWDED)
 		return;
 	if (r == 0 || r == WIRE_E_TRUNCATED) {
 		zygote_dispatch(session, &frame, r != 0);

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * Story: this process has no free descriptor when a task that needs some is handed out. The task
- * waits; everything else goes on.
+ * Story: this process has no free descriptor when a task that needs some is handed out, or no memory
+ * for what its workers, zygote and keeper say. The task waits; everything else goes on.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "tests/support/more.h"
@@ -163,11 +166,51 @@ START_TEST(test_captured_tasks_share_few_descriptors) {
 }
 END_TEST
 
+/* --- memory -------------------------------------------------------------------------------- */
+
+static atomic_uint n_failures;
+
+/* The library's calls come here: a kernel without memory, for so many of them. */
+ssize_t recvmsg(int fd, struct msghdr *message, int flags) {
+	unsigned n = atomic_load(&n_failures);
+
+	while (n > 0)
+		if (atomic_compare_exchange_weak(&n_failures, &n, n - 1)) {
+			errno = ENOMEM;
+			return -1;
+		}
+	return (ssize_t)syscall(SYS_recvmsg, fd, message, flags);
+}
+
+#define N_SHORT 200
+
+START_TEST(test_nobody_is_distrusted_for_want_of_memory) {
+	struct wf_executor *executor = pool_open_regime(_i);
+	struct wf_statistics statistics;
+
+	for (int i = 0; i < 10; i++) {
+		atomic_store(&n_failures, N_SHORT);
+		pool_check_works(executor);
+		ck_assert_uint_eq(atomic_load(&n_failures), 0);
+	}
+	atomic_store(&n_failures, N_SHORT);
+	ck_assert_int_eq(wf_executor_reload(executor), 0);
+	ck_assert_uint_eq(atomic_load(&n_failures), 0);
+	pool_check_works(executor);
+	statistics = pool_statistics(executor);
+	ck_assert_uint_eq(statistics.keeper_starts, 1);
+	ck_assert_uint_eq(statistics.zygote_losses, 0);
+	ck_assert_uint_eq(statistics.worker_deaths_signal, 0);
+	pool_close(executor);
+}
+END_TEST
+
 int main(void) {
 	TCase *story = fixture_case("shortage");
 
 	add_for_both(story, test_captured_task_waits_for_descriptors);
 	add_for_both(story, test_running_task_ends_beside_one_that_waits);
 	add_for_both(story, test_captured_tasks_share_few_descriptors);
+	add_for_both(story, test_nobody_is_distrusted_for_want_of_memory);
 	return fixture_run("shortage", story);
 }
