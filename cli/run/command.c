@@ -183,7 +183,7 @@ static const struct wf_outcome *run_program(struct run *run) {
 	int r = open_executor(run);
 
 	if (r < 0)
-		return fail(run, WF_PHASE_PRELOAD, r);
+		return fail(run, r == -EIO || r == -EMFILE ? WF_PHASE_LAUNCH : WF_PHASE_PRELOAD, r);
 	/* Only now: as long as nothing runs, a signal may simply end us. */
 	run->signals = run_terminal_open(&run->terminal);
 	if (run->signals < 0) {

@@ -155,18 +155,20 @@ static uint64_t limit_of(const struct wf_outcome *outcome) {
 
 static json_t *ending_of(const struct wf_outcome *outcome) {
 	bool not_started = outcome->kind == WF_NOT_STARTED;
+	bool timed_out = outcome->kind == WF_TIMED_OUT;
 	uint64_t limit = limit_of(outcome);
 	char text[32];
 
 	return json_pack(
-	    "{so so so so so so so so so so}", "code",
+	    "{so so so so so so so so so so so so}", "code",
 	    outcome->kind == WF_EXITED ? json_integer(outcome->exited.code) : json_null(), "signal",
 	    text_or_null(signal_of(outcome, text)), "core",
 	    outcome->kind == WF_SIGNALLED ? json_boolean(outcome->signalled.core) : json_null(),
-	    "clock",
-	    text_or_null(outcome->kind == WF_TIMED_OUT ? clock_of(outcome->timed_out.clock) : ""),
-	    "by", text_or_null(outcome->kind == WF_KILLED ? killer_of(outcome->killed.by) : ""),
-	    "phase", text_or_null(not_started ? phase_of(outcome->not_started.phase) : ""), "error",
+	    "clock", text_or_null(timed_out ? clock_of(outcome->timed_out.clock) : ""), "limit_ns",
+	    timed_out ? number_of(outcome->timed_out.limit_ns) : json_null(), "took_ns",
+	    timed_out ? number_of(outcome->timed_out.took_ns) : json_null(), "by",
+	    text_or_null(outcome->kind == WF_KILLED ? killer_of(outcome->killed.by) : ""), "phase",
+	    text_or_null(not_started ? phase_of(outcome->not_started.phase) : ""), "error",
 	    text_or_null(not_started && outcome->not_started.error
 			     ? strerrorname_np(outcome->not_started.error)
 			     : ""),

@@ -66,12 +66,13 @@ static void say_signalled(const struct wf_outcome *outcome, const char *program)
 static void say_timed_out(const struct wf_outcome *outcome, const char *program) {
 	if (outcome->timed_out.clock == WF_CLOCK_CPU)
 		run_say("%s was ended after %.1f s of CPU time (%s); --cpu gives it more", program,
-			(double)outcome->cpu_ns / 1e9, outcome->evidence);
+			(double)outcome->timed_out.took_ns / 1e9, outcome->evidence);
 	else
 		run_say(
-		    "%s was ended after %.1f s, when its time was over (limits.wall); --timeout "
-		    "gives it more",
-		    program, (double)outcome->run_ns / 1e9);
+		    "%s was ended after %.1f s, when its time of %.1f s was over (limits.wall); "
+		    "--timeout gives it more",
+		    program, (double)outcome->timed_out.took_ns / 1e9,
+		    (double)outcome->timed_out.limit_ns / 1e9);
 }
 
 static void say_not_started(const struct wf_outcome *outcome) {

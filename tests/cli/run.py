@@ -302,9 +302,9 @@ def keys(value, prefix=""):
             yield from keys(inner, f"{prefix}{key}.")
 
 
-def report_of(status, *arguments):
+def report_of(status, *arguments, **more):
     path = place("report.json")
-    expect(status, "--report", f"json={path}", *arguments)
+    expect(status, "--report", f"json={path}", *arguments, **more)
     return json.loads(content(path))
 
 
@@ -331,10 +331,16 @@ def test_report():
     report = report_of(NOT_STARTED, "no-such-program")
     check(report["kind"] == "not started" and report["ending"]["phase"] == "exec" and
           report["ending"]["error"] == "ENOENT", f"{report}")
+    report = report_of(NOT_STARTED, "true",
+                       env={**os.environ, "WARMFORK_HELPER": "/nowhere/helper"})
+    check(report["ending"]["phase"] == "launch" and "/nowhere/helper" in report["evidence"],
+          f"{report}")
     report = report_of(NOT_STARTED, "--read", "/nowhere", "true")
     check(report["kind"] == "not started" and "/nowhere" in report["evidence"], f"{report}")
     report = report_of(TIMED_OUT, "--timeout", "200ms", "sleep", "100")
-    check(report["ending"]["clock"] == "wall", f"{report['ending']}")
+    ending = report["ending"]
+    check(ending["clock"] == "wall" and ending["limit_ns"] == 200_000_000 and
+          ending["took_ns"] >= 200_000_000, f"{ending}")
     done = run("--report", "json", "echo", "x")
     check(done.stdout == "x\n" and json.loads(done.stderr)["kind"] == "exited", f"{done}")
     report = report_of(1, "cat", b"/\xff\xc3\xa9")
