@@ -26,8 +26,7 @@ const char *wf_last_error(void) {
 	return report_text();
 }
 
-/* --- executor
- * ------------------------------------------------------------------------------------------ */
+/* --- executor ------------------------------------------------------------------------------ */
 
 int wf_executor_open(const struct wf_executor_options *options, struct wf_executor **ret) {
 	if (!ret)
@@ -120,9 +119,7 @@ int wf_executor_dispatch(struct wf_executor *executor, int timeout_ms) {
 	return 0;
 }
 
-/* --- tasks
- * ------------------------------------------------------------------------------------------------
- */
+/* --- tasks --------------------------------------------------------------------------------- */
 
 int wf_submit(struct wf_executor *executor, const struct wf_task *task, struct wf_future **ret) {
 	struct wf_future *future;
@@ -173,9 +170,7 @@ const struct wf_outcome *wf_outcome_free(const struct wf_outcome *outcome) {
 	return NULL;
 }
 
-/* --- futures
- * ------------------------------------------------------------------------------------------------
- */
+/* --- futures ------------------------------------------------------------------------------- */
 
 static const struct wf_outcome *shown(struct wf_future *future) {
 	learn_finish(future);

@@ -44,8 +44,7 @@ void keeper_init(struct keeper *keeper, struct engine *engine, const struct keep
 	keeper->control = keeper->pidfd = keeper->guard = -1;
 }
 
-/* --- starting it
- * ------------------------------------------------------------------------------------ */
+/* --- starting it --------------------------------------------------------------------------- */
 
 /* A session of its own keeps a pool from the terminal of its host, and its signals. Programs
  * that a user has asked for may be meant to use that terminal: a process group is enough

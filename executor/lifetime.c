@@ -17,9 +17,7 @@
 #include "executor/stop.h"
 #include "proto/self.h"
 
-/* --- open
- * -----------------------------------------------------------------------------------------------
- */
+/* --- open ---------------------------------------------------------------------------------- */
 
 /* A closed executor that somebody still holds must not hold descriptors. */
 static void release_loop(struct wf_executor *executor) {
@@ -258,8 +256,7 @@ int lifetime_open(const struct wf_executor_options *options, struct wf_executor 
 	return r;
 }
 
-/* --- close
- * ---------------------------------------------------------------------------------------------- */
+/* --- close --------------------------------------------------------------------------------- */
 
 static bool is_closed(struct wf_executor *executor, const void *context) {
 	(void)context;
@@ -372,9 +369,7 @@ void lifetime_release(struct wf_executor *executor) {
 	}
 }
 
-/* --- reload
- * -----------------------------------------------------------------------------------------------
- */
+/* --- reload -------------------------------------------------------------------------------- */
 
 /* Another may be loading, or the guard of a lost keeper still be ending what that has left. */
 static bool may_load(struct wf_executor *executor, const void *context) {

@@ -90,8 +90,7 @@ int wait_for_one(struct wf_future *future, int timeout_ms) {
 	return r;
 }
 
-/* --- several
- * ------------------------------------------------------------------------------------------- */
+/* --- several ------------------------------------------------------------------------------- */
 
 struct crowd {
 	struct wf_future *const *futures;

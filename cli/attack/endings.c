@@ -177,8 +177,7 @@ static enum attack_verdict run_forged(struct attack_ground *ground, const struct
 	return tried ? attack_verdict(through) : ATTACK_NOTHING;
 }
 
-/* --- 66: what is in one's own memory
- * ------------------------------------------------------------ */
+/* --- 66: what is in one's own memory ------------------------------------------------------- */
 
 /* All that is mapped is read, whatever a sanitizer thinks of it. */
 #if defined(__clang__)
@@ -255,8 +254,7 @@ static enum attack_verdict judge_found(struct attack_ground *ground,
 	return bout->told ? attack_verdict(bout->believes) : ATTACK_NOTHING;
 }
 
-/* --- 67: addresses
- * -------------------------------------------------------------------------------- */
+/* --- 67: addresses ------------------------------------------------------------------------- */
 
 /* Of the program, a library, the heap's first block, a mapping. */
 static int tell_addresses(struct wf_call *call) {

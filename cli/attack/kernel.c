@@ -177,8 +177,7 @@ static const char *no_events(void) {
 		     "kernel's configuration, forbid both to us");
 }
 
-/* --- 48: a program of its own
- * ------------------------------------------------------------------ */
+/* --- 48: a program of its own -------------------------------------------------------------- */
 
 /* It has no file; or it has, in the output. Returns where nothing was executed. */
 static void execute_from(int fd) {
@@ -241,8 +240,7 @@ static const char *no_data_program(void) {
 	return attack_sanitized() ? attack_sanitized() : attack_no_sealed_memfd();
 }
 
-/* --- 49: data that runs
- * ------------------------------------------------------------------------- */
+/* --- 49: data that runs -------------------------------------------------------------------- */
 
 static const unsigned char code[] = {
 	0xf3, 0x0f,   0x1e, 0xfa,    /* endbr64 */
@@ -301,8 +299,7 @@ static int execute_data(struct wf_call *call) {
 	return attack_answer(call, done, NULL, 0);
 }
 
-/* --- 50: personality
- * ---------------------------------------------------------------------------- */
+/* --- 50: personality ----------------------------------------------------------------------- */
 
 static int change_personality(struct wf_call *call) {
 	(void)personality(ADDR_NO_RANDOMIZE | READ_IMPLIES_EXEC);
@@ -318,8 +315,7 @@ static void look_at_personality(struct attack_ground *ground, struct attack_bout
 	bout->seen = strlen(flags) >= 8 && flags[2] == '4'; /* 00440000 */
 }
 
-/* --- 51, 52: calls of other architectures
- * --------------------------------------------------------- */
+/* --- 51, 52: calls of other architectures -------------------------------------------------- */
 
 static int call_x32(struct wf_call *call) {
 	long pid = syscall(X32_BIT | SYS_getpid);
@@ -376,8 +372,7 @@ static const char *no_i386(void) {
 #endif
 }
 
-/* --- 53: the time without a call
- * ------------------------------------------------------------------- */
+/* --- 53: the time without a call ----------------------------------------------------------- */
 
 static int read_clock(struct wf_call *call) {
 	return attack_answer(call, false, NULL, 0);
@@ -387,8 +382,7 @@ static const char *clock_is_no_secret(void) {
 	return "the time of day is no secret: the vDSO is mapped in every process";
 }
 
-/* --- 54: a filter in front of the filter
- * -------------------------------------------------------------- */
+/* --- 54: a filter in front of the filter --------------------------------------------------- */
 
 static int put_filter(struct wf_call *call) {
 	struct sock_filter notify[] = { BPF_STMT(BPF_LD | BPF_W | BPF_ABS,

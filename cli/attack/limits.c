@@ -253,8 +253,7 @@ static enum attack_verdict judge_raised(struct attack_ground *ground,
 	return attack_verdict(bout->seen);
 }
 
-/* --- 61: processor time of children
- * ------------------------------------------------------------ */
+/* --- 61: processor time of children -------------------------------------------------------- */
 
 static uint64_t own_cpu_ns(void) {
 	struct timespec now = { 0 };
@@ -290,8 +289,7 @@ static enum attack_verdict judge_burnt(struct attack_ground *ground,
 			      bout->outcome.cpu_ns < bout->told * BURNER_NS);
 }
 
-/* --- 62: the host's attention
- * -------------------------------------------------------------------- */
+/* --- 62: the host's attention -------------------------------------------------------------- */
 
 static void ignore(int signal) {
 	(void)signal;

@@ -287,8 +287,7 @@ static enum attack_verdict judge_families(struct attack_ground *ground,
 			      knows_interfaces(bout));
 }
 
-/* --- 56: the user's terminal
- * -------------------------------------------------------------------- */
+/* --- 56: the user's terminal --------------------------------------------------------------- */
 
 /* CVE-2017-5226: what is pushed into the terminal's input is what the user's shell reads next. */
 static void type_nonce(struct wf_call *call) {
@@ -349,8 +348,7 @@ static const char *no_terminal(void) {
 	return NULL;
 }
 
-/* --- 65: shared by number or name
- * ------------------------------------------------------------------ */
+/* --- 65: shared by number or name ---------------------------------------------------------- */
 
 static int use_segments(struct wf_call *call) {
 	const struct attack_brief *brief = attack_brief(call);

@@ -124,8 +124,7 @@ static const char *no_mount(void) {
 	return geteuid() == 0 ? NULL : no_user_namespace();
 }
 
-/* --- 47: a namespace that it was given
- * --------------------------------------------------------- */
+/* --- 47: a namespace that it was given ----------------------------------------------------- */
 
 static int join_namespace(struct wf_call *call) {
 	struct utsname name = { 0 };
@@ -209,8 +208,7 @@ static int change_process(struct wf_call *call) {
 	return attack_answer(call, done, NULL, 0);
 }
 
-/* --- 64: calls of the administrator
- * ------------------------------------------------------------- */
+/* --- 64: calls of the administrator -------------------------------------------------------- */
 
 static int administrate(struct wf_call *call) {
 	char loot[LOG_SIZE];
