@@ -26,7 +26,7 @@ int report_error(int code, const char *format, ...) {
 	va_start(arguments, format);
 	/* va_start() is the line above */
 	/* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
-	(void)vsnprintf(report_sentence, sizeof(report_sentence), format, arguments);
+	(void)vsnprintf(report_sentence, sizeof report_sentence, format, arguments);
 	va_end(arguments);
 	return code;
 }

@@ -320,7 +320,7 @@ int wf_future_on_done(struct wf_future *future, wf_callback function, void *cont
 		return r;
 	if (!function)
 		return report_error(-EINVAL, "wf_future_on_done: callback is NULL");
-	callback = malloc(sizeof(*callback));
+	callback = malloc(sizeof *callback);
 	if (!callback)
 		return report_internal(-ENOMEM, "wf_future_on_done");
 	*callback = (struct future_callback){ .function = function, .context = context };

@@ -96,8 +96,8 @@ static void resolve(char *path) {
 		memcpy(path, real, strlen(real) + 1);
 		return;
 	}
-	path_parent(path, directory, sizeof(directory));
-	(void)snprintf(name, sizeof(name), "%s", strrchr(path, '/') + 1);
+	path_parent(path, directory, sizeof directory);
+	(void)snprintf(name, sizeof name, "%s", strrchr(path, '/') + 1);
 	if (realpath(directory, real))
 		(void)snprintf(path, PATH_MAX, "%.*s/%s", (int)(PATH_MAX - NAME_MAX - 2),
 			       real[1] ? real : "", name);
@@ -111,9 +111,9 @@ static bool base_of(const struct attempt *attempt, size_t argument, char *ret) {
 	if (argument > 0 && attempt->call->arguments[argument - 1] == ARGUMENT_DIRECTORY_FD)
 		directory = (int)attempt->arguments[argument - 1];
 	if (directory == AT_FDCWD)
-		(void)snprintf(link, sizeof(link), "/proc/%d/cwd", (int)caller_of(attempt));
+		(void)snprintf(link, sizeof link, "/proc/%d/cwd", (int)caller_of(attempt));
 	else
-		(void)snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)caller_of(attempt),
+		(void)snprintf(link, sizeof link, "/proc/%d/fd/%d", (int)caller_of(attempt),
 			       directory);
 	n = readlink(link, ret, PATH_MAX - 1);
 	if (n <= 0 || ret[0] != '/')
@@ -147,7 +147,7 @@ static bool changes_names(int number) {
 		SYS_mkdir,     SYS_mkdirat,  SYS_mknod,  SYS_mknodat,
 	};
 
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
 		if (numbers[i] == number)
 			return true;
 	return false;
@@ -196,7 +196,7 @@ static bool is_there(const char *path, uint32_t access) {
 
 	if (is_relative_to_looker(path) || lstat(path, &status) == 0)
 		return true;
-	path_parent(path, directory, sizeof(directory));
+	path_parent(path, directory, sizeof directory);
 	return access == POLICY_WRITE && lstat(directory, &status) == 0;
 }
 
@@ -288,8 +288,8 @@ void attempt_read_address(const struct attempt *attempt, struct sockaddr_storage
 	default:
 		return;
 	}
-	size = attempt->arguments[which + 1] < sizeof(*ret) ? attempt->arguments[which + 1]
-							    : sizeof(*ret);
+	size = attempt->arguments[which + 1] < sizeof *ret ? attempt->arguments[which + 1]
+							   : sizeof *ret;
 	from.iov_base = (void *)(uintptr_t)attempt->arguments[which];
 	from.iov_len = to.iov_len = size;
 	if (size == 0 || !from.iov_base ||
@@ -314,7 +314,7 @@ static bool is_of_tcp(const struct attempt *attempt) {
 	cleanup_close int process = process_open(pid);
 	cleanup_close int theirs = -1;
 	int protocol = IPPROTO_TCP;
-	socklen_t size = sizeof(protocol);
+	socklen_t size = sizeof protocol;
 
 	if (process >= 0)
 		theirs = (int)syscall(SYS_pidfd_getfd, process, (int)attempt->arguments[0], 0);
@@ -392,7 +392,7 @@ void attempt_line(const struct attempt *attempt, const struct policy *policy, ch
 			       attempt->port);
 	} else if (path[0]) {
 		if (attempt->in_directory) {
-			path_parent(path, directory, sizeof(directory));
+			path_parent(path, directory, sizeof directory);
 			path = directory;
 		}
 		line_for_path(policy, path, attempt->access, text, size);

@@ -93,7 +93,7 @@ void capture_drain(struct capture *capture) {
 
 	/* Bounded, so that a writer who never pauses cannot hold the executor here. */
 	for (int i = 0; i < 64 && capture->fd >= 0; i++) {
-		ssize_t n = read(capture->fd, bytes, sizeof(bytes));
+		ssize_t n = read(capture->fd, bytes, sizeof bytes);
 
 		if (n > 0) {
 			capture_append(capture, bytes, (size_t)n);

@@ -34,7 +34,7 @@ static bool read_text(const char *path, char *text, size_t size) {
 static bool read_kills(const char *path, uint64_t *ret) {
 	char text[2048], *line;
 
-	if (!read_text(path, text, sizeof(text)))
+	if (!read_text(path, text, sizeof text))
 		return false;
 	line = strstr(text, "oom_kill ");
 	if (!line)
@@ -54,10 +54,10 @@ void evidence_init(struct evidence *evidence) {
 	char group[400];
 
 	*evidence = (struct evidence){ .kills = 0 };
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		if (!control_group_own(places[i].controller, group, sizeof(group)))
+	for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+		if (!control_group_own(places[i].controller, group, sizeof group))
 			continue;
-		(void)snprintf(evidence->path, sizeof(evidence->path), "%s%s/%s", places[i].tree,
+		(void)snprintf(evidence->path, sizeof evidence->path, "%s%s/%s", places[i].tree,
 			       group, places[i].file);
 		if (read_kills(evidence->path, &evidence->kills))
 			return;
@@ -71,7 +71,7 @@ static const char *look_at(struct evidence *evidence, const char *path, uint64_t
 
 	if (!read_kills(path, &kills) || kills <= *known)
 		return NULL;
-	(void)snprintf(evidence->sentence, sizeof(evidence->sentence),
+	(void)snprintf(evidence->sentence, sizeof evidence->sentence,
 		       "SIGKILL, and oom_kill in %s went from %llu to %llu", path,
 		       (unsigned long long)*known, (unsigned long long)kills);
 	*known = kills;
@@ -88,8 +88,8 @@ const char *evidence_group(struct evidence *evidence, const char *prefix, unsign
 	const char *sentence = NULL;
 	char path[512];
 
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]) && !sentence; i++) {
-		(void)snprintf(path, sizeof(path), "%s/%u/%s", prefix, cell, files[i]);
+	for (size_t i = 0; i < sizeof files / sizeof files[0] && !sentence; i++) {
+		(void)snprintf(path, sizeof path, "%s/%u/%s", prefix, cell, files[i]);
 		sentence = look_at(evidence, path, known);
 	}
 	return sentence;

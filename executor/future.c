@@ -21,11 +21,11 @@
 
 int future_new(struct engine *engine, struct wf_future **ret) {
 	/* not calloc(3): in the C library of our floor it goes past the thread's cache */
-	struct wf_future *future = malloc(sizeof(*future));
+	struct wf_future *future = malloc(sizeof *future);
 
 	if (!future)
 		return -ENOMEM;
-	memset(future, 0, sizeof(*future));
+	memset(future, 0, sizeof *future);
 	future->references = 2;
 	future->engine = engine_ref(engine);
 	future->payload.memfd = -1;

@@ -31,7 +31,7 @@ FIRST(KNOWN_FIRST_IMAGE_FACTS, wf_image_facts, page_table_bytes);
 static size_t size_of(const void *given) {
 	size_t size;
 
-	memcpy(&size, given, sizeof(size));
+	memcpy(&size, given, sizeof size);
 	return size;
 }
 
@@ -57,7 +57,7 @@ int known_take(void *ours, size_t our_size, const void *given, size_t first, con
 			    what, wf_version());
 	memset(ours, 0, our_size);
 	memcpy(ours, given, size < our_size ? size : our_size);
-	memcpy(ours, &our_size, sizeof(our_size));
+	memcpy(ours, &our_size, sizeof our_size);
 	return 0;
 }
 
@@ -66,8 +66,8 @@ void known_give(void *theirs, const void *ours, size_t our_size) {
 	size_t shared = size < our_size ? size : our_size;
 
 	memset((char *)theirs + shared, 0, size - shared);
-	memcpy((char *)theirs + sizeof(size), (const char *)ours + sizeof(size),
-	       shared - sizeof(size));
+	memcpy((char *)theirs + sizeof size, (const char *)ours + sizeof size,
+	       shared - sizeof size);
 }
 
 int known_reserved(const uint64_t *reserved, size_t n, const char *what) {

@@ -38,9 +38,9 @@ static void on_preload_overdue(struct timer *timer, nsec_t now) {
 static int make_nonce(char nonce[2 * NONCE_BYTES + 1]) {
 	unsigned char bytes[NONCE_BYTES];
 
-	if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
+	if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
 		return error_origin(-errno);
-	for (size_t i = 0; i < sizeof(bytes); i++)
+	for (size_t i = 0; i < sizeof bytes; i++)
 		(void)snprintf(nonce + 2 * i, 3, "%02x", bytes[i]);
 	return 0;
 }
@@ -48,7 +48,7 @@ static int make_nonce(char nonce[2 * NONCE_BYTES + 1]) {
 /* The program as it is on disk now, for a reload; as it was started, for the first image. */
 static int open_program(uint64_t generation) {
 	char path[LIMIT_PATH];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
 	int fd = -1;
 
 	if (n > 0 && generation > 1) {

@@ -73,7 +73,7 @@ static void learn_path(const struct wf_future *future, const struct attempt *att
 
 	if (cover_allows(view, path, access))
 		return;
-	path_parent(path, directory, sizeof(directory));
+	path_parent(path, directory, sizeof directory);
 	if (path_is_below(path, "/tmp") &&
 	    (strcmp(directory, "/tmp") == 0 || is_made_by(future, directory))) {
 		if (access & POLICY_WRITE)
@@ -101,7 +101,7 @@ static void learn_family(struct wf_policy *policy, unsigned family) {
 			 { AF_INET6, "inet6" },
 			 { AF_NETLINK, "netlink" } };
 
-	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
+	for (size_t i = 0; i < sizeof families / sizeof families[0]; i++)
 		if (families[i].number == family)
 			(void)wf_policy_add(policy, "socket", families[i].name);
 }
@@ -111,9 +111,9 @@ static void learn_port(struct wf_policy *policy, const char *key, in_port_t port
 	static const char *const others[] = { "user", "mount", "pid", "ipc", "uts" };
 	char number[16];
 
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
 		(void)wf_policy_add(policy, "namespaces", others[i]);
-	(void)snprintf(number, sizeof(number), "%u", (unsigned)ntohs(port));
+	(void)snprintf(number, sizeof number, "%u", (unsigned)ntohs(port));
 	if (port)
 		(void)wf_policy_add(policy, key, number);
 }

@@ -47,7 +47,7 @@ static void copy_counters(const struct statistics *from, struct wf_statistics *t
 	to->resolved = from->resolved;
 	to->retried = from->retried;
 	to->quarantined = from->quarantined;
-	memcpy(to->outcomes, from->outcomes, sizeof(to->outcomes));
+	memcpy(to->outcomes, from->outcomes, sizeof to->outcomes);
 	to->forks = from->forks;
 	to->fork_failures = from->fork_failures;
 	to->worker_deaths_idle = from->deaths_idle;
@@ -80,7 +80,7 @@ static void copy_gauges(const struct wf_executor *executor, struct wf_statistics
 }
 
 int wf_executor_statistics(struct wf_executor *executor, struct wf_statistics *statistics) {
-	struct wf_statistics now = { .size = sizeof(now) };
+	struct wf_statistics now = { .size = sizeof now };
 	int r = entry_executor(executor, "wf_executor_statistics");
 
 	if (r >= 0 && !statistics)
@@ -94,7 +94,7 @@ int wf_executor_statistics(struct wf_executor *executor, struct wf_statistics *s
 	count_workers(executor, &now);
 	copy_counters(&executor->engine.statistics, &now);
 	executor_unlock(executor);
-	known_give(statistics, &now, sizeof(now));
+	known_give(statistics, &now, sizeof now);
 	return 0;
 }
 
@@ -167,7 +167,7 @@ static int facts_now(struct wf_executor *executor, struct wf_image_facts *facts)
 }
 
 int wf_executor_image(struct wf_executor *executor, struct wf_image_facts *facts) {
-	struct wf_image_facts now = { .size = sizeof(now) };
+	struct wf_image_facts now = { .size = sizeof now };
 	int r = entry_executor(executor, "wf_executor_image");
 
 	if (r >= 0 && !facts)
@@ -184,7 +184,7 @@ int wf_executor_image(struct wf_executor *executor, struct wf_image_facts *facts
 		return r;
 	}
 	wf_image_facts_clear(facts);
-	known_give(facts, &now, sizeof(now));
+	known_give(facts, &now, sizeof now);
 	return 0;
 }
 
@@ -203,7 +203,7 @@ void wf_image_facts_clear(struct wf_image_facts *facts) {
 /* --- processes -------------------------------------------------------------------------------- */
 
 int wf_future_process(struct wf_future *future, struct wf_process *process) {
-	struct wf_process now = { .size = sizeof(now) };
+	struct wf_process now = { .size = sizeof now };
 	int r = entry_future(future, "wf_future_process");
 
 	if (r >= 0 && !process)
@@ -217,7 +217,7 @@ int wf_future_process(struct wf_future *future, struct wf_process *process) {
 	if (r == 0) {
 		now.pid = future->worker->pid;
 		now.stopped = future->worker->stopped;
-		known_give(process, &now, sizeof(now));
+		known_give(process, &now, sizeof now);
 	}
 	engine_unlock(future->engine);
 	return r;

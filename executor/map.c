@@ -140,8 +140,8 @@ static int take_options(struct wf_map *map, const struct wf_task *task,
 	if (r >= 0 && map->task.buffer)
 		r = report_error(-EINVAL, "wf_map: the template has a buffer");
 	if (r >= 0 && options)
-		r = known_take(&map->options, sizeof(map->options), options,
-			       KNOWN_FIRST_MAP_OPTIONS, "map options");
+		r = known_take(&map->options, sizeof map->options, options, KNOWN_FIRST_MAP_OPTIONS,
+			       "map options");
 	if (r >= 0 && map->options.chunk < 0)
 		r = report_error(-EINVAL, "wf_map: options.chunk is %d", map->options.chunk);
 	if (r >= 0)
@@ -158,7 +158,7 @@ int wf_map(struct wf_executor *executor, const struct wf_task *task, const struc
 		return r;
 	if (!ret)
 		return report_error(-EINVAL, "wf_map: ret is NULL");
-	map = calloc(1, sizeof(*map));
+	map = calloc(1, sizeof *map);
 	if (!map)
 		return report_internal(-ENOMEM, "wf_map");
 	map->references = 1;
@@ -169,7 +169,7 @@ int wf_map(struct wf_executor *executor, const struct wf_task *task, const struc
 	map->completed_end = &map->completed;
 	r = take_options(map, task, options);
 	if (r >= 0)
-		map->items = calloc(n ? n : 1, sizeof(map->items[0]));
+		map->items = calloc(n ? n : 1, sizeof map->items[0]);
 	if (r >= 0)
 		r = map->items ? submit_more(map) : report_internal(-ENOMEM, "wf_map");
 	if (r < 0) {

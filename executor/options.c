@@ -79,7 +79,7 @@ static const struct option table[] = {
 	TYPED(tuning.reserved, OPTION_RESERVED),
 };
 /* NOLINTEND(bugprone-sizeof-expression) */
-#define N_OPTIONS (sizeof(table) / sizeof(table[0]))
+#define N_OPTIONS (sizeof table / sizeof table[0])
 
 const struct option *options_table(size_t *ret_n) {
 	*ret_n = N_OPTIONS;
@@ -89,14 +89,14 @@ const struct option *options_table(size_t *ret_n) {
 static int int_of(const struct option *option, const struct wf_executor_options *o) {
 	int value;
 
-	memcpy(&value, (const char *)o + option->offset, sizeof(value));
+	memcpy(&value, (const char *)o + option->offset, sizeof value);
 	return value;
 }
 
 static const char *text_of(const struct option *option, const struct wf_executor_options *o) {
 	const char *text;
 
-	memcpy(&text, (const char *)o + option->offset, sizeof(text));
+	memcpy(&text, (const char *)o + option->offset, sizeof text);
 	return text;
 }
 
@@ -111,7 +111,7 @@ static int check_reserved(const struct option *option, const struct wf_executor_
 	uint64_t words[OPTION_RESERVED_MAX];
 
 	memcpy(words, (const char *)o + option->offset, option->size);
-	return known_reserved(words, option->size / sizeof(words[0]), "options.tuning");
+	return known_reserved(words, option->size / sizeof words[0], "options.tuning");
 }
 
 static int check_ranges(const struct wf_executor_options *o) {
@@ -134,7 +134,7 @@ static void fill_standards(struct wf_executor_options *o) {
 	for (size_t i = 0; i < N_OPTIONS; i++)
 		if (table[i].type == OPTION_INT && int_of(&table[i], o) == 0)
 			memcpy((char *)o + table[i].offset, &table[i].standard,
-			       sizeof(table[i].standard));
+			       sizeof table[i].standard);
 }
 
 static bool same_text(const char *a, const char *b) {
@@ -284,13 +284,13 @@ int options_init(struct options *options, const struct wf_executor_options *give
 	*options = (struct options){ .module = NULL };
 	if (!given)
 		return report_error(-EINVAL, "options is NULL");
-	r = known_take(&taken, sizeof(taken), given, KNOWN_FIRST_OPTIONS, "options");
+	r = known_take(&taken, sizeof taken, given, KNOWN_FIRST_OPTIONS, "options");
 	r = r < 0 ? r : check_ranges(&taken);
 	r = r < 0 ? r : check_together(&taken);
 	if (r < 0)
 		return r;
 	options->public = taken;
-	if (sched_getaffinity(0, sizeof(options->cpus), &options->cpus) < 0)
+	if (sched_getaffinity(0, sizeof options->cpus, &options->cpus) < 0)
 		CPU_ZERO(&options->cpus);
 	options->spares_given = taken.spares;
 	fill_defaults(options);

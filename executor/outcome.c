@@ -19,7 +19,7 @@
 
 void outcome_init(struct wf_outcome *outcome) {
 	*outcome = (struct wf_outcome){
-		.size = sizeof(*outcome),
+		.size = sizeof *outcome,
 		.slot = -1,
 		.evidence = "",
 		.stack = "",
@@ -63,7 +63,7 @@ const char *wf_outcome_kind_name(enum wf_outcome_kind kind) {
 	};
 	unsigned n = (unsigned)kind;
 
-	return names[n < sizeof(names) / sizeof(names[0]) ? n : 0];
+	return names[n < sizeof names / sizeof names[0] ? n : 0];
 }
 
 static void describe_signal(const struct wf_outcome *outcome, char *text, size_t size) {
@@ -71,7 +71,7 @@ static void describe_signal(const struct wf_outcome *outcome, char *text, size_t
 	char address[32] = "";
 
 	if (outcome->signalled.address_known)
-		(void)snprintf(address, sizeof(address), " at 0x%llx",
+		(void)snprintf(address, sizeof address, " at 0x%llx",
 			       (unsigned long long)outcome->signalled.address);
 	(void)snprintf(text, size, ": SIG%s%s%s", name ? name : "?", address,
 		       outcome->signalled.core ? ", core dumped" : "");
@@ -115,12 +115,12 @@ size_t wf_outcome_describe(const struct wf_outcome *outcome, char *text, size_t 
 		(void)report_error(-EINVAL, "wf_outcome_describe: an argument is NULL");
 		return 0;
 	}
-	describe_kind(outcome, detail, sizeof(detail));
+	describe_kind(outcome, detail, sizeof detail);
 	if (outcome->pid)
-		(void)snprintf(where, sizeof(where), " (pid %d, slot %d, attempt %u%s)",
+		(void)snprintf(where, sizeof where, " (pid %d, slot %d, attempt %u%s)",
 			       (int)outcome->pid, outcome->slot, outcome->attempts,
 			       outcome->quarantined ? ", quarantined" : "");
-	(void)snprintf(line, sizeof(line), "%s%s%s", wf_outcome_kind_name(outcome->kind), detail,
+	(void)snprintf(line, sizeof line, "%s%s%s", wf_outcome_kind_name(outcome->kind), detail,
 		       where);
 	return line_escape(text, size, line);
 }

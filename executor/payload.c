@@ -98,7 +98,7 @@ static int buffer_write(struct wf_buffer *buffer, const void *data) {
 
 /* `data` NULL: to be filled by somebody else. */
 static int buffer_make(const void *data, size_t size, struct wf_buffer **ret) {
-	struct wf_buffer *buffer = calloc(1, sizeof(*buffer));
+	struct wf_buffer *buffer = calloc(1, sizeof *buffer);
 	int r;
 
 	if (!buffer)

@@ -18,7 +18,7 @@ static void refusal_free(struct wf_refusal *refusal) {
 	const char *const strings[] = { refusal->call, refusal->arguments, refusal->path,
 					refusal->allow };
 
-	for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++)
+	for (size_t i = 0; i < sizeof strings / sizeof strings[0]; i++)
 		free((void *)(uintptr_t)strings[i]);
 }
 
@@ -42,7 +42,7 @@ void refusals_add(struct refusals *refusals, const struct wf_refusal *refusal) {
 			return;
 		}
 	if (!refusals->list)
-		refusals->list = calloc(WF_MAX_REFUSALS, sizeof(refusals->list[0]));
+		refusals->list = calloc(WF_MAX_REFUSALS, sizeof refusals->list[0]);
 	if (!refusals->list || refusals->n == WF_MAX_REFUSALS ||
 	    !refusal_copy(&refusals->list[refusals->n], refusal)) {
 		refusals->n_dropped++;

@@ -188,7 +188,7 @@ int submit_check(const struct wf_task *given, struct wf_task *ret) {
 
 	if (!given)
 		return report_error(-EINVAL, "wf_submit: task is NULL");
-	r = known_take(ret, sizeof(*ret), given, KNOWN_FIRST_TASK, "task");
+	r = known_take(ret, sizeof *ret, given, KNOWN_FIRST_TASK, "task");
 	return r < 0 ? r : check_task(ret);
 }
 

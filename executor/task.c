@@ -138,7 +138,7 @@ static int copy_limits(struct task_context *context, const struct wf_context *gi
 	context->n_rlimits = given->n_rlimits;
 	if (!given->n_cpus)
 		return 0;
-	context->cpus = calloc(given->n_cpus, sizeof(context->cpus[0]));
+	context->cpus = calloc(given->n_cpus, sizeof context->cpus[0]);
 	if (!context->cpus)
 		return report_internal(-ENOMEM, "copying the context");
 	for (size_t i = 0; i < given->n_cpus; i++) {
@@ -206,10 +206,10 @@ int task_context_new(const struct wf_context *given, struct task_context **ret) 
 	*ret = NULL;
 	if (!given)
 		return 0;
-	r = known_take(&known, sizeof(known), given, KNOWN_FIRST_CONTEXT, "context");
+	r = known_take(&known, sizeof known, given, KNOWN_FIRST_CONTEXT, "context");
 	if (r < 0)
 		return r;
-	context = calloc(1, sizeof(*context));
+	context = calloc(1, sizeof *context);
 	if (!context)
 		return report_internal(-ENOMEM, "copying the context");
 	context->references = 1;
@@ -264,7 +264,7 @@ bool task_context_equal(const struct task_context *a, const struct task_context 
 		if (a->rlimits[i].resource != b->rlimits[i].resource ||
 		    a->rlimits[i].soft != b->rlimits[i].soft)
 			return false;
-	if (a->n_cpus && memcmp(a->cpus, b->cpus, a->n_cpus * sizeof(a->cpus[0])) != 0)
+	if (a->n_cpus && memcmp(a->cpus, b->cpus, a->n_cpus * sizeof a->cpus[0]) != 0)
 		return false;
 	return same_strings(a->environment, b->environment, a->n_environment) &&
 	       a->clear_environment == b->clear_environment && a->set_umask == b->set_umask &&

@@ -205,7 +205,7 @@ int wf_wait(struct wf_future *const *futures, size_t n, enum wf_wait_for what, i
 	r = r < 0 ? r : check_futures(futures, n, &crowd.driven);
 	if (r < 0 || n == 0)
 		return r;
-	crowd.stakes = calloc(n, sizeof(crowd.stakes[0]));
+	crowd.stakes = calloc(n, sizeof crowd.stakes[0]);
 	if (!crowd.stakes)
 		return report_internal(-ENOMEM, "waiting");
 	waiter_init(&crowd.waiter, count_wanted(n, what));

@@ -15,7 +15,7 @@
 #define GROUP(name) (UINT64_C(1) << CALLS_##name)
 
 struct wf_policy *document_blank(void) {
-	struct wf_policy *policy = calloc(1, sizeof(*policy));
+	struct wf_policy *policy = calloc(1, sizeof *policy);
 
 	if (policy) {
 		policy->calls.limit = LIMIT_POLICY_CALLS;
@@ -171,7 +171,7 @@ static bool equal_environment(const struct policy *a, const struct policy *b) {
 }
 
 static bool equal_numbers(const struct document_numbers *a, const struct document_numbers *b) {
-	return a->n == b->n && memcmp(a->numbers, b->numbers, a->n * sizeof(a->numbers[0])) == 0;
+	return a->n == b->n && memcmp(a->numbers, b->numbers, a->n * sizeof a->numbers[0]) == 0;
 }
 
 bool document_equal(const struct wf_policy *a, const struct wf_policy *b) {
@@ -185,7 +185,7 @@ bool document_equal(const struct wf_policy *a, const struct wf_policy *b) {
 	       equal_numbers(&a->calls, &b->calls) &&
 	       equal_numbers(&a->tcp_connect, &b->tcp_connect) &&
 	       equal_numbers(&a->tcp_bind, &b->tcp_bind) &&
-	       memcmp(x->limits, y->limits, sizeof(x->limits)) == 0 && x->preset == y->preset &&
+	       memcmp(x->limits, y->limits, sizeof x->limits) == 0 && x->preset == y->preset &&
 	       x->groups == y->groups && x->families == y->families &&
 	       x->has_identity == y->has_identity && x->uid == y->uid && x->gid == y->gid &&
 	       x->layers == y->layers && x->strict == y->strict && x->report == y->report &&

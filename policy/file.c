@@ -210,11 +210,11 @@ static int find_key(struct reader *reader, const char *group) {
 			      "\"%.*s\" stands below \"limits:\" in a file, on a line of its "
 			      "own, as \"%.*s:\"",
 			      SHOWN, word, SHOWN, word + strlen(KEY_LIMITS));
-	(void)snprintf(name, sizeof(name), "%s%s", group, word);
-	found = strlen(group) + strlen(word) < sizeof(name) ? key_find(name) : -ENOENT;
+	(void)snprintf(name, sizeof name, "%s%s", group, word);
+	found = strlen(group) + strlen(word) < sizeof name ? key_find(name) : -ENOENT;
 	if (found >= 0)
 		return found;
-	(void)snprintf(name, sizeof(name), KEY_LIMITS "%.*s", SHOWN / 2, word);
+	(void)snprintf(name, sizeof name, KEY_LIMITS "%.*s", SHOWN / 2, word);
 	if (!*group && key_find(name) >= 0)
 		return refuse(reader, "\"%s\" is a limit; write it below \"limits:\"", word);
 	return refuse(reader, "\"%.*s\" is no key of %s; did you mean %s?", SHOWN, word,

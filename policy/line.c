@@ -50,7 +50,7 @@ static const char *family_name(uint64_t argument, uint32_t *ret) {
 		{ 16, POLICY_FAMILY_NETLINK },
 	};
 
-	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
+	for (size_t i = 0; i < sizeof families / sizeof families[0]; i++)
 		if ((uint32_t)argument == families[i].number) {
 			*ret = families[i].family;
 			return value_family_name(families[i].family);
@@ -96,7 +96,7 @@ static bool line_for_arguments(const struct policy *policy, const struct call *c
 	}
 	if (strcmp(call->name, "clone") == 0 && arguments[0] & thread)
 		group = CALLS_THREADS;
-	for (size_t i = 0; i < sizeof(executable) / sizeof(executable[0]); i++)
+	for (size_t i = 0; i < sizeof executable / sizeof executable[0]; i++)
 		if (strcmp(call->name, executable[i]) == 0)
 			group = CALLS_JIT;
 	if (group == N_CALL_GROUPS || policy->groups & UINT64_C(1) << group)

@@ -63,7 +63,7 @@ static const struct policy_path system_paths[] = {
 	SYSTEM_DEVICE("/dev/random"),
 	SYSTEM_DEVICE("/dev/urandom"),
 };
-#define N_SYSTEM_PATHS (sizeof(system_paths) / sizeof(system_paths[0]))
+#define N_SYSTEM_PATHS (sizeof system_paths / sizeof system_paths[0])
 
 /* How to speak, and which time it is; beside that a name tells about the user, or leads somewhere. */
 static const char *const environment_pure[] = { "LANG", "LC_ALL", "TZ", NULL };

@@ -210,7 +210,7 @@ static void collect_ports(const struct document_numbers *ports, struct items *it
 	for (; items->n < ports->n; items->n++) {
 		char *text = items->numbers[items->n];
 
-		(void)snprintf(text, sizeof(items->numbers[0]), "%u", ports->numbers[items->n]);
+		(void)snprintf(text, sizeof items->numbers[0], "%u", ports->numbers[items->n]);
 		items->texts[items->n] = text;
 	}
 }
@@ -341,7 +341,7 @@ static void print_policy(struct printer *printer, const struct wf_policy *policy
 	print_single(printer, KEY_PRESET, preset_of(policy->preset)->name);
 	print_lists(printer, policy, items);
 	if (policy->view.has_identity) {
-		(void)snprintf(identity, sizeof(identity), "%u:%u", policy->uid, policy->gid);
+		(void)snprintf(identity, sizeof identity, "%u:%u", policy->uid, policy->gid);
 		print_single(printer, KEY_IDENTITY, identity);
 	}
 	print_limits(printer, policy);
@@ -358,7 +358,7 @@ int wf_policy_print(const struct wf_policy *policy, char **ret) {
 
 	if (!policy || !ret)
 		return report_error(-EINVAL, "wf_policy_print(): policy or ret is NULL");
-	items = malloc(sizeof(*items));
+	items = malloc(sizeof *items);
 	r = items ? printer_open(&printer) : -ENOMEM;
 	if (r == 0) {
 		print_policy(&printer, policy, items);

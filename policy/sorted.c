@@ -29,7 +29,7 @@ int sorted_insert_path(struct wf_policy *policy, const char *path, uint32_t give
 		copy = strdup(path);
 		if (!copy)
 			return -ENOMEM;
-		memmove(entry + 1, entry, (policy->n_paths - at) * sizeof(*entry));
+		memmove(entry + 1, entry, (policy->n_paths - at) * sizeof *entry);
 		*entry = (struct document_path){ .path = copy };
 		policy->n_paths++;
 		policy->text += size;
@@ -49,7 +49,7 @@ int sorted_insert_number(struct document_numbers *numbers, uint16_t number) {
 	if (numbers->n == numbers->limit)
 		return -E2BIG;
 	memmove(&numbers->numbers[at + 1], &numbers->numbers[at],
-		(numbers->n - at) * sizeof(numbers->numbers[0]));
+		(numbers->n - at) * sizeof numbers->numbers[0]);
 	numbers->numbers[at] = number;
 	numbers->n++;
 	return 0;
@@ -91,7 +91,7 @@ static int insert_new_variable(struct wf_policy *policy, size_t at,
 	copy = strdup(variable->text);
 	if (!copy)
 		return -ENOMEM;
-	memmove(entry + 1, entry, (policy->n_environment - at) * sizeof(*entry));
+	memmove(entry + 1, entry, (policy->n_environment - at) * sizeof *entry);
 	*entry = *variable;
 	entry->text = copy;
 	policy->n_environment++;

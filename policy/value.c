@@ -13,7 +13,7 @@
 
 #include "base/report.h"
 
-#define N_OF(array) (sizeof(array) / sizeof(array)[0])
+#define N_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 #define SENTENCE 6144
 #define MAX_COUNT                                                                                  \
@@ -28,7 +28,7 @@ int value_refuse(const struct value *value, int code, const char *format, ...) {
 	va_start(arguments, format);
 	/* va_start() is the line above */
 	/* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
-	(void)vsnprintf(text, sizeof(text), format, arguments);
+	(void)vsnprintf(text, sizeof text, format, arguments);
 	va_end(arguments);
 	if (!place->file)
 		return report_error(code, "policy: %s: %s", key_name(value->key), text);

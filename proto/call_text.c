@@ -43,7 +43,7 @@ struct flag {
 
 #define NAMED(name)                                                                                \
 	{ (uint32_t)(name), #name }
-#define N_OF(array) (sizeof(array) / sizeof(array)[0])
+#define N_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Those that contain others come before them. */
 static const struct flag open_flags[] = {

@@ -146,7 +146,7 @@ static void fill(const struct policy *in, struct packing *packing) {
 }
 
 int policy_pack(const struct policy *policy, uint8_t *buffer, size_t capacity, size_t *ret_size) {
-	struct packing *packing = malloc(sizeof(*packing)); /* too much for a small stack */
+	struct packing *packing = malloc(sizeof *packing); /* too much for a small stack */
 	int r = MESSAGE_E_TOO_LARGE;
 
 	if (!packing)
@@ -173,7 +173,7 @@ static int read_paths(const Warmfork__V1__Policy *in, size_t *text, struct arena
 
 	if (in->n_paths > LIMIT_POLICY_PATHS)
 		return MESSAGE_E_MALFORMED;
-	paths = arena_allocate(arena, in->n_paths * sizeof(*paths));
+	paths = arena_allocate(arena, in->n_paths * sizeof *paths);
 	if (!paths)
 		return -ENOMEM;
 	for (size_t i = 0; i < in->n_paths; i++) {
@@ -219,7 +219,7 @@ static int read_numbers(const uint32_t *in, size_t n, size_t limit, bool (*holds
 
 	if (n > limit)
 		return MESSAGE_E_MALFORMED;
-	out = arena_allocate(arena, n * sizeof(*out));
+	out = arena_allocate(arena, n * sizeof *out);
 	if (!out)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
