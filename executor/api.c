@@ -230,6 +230,13 @@ static bool has_ended(const struct wf_future *future) {
 	return future->state == FUTURE_RESOLVED || future->result_here;
 }
 
+/* A callback may give the caller's handle back, and with it the executor's last one: this reference
+ * holds both. */
+static void before(struct wf_future *future) {
+	atomic_fetch_add(&future->references, 1);
+	engine_lock(future->engine);
+}
+
 /* Its own callbacks run here; what else has become due is the dispatching thread's: this one may
  * hold locks of the caller's that other callbacks take. */
 static void after(struct wf_future *future) {
@@ -240,24 +247,20 @@ static void after(struct wf_future *future) {
 	engine_unlock(future->engine);
 	if (due)
 		executor_run_taken(future);
+	(void)future_unref(future);
 }
 
 int wf_future_cancel(struct wf_future *future) {
-	struct engine *engine;
 	int r = entry_future(future, "wf_future_cancel");
 
 	if (r < 0)
 		return r;
-	engine = engine_ref(future->engine); /* a callback may give the last handle back */
-	atomic_fetch_add(&future->references, 1);
-	engine_lock(engine);
+	before(future);
 	if (future->state == FUTURE_RESOLVED)
 		r = report_error(-EALREADY, "the task has ended");
 	else if (!cancel(future, "wf_future_cancel() was called before it started"))
 		r = report_error(-EBUSY, "the task has started; wf_future_kill() ends it");
 	after(future);
-	(void)future_unref(future);
-	(void)engine_unref(engine);
 	return r;
 }
 
@@ -276,23 +279,18 @@ static int take_grace(int grace_ms, int *ret) {
 }
 
 int wf_future_kill(struct wf_future *future, int grace_ms) {
-	struct engine *engine;
 	int r = entry_future(future, "wf_future_kill");
 
 	r = r < 0 ? r : take_grace(grace_ms, &grace_ms);
 	if (r < 0)
 		return r;
-	engine = engine_ref(future->engine);
-	atomic_fetch_add(&future->references, 1);
-	engine_lock(engine);
+	before(future);
 	if (has_ended(future))
 		r = report_error(-EALREADY, "the task has ended");
 	else if (!cancel(future, "wf_future_kill() was called before it started") &&
 		 !stop_task(future, WF_BY_CALLER, grace_ms))
 		r = report_error(-EALREADY, "the task has ended; its result is on the way");
 	after(future);
-	(void)future_unref(future);
-	(void)engine_unref(engine);
 	return r;
 }
 
