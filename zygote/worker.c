@@ -420,20 +420,14 @@ static uint64_t cpu_now(void) {
 	return (uint64_t)time.tv_sec * NSEC_PER_SEC + (uint64_t)time.tv_nsec;
 }
 
-/* Of children that it has waited for. */
-static uint64_t cpu_of_children(void) {
+/* `who` as for getrusage(2): the children are those that it has waited for. */
+static struct exit_status usage_of(int who) {
+	struct exit_status status = { 0 };
 	struct rusage usage = { 0 };
 
-	(void)getrusage(RUSAGE_CHILDREN, &usage);
-	return (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * NSEC_PER_SEC +
-	       (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000;
-}
-
-static uint64_t peak_rss(void) {
-	struct rusage usage = { 0 };
-
-	(void)getrusage(RUSAGE_SELF, &usage);
-	return (uint64_t)usage.ru_maxrss * 1024;
+	(void)getrusage(who, &usage);
+	exit_status_from_rusage(&status, &usage);
+	return status;
 }
 
 /* What a child of the task does that returns from its function instead of calling _exit(2): it is
@@ -470,10 +464,10 @@ static void usage_take(struct worker_process *worker, uint64_t cpu_before,
 	else
 		result->cpu_ns = cpu_since(worker, result->run_ns);
 	worker->cpu_last = cpu_now();
-	children = cpu_of_children();
+	children = usage_of(RUSAGE_CHILDREN).cpu_ns;
 	result->cpu_ns += children - worker->children_cpu;
 	worker->children_cpu = children;
-	result->peak_rss = worker->peak_rss = peak_rss();
+	result->peak_rss = worker->peak_rss = usage_of(RUSAGE_SELF).peak_rss;
 	worker->n_measured = WORKER_MEASURED;
 }
 
