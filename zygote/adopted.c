@@ -17,7 +17,7 @@ bool adopted_add(struct adopted_list *list, pid_t pid) {
 		return true;
 	if (list->n == ADOPTED_MAX)
 		return false;
-	list->entries[list->n++] = (struct adopted){ .pid = pid, .report = ADOPTED_NOTHING };
+	list->entries[list->n++] = (struct adopted){ .pid = pid, .report = CHILD_RUNS };
 	return true;
 }
 

@@ -9,14 +9,13 @@
 #include <sys/types.h>
 
 #include "proto/limits.h"
+#include "zygote/child.h"
 
 #define ADOPTED_MAX ((size_t)LIMIT_KEEPER_ZYGOTES * LIMIT_WORKERS)
 
-enum adopted_report { ADOPTED_NOTHING, ADOPTED_STOPPED, ADOPTED_WENT_ON };
-
 struct adopted {
 	pid_t pid;
-	enum adopted_report report; /* not sent yet */
+	enum child_state report; /* not sent yet: it has stopped or gone on; else CHILD_RUNS */
 };
 
 struct adopted_list {

@@ -256,12 +256,12 @@ static void handle_quit(const struct message *message, struct wire_frame *frame)
 static void adopted_send_stop(struct adopted *entry) {
 	struct message report = { .type = MESSAGE_ADOPTED_STOPPED };
 
-	if (entry->report == ADOPTED_NOTHING)
+	if (entry->report == CHILD_RUNS)
 		return;
 	report.adopted_stopped.pid = entry->pid;
-	report.adopted_stopped.stopped = entry->report == ADOPTED_STOPPED;
+	report.adopted_stopped.stopped = entry->report == CHILD_STOPPED;
 	if (keeper_send(&report, NULL, 0))
-		entry->report = ADOPTED_NOTHING;
+		entry->report = CHILD_RUNS;
 }
 
 /* True if it is reported, reaped and forgotten. */
@@ -281,13 +281,12 @@ static bool adopted_send_exit(struct adopted *entry, const struct exit_status *s
 /* False if it is no longer in the list. */
 static bool keeper_check_one_adopted(struct adopted *entry) {
 	struct exit_status status;
+	int state = child_look(entry->pid, &status);
 
-	switch (child_look(entry->pid, &status)) {
+	switch (state) {
 	case CHILD_STOPPED:
-		entry->report = ADOPTED_STOPPED;
-		break;
 	case CHILD_WENT_ON:
-		entry->report = ADOPTED_WENT_ON;
+		entry->report = (enum child_state)state;
 		break;
 	case CHILD_ENDED:
 		return !adopted_send_exit(entry, &status);

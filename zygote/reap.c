@@ -56,12 +56,12 @@ static bool worker_reap(struct session *session, struct table_entry *entry,
 
 /* Told at the end of a turn: only the last state counts. While the socket is full nothing is looked
  * at, so there is room. */
-static void note_stop(struct session *session, pid_t pid, enum table_report report) {
+static void note_stop(struct session *session, pid_t pid, enum child_state report) {
 	struct table_entry *entry = table_find(&session->memory->table, pid);
 
-	if (!entry || (entry->report == TABLE_NOTHING && session->n_stops == LIMIT_WORKERS))
+	if (!entry || (entry->report == CHILD_RUNS && session->n_stops == LIMIT_WORKERS))
 		return;
-	if (entry->report == TABLE_NOTHING)
+	if (entry->report == CHILD_RUNS)
 		session->memory->stops[session->n_stops++] = pid;
 	entry->report = report;
 }
@@ -72,12 +72,12 @@ static void send_stops(struct session *session) {
 		struct table_entry *entry = table_find(&session->memory->table, pid);
 		struct message report = { .type = MESSAGE_WORKER_STOPPED };
 
-		if (entry && entry->report != TABLE_NOTHING) {
+		if (entry && entry->report != CHILD_RUNS) {
 			report.worker_stopped.worker_id = entry->worker_id;
-			report.worker_stopped.stopped = entry->report == TABLE_STOPPED;
+			report.worker_stopped.stopped = entry->report == CHILD_STOPPED;
 			if (!session_send(session, &report, NULL, 0))
 				return;
-			entry->report = TABLE_NOTHING;
+			entry->report = CHILD_RUNS;
 		}
 		session->n_stops--;
 	}
@@ -89,13 +89,12 @@ static void send_stops(struct session *session) {
 static bool handle_child(struct session *session, pid_t pid) {
 	struct exit_status status;
 	struct table_entry *entry;
+	int state = child_look(pid, &status);
 
-	switch (child_look(pid, &status)) {
+	switch (state) {
 	case CHILD_STOPPED:
-		note_stop(session, pid, TABLE_STOPPED);
-		return true;
 	case CHILD_WENT_ON:
-		note_stop(session, pid, TABLE_WENT_ON);
+		note_stop(session, pid, (enum child_state)state);
 		return true;
 	case CHILD_ENDED:
 		entry = table_find(&session->memory->table, pid);

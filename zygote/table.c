@@ -39,7 +39,7 @@ void table_add(struct table *table, pid_t pid, uint64_t worker_id, uint32_t cell
 		.cell = cell,
 		.pid = pid,
 		.next = *chain,
-		.report = TABLE_NOTHING,
+		.report = CHILD_RUNS,
 	};
 	*chain = index;
 	table->n++;

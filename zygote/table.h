@@ -10,17 +10,16 @@
 #include <sys/types.h>
 
 #include "proto/limits.h"
+#include "zygote/child.h"
 
 #define TABLE_CHAINS 1024
-
-enum table_report { TABLE_NOTHING, TABLE_STOPPED, TABLE_WENT_ON };
 
 struct table_entry {
 	uint64_t worker_id;
 	uint32_t cell;
-	pid_t pid;                /* 0: free */
-	int32_t next;             /* in its chain, or of the free ones; -1: none */
-	enum table_report report; /* not sent yet */
+	pid_t pid;               /* 0: free */
+	int32_t next;            /* in its chain, or of the free ones; -1: none */
+	enum child_state report; /* not sent yet: it has stopped or gone on; else CHILD_RUNS */
 };
 
 struct table {
