@@ -92,10 +92,6 @@ int child_look(pid_t child, struct exit_status *ret) {
 	return info.si_code == CLD_CONTINUED ? CHILD_WENT_ON : CHILD_STOPPED;
 }
 
-int child_reap(pid_t child, struct exit_status *ret) {
-	return error_trace(process_reap(child, ret));
-}
-
 int child_next(bool changes, pid_t *ret) {
 	siginfo_t info = { 0 };
 	int wanted = changes ? WEXITED | CHILD_CHANGES : WEXITED;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * What the children of this process have come to. For processes that are the reaper of all their
- * children: keeper, zygote, worker; never for a host.
+ * children: keeper, zygote, worker; never for a host. They are reaped with process_reap().
  */
 #pragma once
 
@@ -21,9 +21,6 @@ int child_look(pid_t child, struct exit_status *ret);
 /* Has it ended? Tells it without reaping, and changes nothing. 1 and *ret (may be NULL), 0,
  * -ECHILD. */
 int child_has_ended(pid_t child, struct exit_status *ret);
-
-/* Reaps a child that has ended or is about to. 0 and *ret (may be NULL); -ECHILD: it is none. */
-int child_reap(pid_t child, struct exit_status *ret);
 
 /* The first child that has ended, or a tracee that waits to be let go; with `changes`, also one
  * that has stopped or gone on. 1; 0: none; -ECHILD: there are no children at all. */

@@ -20,7 +20,6 @@
 #include "base/fd.h"
 #include "base/leave.h"
 #include "base/process.h"
-#include "zygote/child.h"
 #include "zygote/sweep.h"
 
 /* For the keeper, after the host's end. */
@@ -46,6 +45,6 @@ _Noreturn void guard_run(pid_t keeper, int host) {
 		if (process_await_end(pidfd, GUARD_PATIENCE_MS) < 0)
 			(void)sweep_kill(keeper);
 	}
-	(void)child_reap(keeper, NULL); /* waits for it */
+	(void)process_reap(keeper, NULL); /* waits for it */
 	leave(sweep_everything() == 0 ? 0 : 1);
 }

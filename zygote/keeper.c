@@ -197,7 +197,7 @@ static void keeper_started(struct post *post) {
 		return;
 	}
 	failure.step[sizeof failure.step - 1] = '\0';
-	(void)child_reap(post->process.pid, NULL);
+	(void)process_reap(post->process.pid, NULL);
 	post_close(post, POST_FREE);
 	answer_started(post->generation, NULL, &failure);
 }
@@ -210,7 +210,7 @@ static void keeper_check_zygote(struct post *post) {
 	report.zygote_exited.generation = post->generation;
 	if (!keeper_send(&report, NULL, 0))
 		return;
-	(void)child_reap(post->process.pid, NULL);
+	(void)process_reap(post->process.pid, NULL);
 	post_close(post, POST_OWED);
 	log_write(&keeper.log, LOG_INFO, "keeper: the zygote of generation %llu has ended",
 		  (unsigned long long)post->generation);
@@ -273,7 +273,7 @@ static bool adopted_send_exit(struct adopted *entry, const struct exit_status *s
 
 	if (!keeper_send(&report, NULL, 0))
 		return false;
-	(void)child_reap(entry->pid, NULL);
+	(void)process_reap(entry->pid, NULL);
 	adopted_remove(&keeper.adopted, entry);
 	return true;
 }
@@ -313,7 +313,7 @@ static void keeper_check_threads(void) {
 
 	for (i = 0; i < KEEPER_THREADS && child_next(false, &pid) == 1 && child_is_thread(pid); i++)
 		if (child_look(pid, NULL) == CHILD_ENDED)
-			(void)child_reap(pid, NULL);
+			(void)process_reap(pid, NULL);
 	keeper.more_threads = i == KEEPER_THREADS;
 }
 
@@ -354,7 +354,7 @@ static void keeper_sweep(void) {
 				(void)sweep_kill(children[i]);
 				continue;
 			}
-			again |= child_reap(children[i], NULL) == 0;
+			again |= process_reap(children[i], NULL) == 0;
 		}
 	}
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/process.h"
 #include "zygote/child.h"
 #include "zygote/strangers.h"
 
@@ -45,7 +46,7 @@ static bool worker_reap(struct session *session, struct table_entry *entry,
 	if (touch_learns(&session->image.touch))
 		touch_learn(&session->image.touch, &session->memory->touched, session->cells,
 			    entry->cell);
-	(void)child_reap(entry->pid, NULL);
+	(void)process_reap(entry->pid, NULL);
 	if (!swept)
 		session->memory->unswept[session->n_unswept++] = entry->worker_id;
 	table_remove(&session->memory->table, entry);

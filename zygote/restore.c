@@ -429,7 +429,7 @@ static int children_round(const struct restore *restore, bool *ret_reaped) {
 	for (int i = 0; i < n; i++)
 		if (!children_contain(stay, children[i]) &&
 		    child_has_ended(children[i], NULL) != 0) {
-			(void)child_reap(children[i], NULL);
+			(void)process_reap(children[i], NULL);
 			*ret_reaped = true;
 		}
 	return n_strangers;

@@ -12,6 +12,7 @@
 #include <signal.h>
 
 #include "base/clock.h"
+#include "base/process.h"
 #include "zygote/child.h"
 #include "zygote/sweep.h"
 
@@ -69,10 +70,10 @@ void strangers_reap(struct session *session, pid_t pid) {
 	struct exit_status status = { 0 };
 
 	if (child_is_thread(pid)) {
-		(void)child_reap(pid, NULL);
+		(void)process_reap(pid, NULL);
 		return;
 	}
-	if (child_reap(pid, &status) < 0)
+	if (process_reap(pid, &status) < 0)
 		return;
 	session->n_ended += !status.exited && status.signal == SIGKILL;
 	image_remove_child(&session->image, pid);

@@ -55,7 +55,7 @@ static size_t sweep_round(const pid_t *children, size_t n, bool *ret_killed) {
 	for (size_t i = 0; i < n; i++)
 		*ret_killed |= sweep_kill(children[i]) != -EPERM;
 	for (size_t i = 0; i < n; i++)
-		if (child_has_ended(children[i], NULL) == 1 && child_reap(children[i], NULL) == 0)
+		if (child_has_ended(children[i], NULL) == 1 && process_reap(children[i], NULL) == 0)
 			n_reaped++;
 	return n_reaped;
 }

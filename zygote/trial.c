@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/leave.h"
-#include "zygote/child.h"
+#include "base/process.h"
 
 static bool children_are_reaped(void) {
 	struct sigaction action;
@@ -31,7 +31,7 @@ int trial_fork(uint64_t *ret_ns) {
 		leave(0);
 	if (pid < 0)
 		return error_origin(-errno);
-	r = child_reap(pid, NULL);
+	r = process_reap(pid, NULL);
 	if (r < 0 && !(r == -ECHILD && children_are_reaped()))
 		return error_trace(r);
 	if (ret_ns)

@@ -48,7 +48,7 @@ static struct exit_status await_end(pid_t pid) {
 		r = child_look(pid, &status);
 	} while (r == CHILD_RUNS);
 	ck_assert_int_eq(r, CHILD_ENDED);
-	ck_assert_int_eq(child_reap(pid, NULL), 0);
+	ck_assert_int_eq(process_reap(pid, NULL), 0);
 	return status;
 }
 
@@ -88,7 +88,7 @@ START_TEST(test_the_dead_are_left_to_be_reaped) {
 	ck_assert(status.exited);
 	ck_assert_int_eq(status.code, 3);
 	ck_assert_uint_gt(status.peak_rss, 4096);
-	ck_assert_int_eq(child_reap(pid, &status), 0);
+	ck_assert_int_eq(process_reap(pid, &status), 0);
 	ck_assert_int_eq(status.code, 3);
 	ck_assert(!child_exists());
 }
@@ -213,7 +213,7 @@ START_TEST(test_a_tracee_does_not_hide_others) {
 	ck_assert_int_eq(child_look(waiting, NULL), CHILD_RUNS);
 	(void)await_state(waiting, WEXITED);
 	ck_assert_int_eq(child_look(waiting, NULL), CHILD_ENDED);
-	ck_assert_int_eq(child_reap(waiting, NULL), 0);
+	ck_assert_int_eq(process_reap(waiting, NULL), 0);
 	ck_assert_int_eq(child_next(true, &seen), 1);
 	ck_assert_int_eq(seen, ended);
 	ck_assert_int_eq(await_end(ended).code, 3);
@@ -285,7 +285,7 @@ static void handle_all(pid_t pid, struct exit_status *ret) {
 		if (child_look(seen, ret) != CHILD_ENDED)
 			continue;
 		ck_assert_int_eq(child_is_thread(seen), seen != pid);
-		ck_assert_int_eq(child_reap(seen, NULL), 0);
+		ck_assert_int_eq(process_reap(seen, NULL), 0);
 		if (seen == pid)
 			return;
 	}
