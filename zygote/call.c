@@ -188,10 +188,9 @@ int call_seal(struct wf_call *call, bool beside_text) {
 		return error_trace(r);
 	(void)munmap(call->result_map, call->result_size);
 	call->result_map = NULL;
-	if (fcntl(call->result_fd, F_ADD_SEALS, seals) == 0)
-		return 0;
-	if (errno != EBUSY)
-		return error_origin(-errno);
+	r = fd_seal(call->result_fd, seals);
+	if (r != -EBUSY)
+		return error_trace(r);
 	r = seal_copy(call);
 	if (r < 0)
 		return error_trace(r);

@@ -433,13 +433,11 @@ static void dump_private_files(void) {
 }
 
 static int seal(struct freeze *freeze) {
-	if (fcntl(freeze->memfd, F_ADD_SEALS,
-		  F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) == 0)
-		return 0;
-	return freeze->text[0]
-		   ? error_origin(-errno)
-		   : refuse(freeze, -errno, "the file of the image cannot be sealed: %s",
-			    strerrordesc_np(errno));
+	int r = fd_seal(freeze->memfd, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL);
+
+	if (r == 0 || freeze->text[0])
+		return error_trace(r);
+	return refuse(freeze, r, "the file of the image cannot be sealed: %s", strerrordesc_np(-r));
 }
 
 static int run(struct freeze *freeze) {
