@@ -658,10 +658,6 @@ const char *freeze_text(const struct freeze *freeze) {
 	return freeze->text;
 }
 
-uint64_t freeze_bytes(const struct freeze *freeze) {
-	return freeze->facts.bytes;
-}
-
 struct freeze_facts freeze_facts(const struct freeze *freeze) {
 	return freeze->facts;
 }

@@ -47,11 +47,10 @@ int freeze_leave_out(struct freeze *freeze);
 /* Pages that were written to since the freeze, but for those that have been left out. */
 uint64_t freeze_dirtied(struct freeze *freeze);
 
-/* The file, for collapse_file(). Borrowed; -1: nothing is frozen. */
+/* The file, for collapse_start(). Borrowed; -1: nothing is frozen. */
 int freeze_file(const struct freeze *freeze);
 
 const char *freeze_text(const struct freeze *freeze);
-uint64_t freeze_bytes(const struct freeze *freeze);
 struct freeze_facts freeze_facts(const struct freeze *freeze);
 /* Range number `index` in the order of addresses; false: there are not so many. */
 bool freeze_range(const struct freeze *freeze, size_t index, uintptr_t *ret_start,

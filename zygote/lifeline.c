@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -32,7 +33,7 @@ int lifeline_new(int *ret_read, int *ret_write) {
 	return 0;
 }
 
-bool lifeline_is_cut(int fd) {
+static bool is_cut(int fd) {
 	struct pollfd poll_fd = { .fd = fd, .events = 0 };
 
 	return poll(&poll_fd, 1, 0) > 0 && poll_fd.revents != 0;
@@ -58,7 +59,7 @@ int lifeline_arm(int fd, pid_t owner) {
 	if (r < 0)
 		return error_trace(r);
 	/* An end before the arming raised no signal. */
-	return lifeline_is_cut(fd) ? -EPIPE : 0;
+	return is_cut(fd) ? -EPIPE : 0;
 }
 
 int lifeline_disarm(int fd) {

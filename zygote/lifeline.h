@@ -5,7 +5,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
 #include <sys/types.h>
 
 /* Both ends close-on-exec. -errno. */
@@ -19,5 +18,3 @@ int lifeline_disarm(int fd);
 /* An open file description of its own, close-on-exec: who is killed is a property of the
  * description, and a duplicate would share it. A descriptor or -errno. */
 int lifeline_reopen(int fd);
-
-bool lifeline_is_cut(int fd);

@@ -86,8 +86,6 @@ socklen_t attack_address_size(const struct sockaddr_un *address, bool abstract);
 
 /* The end of every attacker: whether it believes that it got through, and what it found. */
 int attack_answer(struct wf_call *call, bool believes, const void *loot, size_t size);
-/* The same with what can be read from a file. */
-int attack_loot(struct wf_call *call, const char *path);
 /* Reads up to `size` bytes; how many, or -1. */
 ssize_t attack_read(const char *path, void *data, size_t size);
 /* Overwrites the start of a file; did it? */

@@ -77,13 +77,6 @@ ssize_t attack_read(const char *path, void *data, size_t size) {
 	return n;
 }
 
-int attack_loot(struct wf_call *call, const char *path) {
-	char data[4096];
-	ssize_t n = attack_read(path, data, sizeof data);
-
-	return attack_answer(call, n > 0, data, n > 0 ? (size_t)n : 0);
-}
-
 bool attack_overwrite(int fd, const char *text) {
 	return fd >= 0 && pwrite(fd, text, strlen(text), 0) == (ssize_t)strlen(text);
 }

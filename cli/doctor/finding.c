@@ -57,10 +57,6 @@ void finding_remedy(struct finding *finding, const char *format, ...) {
 	va_end(arguments);
 }
 
-bool finding_holds(const struct finding *finding) {
-	return finding->state == FINDING_HERE || finding->state == FINDING_PARTLY;
-}
-
 const struct finding *finding_of(const struct findings *findings, const char *section,
 				 const char *key) {
 	for (size_t i = 0; i < findings->n; i++)

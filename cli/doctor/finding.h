@@ -4,7 +4,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 
 enum finding_state {
@@ -51,9 +50,6 @@ void finding_costs(struct finding *finding, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void finding_remedy(struct finding *finding, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-
-/* Is it to be counted on? Partly is. */
-bool finding_holds(const struct finding *finding);
 
 /* NULL: there is none. */
 const struct finding *finding_of(const struct findings *findings, const char *section,

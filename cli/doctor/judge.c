@@ -9,7 +9,8 @@
 
 #include "cli/absent.h"
 
-void judge_error(struct finding *finding, int error) {
+/* "Operation not permitted (EPERM)" as the value of a trial that failed. */
+static void judge_error(struct finding *finding, int error) {
 	const char *words = strerrordesc_np(error), *name = strerrorname_np(error);
 
 	if (error == PROBE_UNTRIED)

@@ -20,9 +20,6 @@ struct judge_rule {
 void judge_rules(struct findings *findings, const struct probe_facts *facts, const char *section,
 		 const struct judge_rule *rules, size_t n);
 
-/* "Operation not permitted (EPERM)" as the value of a trial that failed. */
-void judge_error(struct finding *finding, int error);
-
 /* Sections in the order of the report. */
 void judge_machine(struct findings *findings, const struct probe_facts *facts);
 void judge_landlock(struct findings *findings, const struct probe_facts *facts);

@@ -85,7 +85,7 @@ struct probe_facts {
 	char absent[PROBE_PATH]; /* WF_ABSENT */
 
 	/* Settings; PROBE_NO_NUMBER: there is no such */
-	int64_t userns_clone, userns_apparmor, userns_most;
+	int64_t userns_clone, userns_apparmor;
 	int64_t yama, tiocsti, overcommit, pid_max;
 	uint64_t descriptors, descriptors_most, processes; /* UINT64_MAX: no limit */
 	char huge_pages[PROBE_TEXT],

@@ -92,7 +92,6 @@ static bool is_filtered(void) {
 static void probe_settings(struct probe_facts *ret) {
 	ret->userns_clone = setting("/proc/sys/kernel/unprivileged_userns_clone");
 	ret->userns_apparmor = setting("/proc/sys/kernel/apparmor_restrict_unprivileged_userns");
-	ret->userns_most = setting("/proc/sys/user/max_user_namespaces");
 	ret->yama = setting("/proc/sys/kernel/yama/ptrace_scope");
 	ret->tiocsti = setting("/proc/sys/dev/tty/legacy_tiocsti");
 	ret->overcommit = setting("/proc/sys/vm/overcommit_memory");

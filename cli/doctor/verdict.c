@@ -4,6 +4,8 @@
  */
 #include "cli/doctor/verdict.h"
 
+#include <stdbool.h>
+
 static bool is_lacking(const struct finding *finding) {
 	return finding->state == FINDING_MISSING || finding->state == FINDING_HIDDEN;
 }

@@ -22,7 +22,6 @@ static struct probe_facts whole(void) {
 		.memory_bytes = (uint64_t)16 << 30,
 		.userns_clone = PROBE_NO_NUMBER,
 		.userns_apparmor = PROBE_NO_NUMBER,
-		.userns_most = 60000,
 		.yama = 0,
 		.tiocsti = 0,
 		.pid_max = 4194304,
