@@ -28,17 +28,18 @@ int view_build(const struct policy *policy, bool pid_namespace, struct sandbox_t
 /* In a worker: enters the view. 0 or -errno. */
 int view_enter(int view);
 
+/* Can a task under this policy have put there what is at `path`? Then it must not be followed. */
+bool view_is_writable(const struct policy *policy, const char *path);
+/* Where path number `number` is in the view, whose real path is `real`, into PATH_MAX bytes. */
+void view_place(size_t number, bool scratch, const char *real, char *ret);
+
 /* A path of the policy below /tmp. */
 struct view_below {
 	unsigned number;
 	bool directory;
 	char path[512];
 };
-/* Can a task under this policy have put there what is at `path`? Then it must not be followed. */
-bool view_is_writable(const struct policy *policy, const char *path);
-/* Where path number `number` is in the view, whose real path is `real`, into PATH_MAX bytes. */
-void view_place(size_t number, bool scratch, const char *real, char *ret);
-/* Those of a policy, in memory that stays; NULL: there are none, or more than can be. */
+/* Those of a policy that are there, in memory that stays. NULL: too many, one too long, or no memory. */
 struct view_below *view_list_below(const struct policy *policy, size_t *ret_n);
 
 /* In a worker: a /tmp of its own, of at most `size` bytes. 0 or -errno. */

@@ -207,7 +207,7 @@ static void handle_drain(struct session *session, const struct message *message,
 
 static const struct {
 	uint16_t type;
-	unsigned states;  /* enum zygote_state, or-ed */
+	unsigned states;  /* enum session_state, or-ed */
 	bool descriptors; /* the handler says how many; else none */
 	void (*handle)(struct session *session, const struct message *message,
 		       struct wire_frame *frame);

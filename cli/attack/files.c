@@ -103,8 +103,8 @@ static int lay_traps(struct wf_call *call) {
 	return attack_answer(call, n > 0, NULL, 0);
 }
 
-/* As docs/sandbox.md says that outputs are to be collected: beneath, without links, without
- * waiting, and only regular files with no other name. */
+/* As outputs of what is not trusted have to be collected: beneath, without links, without waiting,
+ * and only regular files with no other name. */
 static int collect_open(int directory, const char *name) {
 	struct open_how how = {
 		.flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC,
