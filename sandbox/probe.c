@@ -165,34 +165,46 @@ static int judge(const struct exit_status *status, const struct probe_report *re
 	return 0;
 }
 
-int probe_run(const struct sandbox *sandbox, const struct policy *policy,
-	      struct sandbox_trouble *trouble) {
-	static const struct {
-		uint32_t layer;
-	} of_zygote[] = { { LAYER_USER }, { LAYER_NET }, { LAYER_IPC }, { LAYER_UTS } };
-	struct probe_report *report =
-	    mmap(NULL, sizeof *report, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+/* Layers that the zygote is in itself. */
+static int check_namespaces(const struct sandbox *sandbox, struct sandbox_trouble *trouble) {
+	static const uint32_t layers[] = { LAYER_USER, LAYER_NET, LAYER_IPC, LAYER_UTS };
+
+	for (size_t i = 0; i < sizeof layers / sizeof layers[0]; i++)
+		if (sandbox_has(sandbox, layers[i]) && !namespace_is_other(sandbox, layers[i]))
+			return trouble_fail(trouble, layers[i], EIO,
+					    "the %s namespace is still that of the host",
+					    policy_layer_name(layers[i]));
+	return 0;
+}
+
+static int probe_in_child(const struct sandbox *sandbox, const struct policy *policy,
+			  struct probe_report *report, struct sandbox_trouble *trouble) {
 	struct exit_status status = { 0 };
-	pid_t pid;
+	pid_t pid = fork();
 	int r;
 
-	if (report == MAP_FAILED)
-		return trouble_fail(trouble, 0, errno, "no memory for a probe");
-	for (size_t i = 0; i < sizeof of_zygote / sizeof of_zygote[0]; i++)
-		if (sandbox_has(sandbox, of_zygote[i].layer) &&
-		    !namespace_is_other(sandbox, of_zygote[i].layer))
-			return trouble_fail(trouble, of_zygote[i].layer, EIO,
-					    "the %s namespace is still that of the host",
-					    policy_layer_name(of_zygote[i].layer));
-	pid = fork();
 	if (pid == 0)
 		child_run(sandbox, policy, report);
 	if (pid < 0)
 		return trouble_fail(trouble, 0, errno, "a process to probe with: %s",
 				    strerrordesc_np(errno));
 	r = process_reap(pid, &status);
-	r = r < 0 ? trouble_fail(trouble, 0, -r, "the probe: %s", strerrordesc_np(-r))
-		  : judge(&status, report, trouble);
+	return r < 0 ? trouble_fail(trouble, 0, -r, "the probe: %s", strerrordesc_np(-r))
+		     : judge(&status, report, trouble);
+}
+
+int probe_run(const struct sandbox *sandbox, const struct policy *policy,
+	      struct sandbox_trouble *trouble) {
+	struct probe_report *report;
+	int r = check_namespaces(sandbox, trouble);
+
+	if (r < 0)
+		return error_trace(r);
+	report =
+	    mmap(NULL, sizeof *report, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (report == MAP_FAILED)
+		return trouble_fail(trouble, 0, errno, "no memory for a probe");
+	r = probe_in_child(sandbox, policy, report, trouble);
 	(void)munmap(report, sizeof *report);
-	return r;
+	return error_trace(r);
 }

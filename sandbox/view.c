@@ -536,22 +536,25 @@ struct view_below *view_list_below(const struct policy *policy, size_t *ret_n) {
 				       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	size_t n = 0;
 
-	*ret_n = 0;
-	for (size_t i = 0; list != MAP_FAILED && i < policy->n_paths; i++) {
+	if (list == MAP_FAILED)
+		return NULL;
+	for (size_t i = 0; i < policy->n_paths; i++) {
 		const char *path = policy->paths[i].path;
 		struct stat status;
 
 		if (!is_below_tmp(path) || stat(path, &status) < 0)
 			continue;
-		if (n == VIEW_BELOW_MAX || strlen(path) >= sizeof list[n].path)
+		if (n == VIEW_BELOW_MAX || strlen(path) >= sizeof list[n].path) {
+			(void)munmap(list, VIEW_BELOW_MAX * sizeof *list);
 			return NULL;
+		}
 		list[n].number = (unsigned)i;
 		list[n].directory = S_ISDIR(status.st_mode);
 		(void)snprintf(list[n].path, sizeof list[n].path, "%s", path);
 		n++;
 	}
 	*ret_n = n;
-	return list == MAP_FAILED ? NULL : list;
+	return list;
 }
 
 static int mount_below(const struct view_below *below) {
