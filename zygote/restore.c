@@ -249,27 +249,25 @@ static size_t timers_size(int fd) {
 }
 
 static const char *timers_restore(const struct restore *restore) {
-	static const enum __itimer_which which[3] = { ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF };
 	const struct itimerval off = { 0 };
 
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < RESTORE_INTERVALS; i++)
 		if (!restore->interval[i])
-			(void)setitimer(which[i], &off, NULL);
+			(void)setitimer((__itimer_which_t)i, &off, NULL);
 	if (timers_size(restore->timers) != restore->n_timers)
 		return "the task left a POSIX timer";
 	return NULL;
 }
 
 static void signals_snapshot(struct restore *restore) {
-	static const enum __itimer_which which[3] = { ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF };
 	struct itimerval timer;
 
 	(void)sigprocmask(SIG_SETMASK, NULL, &restore->mask);
 	(void)sigaltstack(NULL, &restore->stack);
 	for (int number = 1; number <= RESTORE_SIGNALS; number++)
 		(void)sigaction(number, NULL, &restore->actions[number]);
-	for (int i = 0; i < 3; i++)
-		restore->interval[i] = getitimer(which[i], &timer) == 0 &&
+	for (int i = 0; i < RESTORE_INTERVALS; i++)
+		restore->interval[i] = getitimer((__itimer_which_t)i, &timer) == 0 &&
 				       (timer.it_value.tv_sec != 0 || timer.it_value.tv_usec != 0);
 }
 

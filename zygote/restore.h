@@ -15,6 +15,8 @@
 /* The kernel's; 32 and 33 belong to the C library. */
 #define RESTORE_SIGNALS  64
 #define RESTORE_CHILDREN 256
+/* ITIMER_REAL, ITIMER_VIRTUAL and ITIMER_PROF: the kernel's numbers are 0, 1 and 2. */
+#define RESTORE_INTERVALS 3
 
 /* What /proc/self/status says in one read. */
 struct restore_status {
@@ -63,7 +65,7 @@ struct restore {
 	size_t n_timers; /* bytes in that file */
 	cpu_set_t cpus;
 	sigset_t mask;
-	bool interval[3]; /* of setitimer(2), running */
+	bool interval[RESTORE_INTERVALS]; /* of setitimer(2), running */
 	struct rlimit limits[RLIM_NLIMITS];
 	struct restore_status before;
 	struct sigaction actions[RESTORE_SIGNALS + 1];
