@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -106,6 +107,16 @@ bool child_exists(void) {
 	siginfo_t info = { 0 };
 
 	return ask(P_ALL, 0, WEXITED | WNOHANG | WNOWAIT, &info, NULL) != -ECHILD;
+}
+
+int child_signals(void) {
+	sigset_t child;
+	int fd;
+
+	(void)sigemptyset(&child);
+	(void)sigaddset(&child, SIGCHLD);
+	fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? error_origin(-errno) : fd;
 }
 
 bool child_is_thread(pid_t child) {

@@ -29,5 +29,8 @@ int child_next(bool changes, pid_t *ret);
 /* Is there a child at all, in any state? Changes nothing. */
 bool child_exists(void);
 
+/* A signalfd of SIGCHLD, which has to be blocked: close-on-exec, and a read never waits. -errno. */
+int child_signals(void);
+
 /* Of a pid that child_look() finds: is it a thread that is not its process? */
 bool child_is_thread(pid_t child);

@@ -480,7 +480,7 @@ static void keeper_turn(void) {
 /* All that can be blocked, and no disposition that the host had: a SIGCHLD that the host ignores
  * would have the kernel reap our children before we have seen them. */
 static int keeper_signals(void) {
-	sigset_t all, child;
+	sigset_t all;
 
 	(void)sigfillset(&all);
 	(void)sigprocmask(SIG_SETMASK, &all, NULL);
@@ -492,10 +492,8 @@ static int keeper_signals(void) {
 			(void)sigaction(number, &action, NULL);
 		}
 	}
-	(void)sigemptyset(&child);
-	(void)sigaddset(&child, SIGCHLD);
-	keeper.signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
-	return keeper.signals < 0 ? error_origin(-errno) : 0;
+	keeper.signals = child_signals();
+	return keeper.signals < 0 ? error_trace(keeper.signals) : 0;
 }
 
 static void keeper_say_ready(void) {

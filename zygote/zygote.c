@@ -24,7 +24,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -38,6 +37,7 @@
 #include "base/process.h"
 #include "zygote/aside.h"
 #include "zygote/birth.h"
+#include "zygote/child.h"
 #include "zygote/crash.h"
 #include "zygote/frozen.h"
 #include "zygote/lifeline.h"
@@ -102,17 +102,15 @@ static void children_become_zombies(void) {
 /* All blocked but what a fault raises: a handler of the image must not run between two forks. */
 static int zygote_signals(struct session *session) {
 	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS };
-	sigset_t blocked, child;
+	sigset_t blocked;
 
 	(void)sigfillset(&blocked);
 	for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++)
 		(void)sigdelset(&blocked, faults[i]);
 	(void)sigprocmask(SIG_SETMASK, &blocked, NULL);
 	children_become_zombies();
-	(void)sigemptyset(&child);
-	(void)sigaddset(&child, SIGCHLD);
-	session->signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
-	return session->signals < 0 ? error_origin(-errno) : 0;
+	session->signals = child_signals();
+	return session->signals < 0 ? error_trace(session->signals) : 0;
 }
 
 /* Sealed, or a task could make them shorter through /proc, and whoever has them mapped would die of
