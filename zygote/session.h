@@ -53,7 +53,8 @@ struct session {
 	bool blocked; /* the socket took no more */
 	int cells;    /* the memfd; -1 until Load */
 	int signals;  /* signalfd of SIGCHLD; -1 until it serves */
-	const char *nonce;
+	/* Of the greeting that it awaits. One that is too long stays so, and fits none. */
+	char nonce[LIMIT_NONCE + 1];
 	const struct wf_module *self; /* NULL: a module is to be loaded */
 	struct log log;
 	struct image image;

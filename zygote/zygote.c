@@ -52,6 +52,7 @@
 /* Its exit code, when it has ended itself and its workers although nobody asked for that. */
 #define ZYGOTE_GAVE_UP 3
 
+/* A process is one zygote at most. */
 static struct session zygote_session;
 
 /* --- requests ------------------------------------------------------------------------------ */
@@ -353,24 +354,26 @@ static _Noreturn void zygote_run(struct session *session) {
 	leave(session->gave_up ? ZYGOTE_GAVE_UP : 0);
 }
 
+/* `module` is NULL if one is to be loaded. */
+static struct session *zygote_session_for(const struct wf_module *module, const char *nonce) {
+	struct session *session = &zygote_session;
+
+	session->self = module;
+	(void)snprintf(session->nonce, sizeof session->nonce, "%s", nonce);
+	return session;
+}
+
 _Noreturn void zygote_run_self(int argc, char **argv, const struct wf_module *module,
 			       const char *nonce) {
-	static char copy[64];
+	struct session *session = zygote_session_for(module, nonce);
 
-	(void)snprintf(copy, sizeof copy, "%s", nonce);
 	(void)unsetenv(ZYGOTE_VARIABLE);
 	process_title_init(argc, argv);
-	zygote_session.self = module;
-	zygote_session.nonce = copy;
-	zygote_run(&zygote_session);
+	zygote_run(session);
 }
 
 _Noreturn void zygote_run_here(const char *nonce) {
-	static char copy[64];
-
-	(void)snprintf(copy, sizeof copy, "%s", nonce);
-	zygote_session.nonce = copy;
-	zygote_run(&zygote_session);
+	zygote_run(zygote_session_for(NULL, nonce));
 }
 
 _Noreturn void zygote_run_module(int argc, char **argv) {
