@@ -33,7 +33,6 @@
 #include "base/fd.h"
 #include "base/process.h"
 #include "zygote/child.h"
-#include "zygote/sweep.h"
 #include "zygote/trial.h"
 
 /* A thread that has been joined is still listed until the kernel has buried it. */
@@ -340,9 +339,9 @@ static void audit_signals(struct audit *audit, struct image *image) {
 
 /* --- children ------------------------------------------------------------------------------ */
 
-static void audit_children(struct audit *audit, struct image *image) {
-	const pid_t *children;
-	size_t n = sweep_children(&children);
+static void audit_children(struct audit *audit, struct image *image, struct sweep *sweep) {
+	const pid_t *children = sweep->children;
+	size_t n = sweep_children(sweep);
 
 	for (size_t i = 0; i < n; i++) {
 		char path[64], name[32];
@@ -375,12 +374,12 @@ void audit_begin(struct audit *audit, unsigned waived, const int *own, size_t n_
 	(void)pthread_atfork(handle_prepare, NULL, NULL);
 }
 
-int audit_run(struct audit *audit, struct image *image) {
+int audit_run(struct audit *audit, struct image *image, struct sweep *sweep) {
 	int r;
 
 	/* First: the trial forks depend on what SIGCHLD does. */
 	audit_signals(audit, image);
-	audit_children(audit, image);
+	audit_children(audit, image, sweep);
 	r = audit_threads(audit, image);
 	if (r < 0)
 		return error_trace(r);

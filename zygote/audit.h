@@ -9,6 +9,7 @@
 
 #include "proto/message.h"
 #include "zygote/image.h"
+#include "zygote/sweep.h"
 
 #define AUDIT_TEXT    512
 #define AUDIT_SIGNALS 64
@@ -31,8 +32,8 @@ struct audit {
 void audit_begin(struct audit *audit, unsigned waived, const int *own, size_t n_own);
 
 /* After the preload. Fills the findings, and in `image` what workers inherit of them. 0, or -errno
- * (a trial fork failed). */
-int audit_run(struct audit *audit, struct image *image);
+ * (a trial fork failed). Children are listed in `sweep`. */
+int audit_run(struct audit *audit, struct image *image, struct sweep *sweep);
 
 /* The findings that are waived move to the front; returns how many there are. */
 size_t audit_split(struct audit *audit);

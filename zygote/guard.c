@@ -33,7 +33,7 @@ static void await_end_of_either(int keeper, int host) {
 		;
 }
 
-_Noreturn void guard_run(pid_t keeper, int host) {
+_Noreturn void guard_run(pid_t keeper, int host, struct sweep *sweep) {
 	int pidfd = process_open(keeper);
 
 	process_title("warmfork: guard");
@@ -46,5 +46,5 @@ _Noreturn void guard_run(pid_t keeper, int host) {
 			(void)sweep_kill(keeper);
 	}
 	(void)process_reap(keeper, NULL); /* waits for it */
-	leave(sweep_everything() == 0 ? 0 : 1);
+	leave(sweep_everything(sweep) == 0 ? 0 : 1);
 }

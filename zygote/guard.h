@@ -6,5 +6,8 @@
 
 #include <sys/types.h>
 
-/* In the process that was started, which has forked the keeper; `host` is a pidfd. */
-_Noreturn void guard_run(pid_t keeper, int host);
+struct sweep;
+
+/* In the process that was started, which has forked the keeper; `host` is a pidfd, `sweep` is for
+ * its own use. */
+_Noreturn void guard_run(pid_t keeper, int host, struct sweep *sweep);

@@ -71,6 +71,7 @@ static struct {
 	struct log log;
 	struct post posts[LIMIT_KEEPER_ZYGOTES];
 	struct adopted_list adopted;
+	struct sweep sweep;
 
 	/* The answer to a request. No other is read before it has been sent. */
 	bool answering;
@@ -337,11 +338,11 @@ static bool keeper_owed(void) {
  * Reaping one may bring us what it left, hence the rounds; those that were alive are waited for by
  * SIGCHLD. */
 static void keeper_sweep(void) {
-	const pid_t *children;
+	const pid_t *children = keeper.sweep.children;
 	bool again = true;
 
 	while (again) {
-		size_t n = sweep_children(&children);
+		size_t n = sweep_children(&keeper.sweep);
 
 		if (keeper_owed())
 			return;
@@ -536,7 +537,7 @@ _Noreturn void keeper_run(int argc, char **argv) {
 	keeper_start();
 	pid = fork();
 	if (pid > 0)
-		guard_run(pid, KEEPER_HOST);
+		guard_run(pid, KEEPER_HOST, &keeper.sweep);
 	/* Without room for another process it is the keeper itself, which nobody guards: then it will
 	 * not be able to fork a zygote either, and can say so. */
 	process_title("warmfork: keeper");
@@ -548,7 +549,7 @@ _Noreturn void keeper_run(int argc, char **argv) {
 	for (size_t i = 0; i < LIMIT_KEEPER_ZYGOTES; i++)
 		if (keeper.posts[i].process.pidfd >= 0)
 			(void)process_signal(keeper.posts[i].process.pidfd, SIGKILL);
-	n_left = sweep_everything();
+	n_left = sweep_everything(&keeper.sweep);
 	if (n_left > 0)
 		log_write(&keeper.log, LOG_ERROR,
 			  "keeper: %zu processes of another user cannot be ended", n_left);

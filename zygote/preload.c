@@ -128,7 +128,7 @@ static bool image_audit(struct session *session) {
 	struct image *image = &session->image;
 	struct audit *audit = &preload.audit;
 	size_t n_waived;
-	int r = audit_run(audit, image);
+	int r = audit_run(audit, image, &session->memory->sweep);
 
 	if (r < 0) {
 		(void)snprintf(preload.text, sizeof preload.text, "a trial fork failed: %s",

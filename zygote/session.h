@@ -16,6 +16,7 @@
 #include "zygote/freeze.h"
 #include "zygote/image.h"
 #include "zygote/pace.h"
+#include "zygote/sweep.h"
 #include "zygote/table.h"
 
 enum session_state {
@@ -42,6 +43,7 @@ struct session_memory {
 	pid_t unkillable[SESSION_UNKILLABLE];
 	struct message_spawned_worker spawned[LIMIT_SPAWN_BATCH];
 	struct touch_count touched;
+	struct sweep sweep;
 	uint8_t in_frame[LIMIT_FRAME], out_frame[LIMIT_FRAME];
 	_Alignas(16) uint8_t in_memory[ARENA_MESSAGE], out_memory[ARENA_MESSAGE];
 };

@@ -103,33 +103,34 @@ int strangers_timeout(const struct session *session) {
  * itself. */
 static size_t sweep_namespace(struct session *session) {
 	const struct sandbox *sandbox = &session->image.sandbox;
-	const pid_t *children;
+	struct sweep *sweep = &session->memory->sweep;
 	size_t n;
 
 	if (sandbox->init == 0)
 		return 0;
-	n = sweep_children_of(sandbox->init_children, &children);
+	n = sweep_children_of(sweep, sandbox->init_children);
 	for (size_t i = 0; i < n; i++)
-		if (sweep_kill(children[i]) == 0)
+		if (sweep_kill(sweep->children[i]) == 0)
 			session->n_ended++;
 	return n;
 }
 
-static size_t list_children(const struct session *session, const pid_t **ret) {
+static size_t list_children(struct session *session) {
+	struct sweep *sweep = &session->memory->sweep;
 	int own = session->image.sandbox.own_children;
 
-	return session->image.sandbox.on && own >= 0 ? sweep_children_of(own, ret)
-						     : sweep_children(ret);
+	return session->image.sandbox.on && own >= 0 ? sweep_children_of(sweep, own)
+						     : sweep_children(sweep);
 }
 
 /* Returns how many are about to end. Reaping one brings its children to us, at the end of the list:
  * hence the rounds. */
 static size_t kill_and_reap(struct session *session) {
-	const pid_t *children;
+	const pid_t *children = session->memory->sweep.children;
 	size_t n_alive;
 
 	do {
-		size_t n = list_children(session, &children);
+		size_t n = list_children(session);
 
 		session->suspicious = false;
 		n_alive = 0;

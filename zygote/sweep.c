@@ -22,28 +22,23 @@
 #define SWEEP_ROUND_NS    (20 * (long)NSEC_PER_MSEC)
 #define SWEEP_PATIENCE_MS 5000
 
-static pid_t batch[SWEEP_BATCH];
-
 int sweep_kill(pid_t child) {
 	return kill(child, SIGKILL) < 0 ? -errno : 0;
 }
 
-size_t sweep_children(const pid_t **ret) {
-	int n = process_children(batch, SWEEP_BATCH);
-
-	*ret = batch;
+/* Of `n` that there are, or -errno. */
+static size_t listed(int n) {
 	if (n < 0)
 		return 0;
 	return (size_t)n < SWEEP_BATCH ? (size_t)n : SWEEP_BATCH;
 }
 
-size_t sweep_children_of(int file, const pid_t **ret) {
-	int n = process_children_from(file, batch, SWEEP_BATCH);
+size_t sweep_children(struct sweep *sweep) {
+	return listed(process_children(sweep->children, SWEEP_BATCH));
+}
 
-	*ret = batch;
-	if (n < 0)
-		return 0;
-	return (size_t)n < SWEEP_BATCH ? (size_t)n : SWEEP_BATCH;
+size_t sweep_children_of(struct sweep *sweep, int file) {
+	return listed(process_children_from(file, sweep->children, SWEEP_BATCH));
 }
 
 /* Returns how many of the children have ended and are gone now. *ret_killed: there was one, at
@@ -60,18 +55,17 @@ static size_t sweep_round(const pid_t *children, size_t n, bool *ret_killed) {
 	return n_reaped;
 }
 
-size_t sweep_everything(void) {
+size_t sweep_everything(struct sweep *sweep) {
 	const struct timespec round = { .tv_nsec = SWEEP_ROUND_NS };
 	nsec_t give_up = clock_after_ms(clock_now(), SWEEP_PATIENCE_MS);
-	const pid_t *children;
 	sigset_t child_signal;
 	size_t n;
 
 	(void)sigemptyset(&child_signal);
 	(void)sigaddset(&child_signal, SIGCHLD);
-	while ((n = sweep_children(&children)) > 0) {
+	while ((n = sweep_children(sweep)) > 0) {
 		bool killed;
-		size_t n_reaped = sweep_round(children, n, &killed);
+		size_t n_reaped = sweep_round(sweep->children, n, &killed);
 
 		if (n_reaped > 0 || killed)
 			give_up = clock_after_ms(clock_now(), SWEEP_PATIENCE_MS);

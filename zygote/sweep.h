@@ -13,11 +13,16 @@
 /* SIGKILL to a child that has not been reaped. 0, or -errno. */
 int sweep_kill(pid_t child);
 
-/* The children of this process now, in memory of this file: valid until the next call. */
-size_t sweep_children(const pid_t **ret);
+/* Where children are listed; too large for a stack. */
+struct sweep {
+	pid_t children[SWEEP_BATCH];
+};
+
+/* Lists the children of this process now, and says how many there are. */
+size_t sweep_children(struct sweep *sweep);
 /* The same of a process whose children file this is (process_children_from()). */
-size_t sweep_children_of(int file, const pid_t **ret);
+size_t sweep_children_of(struct sweep *sweep, int file);
 
 /* Kills and reaps until there is no child left; SIGCHLD must be blocked. Returns 0, or how many have
  * become processes of another user, which cannot be killed: those it awaits for some seconds. */
-size_t sweep_everything(void);
+size_t sweep_everything(struct sweep *sweep);

@@ -346,7 +346,7 @@ static _Noreturn void zygote_run(struct session *session) {
 	/* first: it ends all that are in its namespace */
 	if (session->image.sandbox.init > 0)
 		(void)sweep_kill(session->image.sandbox.init);
-	n_left = sweep_everything();
+	n_left = sweep_everything(&session->memory->sweep);
 	if (n_left > 0)
 		log_write(&session->log, LOG_ERROR,
 			  "zygote of %s: %zu processes of another user cannot be ended",
