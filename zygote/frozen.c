@@ -76,7 +76,7 @@ static int freeze_and_settle(struct session *session, struct message_image_ready
 }
 
 int frozen_begin(struct session *session, enum freeze_wish wish, struct message_image_ready *ret) {
-	static char note[LIMIT_TEXT];
+	char *note = session->load.freeze_note;
 	int r;
 
 	ret->freeze_note = note;
@@ -84,11 +84,11 @@ int frozen_begin(struct session *session, enum freeze_wish wish, struct message_
 	session->n_freezes_spare = FROZEN_FREEZES;
 	session->freeze = freeze_new();
 	if (!session->freeze) {
-		(void)snprintf(note, sizeof note, "no memory to freeze the image");
+		(void)snprintf(note, LIMIT_TEXT, "no memory to freeze the image");
 		return wish == FREEZE_ALWAYS ? error_origin(-EBUSY) : 0;
 	}
 	ret->fork_unfrozen_ns = ret->fork_ns = fork_time();
-	r = decide(session->freeze, wish, note, sizeof note);
+	r = decide(session->freeze, wish, note, LIMIT_TEXT);
 	if (r < 0)
 		return wish == FREEZE_ALWAYS ? error_origin(-EBUSY) : 0;
 	r = freeze_and_settle(session, ret);

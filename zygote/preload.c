@@ -18,7 +18,6 @@
 #include "base/fd.h"
 #include "base/process.h"
 #include "sandbox/prepare.h"
-#include "zygote/audit.h"
 #include "zygote/birth.h"
 #include "zygote/command.h"
 #include "zygote/crash.h"
@@ -28,19 +27,9 @@
 
 #define DEPTH_VARIABLE "WARMFORK_DEPTH"
 
-struct preload {
-	const char *step;
-	int error;
-	char text[LIMIT_TEXT];
-	uint64_t took_ns;
-	struct audit audit;
-};
-
-static struct preload preload;
-
-static bool preload_fail(int error, const char *step) {
-	preload.step = step;
-	preload.error = error;
+static bool preload_fail(struct session *session, int error, const char *step) {
+	session->load.step = step;
+	session->load.error = error;
 	return false;
 }
 
@@ -73,8 +62,8 @@ static void output_restore(struct output *output) {
 /* --- loading ------------------------------------------------------------------------------- */
 
 /* The argument is copied out of the zygote's own memory, which children of the hook do not have. */
-static bool hook_run(const struct image *image, const struct message_load *load) {
-	const struct wf_module *module = &image->module;
+static bool hook_run(struct session *session, const struct message_load *load) {
+	const struct wf_module *module = &session->image.module;
 	size_t size = load->preload_argument.size;
 	struct wf_preload_info info = {
 		.size = sizeof info,
@@ -88,7 +77,7 @@ static bool hook_run(const struct image *image, const struct message_load *load)
 		return true;
 	argument = malloc(size + 1);
 	if (!argument)
-		return preload_fail(ENOMEM, "preload");
+		return preload_fail(session, ENOMEM, "preload");
 	if (size > 0)
 		memcpy(argument, load->preload_argument.data, size);
 	argument[size] = '\0';
@@ -97,43 +86,44 @@ static bool hook_run(const struct image *image, const struct message_load *load)
 	free(argument);
 	if (code == 0)
 		return true;
-	(void)snprintf(preload.text, sizeof preload.text,
-		       "the preload hook of %s returned %d: what it wrote may say why", image->name,
-		       code);
-	return preload_fail(code, "preload");
+	(void)snprintf(session->load.text, sizeof session->load.text,
+		       "the preload hook of %s returned %d: what it wrote may say why",
+		       session->image.name, code);
+	return preload_fail(session, code, "preload");
 }
 
 static bool image_load(struct session *session, const struct message_load *load) {
 	struct image *image = &session->image;
+	char *text = session->load.text;
 	const char *step = "module";
 	uint64_t before = clock_now();
 	bool done;
 	int r;
 
 	if (load->kind == IMAGE_COMMAND)
-		r = image_set_module(image, command_module(), preload.text, sizeof preload.text);
+		r = image_set_module(image, command_module(), text, LIMIT_TEXT);
 	else if (session->self)
-		r = image_set_module(image, session->self, preload.text, sizeof preload.text);
+		r = image_set_module(image, session->self, text, LIMIT_TEXT);
 	else
-		r = module_load(load->module, &session->log, image, &step, preload.text,
-				sizeof preload.text);
+		r = module_load(load->module, &session->log, image, &step, text, LIMIT_TEXT);
 	if (r < 0)
-		return preload_fail(-r, step);
-	done = hook_run(image, load);
-	preload.took_ns = clock_now() - before;
+		return preload_fail(session, -r, step);
+	done = hook_run(session, load);
+	session->load.preload_ns = clock_now() - before;
 	return done;
 }
 
 static bool image_audit(struct session *session) {
 	struct image *image = &session->image;
-	struct audit *audit = &preload.audit;
+	struct session_load *load = &session->load;
+	struct audit *audit = &load->audit;
 	size_t n_waived;
 	int r = audit_run(audit, image, &session->memory->sweep);
 
 	if (r < 0) {
-		(void)snprintf(preload.text, sizeof preload.text, "a trial fork failed: %s",
+		(void)snprintf(load->text, sizeof load->text, "a trial fork failed: %s",
 			       strerrordesc_np(-r));
-		return preload_fail(-r, "audit");
+		return preload_fail(session, -r, "audit");
 	}
 	n_waived = audit_split(audit);
 	if (n_waived == audit->n_findings)
@@ -142,10 +132,10 @@ static bool image_audit(struct session *session) {
 	audit->n_findings -= n_waived;
 	memmove(audit->findings, audit->findings + n_waived,
 		audit->n_findings * sizeof audit->findings[0]);
-	(void)snprintf(preload.text, sizeof preload.text,
+	(void)snprintf(load->text, sizeof load->text,
 		       "the audit found %zu thing%s that no worker may inherit", audit->n_findings,
 		       audit->n_findings == 1 ? "" : "s");
-	return preload_fail(0, "audit");
+	return preload_fail(session, 0, "audit");
 }
 
 /* --- the report ---------------------------------------------------------------------------- */
@@ -159,20 +149,21 @@ static void answer_ready(struct session *session, const struct message_load *loa
 	facts->functions = session->image.functions;
 	facts->n_functions = session->image.n_functions;
 	facts->has_initializer = session->image.module.initialize != NULL;
-	facts->preload_ns = preload.took_ns;
-	facts->findings = preload.audit.findings;
-	facts->n_findings = preload.audit.n_findings;
+	facts->preload_ns = session->load.preload_ns;
+	facts->findings = session->load.audit.findings;
+	facts->n_findings = session->load.audit.n_findings;
 }
 
 static void report_failed(struct session *session) {
+	const struct session_load *load = &session->load;
 	const struct message failed = {
 		.type = MESSAGE_IMAGE_FAILED,
 		.image_failed = {
-			.step = preload.step,
-			.error = preload.error,
-			.text = preload.text,
-			.findings = preload.audit.findings,
-			.n_findings = preload.audit.n_findings,
+			.step = load->step,
+			.error = load->error,
+			.text = load->text,
+			.findings = load->audit.findings,
+			.n_findings = load->audit.n_findings,
 		},
 	};
 
@@ -188,9 +179,9 @@ static bool image_freeze(struct session *session, const struct message_load *loa
 		touch_begin(&session->image.touch, session->freeze);
 	if (r == 0)
 		return true;
-	(void)snprintf(preload.text, sizeof preload.text, "it cannot be frozen: %s",
+	(void)snprintf(session->load.text, sizeof session->load.text, "it cannot be frozen: %s",
 		       ready->freeze_note);
-	(void)preload_fail(-r, "freeze");
+	(void)preload_fail(session, -r, "freeze");
 	report_failed(session);
 	return false;
 }
@@ -199,17 +190,17 @@ static uint64_t image_bytes(const struct message_image_ready *ready) {
 	return ready->anonymous_bytes + ready->frozen_bytes;
 }
 
-static bool sandbox_failed(struct session *session, int r, const struct sandbox_trouble *trouble) {
-	(void)snprintf(preload.text, sizeof preload.text, "the sandbox: %s%s%.3800s",
+static bool sandbox_failed(struct session *session, int r) {
+	const struct sandbox_trouble *trouble = &session->load.trouble;
+
+	(void)snprintf(session->load.text, sizeof session->load.text, "the sandbox: %s%s%.3800s",
 		       trouble->layer ? policy_layer_name(trouble->layer) : "",
 		       trouble->layer ? ": " : "", trouble->text);
-	(void)preload_fail(-r, "sandbox");
-	preload.audit.n_findings = 0; /* they were waived */
+	(void)preload_fail(session, -r, "sandbox");
+	session->load.audit.n_findings = 0; /* they were waived */
 	report_failed(session);
 	return false;
 }
-
-static struct sandbox_trouble trouble;
 
 /* After the freeze: what it makes for workers is not part of the image. */
 static bool image_sandbox(struct session *session) {
@@ -222,11 +213,11 @@ static bool image_sandbox(struct session *session) {
 	sandbox->memory_base = image_bytes(ready);
 	sandbox->command = session->image.kind == IMAGE_COMMAND;
 	sandbox->lifeline = ZYGOTE_LIFELINE;
-	r = sandbox_prepare(sandbox, session->policy, &trouble);
+	r = sandbox_prepare(sandbox, session->policy, &session->load.trouble);
 	(void)munmap(session->policy_memory.memory, session->policy_memory.size);
 	session->policy = NULL;
 	if (r < 0)
-		return sandbox_failed(session, r, &trouble);
+		return sandbox_failed(session, r);
 	ready->layers = sandbox->text;
 	ready->init = sandbox->init;
 	ready->memory_group = sandbox->cgroup.memory.base;
@@ -236,10 +227,10 @@ static bool image_sandbox(struct session *session) {
 
 bool preload_close(struct session *session) {
 	struct sandbox *sandbox = &session->image.sandbox;
-	int r = sandbox->on ? sandbox_close(sandbox, &trouble) : 0;
+	int r = sandbox->on ? sandbox_close(sandbox, &session->load.trouble) : 0;
 
 	if (r < 0)
-		return sandbox_failed(session, r, &trouble);
+		return sandbox_failed(session, r);
 	if (sandbox->on && sandbox->listener >= 0) {
 		session->answer.image_ready.listener = true;
 		session->answer_fds[session->n_answer_fds++] = fd_steal(&sandbox->listener);
@@ -266,7 +257,7 @@ static void preload_prepare(struct session *session, const struct message_load *
 	if (load->kind == IMAGE_COMMAND)
 		return;
 	crash_prepare();
-	audit_begin(&preload.audit, load->audit_waive, own, sizeof own / sizeof own[0]);
+	audit_begin(&session->load.audit, load->audit_waive, own, sizeof own / sizeof own[0]);
 }
 
 static bool command_ready(struct session *session, const struct message_load *load) {

@@ -13,6 +13,8 @@
 #include "base/log.h"
 #include "proto/message.h"
 #include "proto/wire.h"
+#include "sandbox/trouble.h"
+#include "zygote/audit.h"
 #include "zygote/freeze.h"
 #include "zygote/image.h"
 #include "zygote/pace.h"
@@ -46,6 +48,19 @@ struct session_memory {
 	struct sweep sweep;
 	uint8_t in_frame[LIMIT_FRAME], out_frame[LIMIT_FRAME];
 	_Alignas(16) uint8_t in_memory[ARENA_MESSAGE], out_memory[ARENA_MESSAGE];
+};
+
+/* What came of the loading. Answers borrow from it. */
+struct session_load {
+	/* Why the image is refused */
+	const char *step;
+	int error;
+	char text[LIMIT_TEXT];
+	struct sandbox_trouble trouble;
+
+	uint64_t preload_ns;
+	struct audit audit;
+	char freeze_note[LIMIT_TEXT]; /* why it is not frozen */
 };
 
 struct session {
@@ -86,6 +101,8 @@ struct session {
 	struct message answer;
 	int answer_fds[LIMIT_SPAWN_BATCH];
 	size_t n_answer_fds;
+
+	struct session_load load;
 };
 
 /* True if it is sent, or never can be; false if it has to wait for room. Borrows fds. */
