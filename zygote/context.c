@@ -25,12 +25,6 @@
 
 _Static_assert(LIMIT_CPUS <= CPU_SETSIZE, "a set holds every CPU that a context may name");
 
-static int null_device = -1;
-
-void context_null_device(int fd) {
-	null_device = fd;
-}
-
 __attribute__((format(printf, 3, 4))) static int context_fail(struct context_failure *failure,
 							      int error, const char *format, ...) {
 	va_list arguments;
@@ -106,7 +100,7 @@ static int set_stream(int stream, int consumed_fd) {
 	return dup2(fd, stream) < 0 ? error_origin(-errno) : 0;
 }
 
-static int open_null(int stream) {
+static int open_null(int stream, int null_device) {
 	int fd = null_device >= 0
 		     ? fd_duplicate(null_device)
 		     : open("/dev/null", (stream == 0 ? O_RDONLY : O_WRONLY) | O_CLOEXEC);
@@ -114,7 +108,7 @@ static int open_null(int stream) {
 	return fd < 0 ? error_origin(-errno) : fd;
 }
 
-static int set_streams(const struct message_context *context, int *streams,
+static int set_streams(const struct message_context *context, int *streams, int null_device,
 		       struct context_failure *failure) {
 	size_t next = 0;
 	int r = 0;
@@ -124,7 +118,7 @@ static int set_streams(const struct message_context *context, int *streams,
 		case STREAM_LEAVE:
 			continue;
 		case STREAM_NULL:
-			r = set_stream(i, open_null(i));
+			r = set_stream(i, open_null(i, null_device));
 			break;
 		case STREAM_DESCRIPTOR:
 			r = set_stream(i, fd_steal(&streams[next++]));
@@ -214,12 +208,12 @@ static int set_rlimits(const struct message_context *context, struct context_fai
 	return error_trace(r);
 }
 
-int context_apply(const struct message_context *context, int *streams, struct arena *arena,
-		  struct context_failure *ret_failure) {
+int context_apply(const struct message_context *context, int *streams, int null_device,
+		  struct arena *arena, struct context_failure *ret_failure) {
 	size_t n_streams = context_streams(context);
 	int r;
 
-	r = set_streams(context, streams, ret_failure);
+	r = set_streams(context, streams, null_device, ret_failure);
 	if (r == 0)
 		r = set_directory(context, ret_failure);
 	if (r == 0)

@@ -276,7 +276,6 @@ static int enter_sandbox(struct worker_process *worker, const char **ret_step) {
 
 	if (!sandbox->on)
 		return 0;
-	context_null_device(sandbox->null_device);
 	r = sandbox_enter_rest(sandbox, &fd, ret_step);
 	(void)fd_close(sandbox->ruleset);
 	worker->listener = fd;
@@ -565,6 +564,7 @@ static void task_call_init(struct worker_process *worker, const struct message_t
 static int task_set_up(struct worker_process *worker, const struct message_task *task,
 		       struct task_descriptors *descriptors, struct input *input,
 		       struct context_failure *failure) {
+	const struct sandbox *sandbox = &worker->image->sandbox;
 	int r = task->payload_in_memfd ? input_map(task, descriptors->payload, input) : 0;
 
 	if (r < 0) {
@@ -576,8 +576,9 @@ static int task_set_up(struct worker_process *worker, const struct message_task 
 	if (!task->context)
 		return 0;
 	worker->touched = true;
-	return error_trace(
-	    context_apply(task->context, descriptors->streams, &worker->in, failure));
+	return error_trace(context_apply(task->context, descriptors->streams,
+					 sandbox->on ? sandbox->null_device : -1, &worker->in,
+					 failure));
 }
 
 /* Comes back only if the program cannot be executed. */
