@@ -81,7 +81,8 @@ static struct {
 	int32_t answer_pids[LIMIT_WORKERS];
 
 	struct arena in, out;
-	uint8_t frame[LIMIT_FRAME];
+	/* Two: an answer may be packed while its request is still in use. */
+	uint8_t in_frame[LIMIT_FRAME], out_frame[LIMIT_FRAME];
 	_Alignas(16) uint8_t in_memory[ARENA_MESSAGE], out_memory[ARENA_MESSAGE];
 } keeper;
 
@@ -95,7 +96,7 @@ static void keeper_end_pool(enum log_level level, const char *why) {
 
 /* True if it is sent, or never can be; false if it has to wait. */
 static bool keeper_send(const struct message *message, const int *fds, size_t n_fds) {
-	int r = message_send(KEEPER_CONTROL, message, &keeper.out, keeper.frame, fds, n_fds,
+	int r = message_send(KEEPER_CONTROL, message, &keeper.out, keeper.out_frame, fds, n_fds,
 			     MSG_DONTWAIT);
 
 	if (r == WIRE_E_AGAIN || r == WIRE_E_CROWDED) {
@@ -390,11 +391,9 @@ static void keeper_dispatch(struct wire_frame *frame) {
 }
 
 static void keeper_receive(void) {
-	/* Not keeper.frame: an answer may be packed into it while the request is still in use. */
-	static uint8_t buffer[LIMIT_FRAME];
 	struct launch_failure no_room = { EMFILE, "descriptors" };
 	struct wire_frame frame;
-	int r = wire_receive(KEEPER_CONTROL, buffer, MSG_DONTWAIT, &frame);
+	int r = wire_receive(KEEPER_CONTROL, keeper.in_frame, MSG_DONTWAIT, &frame);
 
 	if (r == WIRE_E_AGAIN || r == WIRE_E_CROWDED)
 		return;
@@ -504,7 +503,7 @@ static void keeper_say_ready(void) {
 	ready.keeper_ready.version = PROTOCOL_VERSION_MAX;
 	ready.keeper_ready.pid = getpid();
 	if (pidfd < 0 ||
-	    message_send(KEEPER_CONTROL, &ready, &keeper.out, keeper.frame, &pidfd, 1, 0) != 0)
+	    message_send(KEEPER_CONTROL, &ready, &keeper.out, keeper.out_frame, &pidfd, 1, 0) != 0)
 		keeper_end_pool(LOG_ERROR, "cannot say that it is ready");
 }
 
