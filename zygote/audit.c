@@ -107,6 +107,7 @@ static void read_line(const char *path, char *line, int size) {
 
 /* --- threads ------------------------------------------------------------------------------- */
 
+/* Static, since the handler of pthread_atfork(3) that fills it takes no argument. */
 static struct census {
 	bool wanted;
 	size_t n_threads;

@@ -25,6 +25,7 @@
 /* The handler itself and the kernel's trampoline. */
 #define CRASH_SKIP 2
 
+/* For handlers, which are told of nothing but their signal: hence static. */
 static struct cell *crash_cell; /* NULL in the zygote */
 static pid_t crash_pid;
 static _Alignas(16) uint8_t crash_stack[CRASH_STACK];

@@ -27,6 +27,7 @@
 #include "zygote/image.h"
 #include "zygote/zygote.h"
 
+/* Of this process, be it a host or a zygote: executors ask for it. */
 static bool self_ready;
 
 bool self_is_ready(void) {

@@ -45,6 +45,7 @@
 #define TRIPS_PATIENCE 4
 #define TRIPS_PAUSE    32
 
+/* Static, since the handler of SIGSYS finds it here, and the kernel the selector: a worker has one. */
 static struct {
 	bool usable;
 	bool on;   /* the kernel looks at the selector */
