@@ -14,11 +14,14 @@ import re
 import subprocess
 import sys
 
+VERSION = "0.1.0"
 SECTION = re.compile(r"^/\* --- (.+?) -+ \*/$", re.MULTILINE)
 COMMENT = re.compile(r"/\*(.*?)\*/", re.DOTALL)
+MACRO = re.compile(r"#define(.*\\\n)*.*")
+NO_FUNCTION = re.compile(r"^typedef [^;]*;|\{.*?^\}", re.MULTILINE | re.DOTALL)
 FUNCTION = re.compile(r"\b(wf_\w+)\s*\(")
-TYPE = re.compile(r"^(?:struct|enum) (wf_\w+) \{", re.MULTILINE)
-SKIPPED = re.compile(r"^(#if|#endif|#pragma|#ifdef|#else|#elif|extern \"C\"|\}$)")
+STRUCT = re.compile(r"^struct (wf_\w+) \{", re.MULTILINE)
+SKIPPED = re.compile(r"#(if|el|endif|pragma)|extern \"C\"|\}$")
 
 
 def without_marks(comment):
@@ -26,55 +29,47 @@ def without_marks(comment):
     return "\n".join(lines).strip()
 
 
+def through(line, lines, is_last):
+    """The line and those after it, up to the last."""
+    block = [line]
+    while not is_last(block[-1]):
+        block.append(next(lines))
+    return block
+
+
 def items(text):
     """(comment, code) of each declaration: those that touch belong together."""
-    comment, code = None, []
-    position = 0
-    lines = text.split("\n")
-    while position < len(lines):
-        line = lines[position]
-        if line.startswith("/*") and not line.startswith("/* ---"):
+    comment, code = "", []
+    lines = iter([*text.split("\n"), ""])
+    for line in lines:
+        if line.startswith("/*"):
             if code:
                 yield comment, "\n".join(code)
-            block = [line]
-            while "*/" not in lines[position]:
-                position += 1
-                block.append(lines[position])
+            block = through(line, lines, lambda last: "*/" in last)
             comment, code = without_marks(COMMENT.search("\n".join(block)).group(1)), []
         elif not line.strip():
             if code or comment:
                 yield comment, "\n".join(code)
-            comment, code = None, []
-        elif not SKIPPED.match(line) or line == "};":
+            comment, code = "", []
+        elif line.rstrip().endswith("{") and not SKIPPED.match(line):
+            code += through(line, lines, lambda last: last.startswith("}"))
+        elif not SKIPPED.match(line):
             code.append(line)
-            if line.rstrip().endswith("{"):
-                while not lines[position].startswith("}"):
-                    position += 1
-                    code.append(lines[position])
-        position += 1
-    if code or comment:
-        yield comment, "\n".join(code)
 
 
 def functions(code):
-    plain = COMMENT.sub("", code)
-    if "#define" in plain:
-        plain = re.sub(r"#define(.*\\\n)*.*", "", plain)
-    if re.search(r"\{|^typedef", plain, re.MULTILINE) and not re.search(r"\);\s*$", plain):
-        return []
-    plain = re.sub(r"^typedef [^;]*;", "", plain, flags=re.MULTILINE)
+    plain = NO_FUNCTION.sub("", MACRO.sub("", COMMENT.sub("", code)))
     return FUNCTION.findall(plain)
 
 
 class Page:
     def __init__(self, header, title, text):
         self.header, self.title = header, title
-        self.items = list(items(text))
-        self.functions = [name for _, code in self.items for name in functions(code)]
-        self.types = [name for _, code in self.items for name in TYPE.findall(code)
-                      if code.startswith("struct")]
-        self.name = (self.functions or self.types[::-1] or [None])[0]
-        self.aliases = [name for name in [*self.functions, *self.types] if name != self.name]
+        self.items = [(comment, code, functions(code)) for comment, code in items(text)]
+        self.functions = [name for _, _, names in self.items for name in names]
+        structs = [name for _, code, _ in self.items for name in STRUCT.findall(code)]
+        first = (self.functions or structs[::-1])[:1]
+        self.names = first + [name for name in self.functions + structs if name not in first]
 
 
 def pages(headers):
@@ -82,11 +77,11 @@ def pages(headers):
         with open(path, encoding="utf-8") as file:
             text = file.read()
         header = "/".join(path.split("/")[-2:])
-        marks = list(SECTION.finditer(text))
-        ends = [mark.start() for mark in marks[1:]] + [len(text)]
-        for mark, end in zip(marks, ends):
-            page = Page(header, mark.group(1), text[mark.end():end])
-            if page.name:
+        # what is before the first section, then a title and a text for each
+        _, *parts = SECTION.split(text)
+        for title, part in zip(parts[::2], parts[1::2]):
+            page = Page(header, title, part)
+            if page.names:
                 yield page
 
 
@@ -103,22 +98,22 @@ def paragraphs(comment):
             yield escape(re.sub(r"\s*\n\s*", " ", part))
 
 
-def scdoc(page, version):
-    what = page.title if page.functions else f"struct {page.name} and what stands in it"
-    lines = [f'{page.name}(3) "" "warmfork {version}"', "", "# NAME", "",
-             f"{', '.join([page.name, *page.aliases])} - {what}", "", "# SYNOPSIS", "", "```",
+def scdoc(page):
+    name = page.names[0]
+    what = page.title if page.functions else f"struct {name} and what stands in it"
+    lines = [f'{name}(3) "" "warmfork {VERSION}"', "", "# NAME", "",
+             f"{', '.join(page.names)} - {what}", "", "# SYNOPSIS", "", "```",
              f"#include <{page.header}>"]
-    for _, code in page.items:
-        if functions(code):
+    for _, code, names in page.items:
+        if names:
             lines += ["", code]
     lines += ["```", "", "# DESCRIPTION", ""]
-    for comment, code in page.items:
-        names = functions(code)
+    for comment, code, names in page.items:
         if names:
             lines += ["## " + ", ".join(f"{name}()" for name in names), ""]
         elif code:
             lines += ["```", code, "```", ""]
-        for part in paragraphs(comment or ""):
+        for part in paragraphs(comment):
             lines += [part, ""]
     lines += ["# RETURN VALUE", "",
               "Functions that return int give 0 or a positive count on success and a negative errno on "
@@ -130,37 +125,39 @@ def scdoc(page, version):
 
 def write(program, folder, headers):
     for page in pages(headers):
-        source = scdoc(page, "0.1.0")
+        source = scdoc(page)
+        name, *others = page.names
         run = subprocess.run([program], input=source, text=True, stdout=subprocess.PIPE, check=False)
         if run.returncode:
-            sys.exit(f"from_headers: scdoc refused {page.name}:\n{source}")
-        for name, text in [(page.name, run.stdout),
-                           *((alias, f".so man3/{page.name}.3\n") for alias in page.aliases)]:
-            with open(os.path.join(folder, name + ".3"), "w", encoding="utf-8") as file:
+            sys.exit(f"from_headers: scdoc refused {name}:\n{source}")
+        texts = {name: run.stdout, **{other: f".so man3/{name}.3\n" for other in others}}
+        for target, text in texts.items():
+            with open(os.path.join(folder, target + ".3"), "w", encoding="utf-8") as file:
                 file.write(text)
 
 
-def unexplained(headers):
-    """Functions without a comment that says since when there are."""
+def check(headers):
+    """Every function has a comment that says since when there is it."""
+    found, n = [], 0
     for page in pages(headers):
-        for comment, code in page.items:
-            for name in functions(code):
-                if "Since 0." not in " ".join((comment or "").split()):
-                    yield f"{page.header}: {name}() has no comment that ends with its release"
+        n += len(page.functions)
+        for comment, _, names in page.items:
+            if "Since 0." not in " ".join(comment.split()):
+                found += [f"{page.header}: {name}() has no comment that ends with its release"
+                          for name in names]
+    print("\n".join([*found, f"from_headers: {n} functions, {len(found)} findings"]))
+    return 1 if found or not n else 0
 
 
 def main():
     command, arguments = sys.argv[1], sys.argv[2:]
     if command == "--list":
         for page in pages(arguments):
-            print("\n".join(f"{name}.3" for name in [page.name, *page.aliases]))
+            print("\n".join(f"{name}.3" for name in page.names))
     elif command == "--write":
         write(arguments[0], arguments[1], arguments[2:])
     else:
-        found = list(unexplained(arguments))
-        n = sum(len(page.functions) for page in pages(arguments))
-        print("\n".join([*found, f"from_headers: {n} functions, {len(found)} findings"]))
-        return 1 if found or not n else 0
+        return check(arguments)
     return 0
 
 
