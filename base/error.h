@@ -32,8 +32,8 @@ static inline int error_negative(int r) {
 int error_note(int r, const char *file, int line, const char *function, bool origin);
 int error_fold_at(int r, const char *file, int line, const char *function);
 
-/* "executor/launch.c:88 in launch_start < api.c:40 in ..." of this thread's last error; never NULL.
- */
+/* "zygote/launch.c:48 in ends_open < zygote/launch.c:165 in launch_start": the way of this thread's
+ * last error; never NULL. */
 const char *error_trail(void);
 
 /* For our own bugs only, in every build: prints and aborts. Never for what a peer, a user or the
