@@ -26,24 +26,28 @@
  * such an error: it is an outcome.
  *
  *     -EINVAL     a NULL, an unknown enum value, a negative or absurd count, a contradiction
- *     -ENOENT     no function of that name in the image
+ *     -ENOENT     no function of that name in the image; wf_policy_load(): no such file
+ *     -EACCES     wf_policy_load(): the file may not be read
  *     -ENOEXEC    the image cannot be used: its preload failed, crashed or hung, or the audit found
  *                 something that no worker may inherit; the sentence names it (also: the file is
  *                 missing or no shared object)
  *     -ESHUTDOWN  the executor is closed
  *     -EAGAIN     the queue is full (WF_QUEUE_FAIL), or no image is ready now
  *     -ETIMEDOUT  the time given to this call is over
- *     -EBUSY      wf_future_cancel(): it has started
- *     -EALREADY   wf_future_cancel(), wf_future_kill(): it has ended
+ *     -EBUSY      wf_future_cancel(): it has started; wf_future_signal(), wf_future_process(): it
+ *                 has not
+ *     -EALREADY   a call about a task that runs or waits: it has ended
  *     -ENODATA    wf_map_next(): there are no more
  *     -EDEADLK    this call would wait for something that only the calling thread can do
  *     -E2BIG      larger than a documented maximum
- *     -EMFILE     the process has no free descriptors (RLIMIT_NOFILE)
+ *     -EMFILE     the process (RLIMIT_NOFILE) or the system has no free descriptors
  *     -ENOMEM     no memory
  *     -ELOOP      pools nested deeper than WF_MAX_DEPTH
  *     -EPERM      the program is set-uid or set-gid
  *     -ECHILD     the executor belongs to another process: this one is a fork of its owner
- *     -EIO        the pool could not be started; the sentence names the step and the errno
+ *     -EIO        what has no other number here: the helper program or the pool could not be
+ *                 started, a policy file could not be read; the sentence names the step and the
+ *                 errno
  *
  * Threads: every function may be called from any thread unless it says otherwise. None is
  * async-signal-safe. After a fork of the host without exec, every call in the child returns -ECHILD
