@@ -23,6 +23,23 @@ FUNCTION = re.compile(r"\b(wf_\w+)\s*\(")
 STRUCT = re.compile(r"^struct (wf_\w+) \{", re.MULTILINE)
 SKIPPED = re.compile(r"#(if|el|endif|pragma)|extern \"C\"|\}$")
 
+# How the functions of a header fail: tasks and images leave no sentence for wf_last_error().
+RETURNS = (
+    "Functions that return int return 0 or a positive count on success and a negative errno on "
+    "failure; _wf\\_last\\_error_() then has a sentence that says what went wrong. ")
+RETURNS_OF = {
+    "warmfork/task.h":
+        "The description of each function says what it returns. _wf\\_last\\_error_() has no sentence "
+        "for these functions; _wf\\_init_() writes one to stderr. For the rules about threads, see the "
+        "head of _<warmfork/task.h>_.",
+    "warmfork/policy.h": RETURNS +
+        "For the rules about threads, see the head of _<warmfork/policy.h>_; for the list of errors "
+        "and for who owns what, that of _<warmfork/executor.h>_.",
+}
+RETURNS_OF_OTHERS = RETURNS + (
+    "For the list of errors, the rules about threads, and who owns what, see the head of "
+    "_<warmfork/executor.h>_.")
+
 
 def without_marks(comment):
     lines = [re.sub(r"^\s*\* ?", "", line) for line in comment.strip().split("\n")]
@@ -115,10 +132,7 @@ def scdoc(page):
             lines += ["```", code, "```", ""]
         for part in paragraphs(comment):
             lines += [part, ""]
-    lines += ["# RETURN VALUE", "",
-              "Functions that return int give 0 or a positive count on success and a negative errno on "
-              "failure; _wf\\_last\\_error_() has the sentence. The list of errors, what holds for "
-              "threads, and who owns what: see the head of _<warmfork/executor.h>_.", "",
+    lines += ["# RETURN VALUE", "", RETURNS_OF.get(page.header, RETURNS_OF_OTHERS), "",
               "# SEE ALSO", "", "*warmfork*(1), *warmfork-policy*(5)"]
     return "\n".join(lines) + "\n"
 
