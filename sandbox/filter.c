@@ -99,7 +99,7 @@ static void allow_values(struct builder *builder, int number, unsigned argument,
 }
 
 #define ALLOW_VALUES(builder, number, argument, values)                                            \
-	allow_values(builder, number, argument, values, sizeof(values) / sizeof((values)[0]))
+	allow_values(builder, number, argument, values, sizeof values / sizeof((values)[0]))
 
 /* --- base ---------------------------------------------------------------------------------- */
 

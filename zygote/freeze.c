@@ -90,7 +90,7 @@ extern void __msan_init(void) __attribute__((weak));
 
 /* Says why in the text, and is `r`. */
 #define refuse(freeze, r, ...)                                                                     \
-	((void)snprintf((freeze)->text, sizeof(freeze)->text, __VA_ARGS__), error_origin(r))
+	((void)snprintf((freeze)->text, sizeof freeze->text, __VA_ARGS__), error_origin(r))
 
 struct freeze *freeze_new(void) {
 	struct freeze *freeze = mmap(NULL, sizeof *freeze, PROT_READ | PROT_WRITE,
