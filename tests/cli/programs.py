@@ -11,13 +11,11 @@ nothing.
 A program that is not installed is named, and the exit status is 77 when all others have passed."""
 
 import ctypes
-import hashlib
 import http.server
 import io
 import json
 import os
 import re
-import shutil
 import sqlite3
 import stat
 import subprocess
@@ -25,266 +23,18 @@ import sys
 import tarfile
 import tempfile
 import threading
-import time
-import zlib
 
 sys.dont_write_bytecode = True
 
-WARMFORK, POLICIES = [os.path.abspath(a) for a in sys.argv[1:3]]
-# Built with a sanitizer, a worker takes terabytes of addresses before it becomes the program, and
-# may start threads in any case. So memory is not limited there.
-SANITIZED = sys.argv[3:] == ["--sanitized"]
+from checks import check, summary  # noqa: E402
+from judged import Program, policy_options, policy_text  # noqa: E402
+from place import SANITIZED, WARMFORK, Place, execute, run  # noqa: E402
+
 PYTHON = "/usr/bin/python3"
-SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-USER = 65533      # an ordinary one, and not whom root's workers become
-IDENTITY = 65534  # that
+USER = 65533  # an ordinary one, and not whom root's workers become (place.IDENTITY)
 PR_SET_CHILD_SUBREAPER = 36
 
-failures = []
 missing = []
-n_checks = 0
-
-
-def check(holds, what):
-    global n_checks
-    n_checks += 1
-    if not holds:
-        failures.append(what)
-    return holds
-
-
-# --- where a program runs ----------------------------------------------------------------------
-
-
-class Place:
-    """A directory that belongs to whoever the program runs as: only the sandbox protects it."""
-
-    def __init__(self, top, user):
-        self.top, self.user = top, user
-        self.worker = IDENTITY if user is None else user
-        self.owner = self.worker
-        self.work = os.path.join(top, "work")
-        self.told = os.path.join(top, "told")  # reports
-
-    def who(self):
-        return "root" if os.geteuid() == 0 and self.user is None else "a user"
-
-    def path(self, *names):
-        return os.path.join(self.work, *names)
-
-    def write(self, name, text, mode=0o644):
-        with open(self.path(name), "wb") as file:
-            file.write(text if isinstance(text, bytes) else text.encode())
-        os.chmod(self.path(name), mode)
-
-    def read(self, name):
-        try:
-            with open(self.path(name), "rb") as file:
-                return file.read()
-        except OSError:
-            return b""
-
-    def make(self, prepare):
-        shutil.rmtree(self.top, ignore_errors=True)
-        os.makedirs(self.work)
-        os.makedirs(self.told)
-        self.write("victim", "untouched\n")
-        self.write("secret", "the secret\n")
-        prepare(self)
-        self.own()
-        return self
-
-    def own(self, owner=None):
-        if os.geteuid() != 0:
-            return
-        owner = self.owner if owner is None else owner
-        os.chown(self.told, self.user or 0, self.user or 0)
-        for folder, folders, files in os.walk(self.work):
-            for name in [".", *folders, *files]:
-                os.lchown(os.path.join(folder, name), owner, owner)
-
-    def look(self, *but):
-        """All that is there, but for what is below `but`: these may change."""
-        found = {}
-        for folder, folders, files in os.walk(self.work):
-            folders[:] = [name for name in folders
-                          if os.path.relpath(os.path.join(folder, name), self.work) not in but]
-            for name in [*folders, *files]:
-                path = os.path.join(folder, name)
-                status = os.lstat(path)
-                kind = stat.S_IFMT(status.st_mode)
-                text = b""
-                if kind == stat.S_IFREG:
-                    with open(path, "rb") as file:
-                        text = hashlib.sha256(file.read()).digest()
-                found[path] = (status.st_mode, status.st_nlink, status.st_uid, status.st_ino, text)
-        return found
-
-
-def left_behind():
-    """The children of a process that ended are ours: we are their subreaper."""
-    end = time.monotonic() + 10
-    while time.monotonic() < end:
-        try:
-            if os.waitpid(-1, os.WNOHANG) == (0, 0):
-                time.sleep(0.01)
-        except ChildProcessError:
-            return []
-    with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:
-        return file.read().split()
-
-
-def execute(place, command, stdin=b"", sandboxed=True):
-    owner = place.user if sandboxed else place.owner
-    other = {}
-    if os.geteuid() == 0 and owner is not None:
-        other = {"user": owner, "group": owner, "extra_groups": []}
-    done = subprocess.run(command, cwd=place.work, input=stdin, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, check=False, timeout=120,
-                          env={**os.environ, "PATH": SYSTEM_PATH, "LC_ALL": "C"}, **other)
-    left = left_behind()
-    check(not left, f"{command}: processes are left: {left}")
-    return done
-
-
-def run(place, options, command, stdin=b""):
-    """What is done, and the report, which is empty if nothing could be run."""
-    report = os.path.join(place.told, "report")
-    if SANITIZED:
-        options = [*options, "--memory", "none"]
-    done = execute(place, [WARMFORK, "run", f"--report=json={report}", *options, "--", *command],
-                   stdin)
-    try:
-        with open(report, encoding="utf-8") as file:
-            done.report = json.load(file)
-    except (FileNotFoundError, json.JSONDecodeError):
-        done.report = {}
-    return done
-
-
-# --- policies ----------------------------------------------------------------------------------
-
-
-def policy_text(name):
-    with open(os.path.join(POLICIES, name + ".yaml"), encoding="utf-8") as file:
-        return file.read()
-
-
-ENTRY = re.compile(r"^  - ([^\s#]+)")
-
-
-def entries(text):
-    """Of its lists: number of the line, and the line."""
-    return [(i, line) for i, line in enumerate(text.splitlines()) if ENTRY.match(line)]
-
-
-def without(text, number):
-    """A key that has no entry left goes as well."""
-    lines = text.splitlines()
-    del lines[number]
-    kept = []
-    for i, line in enumerate(lines):
-        below = [other for other in lines[i + 1:] if not other.strip().startswith("#")]
-        if re.match(r"^(?!limits:)\w+:\s*$", line) and not (below and ENTRY.match(below[0])):
-            continue
-        kept.append(line)
-    return "\n".join(kept) + "\n"
-
-
-def one_process_less(text):
-    found = re.search(r"^  processes: (\d+)", text, re.MULTILINE)
-    number = int(found.group(1))
-    return text.replace(found.group(0), f"  processes: {number - 1}", 1) if number > 1 else None
-
-
-# --- the programs ------------------------------------------------------------------------------
-
-
-class Program:
-    name = ""        # of its policy, too
-    needs = ()       # files without which it is not installed
-    stdin = b""
-    writes = ("out",)
-
-    def prepare(self, place):
-        place.write(self.name + ".yaml", policy_text(self.name))
-        os.mkdir(place.path("out"))
-
-    def command(self, place):
-        raise NotImplementedError
-
-    def is_right(self, place, done):
-        """Has it done its work?"""
-        raise NotImplementedError
-
-    def is_told_by(self, entry):  # pylint: disable=unused-argument
-        """Can this machine tell that the entry is needed?"""
-        return True
-
-    def harm(self, place):
-        """More of its own."""
-
-    def attempt(self, place, text, *options):
-        """Under this policy, in a fresh place. True if it worked."""
-        place.make(self.prepare)
-        place.write("tried.yaml", text)
-        place.own()
-        done = run(place, ["--policy", "tried.yaml", *options], self.command(place), self.stdin)
-        return done, done.returncode == 0 and self.is_right(place, done)
-
-    def test(self, place):
-        who = f"{self.name}, {place.who()}"
-        text = policy_text(self.name)
-        place.make(self.prepare)
-        before = place.look(*self.writes)
-        done = run(place, ["--policy", self.name + ".yaml"], self.command(place), self.stdin)
-        good = self.is_right(place, done)
-        check(good and done.returncode == 0, f"{who}: {done} {done.report}")
-        check(place.look(*self.writes) == before, f"{who}: something outside has changed")
-        if not good:
-            return
-        self.test_tight(place, text, who)
-        self.test_learned(place, who)
-        self.harm(place)
-
-    def test_tight(self, place, text, who):
-        for number, line in entries(text):
-            if not self.is_told_by(line):
-                print(f"programs: {who}: this machine cannot tell whether{line.strip()[1:]} "
-                      "is needed")
-                continue
-            done, worked = self.attempt(place, without(text, number))
-            check(not worked, f"{who}: {line.strip()} is not needed: {done}")
-        less = one_process_less(text)
-        if less:  # gcc would try for 15 s
-            done, worked = self.attempt(place, less, "--timeout", "5s")
-            check(not worked, f"{who}: works with one process less: {done}")
-
-    def test_learned(self, place, who):
-        """At the same place, for what is learned has absolute paths. Of root, a policy is learned
-        by which it stays root, without the privilege to write what belongs to others."""
-        place = Place(place.top, place.user)
-        place.owner = place.user or 0
-        learned = os.path.join(place.told, "learned")
-        place.make(self.prepare)
-        done = run(place, [f"--learn={learned}"], self.command(place), self.stdin)
-        if not check(done.returncode == 0 and self.is_right(place, done) and
-                     os.path.exists(learned), f"{who}: learning: {done}"):
-            return
-        with open(learned, encoding="utf-8") as file:
-            text = file.read()
-        print(f"programs: {who}: learned: {' / '.join(text.splitlines())}")
-        writes = re.search(r"^write:(.*(?:\n- .*)*)", text, re.MULTILINE)
-        for path in re.findall(r"/[^\s\],]*", writes[1] if writes else ""):
-            check(any((path + "/").startswith(place.path(name) + "/") for name in self.writes),
-                  f"{who}: what was learned may write {path}")
-        done, worked = self.attempt(place, text)
-        check(worked, f"{who}: fails under what was learned: {done} {done.report}")
-
-
-def policy_options(name):
-    return ["--policy", name + ".yaml"]
-
 
 # --- gs ----------------------------------------------------------------------------------------
 
@@ -779,12 +529,7 @@ def main():
         for user in users():
             for program in programs:
                 program.test(Place(os.path.join(top, program.name), user))
-    for line in failures:
-        print(f"programs: {line}")
-    for line in missing:
-        print(f"programs: not run: {line}")
-    print(f"programs: {n_checks} checks, {len(failures)} failed, {len(missing)} not run")
-    return 1 if failures else 77 if missing else 0
+    return summary("programs", missing)
 
 
 if __name__ == "__main__":
