@@ -15,22 +15,14 @@ import tempfile
 
 sys.dont_write_bytecode = True
 
+from checks import check, summary  # noqa: E402
+
 WARMFORK, MANUAL = [os.path.abspath(a) for a in sys.argv[1:]]
 RESULTS = {"stopped", "got through", "unproven", "not applicable"}
 VERDICTS = {"stopped", "got through", "not made", "error", "not tried"}
 LAYERS = ["landlock", "seccomp", "namespaces", "limits", "cgroup", "descriptors", "privileges"]
 N_ATTACKS = 67
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "WF_ABSENT"}
-
-failures = []
-n_checks = 0
-
-
-def check(holds, what):
-    global n_checks
-    n_checks += 1
-    if not holds:
-        failures.append(what)
 
 
 def run(*arguments, env=None, **more):
@@ -47,7 +39,7 @@ def attack(*arguments, **more):
         return json.loads(done.stdout)
     except json.JSONDecodeError as error:
         check(False, f"attack {arguments}: {error}: {done.stdout!r}")
-        sys.exit(report())
+        sys.exit(summary("attack"))
 
 
 def test_words():
@@ -195,18 +187,11 @@ def test_nothing_stays():
     check(done.returncode == 1 and "TMPDIR" in done.stderr and not done.stdout, f"{done}")
 
 
-def report():
-    for line in failures:
-        print(f"attack: {line}")
-    print(f"attack: {n_checks} checks, {len(failures)} failed")
-    return 1 if failures else 0
-
-
 def main():
     for test in (test_words, test_wrong_words, test_policies, test_quiet, test_keys, test_controls,
                  test_presets, test_absent, test_nothing_stays):
         test()
-    return report()
+    return summary("attack")
 
 
 if __name__ == "__main__":

@@ -15,18 +15,10 @@ import tempfile
 
 sys.dont_write_bytecode = True
 
+from checks import check, summary  # noqa: E402
+
 SANITIZED = "--sanitized" in sys.argv
 WARMFORK, HEAVY, TOY, MANUAL = [os.path.abspath(a) for a in sys.argv[1:] if a != "--sanitized"]
-
-failures = []
-n_checks = 0
-
-
-def check(holds, what):
-    global n_checks
-    n_checks += 1
-    if not holds:
-        failures.append(what)
 
 
 def run(*arguments, **more):
@@ -43,7 +35,7 @@ def image(*arguments):
         return json.loads(done.stdout)
     except json.JSONDecodeError as error:
         check(False, f"image {arguments}: {error}: {done.stdout!r}")
-        sys.exit(report())
+        sys.exit(summary("command"))
 
 
 def heavy(argument, *more):
@@ -257,19 +249,12 @@ def test_text():
     check(run("image", "--", TOY).returncode == 0, "--")
 
 
-def report():
-    for line in failures:
-        print(f"command: {line}")
-    print(f"command: {n_checks} checks, {len(failures)} failed")
-    return 1 if failures else 0
-
-
 def main():
     for test in (test_words, test_wrong_words, test_refused, test_no_worker, test_full_disk,
                  test_keys, test_toy, test_frozen, test_obstacles, test_waived, test_output,
                  test_text):
         test()
-    return report()
+    return summary("command")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,8 @@ import sys
 
 sys.dont_write_bytecode = True
 
+from checks import check, summary  # noqa: E402
+
 WARMFORK, MANUAL = [os.path.abspath(a) for a in sys.argv[1:3]]
 STATES = {"here", "partly", "missing", "hidden", "cannot tell"}
 VERDICTS = {"works", "works with less", "refused"}
@@ -26,16 +28,6 @@ UNSHARE, LANDLOCK_CREATE_RULESET, SECCOMP = 272, 444, 317  # x86-64
 ALLOW, ERRNO, KILL = 0x7fff0000, 0x00050000, 0x80000000
 EPERM = 1
 LIBC = ctypes.CDLL(None, use_errno=True)
-
-failures = []
-n_checks = 0
-
-
-def check(holds, what):
-    global n_checks
-    n_checks += 1
-    if not holds:
-        failures.append(what)
 
 
 def run(*arguments, absent="", prefix=(), **more):
@@ -56,7 +48,7 @@ def doctor(**more):
         report = json.loads(done.stdout)
     except json.JSONDecodeError as error:
         check(False, f"{more}: {error}: {done.stdout!r}, exit status {done.returncode}")
-        sys.exit(summary())
+        sys.exit(summary("doctor"))
     verdict = report["verdict"]
     refused = "refused" in (verdict["plain"]["state"], verdict["sandbox"]["state"])
     check(done.returncode == (1 if refused else 0), f"{more}: exit status {done.returncode}")
@@ -301,20 +293,13 @@ def test_ordinary_user():
     check("65534" in report["machine"]["user"]["value"], "an ordinary user")
 
 
-def summary():
-    for line in failures:
-        print(f"doctor: {line}")
-    print(f"doctor: {n_checks} checks, {len(failures)} failed")
-    return 1 if failures else 0
-
-
 def main():
     for test in (test_words, test_full_disk, test_keys, test_form, test_text, test_facts,
                  test_cgroups, test_nothing_changes, test_hidden, test_filter_around,
                  test_no_more_namespaces, test_limits, test_no_helper, test_ignored_children,
                  test_ordinary_user):
         test()
-    return summary()
+    return summary("doctor")
 
 
 if __name__ == "__main__":

@@ -22,22 +22,19 @@ import time
 
 sys.dont_write_bytecode = True
 
+import checks  # noqa: E402
+
 SANITIZED = "--sanitized" in sys.argv
 WARMFORK, MANUAL = [os.path.abspath(a) for a in sys.argv[1:] if a != "--sanitized"]
 TIMEOUT = 60
 USAGE, NOT_STARTED, VIOLATION, TIMED_OUT, MEMORY, OUTPUT, LOST, AMBIGUOUS = range(240, 248)
 
-failures = []
-n_checks = 0
 user = {}  # for subprocess: who runs it
 scratch = ""
 
 
 def check(holds, what):
-    global n_checks
-    n_checks += 1
-    if not holds:
-        failures.append(f"{'as ' + str(user['user']) + ': ' if user else ''}{what}")
+    checks.check(holds, f"{'as ' + str(user['user']) + ': ' if user else ''}{what}")
 
 
 def run(*arguments, cwd=None, **more):
@@ -629,10 +626,7 @@ def main():
     if os.geteuid() == 0:
         user.update(user=65534, group=65534, extra_groups=[])
         run_tests(EVERYBODY)
-    for line in failures:
-        print(f"run: {line}")
-    print(f"run: {n_checks} checks, {len(failures)} failed")
-    return 1 if failures else 0
+    return checks.summary("run")
 
 
 if __name__ == "__main__":
