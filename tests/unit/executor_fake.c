@@ -12,6 +12,7 @@
 
 #include "base/fd.h"
 #include "executor/channel.h"
+#include "executor/conclude.h"
 
 static nsec_t fake_now;
 
@@ -72,6 +73,11 @@ struct fake *fake_new(struct wf_executor_options options) {
 	return fake;
 }
 
+struct fake *fake_reused(int hand_ahead) {
+	return fake_new((struct wf_executor_options){
+	    .workers = 4, .tuning.hand_ahead = hand_ahead, .idle_timeout_ms = WF_FOREVER });
+}
+
 void fake_free(struct fake *fake) {
 	list_foreach_safe (link, next, &fake->generation->workers) {
 		struct worker *worker = container_of(link, struct worker, generation_link);
@@ -118,12 +124,18 @@ struct fake_worker *fake_ask(struct fake *fake) {
 }
 
 /* No process has this number (PID_MAX_LIMIT is 2^22), and there is no pidfd to signal. */
+void fake_spawned(struct fake *fake, struct fake_worker *worker) {
+	const pid_t pid = (1 << 22) + 1 + (pid_t)(worker - fake->workers);
+
+	worker_take_process(worker->worker, pid, -1);
+	ck_assert(worker_step(worker->worker, WORKER_SPAWNED));
+}
+
 struct fake_worker *fake_add(struct fake *fake) {
 	struct fake_worker *added = fake_ask(fake);
 	struct message ready = { .type = MESSAGE_WORKER_READY };
 
-	worker_take_process(added->worker, (1 << 22) + (pid_t)fake->n_workers, -1);
-	ck_assert(worker_step(added->worker, WORKER_SPAWNED));
+	fake_spawned(fake, added);
 	ck_assert_int_eq(channel_listen(added->worker), 0);
 	ready.worker_ready = (struct message_worker_ready){ added->worker->id, 0, "" };
 	fake_say(fake, added, &ready);
@@ -179,6 +191,11 @@ static void end(struct fake *fake, struct fake_worker *worker, const struct exit
 	worker->worker = NULL;
 }
 
+void fake_return(struct fake *fake, struct fake_worker *worker, uint64_t sequence) {
+	fake_answer(fake, worker, sequence, RESULT_RETURNED);
+	pool_settle(&fake->pool);
+}
+
 void fake_end(struct fake *fake, struct fake_worker *worker, int exit_code, int signal) {
 	struct exit_status status = { .exited = signal == 0, .code = exit_code, .signal = signal };
 
@@ -204,10 +221,23 @@ struct wf_future *fake_submit(struct fake *fake) {
 	return future;
 }
 
+void fake_submit_all(struct fake *fake, struct wf_future **futures, size_t n) {
+	for (size_t i = 0; i < n; i++)
+		futures[i] = fake_submit(fake);
+}
+
 void fake_release(struct fake *fake, struct wf_future *future) {
 	ck_assert_int_eq(future->state, FUTURE_RESOLVED);
 	list_remove(&future->link);
 	(void)fake;
 	(void)future_unref(future);
 	(void)future_unref(future);
+}
+
+void fake_cancel(struct fake *fake, struct wf_future *future) {
+	ck_assert_int_eq(future->state, FUTURE_QUEUED);
+	future_unqueue(future);
+	conclude_cancelled(future, "the test ends");
+	future_resolve(future);
+	fake_release(fake, future);
 }

@@ -37,6 +37,8 @@ struct fake {
 
 /* `options`: image, module and helper are filled in. */
 struct fake *fake_new(struct wf_executor_options options);
+/* Four slots, for workers that nothing but a test ends. */
+struct fake *fake_reused(int hand_ahead);
 void fake_free(struct fake *fake);
 
 /* What clock_now() says. */
@@ -50,11 +52,17 @@ void fake_pass(struct fake *fake, nsec_t time);
 struct fake_worker *fake_add(struct fake *fake);
 /* The same, but it has only been asked for. */
 struct fake_worker *fake_ask(struct fake *fake);
+/* One that was asked for has a process, and has not said yet that it is ready. */
+void fake_spawned(struct fake *fake, struct fake_worker *worker);
 
 /* A future in the queue, with one reference of the caller's. */
 struct wf_future *fake_submit(struct fake *fake);
-/* Gives the caller's reference back, and the engine's if it has resolved. */
+/* `n` of them, one behind the other. */
+void fake_submit_all(struct fake *fake, struct wf_future **futures, size_t n);
+/* Of one that has resolved: gives the caller's reference back, and the engine's. */
 void fake_release(struct fake *fake, struct wf_future *future);
+/* The end of a test for one that is in the queue: it resolves, and is released. */
+void fake_cancel(struct fake *fake, struct wf_future *future);
 
 /* Takes the next frame of tasks from the worker's end, as an honest worker does: claims the first
  * task, then reads. Returns how many tasks came; 0: none. They are in fake->message.tasks. */
@@ -64,6 +72,8 @@ bool fake_claim(struct fake_worker *worker, uint64_t sequence);
 /* Answers a task that was claimed, and has the executor read it. */
 void fake_answer(struct fake *fake, struct fake_worker *worker, uint64_t sequence,
 		 enum result_kind kind);
+/* Answers that it returned, and lets the pool settle. */
+void fake_return(struct fake *fake, struct fake_worker *worker, uint64_t sequence);
 /* Sends any message as the worker, and has the executor read it. */
 void fake_say(struct fake *fake, struct fake_worker *worker, const struct message *message);
 /* Its process ends, all its descriptors with it; the report has come. */

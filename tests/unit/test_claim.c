@@ -2,40 +2,23 @@
  *
  * executor/claim: whose a task is, whatever a worker writes into its cell.
  */
-#include <sys/socket.h>
-
-#include "base/fd.h"
 #include "executor/channel.h"
 #include "executor/conclude.h"
 #include "tests/support/fixture.h"
 #include "tests/unit/executor_fake.h"
 
-static struct fake *fake_reused(int hand_ahead) {
-	return fake_new(
-	    (struct wf_executor_options){ .workers = 4, .tuning.hand_ahead = hand_ahead });
-}
-
 /* Hands `n` tasks to the worker, in one frame. */
 static void give(struct fake *fake, struct fake_worker *worker, struct wf_future **futures,
 		 unsigned n) {
-	for (unsigned i = 0; i < n; i++) {
-		futures[i] = fake_submit(fake);
+	fake_submit_all(fake, futures, n);
+	for (unsigned i = 0; i < n; i++)
 		future_unqueue(futures[i]);
-	}
 	ck_assert_int_eq(channel_hand_out(worker->worker, futures, n), CHANNEL_SENT);
 }
 
 static void word_set(struct fake_worker *worker, uint64_t sequence, enum claim_state state) {
 	atomic_store(&cell_claim(worker->worker->cell, sequence)->word,
 		     claim_word(sequence, state));
-}
-
-static void cancel_queued(struct fake *fake, struct wf_future *future) {
-	if (future->state == FUTURE_QUEUED)
-		future_unqueue(future);
-	conclude_cancelled(future, "the test ends");
-	future_resolve(future);
-	fake_release(fake, future);
 }
 
 START_TEST(test_unread_task_can_be_taken) {
@@ -50,7 +33,9 @@ START_TEST(test_unread_task_can_be_taken) {
 	/* the worker sees that it has been taken */
 	ck_assert_uint_eq(claim_outstanding(worker->worker), 1);
 	ck_assert(!fake_claim(worker, 0));
-	cancel_queued(fake, future);
+	conclude_cancelled(future, "the test ends");
+	future_resolve(future);
+	fake_release(fake, future);
 	fake_free(fake);
 }
 END_TEST
@@ -138,7 +123,7 @@ START_TEST(test_taking_back_leaves_the_head_and_keeps_the_order) {
 	ck_assert_uint_eq(claim_outstanding(worker->worker), 0);
 	fake_release(fake, futures[0]);
 	for (size_t i = 1; i < 5; i++)
-		cancel_queued(fake, futures[i]);
+		fake_cancel(fake, futures[i]);
 	fake_free(fake);
 }
 END_TEST
@@ -162,8 +147,8 @@ START_TEST(test_leaving_between_two_tasks_gives_the_rest_back) {
 	ck_assert_uint_eq(futures[1]->attempts, 0);
 	fake_end(fake, worker, 0, 0);
 	fake_release(fake, futures[0]);
-	cancel_queued(fake, futures[1]);
-	cancel_queued(fake, futures[2]);
+	fake_cancel(fake, futures[1]);
+	fake_cancel(fake, futures[2]);
 	fake_free(fake);
 }
 END_TEST
@@ -213,7 +198,7 @@ START_TEST(test_unread_at_the_end_is_innocent) {
 	fake_end(fake, worker, 0, 9);
 	ck_assert_int_eq(future->state, FUTURE_QUEUED);
 	ck_assert_uint_eq(future->attempts, 0);
-	cancel_queued(fake, future);
+	fake_cancel(fake, future);
 	fake_free(fake);
 }
 END_TEST

@@ -8,28 +8,19 @@
 #include <sys/resource.h>
 
 #include "base/fd.h"
-#include "executor/channel.h"
-#include "executor/conclude.h"
 #include "executor/task.h"
 #include "tests/support/fixture.h"
 #include "tests/unit/executor_fake.h"
-
-static struct fake *fake_reused(int hand_ahead) {
-	return fake_new((struct wf_executor_options){
-	    .workers = 4, .tuning.hand_ahead = hand_ahead, .idle_timeout_ms = WF_FOREVER });
-}
 
 static void end_all(struct fake *fake, struct wf_future **futures, size_t n) {
 	for (size_t i = 0; i < fake->n_workers; i++)
 		if (fake->workers[i].worker)
 			fake_end(fake, &fake->workers[i], 0, 9);
 	for (size_t i = 0; i < n; i++) {
-		if (futures[i]->state != FUTURE_RESOLVED) {
-			future_unqueue(futures[i]);
-			conclude_cancelled(futures[i], "the test ends");
-			future_resolve(futures[i]);
-		}
-		fake_release(fake, futures[i]);
+		if (futures[i]->state == FUTURE_RESOLVED)
+			fake_release(fake, futures[i]);
+		else
+			fake_cancel(fake, futures[i]);
 	}
 	fake_free(fake);
 }
@@ -53,8 +44,7 @@ START_TEST(test_last_idle_worker_gets_the_first_task) {
 	struct fake_worker *first = fake_add(fake), *second = fake_add(fake);
 	struct wf_future *futures[3];
 
-	for (size_t i = 0; i < 3; i++)
-		futures[i] = fake_submit(fake);
+	fake_submit_all(fake, futures, 3);
 	hand_out(&fake->pool);
 	ck_assert_ptr_eq(claim_head(second->worker), futures[0]);
 	ck_assert_ptr_eq(claim_head(first->worker), futures[1]);
@@ -69,8 +59,7 @@ START_TEST(test_tasks_ahead_go_where_least_lies) {
 	struct fake_worker *a = fake_add(fake), *b = fake_add(fake);
 	struct wf_future *futures[9];
 
-	for (size_t i = 0; i < 9; i++)
-		futures[i] = fake_submit(fake);
+	fake_submit_all(fake, futures, 9);
 	hand_out(&fake->pool);
 	/* one each, then up to four each, and one stays */
 	ck_assert_uint_eq(claim_count(a->worker), 4);
@@ -78,13 +67,11 @@ START_TEST(test_tasks_ahead_go_where_least_lies) {
 	ck_assert_uint_eq(fake->engine.queue.size, 1);
 	/* half of the depth at a time: one free place is not enough */
 	(void)fake_receive(fake, a);
-	fake_answer(fake, a, 0, RESULT_RETURNED);
-	pool_settle(&fake->pool);
+	fake_return(fake, a, 0);
 	hand_out(&fake->pool);
 	ck_assert_uint_eq(fake->engine.queue.size, 1);
 	(void)fake_claim(a, 1);
-	fake_answer(fake, a, 1, RESULT_RETURNED);
-	pool_settle(&fake->pool);
+	fake_return(fake, a, 1);
 	hand_out(&fake->pool);
 	ck_assert_uint_eq(fake->engine.queue.size, 0);
 	ck_assert_uint_eq(claim_count(a->worker), 3);
@@ -97,8 +84,7 @@ START_TEST(test_dry_worker_takes_half_of_the_fullest) {
 	struct fake_worker *full = fake_add(fake), *dry;
 	struct wf_future *futures[8];
 
-	for (size_t i = 0; i < 8; i++)
-		futures[i] = fake_submit(fake);
+	fake_submit_all(fake, futures, 8);
 	hand_out(&fake->pool);
 	ck_assert_uint_eq(claim_count(full->worker), 8);
 	(void)fake_receive(fake, full);
@@ -116,8 +102,8 @@ START_TEST(test_chunk_travels_together) {
 	struct fake_worker *a = fake_add(fake), *b = fake_add(fake);
 	struct wf_future *futures[5];
 
+	fake_submit_all(fake, futures, 5);
 	for (size_t i = 0; i < 5; i++) {
-		futures[i] = fake_submit(fake);
 		futures[i]->batch = i < 3 ? 7 : 8;
 	}
 	hand_out(&fake->pool);
@@ -133,8 +119,8 @@ START_TEST(test_what_came_back_travels_alone) {
 	struct fake_worker *a = fake_add(fake);
 	struct wf_future *futures[3];
 
+	fake_submit_all(fake, futures, 3);
 	for (size_t i = 0; i < 3; i++) {
-		futures[i] = fake_submit(fake);
 		futures[i]->batch = 7;
 		futures[i]->returns = 1;
 	}

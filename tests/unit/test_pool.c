@@ -9,7 +9,6 @@
 #include <signal.h>
 #include <string.h>
 
-#include "executor/conclude.h"
 #include "executor/deadline.h"
 #include "executor/link.h"
 #include "executor/plan.h"
@@ -34,15 +33,6 @@ static struct wf_future *run_one(struct fake *fake, struct fake_worker *worker) 
 	return future;
 }
 
-static void cancel(struct fake *fake, struct wf_future *future) {
-	if (future->state == FUTURE_QUEUED) {
-		future_unqueue(future);
-		conclude_cancelled(future, "the test ends");
-		future_resolve(future);
-	}
-	fake_release(fake, future);
-}
-
 /* --- settling --- */
 
 START_TEST(test_worker_is_idle_then_busy_then_idle) {
@@ -55,8 +45,7 @@ START_TEST(test_worker_is_idle_then_busy_then_idle) {
 	future = run_one(fake, worker);
 	ck_assert_uint_eq(fake->pool.n_idle, 0);
 	ck_assert_uint_eq(fake->pool.census.parked, 0);
-	fake_answer(fake, worker, 0, RESULT_RETURNED);
-	pool_settle(&fake->pool);
+	fake_return(fake, worker, 0);
 	ck_assert_uint_eq(fake->pool.n_idle, 1);
 	ck_assert_int_eq(future->outcome.kind, WF_RETURNED);
 	fake_release(fake, future);
@@ -73,8 +62,7 @@ START_TEST(test_worker_leaves_after_its_last_task) {
 		struct wf_future *future = run_one(fake, worker);
 
 		ck_assert_int_eq(worker->worker->state, WORKER_READY);
-		fake_answer(fake, worker, s, RESULT_RETURNED);
-		pool_settle(&fake->pool);
+		fake_return(fake, worker, s);
 		fake_release(fake, future);
 	}
 	ck_assert_int_eq(worker->worker->state, WORKER_LEAVING);
@@ -110,8 +98,7 @@ START_TEST(test_spare_takes_over_at_the_end) {
 
 	ck_assert_uint_eq(fake->pool.n_idle, 1);
 	future = run_one(fake, current);
-	fake_answer(fake, current, 0, RESULT_RETURNED);
-	pool_settle(&fake->pool);
+	fake_return(fake, current, 0);
 	ck_assert_ptr_eq(fake->pool.slots[0]->current, current->worker);
 	ck_assert_uint_eq(fake->pool.n_idle, 0);
 	fake_end(fake, current, 0, 0);
@@ -129,8 +116,7 @@ START_TEST(test_start_that_hangs_is_a_failed_start) {
 	struct fake_worker *worker = fake_ask(fake);
 	struct wf_future *future = fake_submit(fake);
 
-	worker_take_process(worker->worker, 1 << 23, -1);
-	(void)worker_step(worker->worker, WORKER_SPAWNED);
+	fake_spawned(fake, worker);
 	pool_settle(&fake->pool);
 	fake_pass(fake, MS(999));
 	ck_assert_int_eq(worker->worker->stop, STOP_NONE);
@@ -149,8 +135,7 @@ START_TEST(test_stopped_start_is_ended_for_what_waits) {
 	struct fake_worker *worker = fake_ask(fake);
 	struct wf_future *future;
 
-	worker_take_process(worker->worker, 1 << 23, -1);
-	(void)worker_step(worker->worker, WORKER_SPAWNED);
+	fake_spawned(fake, worker);
 	worker_set_stopped(worker->worker, true);
 	pool_settle(&fake->pool);
 	pool_end_stopped(&fake->pool);
@@ -161,7 +146,7 @@ START_TEST(test_stopped_start_is_ended_for_what_waits) {
 	/* all of them may be stopped there: that slows down, too */
 	pool_settle(&fake->pool);
 	ck_assert(!backoff_allows(&fake->pool.start, fake_time(), true));
-	cancel(fake, future);
+	fake_cancel(fake, future);
 	fake_free(fake);
 }
 END_TEST
@@ -173,8 +158,7 @@ START_TEST(test_start_that_dies_backs_off) {
 	for (int i = 0; i < 2; i++) {
 		struct fake_worker *worker = fake_ask(fake);
 
-		worker_take_process(worker->worker, (1 << 23) + i, -1);
-		(void)worker_step(worker->worker, WORKER_SPAWNED);
+		fake_spawned(fake, worker);
 		ck_assert_int_eq(future->state, FUTURE_QUEUED);
 		fake_end(fake, worker, 3, 0);
 		ck_assert(!backoff_allows(&fake->pool.start, fake_time(), true));
@@ -212,8 +196,7 @@ START_TEST(test_crash_hits_the_task_that_ran) {
 	struct fake_worker *worker = fake_add(fake);
 	struct wf_future *futures[3];
 
-	for (size_t i = 0; i < 3; i++)
-		futures[i] = fake_submit(fake);
+	fake_submit_all(fake, futures, 3);
 	hand_out(&fake->pool);
 	ck_assert_uint_eq(claim_count(worker->worker), 3);
 	(void)fake_receive(fake, worker);
@@ -221,8 +204,9 @@ START_TEST(test_crash_hits_the_task_that_ran) {
 	ck_assert_int_eq(futures[0]->outcome.kind, WF_SIGNALLED);
 	ck_assert_int_eq(futures[0]->outcome.signalled.signal, SIGSEGV);
 	ck_assert_ptr_eq(queue_peek(&fake->engine.queue), &futures[1]->link);
-	for (size_t i = 0; i < 3; i++)
-		cancel(fake, futures[i]);
+	fake_release(fake, futures[0]);
+	fake_cancel(fake, futures[1]);
+	fake_cancel(fake, futures[2]);
 	fake_free(fake);
 }
 END_TEST
@@ -488,7 +472,7 @@ START_TEST(test_census_is_the_sum_of_the_slots) {
 	ck_assert_uint_eq(fake->pool.census.current, 0);
 	ck_assert_uint_eq(fake->pool.census.stopped, 0);
 	ck_assert_uint_eq(fake->pool.places[PLACE_EMPTY][0], 0xf);
-	cancel(fake, future);
+	fake_release(fake, future);
 	fake_free(fake);
 }
 END_TEST
