@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -20,14 +19,6 @@ struct crowd {
 	int descriptors[FEW];
 	size_t n;
 };
-
-static void limit_descriptors(rlim_t n) {
-	struct rlimit limit;
-
-	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
-	limit.rlim_cur = n;
-	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-}
 
 static void crowd_fill(struct crowd *crowd) {
 	int fd;
@@ -98,7 +89,7 @@ START_TEST(test_captured_task_waits_for_descriptors) {
 	struct crowd crowd;
 	struct cord cord;
 
-	limit_descriptors(FEW);
+	(void)fixture_limit_descriptors(FEW);
 	executor = open_with_idle_workers(_i);
 	cord_open(&cord);
 	running = cord_call(&cord, executor, "script", "started; wait; echo done");
@@ -124,7 +115,7 @@ START_TEST(test_running_task_ends_beside_one_that_waits) {
 	struct crowd crowd;
 	struct cord cord;
 
-	limit_descriptors(FEW);
+	(void)fixture_limit_descriptors(FEW);
 	executor = open_with_idle_workers(_i);
 	cord_open(&cord);
 	running = cord_call(&cord, executor, "script", "started; wait; echo done");
@@ -156,7 +147,7 @@ START_TEST(test_captured_tasks_share_few_descriptors) {
 
 	options.workers = WORKERS;
 	/* each worker has a channel and a pidfd, and two pipes while it runs a task */
-	limit_descriptors((rlim_t)fixture_count_descriptors() + 3 * WORKERS);
+	(void)fixture_limit_descriptors((rlim_t)fixture_count_descriptors() + 3 * WORKERS);
 	executor = pool_open(&options);
 	for (size_t i = 0; i < TASKS; i++)
 		futures[i] = call_captured(executor, "burn 2000; out here");

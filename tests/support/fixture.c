@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +52,31 @@ int fixture_count_descriptors(void) {
 	static char text[sizeof descriptors_before];
 
 	return list_descriptors(text, sizeof text);
+}
+
+int fixture_open_null(void) {
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	ck_assert_int_ge(fd, 3);
+	return fd;
+}
+
+rlim_t fixture_limit_descriptors(rlim_t n) {
+	struct rlimit limit;
+	rlim_t before;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	before = limit.rlim_cur;
+	limit.rlim_cur = n;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	return before;
+}
+
+rlim_t fixture_limit_room(rlim_t n) {
+	int next = fixture_open_null();
+
+	ck_assert_int_eq(close(next), 0);
+	return fixture_limit_descriptors((rlim_t)next + n);
 }
 
 void fixture_setup(void) {

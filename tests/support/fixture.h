@@ -7,6 +7,7 @@
 #pragma once
 
 #include <check.h>
+#include <sys/resource.h>
 
 /* A safety net for waits that end by an event, in milliseconds; reaching it is a failure. */
 #define FIXTURE_CAP_MS 30000
@@ -24,6 +25,15 @@ void fixture_reap_adopted(void);
 
 /* How many descriptors this process has open. */
 int fixture_count_descriptors(void);
+
+/* One of /dev/null. */
+int fixture_open_null(void);
+
+/* Descriptors may be less than `n` from now on. Returns what the limit was. */
+rlim_t fixture_limit_descriptors(rlim_t n);
+
+/* The same, with room for `n` of them from the first that is free. */
+rlim_t fixture_limit_room(rlim_t n);
 
 /* A test case that has this fixture. */
 TCase *fixture_case(const char *name);

@@ -35,15 +35,8 @@ static bool is_cloexec(int fd) {
 	return fcntl(fd, F_GETFD) & FD_CLOEXEC;
 }
 
-static int open_null(void) {
-	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	ck_assert_int_ge(fd, 3);
-	return fd;
-}
-
 START_TEST(test_close_keeps_errno_and_gives_minus_one) {
-	int fd = open_null(), copy = fd;
+	int fd = fixture_open_null(), copy = fd;
 
 	errno = EXDEV;
 	fd = fd_close(fd);
@@ -59,8 +52,8 @@ START_TEST(test_cleanup_closes_what_was_not_stolen) {
 	int kept = -1, closed = -1;
 
 	{
-		cleanup_close int first = open_null();
-		cleanup_close int second = open_null();
+		cleanup_close int first = fixture_open_null();
+		cleanup_close int second = fixture_open_null();
 
 		closed = first;
 		kept = fd_steal(&second);
@@ -73,7 +66,7 @@ START_TEST(test_cleanup_closes_what_was_not_stolen) {
 END_TEST
 
 START_TEST(test_duplicate_is_cloexec_and_no_standard_stream) {
-	int first = open_null(), copy, saved = dup(0);
+	int first = fixture_open_null(), copy, saved = dup(0);
 
 	ck_assert_int_ge(saved, 0);
 	close(0);
@@ -171,7 +164,7 @@ START_TEST(test_close_others_keeps_what_is_named) {
 	int fds[6];
 
 	for (size_t i = 0; i < 6; i++)
-		fds[i] = open_null();
+		fds[i] = fixture_open_null();
 	ck_assert_int_eq(close_others_in_child((const int[]){ fds[4], -1, fds[1], fds[4], 0 }, 5,
 					       (const int[]){ fds[0], fds[2], fds[3], fds[5] }, 4),
 			 0);
@@ -183,7 +176,7 @@ END_TEST
 
 START_TEST(test_close_others_sorts_a_full_list) {
 	int keep[256];
-	int fd = open_null(), gone = open_null();
+	int fd = fixture_open_null(), gone = fixture_open_null();
 
 	for (int i = 0; i < 256; i++)
 		keep[i] = i % 2 ? fd : -1;

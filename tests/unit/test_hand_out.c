@@ -5,9 +5,7 @@
 #include "executor/hand_out.h"
 
 #include <errno.h>
-#include <sys/resource.h>
 
-#include "base/fd.h"
 #include "executor/task.h"
 #include "tests/support/fixture.h"
 #include "tests/unit/executor_fake.h"
@@ -166,22 +164,12 @@ static struct task_context *capturing(void) {
 	return context;
 }
 
-static void limit_descriptors(struct rlimit *old) {
-	struct rlimit none;
-	int next = fd_duplicate(0);
-
-	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, old), 0);
-	none = (struct rlimit){ (rlim_t)next, old->rlim_max };
-	fd_close(next);
-	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
-}
-
 /* The pool stops handing out, and goes on when the timer has fired: it neither spins nor gives up. */
 START_TEST(test_no_descriptors_is_a_wait) {
 	struct fake *fake = fake_reused(1);
 	struct fake_worker *worker = fake_add(fake), *busy = fake_add(fake);
 	struct wf_future *futures[3];
-	struct rlimit old;
+	rlim_t old;
 
 	futures[0] = fake_submit(fake);
 	hand_out(&fake->pool);
@@ -189,7 +177,7 @@ START_TEST(test_no_descriptors_is_a_wait) {
 	futures[1] = fake_submit(fake);
 	futures[1]->context = capturing();
 	futures[2] = fake_submit(fake);
-	limit_descriptors(&old);
+	old = fixture_limit_room(0);
 	for (int i = 0; i < 100; i++) {
 		hand_out(&fake->pool);
 		ck_assert(fake->pool.starved);
@@ -197,7 +185,7 @@ START_TEST(test_no_descriptors_is_a_wait) {
 		fake_pass(fake, NSEC_PER_SEC);
 		ck_assert(!fake->pool.starved);
 	}
-	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+	(void)fixture_limit_descriptors(old);
 	hand_out(&fake->pool);
 	ck_assert_ptr_eq(claim_head(worker->worker), futures[1]);
 	ck_assert_uint_eq(fake->engine.queue.size, 1);
@@ -209,19 +197,19 @@ END_TEST
 START_TEST(test_no_descriptors_and_nobody_else_ends_in_an_outcome) {
 	struct fake *fake = fake_reused(1);
 	struct wf_future *future;
-	struct rlimit old;
+	rlim_t old;
 	nsec_t before = fake_time();
 
 	(void)fake_add(fake);
 	future = fake_submit(fake);
 	future->context = capturing();
-	limit_descriptors(&old);
+	old = fixture_limit_room(0);
 	while (future->state != FUTURE_RESOLVED) {
 		hand_out(&fake->pool);
 		if (fake->pool.starved)
 			fake_pass(fake, NSEC_PER_MSEC);
 	}
-	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+	(void)fixture_limit_descriptors(old);
 	ck_assert_int_eq(future->outcome.kind, WF_NOT_STARTED);
 	ck_assert_int_eq(future->outcome.not_started.error, EMFILE);
 	ck_assert_uint_ge(fake_time() - before, NSEC_PER_SEC);

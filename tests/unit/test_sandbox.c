@@ -9,7 +9,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -79,32 +78,19 @@ end:
 }
 END_TEST
 
-/* No descriptor has room: the next one would have this number. */
-static void fill_table(struct rlimit *ret_before) {
-	struct rlimit full;
-	int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
-
-	ck_assert_int_ge(next, 0);
-	ck_assert_int_eq(fd_close(next), -1);
-	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, ret_before), 0);
-	full = *ret_before;
-	full.rlim_cur = (rlim_t)next;
-	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &full), 0);
-}
-
 START_TEST(test_a_layer_that_found_no_room_is_not_in_force) {
 	struct wf_policy *policy = policy_new("pure");
 	struct builder_job job;
-	struct rlimit before;
+	rlim_t before;
 
 	sandbox_begin();
 	if (is_lacking(built[_i]))
 		goto end;
 	ck_assert_int_eq(builder_start(&job, &sandbox, document_view(policy), built[_i], &trouble),
 			 0);
-	fill_table(&before);
+	before = fixture_limit_room(0);
 	ck_assert_int_eq(builder_finish(&job, &sandbox, &trouble), -EMFILE);
-	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+	(void)fixture_limit_descriptors(before);
 	ck_assert_uint_eq(trouble.layer, 0); /* of no layer: best effort does not go on without */
 	ck_assert_ptr_nonnull(strstr(trouble.text, strerrordesc_np(EMFILE)));
 	ck_assert_uint_eq(sandbox.layers, 0);

@@ -10,7 +10,6 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -26,13 +25,6 @@ static void wire_setup(void) {
 
 static void wire_teardown(void) {
 	fd_close_all(ends, 2);
-}
-
-static int open_null(void) {
-	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	ck_assert_int_ge(fd, 3);
-	return fd;
 }
 
 /* Bytes and `n_fds` copies of `fd` as one packet, past wire_send() and its checks. */
@@ -115,7 +107,7 @@ END_TEST
 /* The largest frame with all its descriptors at once. */
 START_TEST(test_as_many_descriptors_as_the_limit_allows) {
 	int fds[LIMIT_FRAME_DESCRIPTORS];
-	int fd = open_null();
+	int fd = fixture_open_null();
 	struct wire_frame frame;
 
 	for (size_t i = 0; i < LIMIT_FRAME_DESCRIPTORS; i++)
@@ -155,7 +147,7 @@ START_TEST(test_descriptors_keep_their_order_and_can_be_taken) {
 END_TEST
 
 START_TEST(test_too_many_descriptors_are_closed) {
-	int fd = open_null();
+	int fd = fixture_open_null();
 	struct wire_frame frame;
 
 	send_raw("\x01\x00\x00\x00\x00\x00\x00\x00", 8, fd, LIMIT_FRAME_DESCRIPTORS + 1);
@@ -180,7 +172,7 @@ START_TEST(test_malformed_headers) {
 		{ "\x01\x00\x00\x00\xff\xff\xff\xff", 8 },
 		{ "\x01\x00\x00\x00\x00\x00\x00\x80", 8 },
 	};
-	int fd = open_null();
+	int fd = fixture_open_null();
 	struct wire_frame frame;
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -195,7 +187,7 @@ END_TEST
 START_TEST(test_an_oversized_frame_is_malformed) {
 	static uint8_t big[LIMIT_FRAME + 1] = { 1, 0, 0, 0, 0xf8, 0xff, 0, 0 };
 	struct wire_frame frame;
-	int fd = open_null();
+	int fd = fixture_open_null();
 
 	ck_assert_int_eq(send(ends[0], big, sizeof big, MSG_NOSIGNAL), sizeof big);
 	ck_assert_int_eq(receive(&frame), WIRE_E_MALFORMED);
@@ -209,7 +201,7 @@ END_TEST
 
 START_TEST(test_zero_length_is_the_end) {
 	struct wire_frame frame;
-	int fd = open_null();
+	int fd = fixture_open_null();
 
 	send_raw("", 0, fd, 2);
 	ck_assert_int_eq(receive(&frame), WIRE_E_EOF);
@@ -290,7 +282,7 @@ END_TEST
 
 START_TEST(test_a_bad_socket_is_an_error) {
 	struct wire_frame frame;
-	int fd = open_null();
+	int fd = fixture_open_null();
 
 	ck_assert_int_eq(wire_receive(fd, in, 0, &frame), -ENOTSOCK);
 	ck_assert_int_eq(wire_send(fd, 1, out, 0, NULL, 0, 0), -ENOTSOCK);
@@ -299,40 +291,18 @@ START_TEST(test_a_bad_socket_is_an_error) {
 }
 END_TEST
 
-/* Lowers RLIMIT_NOFILE to the first free number plus `room`. */
-static rlim_t limit_descriptors(rlim_t room) {
-	struct rlimit limit;
-	rlim_t before;
-	int free_fd = open_null();
-
-	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
-	before = limit.rlim_cur;
-	limit.rlim_cur = (rlim_t)free_fd + room;
-	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-	fd_close(free_fd);
-	return before;
-}
-
-static void restore_descriptors(rlim_t before) {
-	struct rlimit limit;
-
-	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
-	limit.rlim_cur = before;
-	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-}
-
 START_TEST(test_a_full_table_costs_the_descriptors_only) {
 	struct wire_frame frame;
 	rlim_t before;
-	int fds[3], fd = open_null();
+	int fds[3], fd = fixture_open_null();
 
 	for (rlim_t room = 0; room < 3; room++) {
 		fds[0] = fds[1] = fds[2] = fd;
 		memcpy(out + WIRE_HEADER, "body", 4);
 		ck_assert_int_eq(wire_send(ends[0], 9, out, 4, fds, 3, 0), 0);
-		before = limit_descriptors(room);
+		before = fixture_limit_room(room);
 		ck_assert_int_eq(receive(&frame), WIRE_E_TRUNCATED);
-		restore_descriptors(before);
+		(void)fixture_limit_descriptors(before);
 		ck_assert_uint_eq(frame.type, 9);
 		ck_assert_uint_eq(frame.size, 4);
 		ck_assert_mem_eq(frame.body, "body", 4);
@@ -345,19 +315,19 @@ END_TEST
 START_TEST(test_a_full_table_does_not_excuse_a_bad_header) {
 	struct wire_frame frame;
 	rlim_t before;
-	int fd = open_null();
+	int fd = fixture_open_null();
 
 	send_raw("\x01\x00\x00\x00\x07\x00\x00\x00", 8, fd, 2);
-	before = limit_descriptors(1);
+	before = fixture_limit_room(1);
 	ck_assert_int_eq(receive(&frame), WIRE_E_MALFORMED);
-	restore_descriptors(before);
+	(void)fixture_limit_descriptors(before);
 	fd_close(fd);
 }
 END_TEST
 
 /* Credentials come with each frame once a socket asks for them; they are not ours to read. */
 START_TEST(test_other_control_messages_are_ignored) {
-	int on = 1, fd = open_null(), fds[LIMIT_FRAME_DESCRIPTORS];
+	int on = 1, fd = fixture_open_null(), fds[LIMIT_FRAME_DESCRIPTORS];
 	struct wire_frame frame;
 
 	ck_assert_int_eq(setsockopt(ends[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof on), 0);
