@@ -24,34 +24,18 @@ static const char *module_path(void) {
 	return path;
 }
 
-/* Writes all of `from` into a file that is opened with `flags`. */
-static void copy_file(const char *from, const char *to, int flags) {
-	static char bytes[65536];
-	int in = open(from, O_RDONLY | O_CLOEXEC);
-	int out = open(to, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0700);
-	ssize_t n;
-
-	ck_assert_int_ge(in, 0);
-	ck_assert_int_ge(out, 0);
-	while ((n = read(in, bytes, sizeof bytes)) > 0)
-		ck_assert_int_eq(write(out, bytes, (size_t)n), n);
-	ck_assert_int_eq(n, 0);
-	close(in);
-	close(out);
-}
-
 /* As a build does: a new file takes the name. */
 static void install_version(int version) {
 	char path[600];
 
 	snprintf(path, sizeof path, "%s.new", module_path());
-	copy_file(getenv(version == 1 ? "TOY_V1" : "TOY_V2"), path, O_EXCL);
+	fixture_copy_file(getenv(version == 1 ? "TOY_V1" : "TOY_V2"), path, O_EXCL, 0700);
 	ck_assert_int_eq(rename(path, module_path()), 0);
 }
 
 /* As cp does: the same file gets other bytes. */
 static void overwrite_version(int version) {
-	copy_file(getenv(version == 1 ? "TOY_V1" : "TOY_V2"), module_path(), O_TRUNC);
+	fixture_copy_file(getenv(version == 1 ? "TOY_V1" : "TOY_V2"), module_path(), O_TRUNC, 0700);
 }
 
 static void overwrite_with_text(const char *text) {

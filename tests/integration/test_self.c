@@ -110,22 +110,6 @@ START_TEST(test_main_never_runs_in_a_zygote) {
 }
 END_TEST
 
-static void copy_set_uid(const char *from, const char *to) {
-	static char bytes[65536];
-	int in = open(from, O_RDONLY | O_CLOEXEC);
-	int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
-	ssize_t n;
-
-	ck_assert_int_ge(in, 0);
-	ck_assert_int_ge(out, 0);
-	while ((n = read(in, bytes, sizeof bytes)) > 0)
-		ck_assert_int_eq(write(out, bytes, (size_t)n), n);
-	ck_assert_int_eq(n, 0);
-	ck_assert_int_eq(fchmod(out, 04755), 0);
-	close(in);
-	close(out);
-}
-
 START_TEST(test_set_uid_is_refused) {
 	char path[512], output[256];
 
@@ -133,7 +117,7 @@ START_TEST(test_set_uid_is_refused) {
 		return;
 	snprintf(path, sizeof path, "%s/set-uid", fixture_scratch());
 	ck_assert_int_eq(chmod(fixture_scratch(), 0755), 0);
-	copy_set_uid(getenv("SELF_HOST"), path);
+	fixture_copy_file(getenv("SELF_HOST"), path, O_EXCL, 04755);
 	struct program program = program_start(
 	    getenv("SELF_HOST"), (const char *const[]){ "starts-privileged", path, NULL });
 	program_read(&program, output, sizeof output);

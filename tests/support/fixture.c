@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -142,6 +143,23 @@ int fixture_run(const char *suite_name, TCase *test_case) {
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
 	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+void fixture_copy_file(const char *from, const char *to, int flags, mode_t mode) {
+	static char bytes[65536];
+	int in = open(from, O_RDONLY | O_CLOEXEC);
+	int out = open(to, O_WRONLY | O_CREAT | O_CLOEXEC | flags, mode & 0700);
+	ssize_t n;
+
+	ck_assert_int_ge(in, 0);
+	ck_assert_int_ge(out, 0);
+	while ((n = read(in, bytes, sizeof bytes)) > 0)
+		ck_assert_int_eq(write(out, bytes, (size_t)n), n);
+	ck_assert_int_eq(n, 0);
+	ck_assert_int_gt(lseek(out, 0, SEEK_CUR), 0);
+	ck_assert_int_eq(fchmod(out, mode), 0);
+	close(in);
+	close(out);
 }
 
 const char *fixture_scratch(void) {

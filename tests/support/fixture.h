@@ -8,6 +8,7 @@
 
 #include <check.h>
 #include <sys/resource.h>
+#include <sys/types.h>
 
 /* A safety net for waits that end by an event, in milliseconds; reaching it is a failure. */
 #define FIXTURE_CAP_MS 30000
@@ -40,6 +41,10 @@ TCase *fixture_case(const char *name);
 
 /* Runs one suite that has one case; the exit status of a test program. */
 int fixture_run(const char *suite_name, TCase *test_case);
+
+/* Writes all of `from`, which is not empty, into `to`: that is opened with `flags` (O_EXCL: a new
+ * file; O_TRUNC: the same one) and has `mode` in the end. */
+void fixture_copy_file(const char *from, const char *to, int flags, mode_t mode);
 
 /* The path of an empty directory of this test, made at the first call. */
 const char *fixture_scratch(void);

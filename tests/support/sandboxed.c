@@ -151,19 +151,7 @@ void scratch_expect(const char *name, const char *text) {
 }
 
 void scratch_install(const char *name, const char *program) {
-	static char bytes[65536];
-	int in = open(program, O_RDONLY | O_CLOEXEC);
-	int out = open(scratch_path(name), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
-	ssize_t n;
-
-	ck_assert_int_ge(in, 0);
-	ck_assert_int_ge(out, 0);
-	while ((n = read(in, bytes, sizeof bytes)) > 0)
-		ck_assert_int_eq(write(out, bytes, (size_t)n), n);
-	ck_assert_int_eq(n, 0);
-	ck_assert_int_eq(fchmod(out, 0755), 0);
-	close(in);
-	close(out);
+	fixture_copy_file(program, scratch_path(name), O_EXCL, 0755);
 }
 
 /* --- an ordinary user --- */

@@ -674,19 +674,6 @@ START_TEST(test_image_failures) {
 }
 END_TEST
 
-static void copy_toy(const char *path) {
-	static char bytes[1 << 20];
-	int from = open(TOY, O_RDONLY | O_CLOEXEC);
-	int to = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0700);
-	ssize_t n = read(from, bytes, sizeof bytes);
-
-	ck_assert_int_gt(n, 0);
-	ck_assert_int_lt(n, (ssize_t)sizeof bytes);
-	ck_assert_int_eq(write(to, bytes, (size_t)n), n);
-	fd_close(from);
-	fd_close(to);
-}
-
 /* As cp(1) does it: the same file, emptied, and other bytes. */
 static void overwrite(const char *path, size_t size) {
 	static char nonsense[1 << 20];
@@ -703,7 +690,7 @@ START_TEST(test_image_outlives_its_file) {
 	char path[300];
 
 	(void)snprintf(path, sizeof path, "%s/toy.so", fixture_scratch());
-	copy_toy(path);
+	fixture_copy_file(TOY, path, O_EXCL, 0700);
 	fake_open(&fake, -1);
 	fake_start(&fake, path, "", 0);
 	(void)fake_expect(&fake, fake.zygote, MESSAGE_IMAGE_READY);
