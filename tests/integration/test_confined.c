@@ -299,16 +299,6 @@ END_TEST
 
 /* --- when processes of the pool die --- */
 
-static void end_process(pid_t pid) {
-	static struct watch watch;
-
-	watch_add(&watch, pid);
-	ck_assert_uint_eq(watch_alive(&watch), 1);
-	watch_kill(&watch);
-	expect_ended(&watch);
-	watch_clear(&watch);
-}
-
 static bool is_of_a_pool(pid_t pid) {
 	static const char *const names[] = { "init", "worker ", "zygote ", "keeper" };
 	char path[64], name[32] = "";
@@ -352,10 +342,6 @@ static void expect_reaped(const struct watch *watch) {
 	expect_ended(watch);
 }
 
-static bool second_zygote_serves(const struct wf_statistics *statistics) {
-	return statistics->zygote_starts == 2 && statistics->zygote_pid > 0;
-}
-
 static void watch_init(struct wf_executor *executor, struct watch *init) {
 	static struct watch all;
 
@@ -380,8 +366,8 @@ START_TEST(test_sandboxed_task_outlives_its_zygote) {
 	future = cord_call(&cord, executor, "try", "report; wait; socket 16; capabilities");
 	cord_expect(&cord, "at");
 	watch_init(executor, &init);
-	end_process(pool_statistics(executor).zygote_pid);
-	pool_await(executor, second_zygote_serves);
+	pool_end_process(pool_statistics(executor).zygote_pid);
+	pool_await(executor, pool_has_second_zygote);
 	expect_running(future);
 	ck_assert_uint_eq(watch_alive(&init), 1);
 	cord_release(&cord);
@@ -407,7 +393,7 @@ START_TEST(test_keeper_takes_sandboxed_tasks_along) {
 	cord_expect(&cord, "at");
 	pool_watch(executor, &pool);
 	ck_assert_uint_ge(pool.n, 5); /* keeper, zygote, init, worker, daemon */
-	end_process(pool_statistics(executor).keeper_pid);
+	pool_end_process(pool_statistics(executor).keeper_pid);
 	expect_reaped(&pool);
 	watch_clear(&pool);
 	expect_kind(pool_wait(future), WF_ZYGOTE_LOST);

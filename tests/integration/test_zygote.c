@@ -20,28 +20,12 @@ static bool wanted_zygote_serves(const struct wf_statistics *statistics) {
 	return statistics->zygote_starts == wanted_starts && statistics->zygote_pid > 0;
 }
 
-static bool second_zygote_serves(const struct wf_statistics *statistics) {
-	return statistics->zygote_starts == 2 && statistics->zygote_pid > 0;
-}
-
 static bool second_keeper_serves(const struct wf_statistics *statistics) {
 	return statistics->keeper_starts == 2 && statistics->zygote_pid > 0;
 }
 
-/* SIGKILL, and the wait until it is gone. */
-static void end_process(pid_t pid) {
-	static struct watch watch;
-
-	ck_assert_int_gt(pid, 0);
-	watch_add(&watch, pid);
-	ck_assert_uint_eq(watch_alive(&watch), 1);
-	watch_kill(&watch);
-	expect_ended(&watch);
-	watch_clear(&watch);
-}
-
 static void end_zygote(struct wf_executor *executor) {
-	end_process(pool_statistics(executor).zygote_pid);
+	pool_end_process(pool_statistics(executor).zygote_pid);
 }
 
 /* --- the zygote --- */
@@ -53,7 +37,7 @@ START_TEST(test_zygote_killed_while_idle) {
 	pool_check_works(executor);
 	end_zygote(executor);
 	pool_check_works(executor);
-	pool_await(executor, second_zygote_serves);
+	pool_await(executor, pool_has_second_zygote);
 	statistics = pool_statistics(executor);
 	ck_assert_uint_eq(statistics.zygote_losses, 1);
 	ck_assert_uint_eq(statistics.keeper_starts, 1);
@@ -95,7 +79,7 @@ START_TEST(test_silent_zygote_is_replaced) {
 	executor = pool_open(&options);
 	ck_assert_int_eq(kill(pool_statistics(executor).zygote_pid, SIGSTOP), 0);
 	pool_check_works(executor);
-	pool_await(executor, second_zygote_serves);
+	pool_await(executor, pool_has_second_zygote);
 	ck_assert_uint_eq(pool_statistics(executor).keeper_starts, 1);
 	pool_close(executor);
 }
@@ -408,7 +392,7 @@ START_TEST(test_running_tasks_outlive_the_zygote) {
 	for (size_t i = 0; i < 4; i++)
 		queued[i] = pool_call(executor, "echo", "queued");
 	end_zygote(executor);
-	pool_await(executor, second_zygote_serves);
+	pool_await(executor, pool_has_second_zygote);
 	for (size_t i = 0; i < N_ENDS; i++)
 		expect_running(futures[i]);
 	ck_assert_uint_eq(watch_alive(&daemon), 1);
@@ -440,7 +424,7 @@ START_TEST(test_orphaned_task_can_be_killed) {
 	watch_add(&daemon, cord_expect_pid(&cord, "daemon"));
 	cord_expect(&cord, "started");
 	end_zygote(executor);
-	pool_await(executor, second_zygote_serves);
+	pool_await(executor, pool_has_second_zygote);
 	expect_running(future);
 	ck_assert_int_eq(wf_future_kill(future, 20), 0);
 	expect_killed(pool_wait(future), WF_BY_CALLER);
@@ -461,7 +445,7 @@ START_TEST(test_keeper_killed_while_idle) {
 
 	pool_check_works(executor);
 	pool_watch(executor, &pool);
-	end_process(pool_statistics(executor).keeper_pid);
+	pool_end_process(pool_statistics(executor).keeper_pid);
 	expect_ended(&pool);
 	pool_check_works(executor);
 	pool_await(executor, second_keeper_serves);
@@ -486,7 +470,7 @@ START_TEST(test_keeper_killed_while_tasks_run) {
 	queued = pool_call(executor, "echo", "queued");
 	pool_watch(executor, &pool);
 	ck_assert_uint_ge(pool.n, 6); /* keeper, zygote, two workers, two daemons */
-	end_process(pool_statistics(executor).keeper_pid);
+	pool_end_process(pool_statistics(executor).keeper_pid);
 	expect_ended(&pool);
 	for (size_t i = 0; i < 2; i++) {
 		expect_kind(pool_wait(running[i]), WF_ZYGOTE_LOST);

@@ -137,6 +137,21 @@ void pool_watch_workers(struct wf_executor *executor, struct watch *watch) {
 	watch_clear(&all);
 }
 
+void pool_end_process(pid_t pid) {
+	static struct watch watch;
+
+	ck_assert_int_gt(pid, 0);
+	watch_add(&watch, pid);
+	ck_assert_uint_eq(watch_alive(&watch), 1);
+	watch_kill(&watch);
+	expect_ended(&watch);
+	watch_clear(&watch);
+}
+
+bool pool_has_second_zygote(const struct wf_statistics *statistics) {
+	return statistics->zygote_starts == 2 && statistics->zygote_pid > 0;
+}
+
 const char *pool_describe(const struct wf_outcome *outcome) {
 	static char text[4096];
 	size_t n;

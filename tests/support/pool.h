@@ -81,6 +81,12 @@ void pool_watch(struct wf_executor *executor, struct watch *watch);
 /* The workers alone: what the zygote forked and is alive. */
 void pool_watch_workers(struct wf_executor *executor, struct watch *watch);
 
+/* SIGKILL to a process of the pool that is alive, and the wait until it is gone. */
+void pool_end_process(pid_t pid);
+
+/* A `pool_wanted`: the first zygote was lost, and its successor is there. */
+bool pool_has_second_zygote(const struct wf_statistics *statistics);
+
 /* wf_outcome_describe() with the evidence; NULL is a task that has not ended. A static buffer. */
 const char *pool_describe(const struct wf_outcome *outcome);
 
