@@ -18,6 +18,7 @@
 
 #include "tests/support/more.h"
 #include "tests/support/number.h"
+#include "tests/support/program.h"
 #include "tests/support/sandboxed.h"
 
 enum { PLAIN, STAGE };
@@ -697,16 +698,6 @@ static _Noreturn void host_run(int kind, int say) {
 		pause();
 }
 
-static void read_line(int fd, char *line, size_t size) {
-	struct pollfd event = { .fd = fd, .events = POLLIN };
-	size_t n = 0;
-
-	do {
-		ck_assert_int_eq(poll(&event, 1, FIXTURE_CAP_MS), 1);
-	} while (n < size - 1 && read(fd, line + n, 1) == 1 && line[n++] != '\n');
-	line[n] = '\0';
-}
-
 /* What was adopted by this process is reaped: the init of a pid namespace waits for it. */
 static void expect_reaped(const struct watch *watch) {
 	for (int i = 0; i < FIXTURE_CAP_MS && watch_alive(watch) > 0; i++) {
@@ -728,9 +719,9 @@ START_TEST(test_programs_end_with_their_host) {
 	if (host == 0)
 		host_run(_i, say[1]);
 	close(say[1]);
-	read_line(say[0], line, sizeof line);
+	program_read_line(say[0], line, sizeof line);
 	ck_assert_msg(strncmp(line, "keeper ", 7) == 0, "the host said: %s", line);
-	read_line(say[0], line + 32, sizeof line - 32);
+	program_read_line(say[0], line + 32, sizeof line - 32);
 	ck_assert_str_eq(line + 32, "tree\n");
 	watch_pool(&pool, (pid_t)number_at(line + 7, NULL));
 	watch_add(&pool, host);

@@ -452,16 +452,6 @@ static _Noreturn void host_run(int regime, const char *path, int say) {
 		pause();
 }
 
-static void read_line(int fd, char *line, size_t size) {
-	struct pollfd event = { .fd = fd, .events = POLLIN };
-	size_t n = 0;
-
-	do {
-		ck_assert_int_eq(poll(&event, 1, FIXTURE_CAP_MS), 1);
-	} while (n < size - 1 && read(fd, line + n, 1) == 1 && line[n++] != '\n');
-	line[n] = '\0';
-}
-
 /* Stopped in the middle of it all, so that the task waits for its answer; then killed. */
 START_TEST(test_nobody_answers_any_more) {
 	static struct watch pool;
@@ -475,10 +465,10 @@ START_TEST(test_nobody_answers_any_more) {
 	if (host == 0)
 		host_run(_i, scratch_path("secret"), say[1]);
 	close(say[1]);
-	read_line(say[0], line, sizeof line);
+	program_read_line(say[0], line, sizeof line);
 	ck_assert_msg(strncmp(line, "keeper ", 7) == 0, "the host said: %s", line);
 	keeper = (pid_t)number_at(line + 7, NULL);
-	read_line(say[0], line, sizeof line);
+	program_read_line(say[0], line, sizeof line);
 	ck_assert_msg(strncmp(line, "at ", 3) == 0, "the task said: %s", line);
 	ck_assert_int_eq(kill(host, SIGSTOP), 0);
 	watch_add(&pool, host);

@@ -5,11 +5,8 @@
  * The program is support/host.c. The test is the reaper of all that the host leaves, and looks at
  * it from outside.
  */
-#include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -18,55 +15,18 @@
 
 #include "tests/support/fixture.h"
 #include "tests/support/number.h"
+#include "tests/support/program.h"
 #include "tests/support/tree.h"
 
 /* What the design promises, so it is what the test asserts: not a guess at how long it takes. */
 #define PROMISED_MS 1000
 
-struct host {
-	pid_t pid;
-	int input, output;
-	pid_t keeper, child; /* as it said; 0: none */
-};
-
-static struct host host;
+static struct program host;
+static pid_t keeper, child; /* as the host said; child 0: none */
 static struct watch pool;
 
 static void host_start(const char *state, const char *argument) {
-	const char *program = getenv("HOST");
-	char *const arguments[] = { (char *)(uintptr_t)program, (char *)(uintptr_t)state,
-				    (char *)(uintptr_t)argument, NULL };
-	posix_spawn_file_actions_t actions;
-	int input[2], output[2];
-
-	ck_assert_ptr_nonnull(program);
-	ck_assert_int_eq(pipe2(input, O_CLOEXEC), 0);
-	ck_assert_int_eq(pipe2(output, O_CLOEXEC), 0);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, input[0], STDIN_FILENO);
-	posix_spawn_file_actions_adddup2(&actions, output[1], STDOUT_FILENO);
-	ck_assert_int_eq(posix_spawn(&host.pid, program, &actions, NULL, arguments, environ), 0);
-	posix_spawn_file_actions_destroy(&actions);
-	close(input[0]);
-	close(output[1]);
-	host.input = input[1];
-	host.output = output[0];
-}
-
-/* A line of at most `size - 1` bytes. */
-static void read_line(int fd, char *line, size_t size) {
-	size_t n = 0;
-	char byte = '\0';
-
-	while (n < size - 1 && byte != '\n') {
-		struct pollfd event = { .fd = fd, .events = POLLIN };
-
-		ck_assert_msg(poll(&event, 1, FIXTURE_CAP_MS) == 1, "no word from the host");
-		if (read(fd, &byte, 1) != 1)
-			break;
-		line[n++] = byte;
-	}
-	line[n] = '\0';
+	host = program_start(getenv("HOST"), (const char *const[]){ state, argument, NULL });
 }
 
 /* Waits for "ready KEEPER CHILD" and records who belongs to the pool. */
@@ -74,12 +34,12 @@ static void host_await_ready(void) {
 	const char *rest;
 	char line[128];
 
-	read_line(host.output, line, sizeof line);
+	program_read_line(host.out, line, sizeof line);
 	ck_assert_msg(strncmp(line, "ready ", 6) == 0, "the host said: %s", line);
-	host.keeper = (pid_t)number_at(line + 6, &rest);
-	host.child = (pid_t)number_at(rest, NULL);
-	ck_assert_int_gt(host.keeper, 0);
-	watch_pool(&pool, host.keeper);
+	keeper = (pid_t)number_at(line + 6, &rest);
+	child = (pid_t)number_at(rest, NULL);
+	ck_assert_int_gt(keeper, 0);
+	watch_pool(&pool, keeper);
 	ck_assert_uint_ge(pool.n, 2);
 	ck_assert_uint_eq(watch_alive(&pool), pool.n);
 }
@@ -100,8 +60,8 @@ static void check_pool_is_gone(void) {
 }
 
 static void host_close(void) {
-	close(host.input);
-	close(host.output);
+	close(host.in);
+	close(host.out);
 }
 
 /* The end of its input, and a good end. */
@@ -137,8 +97,7 @@ START_TEST(test_host_killed_while_its_pool_is_stopped) {
 	host_start("running", NULL);
 	host_await_ready();
 	for (size_t i = 0; i < pool.n; i++) {
-		if (pool.items[i].pid != host.keeper &&
-		    pool.items[i].pid != process_parent(host.keeper))
+		if (pool.items[i].pid != keeper && pool.items[i].pid != process_parent(keeper))
 			ck_assert_int_eq(kill(pool.items[i].pid, SIGSTOP), 0);
 	}
 	host_kill();
@@ -150,7 +109,7 @@ END_TEST
 START_TEST(test_host_killed_together_with_the_keeper) {
 	host_start("running", NULL);
 	host_await_ready();
-	ck_assert_int_eq(kill(host.keeper, SIGKILL), 0);
+	ck_assert_int_eq(kill(keeper, SIGKILL), 0);
 	host_kill();
 	check_pool_is_gone();
 	host_close();
@@ -162,12 +121,12 @@ START_TEST(test_host_killed_with_a_forked_child_of_its_own) {
 
 	host_start("child", NULL);
 	host_await_ready();
-	ck_assert_int_gt(host.child, 0);
+	ck_assert_int_gt(child, 0);
 	host_kill();
 	check_pool_is_gone();
-	ck_assert_int_eq(process_is_alive(host.child), true);
-	ck_assert_int_eq(kill(host.child, SIGKILL), 0);
-	ck_assert_int_eq(waitid(P_PID, (id_t)host.child, &info, WEXITED), 0);
+	ck_assert_int_eq(process_is_alive(child), true);
+	ck_assert_int_eq(kill(child, SIGKILL), 0);
+	ck_assert_int_eq(waitid(P_PID, (id_t)child, &info, WEXITED), 0);
 	host_close();
 }
 END_TEST
@@ -182,7 +141,7 @@ START_TEST(test_host_killed_while_the_preload_hangs) {
 	ck_assert_int_eq(mkfifo(fifo, 0600), 0);
 	fd = open(fifo, O_RDWR | O_CLOEXEC);
 	host_start("hang", argument);
-	read_line(fd, line, sizeof line);
+	program_read_line(fd, line, sizeof line);
 	ck_assert_msg(strncmp(line, "hung ", 5) == 0, "the preload said: %s", line);
 	zygote = (pid_t)number_at(line + 5, NULL);
 	watch_pool(&pool, process_parent(zygote));
@@ -198,7 +157,7 @@ END_TEST
 START_TEST(test_host_executes_something_else) {
 	host_start("running", NULL);
 	host_await_ready();
-	ck_assert_int_eq(write(host.input, "x", 1), 1);
+	ck_assert_int_eq(write(host.in, "x", 1), 1);
 	/* the promise counts from the exec: the pool cannot end before it */
 	ck_assert_uint_eq(watch_await_end(&pool, FIXTURE_CAP_MS), 0);
 	watch_clear(&pool);

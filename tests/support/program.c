@@ -4,13 +4,15 @@
  */
 #include "tests/support/program.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "tests/support/fixture.h"
 
 #define ARGUMENTS_MAX 3
 
@@ -46,6 +48,19 @@ void program_read(const struct program *program, char *text, size_t size) {
 	while ((n = read(program->out, text + used, size - 1 - used)) > 0)
 		used += (size_t)n;
 	text[used] = '\0';
+}
+
+void program_read_line(int fd, char *line, size_t size) {
+	struct pollfd event = { .fd = fd, .events = POLLIN };
+	size_t n = 0;
+
+	while (n < size - 1 && (n == 0 || line[n - 1] != '\n')) {
+		ck_assert_msg(poll(&event, 1, FIXTURE_CAP_MS) == 1, "no word from the process");
+		if (read(fd, line + n, 1) != 1)
+			break;
+		n++;
+	}
+	line[n] = '\0';
 }
 
 int program_end(struct program *program) {

@@ -23,6 +23,10 @@ struct program program_start(const char *path, const char *const *arguments);
 /* Reads its stdout to the end, terminated. */
 void program_read(const struct program *program, char *text, size_t size);
 
+/* Waits for a line of at most `size - 1` bytes that a process writes into `fd`, or for the end of
+ * what it can say. Terminated; the newline is a part of it. */
+void program_read_line(int fd, char *line, size_t size);
+
 /* Waits for its end and for that of all it left behind, which the fixture's subreaper inherits.
  * Returns its exit status; a signal fails the test. */
 int program_end(struct program *program);
