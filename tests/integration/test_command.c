@@ -41,11 +41,6 @@ static struct wf_policy *policy_for(int kind) {
 	return kind == PLAIN ? NULL : policy_of("stage", "execute", PROGRAM, NULL);
 }
 
-static struct wf_context capturing(void) {
-	return WF_CONTEXT(.standard_output = { .mode = WF_STDIO_CAPTURE },
-			  .standard_error = { .mode = WF_STDIO_CAPTURE });
-}
-
 static struct wf_future *command_submit(struct wf_executor *executor, const char *const *argv,
 					const struct wf_context *context) {
 	const struct wf_task task = WF_TASK(.argv = argv, .context = context);
@@ -58,7 +53,7 @@ static struct wf_future *command_submit(struct wf_executor *executor, const char
 /* Runs it, expects an end with `code`, and copies its output. */
 static void command_run(struct wf_executor *executor, const char *const *argv,
 			const struct wf_context *given, int code, char *output, size_t size) {
-	const struct wf_context standard = capturing();
+	const struct wf_context standard = pool_capturing();
 	struct wf_future *future =
 	    command_submit(executor, argv, given != NULL ? given : &standard);
 	const struct wf_outcome *outcome = pool_wait(future);
@@ -123,7 +118,7 @@ START_TEST(test_program_has_many_arguments) {
 	static char text[1000];
 	static const char *argv[303];
 	static char output[512 * 1024];
-	struct wf_context context = capturing();
+	struct wf_context context = pool_capturing();
 	struct wf_executor *executor = command_open(policy_for(_i));
 
 	context.standard_output.limit = sizeof output - 1;
@@ -143,7 +138,7 @@ START_TEST(test_program_is_looked_up) {
 	struct wf_executor *executor = command_open(policy_for(_i));
 	char copy[512], path[600], output[65536], *name;
 	const char *const environment[] = { path, "COLOUR=blue", NULL };
-	struct wf_context context = capturing();
+	struct wf_context context = pool_capturing();
 	struct wf_future *future;
 
 	snprintf(copy, sizeof copy, "%s", PROGRAM);
@@ -167,7 +162,7 @@ END_TEST
 
 START_TEST(test_program_finds_its_environment) {
 	const char *const environment[] = { "COLOUR=blue", NULL };
-	struct wf_context context = capturing();
+	struct wf_context context = pool_capturing();
 	struct wf_executor *executor;
 	char output[65536];
 
@@ -184,7 +179,7 @@ START_TEST(test_program_finds_its_environment) {
 END_TEST
 
 START_TEST(test_program_starts_in_its_directory) {
-	struct wf_context context = capturing();
+	struct wf_context context = pool_capturing();
 	struct wf_executor *executor = command_open(policy_for(_i));
 	char output[65536];
 
@@ -197,7 +192,7 @@ END_TEST
 
 /* Exactly its three, and those that the task brought. */
 START_TEST(test_program_inherits_no_other_descriptor) {
-	struct wf_context context = capturing();
+	struct wf_context context = pool_capturing();
 	struct wf_executor *executor = command_open(policy_for(_i));
 	char output[65536];
 	int ends[2];
@@ -226,7 +221,7 @@ START_TEST(test_program_inherits_no_other_descriptor) {
 END_TEST
 
 START_TEST(test_program_reads_and_writes) {
-	struct wf_context context = capturing();
+	struct wf_context context = pool_capturing();
 	struct wf_executor *executor = command_open(policy_for(_i));
 	struct wf_future *future;
 	char output[65536];
@@ -389,7 +384,7 @@ START_TEST(test_undeclared_program_is_told) {
 END_TEST
 
 START_TEST(test_missing_directory_is_no_exec_failure) {
-	struct wf_context context = capturing();
+	struct wf_context context = pool_capturing();
 	struct wf_executor *executor = command_open(policy_for(_i));
 	struct wf_future *future;
 
@@ -590,7 +585,7 @@ static struct wf_executor *open_learning(void) {
 }
 
 static struct wf_policy *learn(const char *const *argv, int code) {
-	const struct wf_context context = capturing();
+	const struct wf_context context = pool_capturing();
 	struct wf_executor *executor = open_learning();
 	struct wf_future *future = command_submit(executor, argv, &context);
 	const struct wf_outcome *outcome = pool_wait(future);

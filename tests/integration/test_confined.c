@@ -22,14 +22,6 @@
 #define KIB 1024
 #define MIB ((intmax_t)1048576)
 
-static struct wf_future *call_steps(struct wf_executor *executor, const char *steps,
-				    const struct wf_context *context) {
-	const struct wf_task task = WF_TASK(.function = "try", .input = steps,
-					    .input_size = strlen(steps), .context = context);
-
-	return pool_submit(executor, &task);
-}
-
 static bool is_in_force(const struct wf_outcome *outcome, const char *layer) {
 	const char *missing = strstr(outcome->layers, "not in force");
 	const char *found = strstr(outcome->layers, layer);
@@ -42,7 +34,7 @@ static bool is_in_force(const struct wf_outcome *outcome, const char *layer) {
 START_TEST(test_wall_limit) {
 	struct wf_executor *executor =
 	    sandboxed_open(_i, policy_of("pure", "limits.wall", "100ms", NULL));
-	struct wf_future *future = call_steps(executor, "hang", NULL);
+	struct wf_future *future = pool_call(executor, "try", "hang");
 	const struct wf_outcome *outcome = pool_wait(future);
 
 	expect_timed_out(outcome, WF_CLOCK_RUN);
@@ -58,7 +50,7 @@ END_TEST
 START_TEST(test_cpu_limit) {
 	struct wf_executor *executor =
 	    sandboxed_open(_i, policy_of("pure", "limits.cpu", "1s", NULL));
-	struct wf_future *future = call_steps(executor, "spin 60000", NULL);
+	struct wf_future *future = pool_call(executor, "try", "spin 60000");
 	const struct wf_outcome *outcome = pool_wait(future);
 
 	expect_timed_out(outcome, WF_CLOCK_CPU);
@@ -75,7 +67,7 @@ END_TEST
 START_TEST(test_memory_limit) {
 	struct wf_executor *executor =
 	    sandboxed_open(_i, policy_of("pure", "limits.memory", "64M", NULL));
-	struct wf_future *future = call_steps(executor, "allocate 16; allocate 256", NULL);
+	struct wf_future *future = pool_call(executor, "try", "allocate 16; allocate 256");
 	const struct wf_outcome *outcome = pool_wait(future);
 
 	if (is_in_force(outcome, "cgroup")) {
@@ -123,7 +115,7 @@ static void kill_task(struct wf_future *future) {
 START_TEST(test_evidence_of_an_earlier_task) {
 	struct wf_executor *executor = sandboxed_open(
 	    _i, policy_of("stage", "calls", "processes", "limits.memory", "64M", NULL));
-	struct wf_future *future = call_steps(executor, "allocate_in_child 256", NULL);
+	struct wf_future *future = pool_call(executor, "try", "allocate_in_child 256");
 	const bool told = is_in_force(pool_wait(future), "cgroup");
 	struct wf_task task = WF_TASK(.function = "try", .input = "report; hang", .input_size = 12);
 	struct cord cord;
@@ -154,8 +146,8 @@ START_TEST(test_limit_of_processes) {
 	options.workers = 2;
 	executor = pool_open(&options);
 	wf_policy_free(policy);
-	future = call_steps(executor, "crowd 100", NULL);
-	other = call_steps(executor, "crowd 100", NULL);
+	future = pool_call(executor, "try", "crowd 100");
+	other = pool_call(executor, "try", "crowd 100");
 	expect_text(pool_wait(future), "7");
 	expect_text(pool_wait(other), "7");
 	wf_future_free(future);
@@ -196,10 +188,8 @@ END_TEST
 START_TEST(test_limit_of_output) {
 	struct wf_executor *executor =
 	    sandboxed_open(_i, policy_of("pure", "limits.output", "1K", NULL));
-	const struct wf_context context =
-	    WF_CONTEXT(.standard_output = { .mode = WF_STDIO_CAPTURE },
-		       .standard_error = { .mode = WF_STDIO_CAPTURE });
-	struct wf_future *future = call_steps(executor, "output 2 5000; hang", &context);
+	const struct wf_context context = pool_capturing();
+	struct wf_future *future = pool_call_in(executor, "try", "output 2 5000; hang", &context);
 	const struct wf_outcome *outcome = pool_wait(future);
 
 	expect_kind(outcome, WF_OUTPUT_LIMIT);
@@ -207,7 +197,7 @@ START_TEST(test_limit_of_output) {
 	ck_assert_uint_eq(outcome->output_limit.limit, KIB);
 	ck_assert_uint_eq(outcome->standard_error.size, KIB);
 	wf_future_free(future);
-	future = call_steps(executor, "output 1 1000; output 2 1000", &context);
+	future = pool_call_in(executor, "try", "output 1 1000; output 2 1000", &context);
 	expect_text(pool_wait(future), "ok;ok");
 	wf_future_free(future);
 	pool_close(executor);

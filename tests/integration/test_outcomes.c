@@ -286,13 +286,9 @@ END_TEST
 
 START_TEST(test_crash_carries_the_last_of_stderr) {
 	struct wf_executor *executor = pool_open_regime(_i);
-	const struct wf_context context =
-	    WF_CONTEXT(.standard_error = { .mode = WF_STDIO_CAPTURE },
-		       .standard_output = { .mode = WF_STDIO_CAPTURE });
+	const struct wf_context context = pool_capturing();
 	const char *script = "out half an answer; err the dictionary is broken; crash 11";
-	const struct wf_task task = WF_TASK(.function = "script", .input = script,
-					    .input_size = strlen(script), .context = &context);
-	struct wf_future *future = pool_submit(executor, &task);
+	struct wf_future *future = pool_call_in(executor, "script", script, &context);
 	const struct wf_outcome *outcome = pool_wait(future);
 
 	expect_signalled(outcome, SIGSEGV);

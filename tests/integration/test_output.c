@@ -10,14 +10,6 @@
 #include "tests/support/pool.h"
 #include "tests/support/toy.h"
 
-static struct wf_future *call_with(struct wf_executor *executor, const char *script,
-				   const struct wf_context *context) {
-	const struct wf_task task = WF_TASK(.function = "script", .input = script,
-					    .input_size = strlen(script), .context = context);
-
-	return pool_submit(executor, &task);
-}
-
 static struct wf_context capture(size_t limit, enum wf_on_overflow overflow) {
 	return WF_CONTEXT(.standard_output = { .mode = WF_STDIO_CAPTURE,
 					       .limit = limit,
@@ -43,7 +35,8 @@ static void expect_letters(const struct wf_capture *stream, size_t from, size_t 
 START_TEST(test_capture_keeps_the_streams_apart) {
 	struct wf_executor *executor = pool_open_regime(_i);
 	const struct wf_context context = capture(0, WF_OVERFLOW_TRUNCATE);
-	struct wf_future *future = call_with(executor, "out hello; err oops; echo x", &context);
+	struct wf_future *future =
+	    pool_call_in(executor, "script", "out hello; err oops; echo x", &context);
 	const struct wf_outcome *outcome = pool_wait(future);
 
 	expect_text(outcome, "x");
@@ -59,7 +52,8 @@ START_TEST(test_capture_has_what_stdio_buffered_once) {
 	const struct wf_context context = capture(0, WF_OVERFLOW_TRUNCATE);
 
 	for (int round = 0; round < 3; round++) {
-		struct wf_future *future = call_with(executor, "print buffered; echo x", &context);
+		struct wf_future *future =
+		    pool_call_in(executor, "script", "print buffered; echo x", &context);
 
 		expect_text(pool_wait(future), "x");
 		expect_captured(&wf_future_outcome(future)->standard_output, "buffered");
@@ -73,11 +67,11 @@ START_TEST(test_capture_is_empty_unless_asked_for) {
 	struct wf_executor *executor = pool_open_regime(_i);
 	const struct wf_context captured = capture(0, WF_OVERFLOW_TRUNCATE);
 	const struct wf_context null = WF_CONTEXT(.standard_output = { .mode = WF_STDIO_NULL });
-	struct wf_future *first = call_with(executor, "out first; echo x", &captured);
+	struct wf_future *first = pool_call_in(executor, "script", "out first; echo x", &captured);
 	struct wf_future *second;
 
 	expect_captured(&pool_wait(first)->standard_output, "first");
-	second = call_with(executor, "out second; echo y", &null);
+	second = pool_call_in(executor, "script", "out second; echo y", &null);
 	expect_text(pool_wait(second), "y");
 	expect_captured(&wf_future_outcome(second)->standard_output, "");
 	expect_captured(&wf_future_outcome(first)->standard_output, "first");
@@ -90,7 +84,8 @@ END_TEST
 START_TEST(test_truncated_output_keeps_its_end) {
 	struct wf_executor *executor = pool_open_regime(_i);
 	const struct wf_context context = capture(1000, WF_OVERFLOW_TRUNCATE);
-	struct wf_future *future = call_with(executor, "spam 1 300000; spam 2 1000", &context);
+	struct wf_future *future =
+	    pool_call_in(executor, "script", "spam 1 300000; spam 2 1000", &context);
 	const struct wf_outcome *outcome = pool_wait(future);
 
 	expect_text(outcome, "spammed");
@@ -106,7 +101,8 @@ END_TEST
 START_TEST(test_output_limit_ends_the_task) {
 	struct wf_executor *executor = pool_open_regime(_i);
 	const struct wf_context context = capture(1000, WF_OVERFLOW_KILL);
-	struct wf_future *future = call_with(executor, "spam 2 10000000; hang", &context);
+	struct wf_future *future =
+	    pool_call_in(executor, "script", "spam 2 10000000; hang", &context);
 	const struct wf_outcome *outcome = pool_wait(future);
 
 	expect_kind(outcome, WF_OUTPUT_LIMIT);
@@ -176,7 +172,7 @@ START_TEST(test_stdin_from_a_descriptor) {
 							 .mode = WF_STDIO_DESCRIPTOR,
 							 .descriptor = filled_pipe("from a pipe"),
 						     });
-	struct wf_future *future = call_with(executor, "cat", &context);
+	struct wf_future *future = pool_call_in(executor, "script", "cat", &context);
 
 	close(context.standard_input.descriptor);
 	expect_text(pool_wait(future), "from a pipe");
@@ -188,8 +184,8 @@ END_TEST
 START_TEST(test_stdin_is_empty_by_default) {
 	struct wf_executor *executor = pool_open_regime(_i);
 	const struct wf_context null = WF_CONTEXT(.standard_input = { .mode = WF_STDIO_NULL });
-	struct wf_future *future = call_with(executor, "cat", &null);
-	struct wf_future *by_default = call_with(executor, "cat", NULL);
+	struct wf_future *future = pool_call_in(executor, "script", "cat", &null);
+	struct wf_future *by_default = pool_call_in(executor, "script", "cat", NULL);
 
 	expect_text(pool_wait(future), "");
 	expect_text(pool_wait(by_default), "");
@@ -205,8 +201,8 @@ START_TEST(test_output_to_a_descriptor) {
 	int ends[2];
 
 	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
-	future = call_with(
-	    executor, "out one; err two; echo x",
+	future = pool_call_in(
+	    executor, "script", "out one; err two; echo x",
 	    &WF_CONTEXT(.standard_output = { .mode = WF_STDIO_DESCRIPTOR, .descriptor = ends[1] },
 			.standard_error = { .mode = WF_STDIO_DESCRIPTOR, .descriptor = ends[1] }));
 	close(ends[1]);
@@ -230,7 +226,7 @@ START_TEST(test_output_inherits_what_the_host_had_at_open) {
 	ck_assert_int_eq(dup2(saved, STDOUT_FILENO), STDOUT_FILENO);
 	close(saved);
 	close(ends[1]);
-	future = call_with(executor, "out inherited", NULL);
+	future = pool_call_in(executor, "script", "out inherited", NULL);
 	expect_read(ends[0], "inherited");
 	expect_kind(pool_wait(future), WF_RETURNED);
 	close(ends[0]);

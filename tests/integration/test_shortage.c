@@ -36,17 +36,10 @@ static void crowd_leave(struct crowd *crowd) {
 		ck_assert_int_eq(close(crowd->descriptors[--crowd->n]), 0);
 }
 
-static const struct wf_context captured = {
-	.size = sizeof captured,
-	.standard_output = { .mode = WF_STDIO_CAPTURE },
-	.standard_error = { .mode = WF_STDIO_CAPTURE },
-};
-
 static struct wf_future *call_captured(struct wf_executor *executor, const char *script) {
-	const struct wf_task task = WF_TASK(.function = "script", .input = script,
-					    .input_size = strlen(script), .context = &captured);
+	const struct wf_context captured = pool_capturing();
 
-	return pool_submit(executor, &task);
+	return pool_call_in(executor, "script", script, &captured);
 }
 
 static void expect_captured(struct wf_future *future, const char *text) {

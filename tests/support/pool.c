@@ -57,11 +57,21 @@ struct wf_future *pool_submit(struct wf_executor *executor, const struct wf_task
 	return future;
 }
 
-struct wf_future *pool_call(struct wf_executor *executor, const char *function, const char *input) {
-	const struct wf_task task =
-	    WF_TASK(.function = function, .input = input, .input_size = strlen(input));
+struct wf_future *pool_call_in(struct wf_executor *executor, const char *function,
+			       const char *input, const struct wf_context *context) {
+	const struct wf_task task = WF_TASK(.function = function, .input = input,
+					    .input_size = strlen(input), .context = context);
 
 	return pool_submit(executor, &task);
+}
+
+struct wf_future *pool_call(struct wf_executor *executor, const char *function, const char *input) {
+	return pool_call_in(executor, function, input, NULL);
+}
+
+struct wf_context pool_capturing(void) {
+	return WF_CONTEXT(.standard_output = { .mode = WF_STDIO_CAPTURE },
+			  .standard_error = { .mode = WF_STDIO_CAPTURE });
 }
 
 const struct wf_outcome *pool_wait(struct wf_future *future) {

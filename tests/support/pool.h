@@ -53,6 +53,13 @@ struct wf_future *pool_submit(struct wf_executor *executor, const struct wf_task
 /* A text as input: what a test says most often. */
 struct wf_future *pool_call(struct wf_executor *executor, const char *function, const char *input);
 
+/* The same with a context, which may be NULL. */
+struct wf_future *pool_call_in(struct wf_executor *executor, const char *function,
+			       const char *input, const struct wf_context *context);
+
+/* What a task writes is kept, both streams. */
+struct wf_context pool_capturing(void);
+
 /* The outcome, which comes within FIXTURE_CAP_MS or the test fails. */
 const struct wf_outcome *pool_wait(struct wf_future *future);
 
