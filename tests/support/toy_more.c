@@ -385,7 +385,7 @@ static int preload(const struct wf_preload_info *info) {
 		{ "child", leave_child },
 	};
 
-	for (size_t i = 0; i < sizeof variants / sizeof(variants[0]); i++) {
+	for (size_t i = 0; i < sizeof variants / sizeof variants[0]; i++) {
 		size_t length = strlen(variants[i].name);
 
 		if (info->argument_size == length &&

@@ -466,7 +466,7 @@ START_TEST(test_a_call_that_is_never_allowed_is_refused) {
 		if (table[i].group != CALLS_NEVER)
 			continue;
 		(void)snprintf(
-		    sentence, sizeof(sentence),
+		    sentence, sizeof sentence,
 		    "policy: calls: %s cannot be allowed: it is of no use to a worker, and "
 		    "opens much of the kernel; leave it out",
 		    table[i].name);
@@ -512,14 +512,14 @@ static void fill_up(const char *key, const char *prefix, unsigned n, const char 
 	char value[32];
 
 	for (unsigned i = 1; i <= n; i++) {
-		(void)snprintf(value, sizeof(value), "%s%u", prefix, i);
+		(void)snprintf(value, sizeof value, "%s%u", prefix, i);
 		accepts(policy, key, value);
 	}
 	before = document_copy(policy);
-	(void)snprintf(value, sizeof(value), "%s%u", prefix, n + 1);
+	(void)snprintf(value, sizeof value, "%s%u", prefix, n + 1);
 	refuses(policy, key, value, -E2BIG, sentence);
 	ck_assert(document_equal(policy, before));
-	(void)snprintf(value, sizeof(value), "%s%u", prefix, n);
+	(void)snprintf(value, sizeof value, "%s%u", prefix, n);
 	accepts(policy, key, value); /* there already */
 	wf_policy_free(before);
 	wf_policy_free(policy);
@@ -599,7 +599,7 @@ static const char *below(const char *path) {
 
 	if (!scratch)
 		scratch = realpath(fixture_scratch(), NULL);
-	(void)snprintf(text, sizeof(texts[0]), "%s%s", scratch, path);
+	(void)snprintf(text, sizeof texts[0], "%s%s", scratch, path);
 	return text;
 }
 
@@ -805,7 +805,7 @@ START_TEST(test_every_prefix_of_a_file_is_read_or_refused) {
 	    "limits: {memory: 1G, wall: \"1s\"}\nread: ['/a', \"/\\u00e4\"]\n"
 	    "write:\n  - /b # c\nnamespaces: []\npreset: stage\n";
 
-	for (size_t size = 0; size < sizeof(text); size++) {
+	for (size_t size = 0; size < sizeof text; size++) {
 		struct wf_policy *policy = NULL;
 		int r = wf_policy_parse(text, size, "p", &policy);
 
@@ -819,14 +819,14 @@ START_TEST(test_a_file_has_a_limit) {
 	static char text[65537];
 	struct wf_policy *policy = NULL;
 
-	memset(text, '#', sizeof(text));
+	memset(text, '#', sizeof text);
 	memcpy(text, STAGE, strlen(STAGE));
-	ck_assert_int_eq(wf_policy_parse(text, sizeof(text) - 1, "p.yaml", &policy), 0);
+	ck_assert_int_eq(wf_policy_parse(text, sizeof text - 1, "p.yaml", &policy), 0);
 	wf_policy_free(policy);
-	ck_assert_int_eq(wf_policy_parse(text, sizeof(text), "p.yaml", &policy), -E2BIG);
+	ck_assert_int_eq(wf_policy_parse(text, sizeof text, "p.yaml", &policy), -E2BIG);
 	ck_assert_str_eq(report_text(), "p.yaml: a policy file has at most 65536 bytes");
-	memset(text, '[', sizeof(text) - 1);
-	ck_assert_int_eq(wf_policy_parse(text, sizeof(text) - 1, "p.yaml", &policy), -EINVAL);
+	memset(text, '[', sizeof text - 1);
+	ck_assert_int_eq(wf_policy_parse(text, sizeof text - 1, "p.yaml", &policy), -EINVAL);
 }
 END_TEST
 
@@ -916,7 +916,7 @@ START_TEST(test_a_file_that_cannot_be_read) {
 	ck_assert_str_eq(report_text(), "/: this is no policy file (Is a directory)");
 	write_file(below("/p.yaml"), "preset: pure\nraed: /a\n");
 	ck_assert_int_eq(wf_policy_load(below("/p.yaml"), &policy), -EINVAL);
-	(void)snprintf(sentence, sizeof(sentence),
+	(void)snprintf(sentence, sizeof sentence,
 		       "%s:2: \"raed\" is no key of a policy; did you mean read?",
 		       below("/p.yaml"));
 	ck_assert_str_eq(report_text(), sentence);
@@ -1059,7 +1059,7 @@ START_TEST(test_composing_too_much_changes_nothing) {
 	char path[32];
 
 	for (unsigned i = 0; i < LIMIT_POLICY_PATHS; i++) {
-		(void)snprintf(path, sizeof(path), "/%u", i);
+		(void)snprintf(path, sizeof path, "/%u", i);
 		accepts(policy, "read", path);
 	}
 	accepts(other, "limits.wall", "1s");
@@ -1186,13 +1186,13 @@ START_TEST(test_lines_for_paths) {
 	char text[LINE_SIZE];
 
 	ck_assert_int_eq(cover_allows(document_view(policy), c->path, c->access), c->allowed);
-	line_for_path(document_view(policy), c->path, c->access, text, sizeof(text));
+	line_for_path(document_view(policy), c->path, c->access, text, sizeof text);
 	ck_assert_str_eq(text, c->line);
 	if (c->line[0]) { /* it does what it says */
 		struct wf_policy *more = policy_of("pure"), *line;
 		char file[LINE_SIZE + 32];
 
-		(void)snprintf(file, sizeof(file), "preset: pure\n%s\n", text);
+		(void)snprintf(file, sizeof file, "preset: pure\n%s\n", text);
 		line = parsed(file);
 		ck_assert_int_eq(wf_policy_compose(more, line), 0);
 		ck_assert_ptr_nonnull(path_in(more, c->path));
@@ -1217,11 +1217,11 @@ START_TEST(test_the_longest_line_fits) {
 	struct wf_policy *policy = policy_of("pure");
 	char text[LINE_SIZE], path[LIMIT_PATH];
 
-	memset(path, '\x01', sizeof(path));
+	memset(path, '\x01', sizeof path);
 	path[0] = '/';
-	path[sizeof(path) - 1] = '\0';
-	line_for_path(document_view(policy), path, POLICY_EXECUTE, text, sizeof(text));
-	ck_assert_uint_gt(strlen(text), 4 * (sizeof(path) - 2));
+	path[sizeof path - 1] = '\0';
+	line_for_path(document_view(policy), path, POLICY_EXECUTE, text, sizeof text);
+	ck_assert_uint_gt(strlen(text), 4 * (sizeof path - 2));
 	line_for_path(document_view(policy), path, POLICY_EXECUTE, text, 100);
 	ck_assert_str_eq(text, "");
 	wf_policy_free(policy);
@@ -1258,7 +1258,7 @@ START_TEST(test_lines_for_calls) {
 	char text[256];
 
 	ck_assert_ptr_nonnull(call);
-	line_for_call(document_view(policy), call, arguments, text, sizeof(text));
+	line_for_call(document_view(policy), call, arguments, text, sizeof text);
 	ck_assert_str_eq(text, c->line);
 	wf_policy_free(policy);
 }
@@ -1274,14 +1274,14 @@ START_TEST(test_a_line_for_a_call_allows_it_or_is_empty) {
 		struct wf_policy *policy = policy_of("pure"), *line;
 		char text[256], again[256], file[512];
 
-		line_for_call(document_view(policy), &table[i], arguments, text, sizeof(text));
+		line_for_call(document_view(policy), &table[i], arguments, text, sizeof text);
 		/* of some of the base, arguments are refused that another group allows */
 		ck_assert_int_eq(text[0] == '\0', table[i].group == CALLS_NEVER ||
 						      (table[i].group == CALLS_BASE &&
 						       strcmp(text, "calls: [jit]") != 0));
-		(void)snprintf(file, sizeof(file), "preset: pure\n%s\n", text);
+		(void)snprintf(file, sizeof file, "preset: pure\n%s\n", text);
 		line = parsed(file);
-		line_for_call(document_view(line), &table[i], arguments, again, sizeof(again));
+		line_for_call(document_view(line), &table[i], arguments, again, sizeof again);
 		ck_assert_str_eq(again, "");
 		wf_policy_free(line);
 		wf_policy_free(policy);
@@ -1296,14 +1296,14 @@ static uint8_t packed[ROOM], unpack_memory[ARENA_MESSAGE];
 static int unpack(size_t size, struct policy *ret) {
 	struct arena arena;
 
-	arena_init(&arena, unpack_memory, sizeof(unpack_memory));
+	arena_init(&arena, unpack_memory, sizeof unpack_memory);
 	return policy_unpack(packed, size, &arena, ret);
 }
 
 static int pass(const struct policy *policy, struct policy *ret) {
 	size_t size = 0;
 
-	ck_assert_int_eq(policy_pack(policy, packed, sizeof(packed), &size), 0);
+	ck_assert_int_eq(policy_pack(policy, packed, sizeof packed, &size), 0);
 	return unpack(size, ret);
 }
 
@@ -1315,7 +1315,7 @@ static void assert_same_lists(const struct policy *a, const struct policy *b) {
 		ck_assert_int_eq(a->paths[i].optional, b->paths[i].optional);
 	}
 	ck_assert_uint_eq(a->n_calls, b->n_calls);
-	ck_assert_mem_eq(a->calls, b->calls, a->n_calls * sizeof(a->calls[0]));
+	ck_assert_mem_eq(a->calls, b->calls, a->n_calls * sizeof a->calls[0]);
 	ck_assert_uint_eq(a->n_tcp_connect, b->n_tcp_connect);
 	ck_assert_mem_eq(a->tcp_connect, b->tcp_connect, a->n_tcp_connect * sizeof(uint16_t));
 	ck_assert_uint_eq(a->n_tcp_bind, b->n_tcp_bind);
@@ -1333,7 +1333,7 @@ static void assert_same(const struct policy *a, const struct policy *b) {
 	ck_assert_int_eq(a->has_identity, b->has_identity);
 	ck_assert_uint_eq(a->uid, b->uid);
 	ck_assert_uint_eq(a->gid, b->gid);
-	ck_assert_mem_eq(a->limits, b->limits, sizeof(a->limits));
+	ck_assert_mem_eq(a->limits, b->limits, sizeof a->limits);
 	ck_assert_uint_eq(a->layers, b->layers);
 	ck_assert_int_eq(a->strict, b->strict);
 	ck_assert_int_eq(a->report, b->report);
@@ -1365,16 +1365,16 @@ START_TEST(test_the_largest_policy_fits_a_frame) {
 	struct policy got;
 
 	for (unsigned i = 0; i < LIMIT_POLICY_ENVIRONMENT - 3; i++) {
-		(void)snprintf(value, sizeof(value), "%u=", i);
+		(void)snprintf(value, sizeof value, "%u=", i);
 		accepts(policy, "environment", value);
 	}
 	for (unsigned i = 0; i < LIMIT_POLICY_PATHS; i++) {
-		(void)snprintf(value, sizeof(value), "/%057u", i);
+		(void)snprintf(value, sizeof value, "/%057u", i);
 		accepts(policy, "device", value);
 		accepts(policy, "execute", value);
 	}
 	for (unsigned i = 0; i < LIMIT_POLICY_PORTS; i++) {
-		(void)snprintf(value, sizeof(value), "%u", 65535 - i);
+		(void)snprintf(value, sizeof value, "%u", 65535 - i);
 		accepts(policy, "tcp_connect", value);
 		accepts(policy, "tcp_bind", value);
 	}
@@ -1480,7 +1480,7 @@ START_TEST(test_too_much_text_is_refused) {
 	const struct policy base = *document_view(policy);
 
 	for (size_t i = 0; i < N_OF(text); i++) {
-		memset(text[i], 'x', sizeof(text[i]) - 1);
+		memset(text[i], 'x', sizeof text[i] - 1);
 		memcpy(text[i], "/=", 2);
 		variables[i] = text[i];
 		paths[i] = (struct policy_path){ text[i], POLICY_READ, false };
@@ -1509,13 +1509,13 @@ START_TEST(test_lists_that_are_too_long_are_refused) {
 		const uint8_t *field;
 		size_t size, most;
 	} lists[] = {
-		{ path, sizeof(path), LIMIT_POLICY_PATHS },
-		{ call, sizeof(call), LIMIT_POLICY_CALLS },
-		{ port, sizeof(port), LIMIT_POLICY_PORTS },
-		{ variable, sizeof(variable), LIMIT_POLICY_ENVIRONMENT - 1 },
-		{ limit, sizeof(limit), 0 },
-		{ large, sizeof(large), 0 },
-		{ nothing, sizeof(nothing), 0 },
+		{ path, sizeof path, LIMIT_POLICY_PATHS },
+		{ call, sizeof call, LIMIT_POLICY_CALLS },
+		{ port, sizeof port, LIMIT_POLICY_PORTS },
+		{ variable, sizeof variable, LIMIT_POLICY_ENVIRONMENT - 1 },
+		{ limit, sizeof limit, 0 },
+		{ large, sizeof large, 0 },
+		{ nothing, sizeof nothing, 0 },
 	};
 	struct wf_policy *policy = policy_of("pure");
 	struct policy small = *document_view(policy), got;
@@ -1523,7 +1523,7 @@ START_TEST(test_lists_that_are_too_long_are_refused) {
 
 	small.n_environment = 1;
 	small.environment = (const char *const[]){ "LANG=C" };
-	ck_assert_int_eq(policy_pack(&small, packed, sizeof(packed), &size), 0);
+	ck_assert_int_eq(policy_pack(&small, packed, sizeof packed, &size), 0);
 	for (size_t i = 0; i < N_OF(lists); i++) {
 		size_t n = lists[i].most;
 
@@ -1531,7 +1531,7 @@ START_TEST(test_lists_that_are_too_long_are_refused) {
 		ck_assert_int_eq(unpack(repeat(size, lists[i].field, lists[i].size, n + 1), &got),
 				 MESSAGE_E_MALFORMED);
 	}
-	size = repeat(size, nothing, sizeof(nothing), (WIRE_BODY - size) / sizeof(nothing));
+	size = repeat(size, nothing, sizeof nothing, (WIRE_BODY - size) / sizeof nothing);
 	ck_assert_int_eq(unpack(size, &got), MESSAGE_E_MALFORMED); /* unfolds beyond any arena */
 	ck_assert_int_eq(unpack(WIRE_BODY + 1, &got), MESSAGE_E_MALFORMED);
 	wf_policy_free(policy);
@@ -1543,7 +1543,7 @@ START_TEST(test_damaged_bodies_are_read_or_refused) {
 	struct policy got;
 	size_t size = 0;
 
-	ck_assert_int_eq(policy_pack(document_view(policy), packed, sizeof(packed), &size), 0);
+	ck_assert_int_eq(policy_pack(document_view(policy), packed, sizeof packed, &size), 0);
 	for (size_t i = 0; i < size; i++) {
 		int r = unpack(i, &got);
 
@@ -1568,9 +1568,9 @@ START_TEST(test_a_small_arena_is_enomem) {
 	size_t size = 0, room = 0;
 	int r = -ENOMEM;
 
-	ck_assert_int_eq(policy_pack(document_view(policy), packed, sizeof(packed), &size), 0);
+	ck_assert_int_eq(policy_pack(document_view(policy), packed, sizeof packed, &size), 0);
 	for (; r == -ENOMEM; room += 64) {
-		ck_assert_uint_lt(room, sizeof(unpack_memory));
+		ck_assert_uint_lt(room, sizeof unpack_memory);
 		arena_init(&arena, unpack_memory, room);
 		r = policy_unpack(packed, size, &arena, &got);
 	}
