@@ -75,9 +75,9 @@ END_TEST
 /* --- a task that says that it has not started --- */
 
 static struct wf_future *call_liar(struct cord *cord, struct wf_executor *executor,
-				   const char *script) {
+				   const char *script, int timeout_ms) {
 	struct wf_task task = WF_TASK(.function = "script", .input = script,
-				      .input_size = strlen(script), .timeout_ms = 200);
+				      .input_size = strlen(script), .timeout_ms = timeout_ms);
 	struct wf_future *future;
 
 	cord_open(cord);
@@ -99,7 +99,7 @@ static void expect_no_second_start(struct cord *cord, struct wf_future *future) 
 START_TEST(test_clock_strikes_a_task_that_hides) {
 	struct wf_executor *executor = pool_open_regime(_i);
 	struct cord cord;
-	struct wf_future *future = call_liar(&cord, executor, "unclaim; started; hang");
+	struct wf_future *future = call_liar(&cord, executor, "unclaim; started; hang", 500);
 
 	ck_assert_int_eq(wf_future_cancel(future), -EBUSY);
 	expect_timed_out(pool_wait(future), WF_CLOCK_RUN);
@@ -112,7 +112,7 @@ END_TEST
 START_TEST(test_task_that_hides_is_started_once) {
 	struct wf_executor *executor = pool_open_regime(_i);
 	struct cord cord;
-	struct wf_future *future = call_liar(&cord, executor, "started; unclaim; exit 3");
+	struct wf_future *future = call_liar(&cord, executor, "started; unclaim; exit 3", 0);
 
 	expect_exited(pool_wait(future), 3);
 	expect_no_second_start(&cord, future);
