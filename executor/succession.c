@@ -46,7 +46,7 @@ static void launch_failed(struct succession *succession, enum wf_phase phase, in
 
 	(void)timer_set(engine->loop, &succession->launch_timer, launch->not_before,
 			on_launch_timer);
-	if (spent && !succession->generations->newest && succession->pool->census.current == 0)
+	if (spent && !succession->generations->newest && succession->pool->census.able == 0)
 		pool_fail_queue(succession->pool, phase, error, text);
 }
 

@@ -310,6 +310,31 @@ START_TEST(test_image_is_loaded_where_nothing_is_in_the_way) {
 }
 END_TEST
 
+/* A zygote that ends while its workers initialize never gets as far as a task: a worker that only
+ * leaves is nobody who could still run what is queued. */
+START_TEST(test_queue_fails_when_zygotes_end_before_their_workers_are_ready) {
+	struct fake *fake = fake_pool((struct wf_executor_options){ .tuning.start_attempts = 1 });
+	struct wf_future *future = fake_submit(fake);
+	struct fake_worker *worker = fake_ask(fake);
+	struct succession succession;
+	struct keeper keeper;
+
+	keeper_init(&keeper, &fake->engine, NULL, NULL);
+	succession_init(&succession, &fake->generations, &keeper, &fake->pool);
+	fake_spawned(fake, worker);
+	pool_settle(&fake->pool);
+	fake->generation->exited = true;
+	fake->generation->exit = (struct exit_status){ .exited = true, .code = 3 };
+	ck_assert(succession_settle(&succession));
+	ck_assert_uint_eq(fake->pool.census.current, 1);
+	ck_assert_int_eq(future->outcome.kind, WF_NOT_STARTED);
+	ck_assert_int_eq(future->outcome.not_started.phase, WF_PHASE_LAUNCH);
+	fake_release(fake, future);
+	timer_clear(&succession.launch_timer);
+	fake_free(fake);
+}
+END_TEST
+
 /* --- deadlines --- */
 
 START_TEST(test_deadline_strikes_in_the_queue) {
@@ -494,6 +519,7 @@ int main(void) {
 	tcase_add_test(test_case, test_zygote_that_ends_itself_explains_an_end_without_a_status);
 	tcase_add_test(test_case, test_zygote_of_a_worker_at_work_must_answer);
 	tcase_add_test(test_case, test_image_is_loaded_where_nothing_is_in_the_way);
+	tcase_add_test(test_case, test_queue_fails_when_zygotes_end_before_their_workers_are_ready);
 	tcase_add_test(test_case, test_deadline_strikes_in_the_queue);
 	tcase_add_test(test_case, test_timeout_counts_from_the_start);
 	tcase_add_test(test_case, test_timeout_strikes_a_task_that_hides);
