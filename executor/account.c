@@ -61,12 +61,16 @@ const char *account_oom(struct worker *worker) {
 	struct evidence *evidence = &worker->engine->evidence;
 
 	if (!generation->oom_kills)
-		return evidence_look(evidence);
+		return evidence_look(evidence, worker->kills_before);
 	return evidence_group(evidence, generation->image.memory_group, worker->cell_index,
 			      &generation->oom_kills[worker->cell_index]);
 }
 
 void account_memory(struct worker *worker) {
+	struct engine *engine = worker->engine;
+
 	if (worker->generation->oom_kills)
 		(void)account_oom(worker);
+	else
+		worker->kills_before = evidence_kills(&engine->evidence, engine_now(engine));
 }

@@ -53,7 +53,7 @@ void evidence_init(struct evidence *evidence) {
 	};
 	char group[400];
 
-	*evidence = (struct evidence){ .kills = 0 };
+	*evidence = (struct evidence){ .path = "" };
 	for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
 		if (!control_group_own(places[i].controller, group, sizeof group))
 			continue;
@@ -65,21 +65,29 @@ void evidence_init(struct evidence *evidence) {
 	evidence->path[0] = '\0';
 }
 
-/* Has the counter of the group at `path` gone on from *known? */
-static const char *look_at(struct evidence *evidence, const char *path, uint64_t *known) {
+/* Has the counter of the group at `path` gone on from `known`? Its value is in *ret then. */
+static const char *look_at(struct evidence *evidence, const char *path, uint64_t known,
+			   uint64_t *ret) {
 	uint64_t kills;
 
-	if (!read_kills(path, &kills) || kills <= *known)
+	if (!read_kills(path, &kills) || kills <= known)
 		return NULL;
 	(void)snprintf(evidence->sentence, sizeof evidence->sentence,
 		       "SIGKILL, and oom_kill in %s went from %llu to %llu", path,
-		       (unsigned long long)*known, (unsigned long long)kills);
-	*known = kills;
+		       (unsigned long long)known, (unsigned long long)kills);
+	*ret = kills;
 	return evidence->sentence;
 }
 
-const char *evidence_look(struct evidence *evidence) {
-	return evidence->path[0] ? look_at(evidence, evidence->path, &evidence->kills) : NULL;
+/* Several workers may have been killed before the first of them is looked at: each takes one. */
+const char *evidence_look(struct evidence *evidence, uint64_t since) {
+	uint64_t known = since > evidence->used ? since : evidence->used;
+	const char *sentence =
+	    evidence->path[0] ? look_at(evidence, evidence->path, known, &evidence->kills) : NULL;
+
+	if (sentence)
+		evidence->used = known + 1;
+	return sentence;
 }
 
 const char *evidence_group(struct evidence *evidence, const char *prefix, unsigned cell,
@@ -90,16 +98,17 @@ const char *evidence_group(struct evidence *evidence, const char *prefix, unsign
 
 	for (size_t i = 0; i < sizeof files / sizeof files[0] && !sentence; i++) {
 		(void)snprintf(path, sizeof path, "%s/%u/%s", prefix, cell, files[i]);
-		sentence = look_at(evidence, path, known);
+		sentence = look_at(evidence, path, *known, known);
 	}
 	return sentence;
 }
 
-void evidence_refresh(struct evidence *evidence, uint64_t now_ns) {
-	if (!evidence->path[0] || now_ns - evidence->looked_ns < 100000000u)
-		return;
-	evidence->looked_ns = now_ns;
-	(void)read_kills(evidence->path, &evidence->kills);
+uint64_t evidence_kills(struct evidence *evidence, uint64_t now_ns) {
+	if (evidence->path[0] && now_ns - evidence->looked_ns >= 100000000u) {
+		evidence->looked_ns = now_ns;
+		(void)read_kills(evidence->path, &evidence->kills);
+	}
+	return evidence->kills;
 }
 
 /* struct pidfd_info of <linux/pidfd.h>; Debian 12's headers are older. */

@@ -164,11 +164,6 @@ static void resources_found(struct pool *pool) {
 /* --- giving -------------------------------------------------------------------------------- */
 
 static void note_handed(struct pool *pool, struct wf_future *const *futures, unsigned n) {
-	struct engine *engine = pool->engine;
-
-	/* only while nothing else runs: what moves meanwhile may be somebody's evidence */
-	if (engine->n_pending == engine->queue.size + engine->n_tickets + n)
-		evidence_refresh(&engine->evidence, engine_now(engine));
 	for (unsigned i = 0; i < n; i++)
 		deadline_watch(futures[i]);
 	resources_found(pool);

@@ -122,6 +122,7 @@ struct worker {
 	uint64_t frame_sequence; /* the first task of the frame that was sent last */
 	uint64_t tasks_done;
 	uint64_t memory_growth;          /* bytes, by its last task */
+	uint64_t kills_before;           /* for memory, in our control group: evidence.h */
 	struct wf_future *awaiting_exit; /* WF_TASK_WAIT_EXIT: its outcome is filled; a reference */
 
 	/* its end: worker_ended() */
