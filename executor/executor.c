@@ -71,11 +71,12 @@ static void kill_tasks(struct worker *worker) {
 		stop_kill(worker);
 }
 
-/* Anybody but those that were left stopped for a debugger. */
+/* A worker that closing waits for: not one that was left stopped for a debugger, nor a fork that is no
+ * longer wanted, which may take long or never come. */
 static bool has_workers(const struct wf_executor *executor) {
 	generations_foreach (generation, &executor->generations)
 		workers_foreach (worker, generation)
-			if (worker->state != WORKER_DETAINED)
+			if (worker->state != WORKER_DETAINED && worker->state != WORKER_UNWANTED)
 				return true;
 	return false;
 }

@@ -195,6 +195,25 @@ START_TEST(test_end_of_a_reused_worker_is_missed) {
 }
 END_TEST
 
+/* Nobody waits for a fork that nobody wants any more. */
+START_TEST(test_close_beside_a_zygote_that_owes_a_worker) {
+	struct wf_executor_options options = pool_options(FRESH);
+	struct wf_executor *executor;
+	struct wf_future *future;
+
+	options.workers = 1;
+	options.spares = WF_NO_SPARES;
+	options.tuning.zygote_reply_ms = 10 * FIXTURE_CAP_MS;
+	executor = pool_open(&options);
+	stop_process(pool_statistics(executor).zygote_pid);
+	future = pool_call(executor, "echo", "unwanted");
+	ck_assert_int_eq(wf_future_cancel(future), 0);
+	wf_future_free(future);
+	ck_assert_int_eq(wf_executor_close(executor, _i ? WF_CLOSE_CANCEL : WF_CLOSE_FINISH), 0);
+	wf_executor_free(executor);
+}
+END_TEST
+
 /* A task hangs, its zygote is dead or stopped, and the keeper, which would tell, is stopped. */
 static const int without_zygote[] = { SIGKILL, SIGSTOP };
 
@@ -496,6 +515,7 @@ int main(void) {
 	add_for_both(story, test_exit_reported_late_is_an_exit);
 	add_for_both(story, test_crash_reported_late_is_a_crash);
 	add_for_both(story, test_exit_reported_late_is_tried_again);
+	tcase_add_loop_test(story, test_close_beside_a_zygote_that_owes_a_worker, 0, 2);
 	tcase_add_loop_test(story, test_end_of_a_reused_worker_is_missed, 0, 2);
 	tcase_add_loop_test(story, test_timeout_strikes_beside_a_stopped_keeper, 0, 2);
 	tcase_add_loop_test(story, test_close_beside_a_stopped_keeper, 0, 2);
