@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * warmfork/executor.h: for those who submit work.
+ * warmfork/executor.h: for programs that submit work.
  *
  * An executor owns a pool of processes: a keeper, one zygote for each generation of the image, and
  * workers that are forked from the zygote. You submit tasks and get futures. The promise: every
@@ -16,32 +16,32 @@
  *     wf_future_free(future);
  *     wf_executor_free(executor);
  *
- * Ten calls are enough for most programs; they come first. Then: outcomes, tasks, options, and the
- * calls that fewer programs need. <warmfork/map.h> runs one function over many inputs,
- * <warmfork/inspect.h> has statistics and facts, <warmfork/policy.h> restricts what workers may do,
+ * Ten calls are enough for most programs; they come first. Outcomes, tasks, options and the less
+ * common calls follow. <warmfork/map.h> runs one function over many inputs, <warmfork/inspect.h>
+ * has statistics and facts, <warmfork/policy.h> restricts what workers may do, and
  * <warmfork/task.h> is for the code that runs in them.
  *
- * Errors: functions that return int give 0 or a positive count on success and a negative errno out
- * of the list below on failure; wf_last_error() has the sentence. The failure of a task is never
- * such an error: it is an outcome.
+ * Errors: functions that return int return 0 or a positive count on success, and a negative errno
+ * from the list below on failure; wf_last_error() returns a sentence that explains it. The failure
+ * of a task is never such an error: it is an outcome.
  *
  *     -EINVAL     a NULL, an unknown enum value, a negative or absurd count, a contradiction
- *     -ENOENT     no function of that name in the image; wf_policy_load(): no such file
+ *     -ENOENT     the image has no function of that name; wf_policy_load(): no such file
  *     -EACCES     wf_policy_load(): the file may not be read
- *     -ENOEXEC    the image cannot be used: its preload failed, crashed or hung, or the audit found
- *                 something that no worker may inherit; the sentence names it (also: the file is
- *                 missing or no shared object)
+ *     -ENOEXEC    the image cannot be used: its file is missing or not a shared object, its preload
+ *                 failed, crashed or hung, or the audit found something that no worker may inherit;
+ *                 the sentence names it
  *     -ESHUTDOWN  the executor is closed
  *     -EAGAIN     the queue is full (WF_QUEUE_FAIL), or no image is ready now
- *     -ETIMEDOUT  the time given to this call is over
- *     -EBUSY      wf_future_cancel(): it has started; wf_future_signal(), wf_future_process(): it
- *                 has not
- *     -EALREADY   a call about a task that runs or waits: it has ended
- *     -ENODATA    wf_map_next(): there are no more
+ *     -ETIMEDOUT  the time given to this call has run out
+ *     -EBUSY      wf_future_cancel(): the task has started; wf_future_signal(),
+ *                 wf_future_process(): it has not
+ *     -EALREADY   a call about a task that runs or waits: the task has ended
+ *     -ENODATA    wf_map_next(): there are no more results
  *     -EDEADLK    this call would wait for something that only the calling thread can do
  *     -E2BIG      larger than a documented maximum
  *     -EMFILE     the process (RLIMIT_NOFILE) or the system has no free descriptors
- *     -ENOMEM     no memory
+ *     -ENOMEM     out of memory
  *     -ELOOP      pools nested deeper than WF_MAX_DEPTH
  *     -EPERM      the program is set-uid or set-gid
  *     -ECHILD     the executor belongs to another process: this one is a fork of its owner
@@ -51,27 +51,29 @@
  *
  * Threads: every function may be called from any thread unless it says otherwise. None is
  * async-signal-safe. After a fork of the host without exec, every call in the child returns -ECHILD
- * (or NULL, or nothing) and touches nothing: the locks and sockets are the parent's.
+ * (or NULL, or nothing) and touches nothing, because the locks and sockets are the parent's.
  *
  * The library installs no signal handler, waits for no child but its own, changes no process
  * attribute, and starts one thread per executor, or none (options.caller_driven).
  *
- * Ownership, the same in every call: what a call takes is borrowed until it returns, and copied if
- * it is needed for longer (descriptors are duplicated). There are two exceptions, which say so: the
- * buffer of a task is consumed, and the inputs of a wf_map() are borrowed until wf_map_free(). What
- * a call returns through `ret` is the caller's, and is given back with the ..._free() of its type.
- * What a call returns as a pointer to const is borrowed from the object that it was asked of.
+ * Ownership follows the same rules in every call. What you pass in is borrowed until the call
+ * returns, and copied if it is needed for longer (descriptors are duplicated). There are two
+ * exceptions, which say so: the buffer of a task is consumed, and the inputs of a wf_map() are
+ * borrowed until wf_map_free(). What a call returns through `ret` is yours; release it with the
+ * ..._free() of its type. A pointer to const that a call returns is borrowed from the object you
+ * passed.
  *
- * Structs whose first member is `size_t size` grow at their end. Fill `size` (the WF_... macros
- * do); zero is the default of every other member. A program may have been compiled with an older or
- * a newer header than the library: what it does not know is default, and what the library does not
- * know must be zero, else the call returns -EINVAL; of what the library fills in, no more than
- * `size` bytes are written, and what it does not know is zero. Structs that stand inside others, or
- * in arrays, have `reserved` members instead, which must be zero. Three are complete and will never
- * change: struct wf_bytes, struct wf_function_entry and struct wf_rlimit.
+ * Structs whose first member is `size_t size` grow at their end. Set `size` (the WF_... macros do);
+ * zero is the default of every other member. Your program may have been compiled with an older or a
+ * newer header than the library's. Members that your header lacks take their defaults; members that
+ * the library does not know must be zero, or the call returns -EINVAL. When the library fills in a
+ * struct, it writes no more than `size` bytes, and zero to members that it does not know. Structs
+ * that are embedded in others, or that live in arrays, have `reserved` members instead, which must
+ * be zero. Three structs are complete and will never change: struct wf_bytes, struct
+ * wf_function_entry and struct wf_rlimit.
  *
- * C11 or newer. From C++ (20) the option macros need a named variable: their address cannot be
- * taken in place.
+ * The headers need C11 or newer. In C++ (20) the option macros need a named variable, because you
+ * cannot take their address in place.
  */
 #ifndef WARMFORK_EXECUTOR_H
 #define WARMFORK_EXECUTOR_H
@@ -97,10 +99,9 @@ struct wf_executor_options;
 struct wf_task;
 struct wf_outcome;
 
-/* Timeouts are in milliseconds of CLOCK_MONOTONIC; 0 polls. What is no number of milliseconds or
- * things has a value of its own, so that one that stands in the wrong place is refused with
- * -EINVAL. */
-#define WF_FOREVER       (-1) /* a timeout: none */
+/* Timeouts are in milliseconds of CLOCK_MONOTONIC; 0 polls. Each special setting has a negative
+ * value of its own, so that one used in the wrong place is refused with -EINVAL. */
+#define WF_FOREVER       (-1) /* a timeout: wait without limit */
 #define WF_NO_GRACE      (-2) /* kill_grace_ms, wf_future_kill(): SIGKILL at once */
 #define WF_NO_SPARES     (-3) /* options.spares: none */
 #define WF_DEFAULT_GRACE (-4) /* wf_future_kill(): options.kill_grace_ms */
@@ -108,101 +109,106 @@ struct wf_outcome;
 /* --- the ten calls ------------------------------------------------------------------------- */
 
 /* Opens an executor: starts the keeper and the zygote, and waits until the image is preloaded,
- * audited and frozen. On success `*ret` is the caller's, who gives it back with wf_executor_free().
- * Blocks until the image is ready or refused (options.preload_timeout_ms). Workers are not waited
- * for: an initializer that fails shows in outcomes. Errors: -EINVAL, -ENOEXEC, -ENOMEM, -EMFILE,
- * -ELOOP, -EPERM, -EIO. Since 0.1. */
+ * audited and frozen. On success `*ret` is yours; release it with wf_executor_free(). Blocks until
+ * the image is ready or refused (options.preload_timeout_ms). It does not wait for workers: an
+ * initializer that fails shows up in outcomes. Errors: -EINVAL, -ENOEXEC, -ENOMEM, -EMFILE, -ELOOP,
+ * -EPERM, -EIO. Since 0.1. */
 int wf_executor_open(const struct wf_executor_options *options, struct wf_executor **ret);
 
-/* Submits a task. All that it points to is copied, but for `task->buffer`, which is consumed on
- * success. On success `*ret` is the caller's, who gives it back with wf_future_free(); NULL for
- * `ret` means fire and forget. Does not block, unless the queue is bounded (options.queue_full); in
- * a callback it fails with -EDEADLK rather than block. Errors: -EINVAL, -ENOENT, -E2BIG,
+/* Submits a task. Everything it points to is copied, except `task->buffer`, which is consumed on
+ * success. On success `*ret` is yours; release it with wf_future_free(). Pass NULL for `ret` if you
+ * do not need the future. Does not block unless the queue is bounded (options.queue_full); in a
+ * callback it fails with -EDEADLK instead of blocking. Errors: -EINVAL, -ENOENT, -E2BIG,
  * -ESHUTDOWN, -EAGAIN, -ETIMEDOUT, -EDEADLK, -EMFILE, -ENOMEM, -ECHILD. Since 0.1. */
 int wf_submit(struct wf_executor *executor, const struct wf_task *task, struct wf_future **ret);
 
 /* Waits until the future has resolved and returns its outcome, which is borrowed from the future
- * and constant. NULL after `timeout_ms`; also for a NULL future, for a `timeout_ms` that is none,
- * and in a callback for a future that has not resolved: wf_last_error() tells them apart. With
- * WF_FOREVER, outside of callbacks, it is not NULL for a future of this process. Since 0.1. */
+ * and does not change. Returns NULL after `timeout_ms`; also for a NULL future, for an invalid
+ * `timeout_ms`, and in a callback for a future that has not resolved: wf_last_error() tells these
+ * apart. With WF_FOREVER, outside callbacks, it never returns NULL for a future of this process.
+ * Since 0.1. */
 const struct wf_outcome *wf_future_wait(struct wf_future *future, int timeout_ms);
 
-/* Writes one line that a person can read ("signalled: SIGSEGV at 0x0, core dumped (pid 4711, slot 2,
- * attempt 1)") into `text`, cut to `size` bytes, always terminated. Returns the length that it would
- * have, as snprintf(3). It is one line whatever the task wrote: newlines, other control characters,
- * characters that change the direction or cannot be seen (Unicode's category Cf) and bytes that are
- * not UTF-8 are escaped, so that no task can forge a line of a log. Does not block. Since 0.1. */
+/* Writes one human-readable line ("signalled: SIGSEGV at 0x0, core dumped (pid 4711, slot 2,
+ * attempt 1)") into `text`, truncated to `size` bytes and always NUL-terminated. Like snprintf(3),
+ * it returns the length of the whole line. The result is a single line whatever the task wrote:
+ * newlines and other control characters, characters that are invisible or change the direction of
+ * the text (Unicode category Cf), and bytes that are not UTF-8 are escaped, so that no task can
+ * forge a line of a log. Does not block. Since 0.1. */
 size_t wf_outcome_describe(const struct wf_outcome *outcome, char *text, size_t size);
 
-/* Cancels a task that has not started: no worker is touched. It resolves as WF_CANCELLED before the
- * call returns. Does not block. Errors: -EBUSY (it runs: see wf_future_kill()), -EALREADY, -EINVAL,
- * -ECHILD. Since 0.1. */
+/* Cancels a task that has not started, without touching any worker. The future resolves as
+ * WF_CANCELLED before the call returns. Does not block. Errors: -EBUSY (it is running: see
+ * wf_future_kill()), -EALREADY, -EINVAL, -ECHILD. Since 0.1. */
 int wf_future_cancel(struct wf_future *future);
 
-/* Ends a task: cancels it if it has not started; else SIGTERM, and after `grace_ms`
- * (WF_DEFAULT_GRACE: options.kill_grace_ms) SIGKILL to its whole tree. SIGKILL at once if it is
- * stopped, and with WF_NO_GRACE or 0. Returns when that is under way; it resolves as WF_KILLED when
- * the worker is reaped, unless a result arrives first. Does not block. Errors: -EALREADY, -EINVAL
- * (any other negative `grace_ms`: with WF_FOREVER it might never end, and wf_future_signal() sends
- * SIGTERM alone), -ECHILD. Since 0.1. */
+/* Ends a task. A task that has not started is cancelled. One that is running gets SIGTERM, and
+ * after `grace_ms` (WF_DEFAULT_GRACE: options.kill_grace_ms) its whole process tree gets SIGKILL;
+ * if it is stopped, or `grace_ms` is WF_NO_GRACE or 0, it gets SIGKILL at once. The call only
+ * starts this and does not block; the future resolves as WF_KILLED when the worker is reaped,
+ * unless a result arrives first. Errors: -EALREADY, -EINVAL (any other negative `grace_ms`: with
+ * WF_FOREVER the task might never end; use wf_future_signal() to send SIGTERM alone), -ECHILD.
+ * Since 0.1. */
 int wf_future_kill(struct wf_future *future, int grace_ms);
 
-/* Calls `function` once, when the future has resolved: in the executor's thread (in
- * wf_executor_dispatch() if it is caller-driven), or in the thread that cancels it, or here and now
- * if it has already. Callbacks of one future run in the order in which they were added, without any
- * lock. A callback may submit, cancel, kill and add callbacks; it may not wait (-EDEADLK).
- * `context` is handed on and never looked at. The future is borrowed by the callback, and kept
- * alive until it has run. Errors: -EINVAL, -ENOMEM, -ECHILD. Since 0.1. */
+/* Calls `function` once, when the future has resolved: in the executor's thread (for a
+ * caller-driven executor, in wf_executor_dispatch()), or in the thread that cancels the task, or
+ * before this call returns if it has already resolved. Callbacks of one future run in the order in
+ * which they were added, with no lock held. A callback may submit, cancel, kill and add callbacks;
+ * it may not wait (-EDEADLK). `context` is passed through untouched. The callback borrows the
+ * future, which stays alive until the callback has run. Errors: -EINVAL, -ENOMEM, -ECHILD.
+ * Since 0.1. */
 typedef void (*wf_callback)(struct wf_future *future, const struct wf_outcome *outcome,
 			    void *context);
 int wf_future_on_done(struct wf_future *future, wf_callback function, void *context);
 
-/* Gives the future back; the task goes on. NULL is ignored. Returns NULL. Since 0.1. */
+/* Releases the future; its task still runs. Ignores NULL. Returns NULL. Since 0.1. */
 struct wf_future *wf_future_free(struct wf_future *future);
 
 enum wf_close {
-	WF_CLOSE_FINISH = 0, /* what is queued still runs */
-	WF_CLOSE_CANCEL = 1, /* what is queued is cancelled; what runs may finish */
-	WF_CLOSE_KILL = 2,   /* what is queued is cancelled, what runs is killed without grace */
+	WF_CLOSE_FINISH = 0, /* queued tasks still run */
+	WF_CLOSE_CANCEL = 1, /* queued tasks are cancelled; running ones may finish */
+	WF_CLOSE_KILL = 2,   /* queued tasks are cancelled, running ones are killed without grace */
 };
 
-/* Takes no more tasks, ends the pool and waits until every process of it is gone. All futures have
- * resolved when it returns. A second call is harmless; a harsher one hastens the first. Errors:
- * -EINVAL, -EDEADLK (from a callback that runs while dispatching), -ECHILD. Since 0.1. */
+/* Stops accepting tasks, ends the pool and waits until all of its processes are gone. When it
+ * returns, every future has resolved. A second call is harmless, and with a harsher `how` it
+ * hastens the first. Errors: -EINVAL, -EDEADLK (from a callback that runs while dispatching),
+ * -ECHILD. Since 0.1. */
 int wf_executor_close(struct wf_executor *executor, enum wf_close how);
 
-/* Gives the executor back. If nobody has closed it, this closes it with WF_CLOSE_FINISH, so that no task
- * is lost by tidying up: what was submitted still runs, and this waits for it. To end it sooner call
- * wf_executor_close() before. A shared executor (wf_executor_shared()) is closed when the last of its
- * holders gives it back. From a callback it closes without waiting; a caller-driven executor, which
- * nobody can drive any more then, is ended instead. Futures stay valid. NULL is ignored. Returns NULL.
+/* Releases the executor. If it has not been closed, this closes it with WF_CLOSE_FINISH and waits
+ * for all submitted tasks to run, so that cleaning up loses no work; call wf_executor_close() first
+ * to end it sooner. A shared executor (wf_executor_shared()) is closed when its last holder
+ * releases it. From a callback it closes without waiting; a caller-driven executor, which nobody
+ * could drive after that, is ended instead. Futures stay valid. Ignores NULL. Returns NULL.
  * Since 0.1. */
 struct wf_executor *wf_executor_free(struct wf_executor *executor);
 
 /* --- one call instead ---------------------------------------------------------------------- */
 
-/* wf_submit() and wf_future_wait() in one: runs a task and waits for its end. On success `*ret` is the
- * caller's, who gives it back with wf_outcome_free(). Blocks until the task has resolved, which
- * task->timeout_ms may limit. Errors: as wf_submit(); -EDEADLK in a callback. Since 0.1. */
+/* wf_submit() and wf_future_wait() in one: runs a task and waits for it to end. On success `*ret`
+ * is yours; release it with wf_outcome_free(). Blocks until the task has resolved; task->timeout_ms
+ * can limit that. Errors: as wf_submit(); -EDEADLK in a callback. Since 0.1. */
 int wf_run(struct wf_executor *executor, const struct wf_task *task, const struct wf_outcome **ret);
 
-/* Gives back what wf_run() returned, and nothing else: other outcomes belong to their futures. NULL is
- * ignored. Returns NULL. Since 0.1. */
+/* Releases an outcome that wf_run() returned, and only that: other outcomes belong to their
+ * futures. Ignores NULL. Returns NULL. Since 0.1. */
 const struct wf_outcome *wf_outcome_free(const struct wf_outcome *outcome);
 
 /* --- what went wrong ----------------------------------------------------------------------- */
 
-/* The sentence of the last call that failed in this thread: what, where, and the remedy; several
- * lines when it quotes what a preload wrote. Never NULL; valid until the next call into the library
- * from this thread. Since 0.1. */
+/* Explains the last call that failed in this thread: what went wrong, where, and the remedy. The
+ * text has several lines if it quotes what a preload wrote. Never NULL; valid until this thread's
+ * next call into the library. Since 0.1. */
 const char *wf_last_error(void);
 
-/* "0.1.0"; static. Since 0.1. */
+/* Returns the version, such as "0.1.0", as a static string. Since 0.1. */
 const char *wf_version(void);
 
 /* --- outcomes ------------------------------------------------------------------------------ */
 
-/* Bytes that somebody else owns. */
+/* Bytes that something else owns. */
 struct wf_bytes {
 	const void *data;
 	size_t size;
@@ -214,14 +220,14 @@ enum wf_outcome_kind {
 	WF_EXITED = 3,       /* the process ended by exit or _exit before the function returned */
 	WF_SIGNALLED = 4,    /* the process was ended by a signal that the library did not send */
 	WF_TIMED_OUT = 5,    /* a clock ran out */
-	WF_CANCELLED = 6,    /* it never started */
-	WF_KILLED = 7,       /* the library ended it: see by */
-	WF_MEMORY_LIMIT = 8, /* the kernel ended it for memory, and there is evidence */
+	WF_CANCELLED = 6,    /* the task never started */
+	WF_KILLED = 7,       /* the library ended it: see killed.by */
+	WF_MEMORY_LIMIT = 8, /* the kernel ended it for lack of memory, and there is evidence */
 	WF_OUTPUT_LIMIT = 9, /* it wrote more than its limit (WF_OVERFLOW_KILL) */
 	WF_VIOLATION = 10,   /* the sandbox policy ended it */
-	WF_ZYGOTE_LOST =
-	    11, /* its worker ended without a result, and with nobody left to tell how */
-	WF_NOT_STARTED = 12, /* no worker could be had for it: see phase and error */
+	/* Its worker ended without a result, and there was nothing left to tell how. */
+	WF_ZYGOTE_LOST = 11,
+	WF_NOT_STARTED = 12, /* it could not be given a worker: see phase and error */
 };
 
 enum wf_clock {
@@ -242,23 +248,24 @@ enum wf_phase {
 	WF_PHASE_PRELOAD = 2,    /* loading the image */
 	WF_PHASE_FORK = 3,       /* forking the worker */
 	WF_PHASE_INITIALIZE = 4, /* the image's initialize hook */
-	WF_PHASE_HAND_OUT = 5,   /* giving it the task; its workers died before they took it */
+	WF_PHASE_HAND_OUT = 5,   /* handing out the task; its workers died before they took it */
 	WF_PHASE_CONTEXT = 6,    /* setting up the task's directory, streams, limits */
 	WF_PHASE_SANDBOX = 7,    /* entering the sandbox */
 	WF_PHASE_EXEC = 8,       /* executing the program of a command */
 };
 
-/* Something that the policy did not allow. Strings are never NULL. */
+/* A call that the policy did not allow. Strings are never NULL. */
 struct wf_refusal {
 	const char *call; /* "openat" */
 	/* decoded, as far as they could be read: "AT_FDCWD, \"in/a\", O_RDONLY" */
 	const char *arguments;
-	const char *path;  /* that the call named, absolute; "" if it named none */
-	const char *allow; /* the policy line that would allow it; "" if none does */
-	/* errno of the refusal; 0: the task was ended instead. A call that is refused for its path
-	 * may return another: ENOENT where the path is not in the view, EROFS where it is read-only */
+	const char *path;  /* the path that the call named, absolute; "" if none */
+	const char *allow; /* the policy line that would allow the call; "" if none would */
+	/* The errno of the refusal; 0: the task was ended instead. A call that is refused because
+	 * of its path may fail with another: ENOENT if the path is not in the view, EROFS if it is
+	 * read-only there. */
 	int error;
-	unsigned count; /* how often the task tried the same */
+	unsigned count; /* how often the task tried this call */
 	uint64_t reserved[4];
 };
 #define WF_MAX_REFUSALS 64
@@ -270,18 +277,18 @@ enum wf_source {
 };
 
 struct wf_capture {
-	const char *data; /* NUL-terminated beyond `size`; never NULL */
+	const char *data; /* NUL-terminated after `size` bytes; never NULL */
 	size_t size;
 	uint64_t dropped; /* bytes beyond the limit */
 	uint64_t reserved[2];
 };
 
-/* A start that did not end in a result: what a quarantine is judged by. */
+/* A start that did not end in a result. These decide whether a task is quarantined. */
 struct wf_death {
 	pid_t pid;
 	int slot;
 	enum wf_outcome_kind kind; /* WF_EXITED, WF_SIGNALLED, WF_MEMORY_LIMIT, WF_ZYGOTE_LOST */
-	int code;                  /* of exit */
+	int code;                  /* the exit status */
 	int signal;
 	unsigned reserved_0;
 	uint64_t reserved[3];
@@ -295,8 +302,8 @@ struct wf_outcome {
 		struct wf_bytes returned; /* data is never NULL; not terminated */
 		struct {
 			int code;
-			const char *message; /* of wf_fail(), as the task wrote it; never NULL */
-			const void *data;    /* of wf_return(); never NULL; not terminated */
+			const char *message; /* from wf_fail(), as the task wrote it; never NULL */
+			const void *data;    /* from wf_return(); never NULL; not terminated */
 			size_t size;
 		} failed;
 		struct {
@@ -306,16 +313,16 @@ struct wf_outcome {
 			int signal;
 			bool core;
 			bool address_known;
-			uint64_t address; /* of the fault */
+			uint64_t address; /* the faulting address */
 			int code;         /* si_code, when address_known */
 		} signalled;
 		struct {
 			enum wf_clock clock;
-			bool left_stopped; /* WF_TIMEOUT_STOP: `pid` is there for a debugger */
+			bool left_stopped; /* WF_TIMEOUT_STOP: `pid` is left for a debugger */
 			uint64_t limit_ns; /* what the clock was set to */
-			/* What it showed when the task had ended: with kill_grace_ms, that is
-			 * later. Of WF_CLOCK_CPU: the exact CPU time; the kernel ends it by ticks,
-			 * which differ. */
+			/* The clock's reading when the task had ended, which is later if
+			 * kill_grace_ms applied. For WF_CLOCK_CPU it is the exact CPU time, which
+			 * differs from the ticks by which the kernel enforces the limit. */
 			uint64_t took_ns;
 		} timed_out;
 		struct {
@@ -335,54 +342,55 @@ struct wf_outcome {
 			enum wf_phase phase;
 			int error; /* errno; 0: see evidence */
 		} not_started;
-		uint64_t reserved_kind[16]; /* the members of a kind may grow so far */
+		uint64_t reserved_kind[16]; /* room for the members of each kind to grow */
 	};
 
-	/* One sentence on one line: how the library knows. What it quotes is escaped as in
+	/* How the library knows, in one sentence on one line. Quoted text is escaped as in
 	 * wf_outcome_describe(). Never NULL. */
 	const char *evidence;
 
 	uint64_t task_id;
 	pid_t pid;            /* 0: it never had a worker */
-	int slot;             /* -1: likewise */
-	uint64_t task_number; /* of its worker: 1 for the first */
+	int slot;             /* -1: it never had a worker */
+	uint64_t task_number; /* its position among its worker's tasks, from 1 */
 	uint64_t generation;  /* of the image */
-	unsigned attempts;    /* times that it was started */
-	bool quarantined;     /* it killed every worker it met: see deaths */
+	unsigned attempts;    /* how often it was started */
+	bool quarantined;     /* it killed every worker that ran it: see deaths */
 	const struct wf_death *deaths;
 	size_t n_deaths; /* at most WF_MAX_DEATHS */
 
-	/* nanoseconds of CLOCK_MONOTONIC; 0: that phase was not reached */
-	uint64_t queued_ns; /* submitted until handed to a worker */
-	uint64_t handed_ns; /* until the worker took it */
-	uint64_t run_ns;    /* until it ended: the wall time */
+	/* in nanoseconds of CLOCK_MONOTONIC; 0: that phase was not reached */
+	uint64_t queued_ns; /* from submit until it was handed to a worker */
+	uint64_t handed_ns; /* from then until the worker took it */
+	uint64_t run_ns;    /* from then until it ended: the wall time */
 
 	uint64_t cpu_ns;
 	uint64_t peak_rss; /* bytes */
 	enum wf_source usage_source;
 
 	struct wf_capture standard_output, standard_error; /* empty unless captured */
-	const char *stack;  /* of the worker, when a deadline struck (stack_on_timeout); else "" */
-	const char *layers; /* of the sandbox in force: "seccomp, landlock 7, ..."; "none" */
-	const struct wf_refusal *refusals; /* that the task survived */
+	const char *stack;  /* of the worker when a deadline expired (stack_on_timeout); else "" */
+	const char *layers; /* the sandbox layers in force: "seccomp, landlock 7, ..."; "none" */
+	const struct wf_refusal *refusals; /* those that the task survived */
 	size_t n_refusals;                 /* at most WF_MAX_REFUSALS */
-	uint64_t n_refusals_dropped;       /* beyond them */
-	const char
-	    *learned; /* options.learn: a policy file that allows what the task did; else "" */
-	bool reaped;  /* the worker was reaped and swept when this resolved */
+	uint64_t n_refusals_dropped;       /* refusals beyond those */
+	const char *learned; /* with options.learn: a policy file for what the task did; else "" */
+	bool reaped;         /* the worker had been reaped and swept when this resolved */
 	uint64_t reserved[8];
 };
 
-/* "signalled", "timed out", ...: a static string, also for a number that is no kind. Since 0.1. */
+/* Returns the name of a kind: "signalled", "timed out", ... The string is static, also for a number
+ * that is not a kind. Since 0.1. */
 const char *wf_outcome_kind_name(enum wf_outcome_kind kind);
 
 /* --- tasks --------------------------------------------------------------------------------- */
 
 enum wf_task_flags {
-	/* May be started again if its worker dies, up to options.max_attempts times. */
+	/* The task may be started again if its worker dies, up to options.max_attempts times. */
 	WF_TASK_IDEMPOTENT = 1 << 0,
-	/* Resolve only when the worker that ran it has been reaped and what it left behind is gone:
-	 * for fresh workers, and for tasks that must not overlap with their own leftovers. */
+	/* Resolve only when the worker that ran the task has been reaped and everything it left
+	 * behind is gone. For fresh workers, and for tasks that must not overlap with their own
+	 * leftovers. */
 	WF_TASK_WAIT_EXIT = 1 << 1,
 };
 
@@ -395,13 +403,13 @@ struct wf_task {
 	int priority;             /* WF_PRIORITY_MIN .. WF_PRIORITY_MAX; higher runs first */
 	int timeout_ms;           /* from its start; 0: the executor's; WF_FOREVER: none */
 	int deadline_ms;          /* from now, in the queue or running; 0, WF_FOREVER: none */
-	unsigned flags;           /* enum wf_task_flags */
-	const struct wf_context *context; /* NULL: the executor's. Otherwise it replaces it as a
-					   * whole: members left zero are not taken from the
-					   * executor's. */
-	/* WF_IMAGE_COMMAND, instead of a function and its input: ends with NULL. A name without a
-	 * slash is looked up in the PATH that the task will have. Extra descriptors of its context
-	 * become 3, 4, ... */
+	unsigned flags;           /* enum wf_task_flags, or-ed */
+	/* NULL: the executor's. A context of the task's own replaces the executor's as a whole:
+	 * members left zero are not taken from there. */
+	const struct wf_context *context;
+	/* The program of a WF_IMAGE_COMMAND, instead of a function and its input; ends with NULL. A
+	 * name without a slash is looked up in the task's PATH. The extra descriptors of the
+	 * context become 3, 4, ... */
 	const char *const *argv;
 };
 #define WF_TASK(...) ((struct wf_task){ .size = sizeof(struct wf_task), __VA_ARGS__ })
@@ -416,9 +424,10 @@ enum wf_stdio_mode {
 };
 
 enum wf_on_overflow {
-	WF_OVERFLOW_TRUNCATE =
-	    0,                /* keep the last `limit` bytes and count the rest; the task runs on */
-	WF_OVERFLOW_KILL = 1, /* keep the first `limit` bytes; the outcome is `output limit` */
+	/* Keep the last `limit` bytes and count the rest; the task runs on. */
+	WF_OVERFLOW_TRUNCATE = 0,
+	/* Keep the first `limit` bytes; the outcome is `output limit`. */
+	WF_OVERFLOW_KILL = 1,
 };
 
 struct wf_stdio {
@@ -432,17 +441,17 @@ struct wf_stdio {
 
 struct wf_rlimit {
 	int resource;  /* RLIMIT_... of setrlimit(2); only the soft limit is set */
-	uint64_t soft; /* UINT64_MAX: as high as the hard limit */
+	uint64_t soft; /* UINT64_MAX: the hard limit */
 };
 
-/* What a task finds around it. Zero everywhere: what the zygote had. In a reused worker all of it
- * is put back after the task. The rules are those of environ(7), chdir(2), umask(2), setrlimit(2),
- * nice(2) and sched_setaffinity(2). */
+/* What a task runs with. Zero everywhere gives it what the zygote had. In a reused worker all of it
+ * is restored after the task. The rules are those of environ(7), chdir(2), umask(2),
+ * setrlimit(2), nice(2) and sched_setaffinity(2). */
 struct wf_context {
 	size_t size;
-	const char *const
-	    *environment;       /* NULL-terminated "NAME=value"; added to the worker's own */
-	bool clear_environment; /* start from an empty one instead */
+	/* NULL-terminated array of "NAME=value"; added to the worker's own */
+	const char *const *environment;
+	bool clear_environment; /* start from an empty environment instead */
 	const char *directory;  /* working directory */
 	bool set_umask;
 	mode_t umask;
@@ -462,35 +471,40 @@ struct wf_context {
 enum wf_image_kind {
 	WF_IMAGE_MODULE = 0, /* options.module is a shared object that exports `wf_module` */
 	WF_IMAGE_SELF = 1,   /* this program, executed again up to wf_init() in <warmfork/task.h> */
-	WF_IMAGE_COMMAND =
-	    2, /* nothing is preloaded but the sandbox: a task is a program, task.argv */
+	/* Only the sandbox is preloaded: each task runs a program, task.argv. */
+	WF_IMAGE_COMMAND = 2,
 };
 
-/* What the audit before the first fork looks for. Each finding refuses the image unless waived. */
+/* What the audit before the first fork looks for. Any finding that is not waived refuses the
+ * image. */
 enum wf_audit {
-	WF_AUDIT_THREADS = 1 << 0,     /* threads that the preload left running */
-	WF_AUDIT_DESCRIPTORS = 1 << 1, /* descriptors that it left open; waived: workers keep them,
-				     * unless a policy closes them (its layer `descriptors`) */
-	WF_AUDIT_LOCKS = 1 << 2,       /* file locks held */
-	WF_AUDIT_TIMERS = 1 << 3,      /* POSIX timers and interval timers */
-	WF_AUDIT_SIGNALS = 1 << 4,     /* handlers, ignored, blocked or pending signals */
+	WF_AUDIT_THREADS = 1 << 0, /* threads that the preload left running */
+	/* Descriptors that the preload left open. If waived, workers keep them, unless a policy
+	 * closes them (its layer `descriptors`). */
+	WF_AUDIT_DESCRIPTORS = 1 << 1,
+	WF_AUDIT_LOCKS = 1 << 2,    /* file locks held */
+	WF_AUDIT_TIMERS = 1 << 3,   /* POSIX timers and interval timers */
+	WF_AUDIT_SIGNALS = 1 << 4,  /* handlers, and signals ignored, blocked or pending */
 	WF_AUDIT_CHILDREN = 1 << 5, /* child processes; waived: they live as long as the zygote */
 };
 
-/* Whether the zygote freezes the image: it moves what the preload built into a sealed memfd, from
- * which workers are forked in a time that does not depend on its size (docs/performance.md). */
+/* Whether the zygote freezes the image, that is, moves what the preload built into a sealed memfd.
+ * The time to fork a worker then no longer depends on the size of the image
+ * (docs/performance.md). */
 enum wf_freeze {
-	WF_FREEZE_AUTO = 0,   /* if it is large enough to pay, and nothing stands against it; the
-			       * facts of the image say which */
-	WF_FREEZE_ALWAYS = 1, /* however small; an image that cannot be frozen is refused */
+	/* If the image is large enough to pay, and nothing prevents it; the facts of the image say
+	 * which. */
+	WF_FREEZE_AUTO = 0,
+	WF_FREEZE_ALWAYS = 1, /* whatever its size; an image that cannot be frozen is refused */
 	WF_FREEZE_NEVER = 2,
 };
 
-/* On which CPUs workers run, of those that the process that opens the executor may use. */
+/* Which CPUs workers run on, among those available to the process that opens the executor. */
 enum wf_placement {
 	WF_PLACE_ANYWHERE = 0, /* the kernel decides */
-	WF_PLACE_SPREAD = 1,   /* slot n stays on the n-th CPU, modulo their number: for as many
-				* long tasks as there are CPUs */
+	/* Slot n stays on the n-th CPU, modulo their number. For as many long tasks as there are
+	 * CPUs. */
+	WF_PLACE_SPREAD = 1,
 };
 
 enum wf_queue_full {
@@ -501,37 +515,42 @@ enum wf_queue_full {
 
 enum wf_on_timeout {
 	WF_TIMEOUT_KILL = 0, /* SIGTERM, kill_grace_ms, SIGKILL; the whole tree */
-	WF_TIMEOUT_STOP = 1, /* SIGSTOP and leave the worker to a debugger until the pool closes;
-			      * the future resolves at once, and another worker takes the slot */
+	/* SIGSTOP, and leave the worker to a debugger until the pool closes. The future resolves at
+	 * once, and another worker takes the slot. */
+	WF_TIMEOUT_STOP = 1,
 };
 
 enum wf_log_level { WF_LOG_ERROR = 0, WF_LOG_WARNING = 1, WF_LOG_INFO = 2, WF_LOG_DEBUG = 3 };
 
-/* Called from whichever thread does the work, with no lock of the library held. It may not call the
- * library. `line` is borrowed and has no newline. */
+/* Called from whichever thread has something to log, with no lock of the library held. It must not
+ * call the library. `line` is borrowed and has no newline. */
 typedef void (*wf_log_handler)(void *context, enum wf_log_level level, const char *line);
 
-/* What makes a pool faster, or more patient, and changes no outcome. Most programs leave all of it
- * zero. It stands inside of the options, and not behind a pointer, so that one expression sets it
- * (`.tuning.spin_us = 50`) and none of it can go out of scope; it has room to grow instead of a
- * size. */
+/* Settings that make a pool faster or more patient and do not change any outcome. Most programs
+ * leave all of them zero. The struct is embedded in the options, rather than pointed to, so that
+ * one expression sets it (`.tuning.spin_us = 50`) and nothing can go out of scope; it has room to
+ * grow instead of a size. */
 struct wf_tuning {
-	int hand_ahead; /* tasks that may lie on a reused worker's channel: 0: by their length,
-			      * 1: never more than the one that runs, up to WF_MAX_HAND_AHEAD */
-	int spin_us;    /* a reused worker, and whoever waits for its result, look for so long
-			      * before they sleep, at most WF_MAX_SPIN_US; 0: not at all. Worth it
-			      * only with a CPU for each */
+	/* How many tasks may lie on a reused worker's channel. 0: depends on how long tasks take;
+	 * 1: never more than the running one; up to WF_MAX_HAND_AHEAD. */
+	int hand_ahead;
+	/* How long a reused worker, and a thread that waits for its result, spin before they sleep;
+	 * at most WF_MAX_SPIN_US. 0: not at all. Pays off only with a CPU for each. */
+	int spin_us;
 	enum wf_placement placement;
-	int start_attempts;  /* failed starts of workers in a row before what is queued resolves as
-			      * `not started`; 0: 5 */
+	/* How many worker starts may fail in a row before the queued tasks resolve as `not
+	 * started`; 0: 5. */
+	int start_attempts;
 	int backoff_ms;      /* after the first failed start, doubled with each; 0: 10 */
 	int backoff_max_ms;  /* 0: 1,000 */
-	int zygote_reply_ms; /* a zygote that is silent for so long is replaced; 0: 10,000 */
-	bool touch_ahead;    /* fresh workers: a parked one writes to the pages of a frozen image
-			      * that the first tasks have written to, so that its task finds them
-			      * copied. Costs their memory in each spare */
-	uint64_t
-	    recycle_memory; /* bytes of private memory by which a reused worker may grow; 0: any */
+	int zygote_reply_ms; /* a zygote that is silent for this long is replaced; 0: 10,000 */
+	/* For fresh workers: a parked worker writes to the pages of a frozen image that the first
+	 * tasks wrote to, so that its task finds them already copied. Costs that memory in each
+	 * spare. */
+	bool touch_ahead;
+	/* How many bytes of private memory a reused worker may gain before it is recycled; 0: any
+	 * number. */
+	uint64_t recycle_memory;
 	uint64_t reserved[12];
 };
 
@@ -540,11 +559,11 @@ struct wf_executor_options {
 
 	/* the image */
 	enum wf_image_kind image;
-	const char *module; /* path of the shared object; not for WF_IMAGE_SELF. Made absolute when
-			     * opened; no library search. The loaded image does not depend on the
-			     * file any more, which may be overwritten; the libraries it links to
-			     * do. */
-	const char *name;   /* for titles and log lines; default: the file's name */
+	/* Path of the shared object; not for WF_IMAGE_SELF. Made absolute at open; no library path
+	 * is searched. Once loaded, the image no longer depends on the file, which may be
+	 * overwritten; it does depend on the libraries that it links to. */
+	const char *module;
+	const char *name; /* for titles and log lines; default: the name of the file */
 	const void *preload_argument;
 	size_t preload_argument_size; /* at most 32 KiB */
 	int preload_timeout_ms;       /* 0: 60,000; WF_FOREVER: none */
@@ -553,45 +572,47 @@ struct wf_executor_options {
 
 	/* the workers */
 	int workers; /* slots; 0: one for each CPU this process may use; at most WF_MAX_WORKERS */
-	int min_workers;          /* started at once and kept, though idle; default 0: on demand */
-	int max_tasks_per_worker; /* 0: reused; 1: a fresh process for each task; N: recycled after
-				     N */
-	int spares; /* fresh workers forked ahead, one behind each slot; 0: as many as workers;
-		     * WF_NO_SPARES: none */
-	int idle_timeout_ms; /* an idle worker leaves; 0: 10,000; WF_FOREVER: never */
+	int min_workers; /* started at once and kept even if idle; default 0: on demand */
+	/* 0: reused; 1: a fresh process for each task; N: recycled after N tasks. */
+	int max_tasks_per_worker;
+	/* How many fresh workers are forked ahead, one behind each slot; 0: as many as workers;
+	 * WF_NO_SPARES: none. */
+	int spares;
+	int idle_timeout_ms; /* an idle worker leaves after this; 0: 10,000; WF_FOREVER: never */
 
 	/* the queue */
-	size_t queue_limit; /* tasks that wait; 0: no limit */
+	size_t queue_limit; /* how many tasks may wait; 0: no limit */
 	enum wf_queue_full queue_full;
 	int queue_wait_ms;
 
-	/* what a task gets unless it says otherwise */
-	const struct wf_context *context; /* a task's own replaces it as a whole: members left zero
-					   * there are not taken from here */
-	int timeout_ms;                   /* from the start of the task; 0: none */
+	/* the defaults for tasks */
+	/* A task's own context replaces this one as a whole: members left zero there are not taken
+	 * from here. */
+	const struct wf_context *context;
+	int timeout_ms;    /* from the start of the task; 0: none */
 	int kill_grace_ms; /* between SIGTERM and SIGKILL; 0: 2,000; WF_NO_GRACE: none */
 	enum wf_on_timeout on_timeout;
-	bool stack_on_timeout; /* have the worker write its call stack into the outcome first */
+	bool stack_on_timeout; /* have the worker first write its call stack into the outcome */
 
-	/* failure */
+	/* failures */
 	int max_attempts; /* starts of an idempotent task before it is quarantined; 0: 3 */
 
 	/* the host */
-	bool caller_driven; /* no thread: the caller polls wf_executor_fd() */
+	bool caller_driven; /* no thread: you poll wf_executor_fd() */
 	wf_log_handler log; /* NULL: silent, unless WF_LOG is set in the environment */
 	void *log_context;
-	const char *helper; /* path of the warmfork-zygote program; default: the environment
-			     * variable WARMFORK_HELPER (not in set-uid programs), else the
-			     * installed one */
+	/* Path of the warmfork-zygote program. Default: the environment variable WARMFORK_HELPER
+	 * (not in set-uid programs), else the installed one. */
+	const char *helper;
 
 	/* the sandbox */
-	const struct wf_policy
-	    *policy; /* what workers may do; NULL: whatever the zygote may. Borrowed
-					 * during the call */
-	bool learn; /* with a policy: refuse nothing, and tell in each outcome which policy the task
-		     * needs. Only for programs that are trusted */
+	/* What workers may do; NULL: whatever the zygote may. Borrowed during the call. */
+	const struct wf_policy *policy;
+	/* With a policy: refuse nothing, and report in each outcome which policy the task needs.
+	 * Only for programs you trust. */
+	bool learn;
 
-	struct wf_tuning tuning; /* how fast, and how patient */
+	struct wf_tuning tuning; /* speed and patience */
 };
 #define WF_EXECUTOR_OPTIONS(...)                                                                   \
 	((struct wf_executor_options){ .size = sizeof(struct wf_executor_options), __VA_ARGS__ })
@@ -608,19 +629,19 @@ struct wf_executor_options {
 
 /* --- more of executors --------------------------------------------------------------------- */
 
-/* The executor that this process shares. Equal options (compared by content) give the same warm
- * pool back, whoever asks; `workers` may differ, which resizes it. Other options replace it: those
- * who still hold the old one can go on using it, and it closes, finishing its work, when the last
- * of them has called wf_executor_free(). The process keeps a reference of its own to the newest, so
- * that it stays warm when all have given theirs back; wf_executor_close() ends it, and the next
- * call opens another. A module file that has changed on disk is reloaded. The caller owns one
- * reference. `*ret_reused` (may be NULL) tells whether the pool existed. Blocks and fails as
- * wf_executor_open(). Since 0.1. */
+/* Returns the executor that this process shares. Callers with equal options (compared by content)
+ * get the same warm pool; `workers` may differ, which resizes it. Other options replace it: holders
+ * of the old executor can go on using it, and it closes, finishing its work, when the last of them
+ * has called wf_executor_free(). The process keeps a reference of its own to the newest, so that it
+ * stays warm when all callers have released theirs; wf_executor_close() ends it, and the next call
+ * opens another. A module file that has changed on disk is reloaded. You own one reference.
+ * `*ret_reused` (`ret_reused` may be NULL) tells whether the pool already existed. Blocks and fails
+ * like wf_executor_open(). Since 0.1. */
 int wf_executor_shared(const struct wf_executor_options *options, struct wf_executor **ret,
 		       bool *ret_reused);
 
-/* Changes the number of slots while tasks run. Growing takes effect with the next task; slots that
- * are taken away finish what they run and take no more. Does not block. Errors: -EINVAL,
+/* Changes the number of slots while tasks run. New slots are used from the next task on; slots that
+ * are removed finish their running tasks and take no more. Does not block. Errors: -EINVAL,
  * -ESHUTDOWN, -ECHILD. Since 0.1. */
 int wf_executor_resize(struct wf_executor *executor, int workers);
 
@@ -630,20 +651,20 @@ int wf_executor_resize(struct wf_executor *executor, int workers);
  * as wf_executor_open(), -ESHUTDOWN, -EDEADLK, -ECHILD. Since 0.1. */
 int wf_executor_reload(struct wf_executor *executor);
 
-/* For caller-driven executors: a descriptor that polls readable (POLLIN) when there is something to
- * do, and the call that does it, waiting at most `timeout_ms` for it. The descriptor stays the
- * library's. wf_executor_dispatch() returns 0, or -EDEADLK from a callback or while another thread
- * dispatches; callbacks run in it. Both return -EINVAL if the executor has its own thread,
- * -ESHUTDOWN when it is closed. The calls that wait (wf_future_wait, wf_wait, wf_map_next,
- * wf_executor_reload, wf_executor_close) do the work themselves meanwhile, and callbacks may run in
- * them. Timeouts make the descriptor readable too. Under a policy that reports, a task waits at
- * each call that is reported until its host has dispatched. Since 0.1. */
+/* For caller-driven executors: wf_executor_fd() returns a descriptor that polls readable (POLLIN)
+ * when there is something to do, including a timeout; it stays the library's.
+ * wf_executor_dispatch() does the work, waiting at most `timeout_ms` for it, and runs callbacks. It
+ * returns 0, or -EDEADLK from a callback or while another thread dispatches. Both return -EINVAL if
+ * the executor has its own thread, and -ESHUTDOWN when it is closed. The calls that wait
+ * (wf_future_wait, wf_wait, wf_map_next, wf_executor_reload, wf_executor_close) do the work
+ * themselves meanwhile, and may run callbacks. Under a policy that reports, a task waits at each
+ * reported call until its host has dispatched. Since 0.1. */
 int wf_executor_fd(struct wf_executor *executor);
 int wf_executor_dispatch(struct wf_executor *executor, int timeout_ms);
 
 /* --- more of futures ----------------------------------------------------------------------- */
 
-/* The outcome, or NULL if there is none yet. Does not block. Since 0.1. */
+/* Returns the outcome, or NULL if there is none yet. Does not block. Since 0.1. */
 const struct wf_outcome *wf_future_outcome(struct wf_future *future);
 
 enum wf_future_state {
@@ -651,15 +672,15 @@ enum wf_future_state {
 	WF_RUNNING = 2, /* a worker has taken it */
 	WF_DONE = 3,
 };
-/* The state now; 0 for NULL. Since 0.1. */
+/* Returns the current state; 0 for NULL. Since 0.1. */
 enum wf_future_state wf_future_state(struct wf_future *future);
 
-/* Sends a signal to the process group of a running task, as kill(2) would; what it does there is
- * its own affair (SIGKILL shows as `signalled`, not as `killed`). Does not block. Errors: -EBUSY
- * (it has not started), -EALREADY (it has ended), -EINVAL, -ECHILD. Since 0.1. */
+/* Sends a signal to the process group of a running task, as kill(2) would. What follows is up to
+ * the task (SIGKILL shows as `signalled`, not as `killed`). Does not block. Errors: -EBUSY (it has
+ * not started), -EALREADY (it has ended), -EINVAL, -ECHILD. Since 0.1. */
 int wf_future_signal(struct wf_future *future, int signal);
 
-/* One more owner. Returns `future`. Since 0.1. */
+/* Adds an owner and returns `future`; each owner calls wf_future_free(). Since 0.1. */
 struct wf_future *wf_future_ref(struct wf_future *future);
 
 enum wf_wait_for {
@@ -667,17 +688,18 @@ enum wf_wait_for {
 	WF_FIRST_FAILURE = 1, /* any kind but WF_RETURNED; or all, if none fails */
 	WF_ALL_COMPLETED = 2,
 };
-/* Waits for some of `n` futures, also of several executors; duplicates are fine, NULL is -EINVAL.
- * Returns how many have resolved when it returns (by then the condition holds), or -ETIMEDOUT,
- * -EINVAL, -EDEADLK, -ECHILD. With `n` 0 returns 0 at once. Since 0.1. */
+/* Waits for some of `n` futures, which may belong to different executors; duplicates are fine, NULL
+ * is -EINVAL. Returns how many have resolved when it returns (by then the condition holds), or
+ * -ETIMEDOUT, -EINVAL, -EDEADLK, -ECHILD. Returns 0 at once if `n` is 0. Since 0.1. */
 int wf_wait(struct wf_future *const *futures, size_t n, enum wf_wait_for what, int timeout_ms);
 
 /* --- large inputs -------------------------------------------------------------------------- */
 
-/* A large argument without a copy: memory that is handed to the worker as it is. wf_buffer_data()
- * is writable until the buffer is submitted, and holds anything at first: memory of buffers whose
- * task has ended is used again, since fresh pages cost more than to fill them. wf_buffer_free() is
- * for one that was never submitted. Errors: -EINVAL, -E2BIG, -EMFILE, -ENOMEM. Since 0.1. */
+/* A large input without a copy: memory that is handed to the worker as it is. wf_buffer_data() is
+ * writable until the buffer is submitted. Its initial content is undefined: memory of buffers whose
+ * task has ended is used again, because fresh pages cost more than filling them does. Use
+ * wf_buffer_free() for a buffer that was never submitted. Errors: -EINVAL, -E2BIG, -EMFILE,
+ * -ENOMEM. Since 0.1. */
 int wf_buffer_new(size_t size, struct wf_buffer **ret);
 void *wf_buffer_data(struct wf_buffer *buffer);
 size_t wf_buffer_size(const struct wf_buffer *buffer);
