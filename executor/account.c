@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The cell is the worker's to write: what is read here is copied first and judged then.
+ * The worker can write to its cell at any time, so values are copied out of it before they are
+ * checked.
  */
 #include "executor/account.h"
 

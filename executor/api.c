@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The public functions of <warmfork/executor.h>: arguments, process, lock; nothing else.
+ * The public functions of <warmfork/executor.h>. They check arguments and the process, take the
+ * lock, and leave the rest to others.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -157,12 +158,12 @@ int wf_run(struct wf_executor *executor, const struct wf_task *task,
 		return report_internal(r, "wf_run");
 	}
 	learn_finish(future);
-	*ret = &future->outcome; /* with the caller's reference to the future that it stands in */
+	*ret = &future->outcome; /* carries the caller's reference to the future that contains it */
 	return 0;
 }
 
 const struct wf_outcome *wf_outcome_free(const struct wf_outcome *outcome) {
-	/* what a pointer to const points at is ours */
+	/* the outcome is const to callers only */
 	struct wf_outcome *ours = (struct wf_outcome *)(uintptr_t)outcome;
 
 	if (ours)
@@ -217,7 +218,7 @@ enum wf_future_state wf_future_state(struct wf_future *future) {
 	return state;
 }
 
-/* Takes it back if no worker has begun it. True: it is resolved as cancelled. */
+/* Takes it back if no worker has begun it. Returns true if it has been resolved as cancelled. */
 static bool cancel(struct wf_future *future, const char *why) {
 	if (!claim_withdraw(future))
 		return false;
@@ -237,8 +238,8 @@ static void before(struct wf_future *future) {
 	engine_lock(future->engine);
 }
 
-/* Its own callbacks run here; what else has become due is the dispatching thread's: this one may
- * hold locks of the caller's that other callbacks take. */
+/* Runs the future's own callbacks here. Other callbacks that have become due are left to the
+ * dispatching thread: our caller may hold locks that they take. */
 static void after(struct wf_future *future) {
 	bool due;
 
@@ -264,7 +265,7 @@ int wf_future_cancel(struct wf_future *future) {
 	return r;
 }
 
-/* As the executor's own option is kept: 0 is the default. */
+/* Stored like the executor's own option, where 0 means the default. */
 static int take_grace(int grace_ms, int *ret) {
 	if (grace_ms < 0 && grace_ms != WF_NO_GRACE && grace_ms != WF_DEFAULT_GRACE)
 		return report_error(-EINVAL,
@@ -323,7 +324,7 @@ int wf_future_on_done(struct wf_future *future, wf_callback function, void *cont
 		return report_internal(-ENOMEM, "wf_future_on_done");
 	*callback = (struct future_callback){ .function = function, .context = context };
 	engine_lock(future->engine);
-	/* behind those that are about to be called, if there are any */
+	/* queue it behind callbacks that are about to be called, if there are any */
 	now = future->called_back || (future->state == FUTURE_RESOLVED && !future->callbacks);
 	if (!now) {
 		*future->callbacks_end = callback;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Arguments are read from the caller's memory, and its paths are looked up from here.
+ * Reads the arguments from the caller's memory, and looks up its paths from the host.
  */
 #include "executor/attempt.h"
 
@@ -25,7 +25,7 @@
 #define X32_BIT   0x40000000u
 #define FCHMODAT2 452 /* Linux 6.6 */
 
-/* All but the paths, which are large, and written before they are read. */
+/* Leaves the paths alone: they are large, and written before they are read. */
 void attempt_init(struct attempt *attempt, const struct seccomp_notif *request) {
 	attempt->call = call_by_number((uint32_t)request->data.nr);
 	attempt->request = *request;
@@ -54,7 +54,8 @@ bool attempt_is_foreign(const struct attempt *attempt) {
 
 /* --- paths --------------------------------------------------------------------------------- */
 
-/* A string in the caller's memory, which ends before its page does, or goes on in the next one. */
+/* Reads a string from the caller's memory page by page, because the page after its end may not be
+ * mapped. */
 static bool read_string(pid_t pid, uint64_t address, char *text, size_t size) {
 	size_t used = 0;
 
@@ -81,12 +82,13 @@ static void read_paths(struct attempt *attempt) {
 			attempt->read[i] = attempt->paths[i];
 }
 
-/* What lies in /proc and /dev means something else to whoever looks. */
+/* Paths in /proc and /dev mean something else in each process. */
 static bool is_relative_to_looker(const char *path) {
 	return strncmp(path, "/proc/", 6) == 0 || strncmp(path, "/dev/", 5) == 0;
 }
 
-/* In place: through symbolic links, as the kernel will go; a name that is not there yet has a directory that is. */
+/* Resolves symbolic links in place, as the kernel will. If the last name does not exist yet, its
+ * directory is resolved. */
 static void resolve(char *path) {
 	char real[PATH_MAX], directory[PATH_MAX], name[NAME_MAX + 1];
 
@@ -122,7 +124,7 @@ static bool base_of(const struct attempt *attempt, size_t argument, char *ret) {
 	return true;
 }
 
-/* Absolute, but with its symbolic links. */
+/* Makes a path absolute, but keeps its symbolic links. */
 static bool absolute_path(const struct attempt *attempt, size_t argument, char *ret) {
 	const char *path = attempt->read[argument];
 	char base[PATH_MAX];
@@ -161,7 +163,7 @@ static uint32_t access_of_open(uint64_t flags) {
 	return POLICY_READ;
 }
 
-/* 0: it only asks, which nothing but the view prevents. */
+/* Returns 0 if the call only asks for information, which nothing but the view prevents. */
 static uint32_t access_of(const struct attempt *attempt) {
 	int number = number_of(attempt);
 
@@ -189,7 +191,7 @@ static bool allows(const struct policy *policy, const char *path, uint32_t acces
 		 strncmp(path, "/.warmfork/", 11) == 0));
 }
 
-/* Is there something that was refused? What a task wanted to make, its directory decides. */
+/* Does the refused path exist? For something that a task wanted to create, its directory counts. */
 static bool is_there(const char *path, uint32_t access) {
 	struct stat status;
 	char directory[PATH_MAX];
@@ -200,7 +202,7 @@ static bool is_there(const char *path, uint32_t access) {
 	return access == POLICY_WRITE && lstat(directory, &status) == 0;
 }
 
-/* What a symbolic link says is no access to where it leads. */
+/* The target of a symbolic link is mere text: writing it accesses nothing. */
 static bool is_mere_text(const struct attempt *attempt, size_t argument) {
 	int number = number_of(attempt);
 
@@ -223,7 +225,8 @@ static bool find_wanted(struct attempt *attempt, const struct policy *policy) {
 	return false;
 }
 
-/* Names are made and removed in the directory of `wanted`; and a rule must name what is there. */
+/* Names are created and removed in the directory of `wanted`; and a rule must name something that
+ * exists. */
 static void look_at_paths(struct attempt *attempt, const struct policy *policy) {
 	struct stat status;
 
@@ -308,7 +311,7 @@ static bool lists_port(const uint16_t *ports, size_t n, uint16_t port) {
 	return false;
 }
 
-/* The rules for ports are about nothing else; what cannot be found out is taken for it. */
+/* The port rules cover TCP only; if the protocol cannot be found out, TCP is assumed. */
 static bool is_of_tcp(const struct attempt *attempt) {
 	pid_t pid = (pid_t)process_status(caller_of(attempt), "Tgid:");
 	cleanup_close int process = process_open(pid);
@@ -334,7 +337,7 @@ static void look_at_port(struct attempt *attempt, const struct policy *policy) {
 	attempt_read_address(attempt, &address);
 	if (address.ss_family != AF_INET && address.ss_family != AF_INET6)
 		return;
-	attempt->port = ntohs(as.inet->sin_port); /* of IPv6 it is at the same place */
+	attempt->port = ntohs(as.inet->sin_port); /* IPv6 has it at the same offset */
 	if (lists_port(binds ? policy->tcp_bind : policy->tcp_connect,
 		       binds ? policy->n_tcp_bind : policy->n_tcp_connect, attempt->port) ||
 	    !is_of_tcp(attempt))

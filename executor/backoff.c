@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * It keeps no timer: its owner arms one for `not_before`.
+ * A backoff has no timer of its own: its owner arms one for `not_before`.
  */
 #include "executor/backoff.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The end of a pipe proves nothing (a grandchild may hold it for hours), so nobody waits for it: a
- * capture is drained once when its task has ended, and closed.
+ * A capture is drained once when its task has ended, and then closed. We do not wait for the end of
+ * the pipe, which proves nothing: a grandchild may hold it for hours.
  */
 #include "executor/capture.h"
 
@@ -41,8 +41,8 @@ int capture_open(struct capture *capture, struct loop *loop, const struct task_s
 	return 0;
 }
 
-/* Grows towards the limit. No memory is the same as an earlier limit: bytes are counted as dropped.
- */
+/* Grows towards the limit. If memory runs out, that acts as a lower limit: further bytes are
+ * counted as dropped. */
 static void capture_grow(struct capture *capture, size_t needed) {
 	size_t capacity = capture->capacity ? capture->capacity : 4096;
 	char *data;
@@ -91,7 +91,7 @@ static void capture_append(struct capture *capture, const char *bytes, size_t n)
 void capture_drain(struct capture *capture) {
 	char bytes[16384] uninitialized;
 
-	/* Bounded, so that a writer who never pauses cannot hold the executor here. */
+	/* Bounded, so that a writer that never pauses cannot keep the executor here. */
 	for (int i = 0; i < 64 && capture->fd >= 0; i++) {
 		ssize_t n = read(capture->fd, bytes, sizeof bytes);
 

@@ -17,7 +17,7 @@ struct capture {
 	int stream; /* 1 or 2 */
 	size_t limit;
 	enum wf_on_overflow overflow;
-	char *data;      /* a ring of `limit` bytes once it is full and TRUNCATE */
+	char *data;      /* when it is full and TRUNCATE, a ring of `limit` bytes */
 	size_t capacity; /* allocated */
 	size_t size;     /* valid */
 	size_t start;    /* of the ring */
@@ -26,13 +26,13 @@ struct capture {
 };
 
 void capture_init(struct capture *capture, int stream);
-/* Makes the pipe. *ret_write is the worker's end, owned by the caller. 0 or -errno. */
+/* Creates the pipe. The caller owns *ret_write, the worker's end. Returns 0 or -errno. */
 int capture_open(struct capture *capture, struct loop *loop, const struct task_stream *stream,
 		 source_handler handler, int *ret_write);
-/* Reads what is there, without blocking. */
+/* Reads what is available, without blocking. */
 void capture_drain(struct capture *capture);
-void capture_close(struct capture *capture); /* the pipe; what was kept stays */
-/* Closes and forgets: for another attempt. */
+void capture_close(struct capture *capture); /* closes the pipe; what was kept stays */
+/* Closes the pipe and drops the bytes, for another attempt. */
 void capture_reset(struct capture *capture);
 /* Straightens the ring; the result points into the capture. */
 struct wf_capture capture_result(struct capture *capture);

@@ -4,8 +4,8 @@
  * worker ends, the claim words say exactly which of its tasks never began, and at most one is left
  * to blame.
  *
- * A worker runs code that we know nothing of. What it sends is checked; a worker that sends
- * nonsense is killed, and its task says so (WF_BY_PROTOCOL).
+ * A worker runs code that we know nothing about. Whatever it sends is checked; a worker that sends
+ * nonsense is killed, and its task's outcome says so (WF_BY_PROTOCOL).
  */
 #include "executor/channel.h"
 
@@ -47,12 +47,12 @@ int channel_listen(struct worker *worker) {
 
 /* --- tasks out ----------------------------------------------------------------------------- */
 
-/* What one task needs in its frame. */
+/* What one task adds to its frame. */
 struct parcel {
 	struct message_context context;
 	int fds[LIMIT_TASK_DESCRIPTORS + 4];
 	size_t n_fds;
-	int ours[2]; /* write ends of captures, closed when they have been sent */
+	int ours[2]; /* write ends of captures, closed once they have been sent */
 	size_t n_ours;
 };
 
@@ -83,7 +83,7 @@ static void fill_task(const struct worker *worker, const struct wf_future *futur
 	};
 }
 
-/* limits.output of the policy: more ends the task. */
+/* The policy's limits.output: a task that writes more is ended. */
 static void limit_output(const struct wf_future *future, struct task_stream *stream) {
 	uint64_t limit = options_limit(&future->engine->options, POLICY_OUTPUT);
 
@@ -93,7 +93,7 @@ static void limit_output(const struct wf_future *future, struct task_stream *str
 	stream->overflow = WF_OVERFLOW_KILL;
 }
 
-/* Whether it is to be ended for it, the pump decides. */
+/* The pump decides whether to end the task for it. */
 static void on_capture(struct source *source, uint32_t events) {
 	struct capture *capture = container_of(source, struct capture, source);
 	struct capture *first = capture - (capture->stream - 1);
@@ -185,7 +185,7 @@ static bool is_shortage(int r) {
 	return r == -EMFILE || r == -ENFILE || r == -ENOMEM || r == -ENOBUFS;
 }
 
-/* The frame did not go out: everything is as before. */
+/* The frame was not sent: restore the previous state. */
 static int not_sent(struct worker *worker, unsigned n, int r) {
 	for (unsigned i = 0; i < n; i++)
 		(void)claim_undo(worker);
@@ -198,7 +198,8 @@ static int not_sent(struct worker *worker, unsigned n, int r) {
 	case WIRE_E_CROWDED:
 		return CHANNEL_SHORT;
 	case WIRE_E_EOF:
-		worker->broken = true; /* what it has sent can still be read, then comes the end */
+		/* what the worker has sent can still be read; the end comes after that */
+		worker->broken = true;
 		return CHANNEL_GONE;
 	default:
 		return is_shortage(r) ? CHANNEL_SHORT : r < 0 ? r : CHANNEL_GONE;
@@ -222,7 +223,8 @@ int channel_hand_out(struct worker *worker, struct wf_future *const *futures, un
 
 /* --- results in ---------------------------------------------------------------------------- */
 
-/* A result that cannot be had for want of memory or descriptors is a failure with a name. */
+/* A result that cannot be received for lack of memory or descriptors becomes a failure that says
+ * so. */
 static void result_unavailable(struct wf_future *future, const struct message_result *result,
 			       int error) {
 	future->outcome.kind = WF_FAILED;
@@ -308,8 +310,8 @@ static void handle_result(struct worker *worker, const struct message_result *re
 	}
 }
 
-/* A worker that a task has taken over could send any descriptor: only the first counts, before any
- * task. */
+/* A worker that a task has taken over could send any descriptor, so only the first one counts, and
+ * only before any task. */
 static bool take_listener(struct worker *worker, struct wire_frame *frame) {
 	if (worker->state != WORKER_STARTED || frame->n_descriptors != 1 ||
 	    !worker->engine->options.policy || worker->listener_fd >= 0)
@@ -319,7 +321,7 @@ static bool take_listener(struct worker *worker, struct wire_frame *frame) {
 	return true;
 }
 
-/* A text is the library's: what an initializer returns has none. */
+/* Only the library sends a text: an initializer returns just a number. */
 static void note_unable(struct worker *worker, const struct message_worker_ready *ready) {
 	char sentence[64];
 
@@ -388,7 +390,7 @@ static void close_incoming(struct worker *worker) {
 	worker_changed(worker);
 }
 
-/* False if there is nothing more to be read now. */
+/* Returns false if there is nothing more to read now. */
 static bool receive_one(struct worker *worker) {
 	struct wire_frame frame uninitialized;
 	int r = wire_receive(worker->channel, worker->engine->receive_frame, MSG_DONTWAIT, &frame);
@@ -404,15 +406,15 @@ static bool receive_one(struct worker *worker) {
 		stop_distrust(worker, "sent a malformed frame");
 	else if (r < 0)
 		stop_distrust(worker, "has a channel that cannot be read");
-	/* our own want of memory is not its fault: the loop comes back to it */
+	/* we are out of memory, which is not the worker's fault: the loop comes back */
 	return false;
 }
 
 void channel_receive(struct worker *worker) {
-	/* Bounded, so that one worker cannot keep the others waiting; level-triggered, so that the
-	 * rest is not forgotten. */
+	/* Bounded, so that one worker cannot keep the others waiting. The source is
+	 * level-triggered, so the rest is not lost. */
 	for (int i = 0; i < CHANNEL_RECEIVE_BATCH && receive_one(worker); i++)
-		/* nothing more is due: what may come all the same wakes the loop again */
+		/* nothing more is due; anything unexpected wakes the loop again */
 		if (claim_outstanding(worker) == 0 && worker->state == WORKER_READY)
 			return;
 }

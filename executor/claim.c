@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * What is not in the cell is not in the worker's power: the order of answers, what was sent to it in
- * one frame, and whether that frame has been read. The kernel tells the last of these, before the
+ * A worker cannot touch what is not in its cell: the order of its answers, which tasks were sent to
+ * it in one frame, and whether that frame has been read. The kernel tells us the latter before the
  * worker's end (SIOCOUTQ: bytes that the peer has not read) and after it (ECONNRESET: there were
  * such bytes when the peer's last descriptor was closed; unix_release_sock()). A worker claims the
- * first task of a frame before it takes the frame out of the socket, so for that one this is proof.
+ * first task of a frame before it takes the frame out of the socket, so for that task a read frame
+ * is proof.
  */
 #include "executor/claim.h"
 
@@ -23,7 +24,7 @@ static bool is_queued(const struct wf_future *future) {
 	return atomic_load(&claim_of(future)->word) == claim_word(future->sequence, CLAIM_QUEUED);
 }
 
-/* --- what lies there ----------------------------------------------------------------------- */
+/* --- what lies on a channel ---------------------------------------------------------------- */
 
 unsigned claim_outstanding(const struct worker *worker) {
 	return (unsigned)(worker->next_sequence - worker->first_sequence);
@@ -47,7 +48,7 @@ bool claim_has_tasks(const struct worker *worker) {
 	return claim_head(worker) != NULL;
 }
 
-/* Behind a task that resolves with its worker's end nothing may lie. */
+/* No task may lie behind one that resolves with its worker's end. */
 static bool is_last(const struct worker *worker) {
 	const struct wf_future *newest;
 
@@ -124,7 +125,7 @@ static bool was_reset(struct worker *worker) {
 	return worker->reset;
 }
 
-/* Of the last frame it is known; one before it counts as read. */
+/* Known for the last frame; earlier frames count as read. */
 static bool frame_was_read(const struct wf_future *future) {
 	struct worker *worker = future->worker;
 	int unread = 0;
@@ -139,7 +140,7 @@ static bool frame_was_read(const struct wf_future *future) {
 bool claim_has_started(const struct wf_future *future) {
 	if (future->state != FUTURE_HANDED || !future->worker)
 		return false;
-	/* anything but QUEUED: a worker that scribbles on its cell must not hide that it runs */
+	/* anything but QUEUED: a worker that scribbles on its cell must not hide a running task */
 	if (!is_queued(future) || future->result_here)
 		return true;
 	return claim_head(future->worker) == future && frame_was_read(future);
@@ -157,7 +158,7 @@ nsec_t claim_started_at(struct wf_future *future) {
 
 	if (future->started || !claim_has_started(future))
 		return future->started;
-	/* the worker wrote it: the first sight counts, and only what is possible */
+	/* the worker wrote this: the first value seen counts, and only if it is possible */
 	started = atomic_load(&claim_of(future)->started_ns);
 	future->started = started < future->handed || started > engine_now(future->engine)
 			      ? future->handed
@@ -214,7 +215,7 @@ void claim_renounce(struct worker *worker) {
 }
 
 struct wf_future *claim_newest(struct worker *worker) {
-	/* what was taken back from the end leaves no answer that anybody waits for */
+	/* nothing waits for an answer to tasks that were taken back from the end */
 	while (worker->next_sequence > worker->first_sequence &&
 	       !worker->assigned[(worker->next_sequence - 1) % CELL_CLAIMS])
 		worker->next_sequence--;

@@ -18,7 +18,7 @@
 #include "base/error.h"
 #include "base/line.h"
 
-/* NULL: no memory. */
+/* NULL: out of memory. */
 static char *on_one_line(const char *text) {
 	size_t size = text ? line_escape(NULL, 0, text) + 1 : 0;
 	char *line = text ? malloc(size) : NULL;
@@ -44,10 +44,10 @@ __attribute__((format(printf, 2, 3))) static void say(struct wf_future *future, 
 	    future->memory.evidence ? future->memory.evidence : "no memory for the evidence";
 }
 
-/* --- results --------------------------------------------------------------------------------- */
+/* --- results ------------------------------------------------------------------------------- */
 
-/* A memfd whose size may still shrink would kill its reader with SIGBUS: only sealed ones are
- * mapped. */
+/* Only sealed memfds are mapped: one whose size may still shrink would kill its reader with
+ * SIGBUS. */
 static int map_result(struct wf_future *future, const struct message_result *result, int memfd,
 		      struct wf_bytes *ret) {
 	struct outcome_memory *memory = &future->memory;
@@ -69,7 +69,7 @@ static int map_result(struct wf_future *future, const struct message_result *res
 	return 0;
 }
 
-/* The bytes of a result, whichever way they came. */
+/* The bytes of a result, inline or in a memfd. */
 static int take_bytes(struct wf_future *future, const struct message_result *result, int memfd,
 		      struct wf_bytes *ret) {
 	*ret = (struct wf_bytes){ "", 0 };
@@ -77,7 +77,7 @@ static int take_bytes(struct wf_future *future, const struct message_result *res
 		return map_result(future, result, memfd, ret);
 	if (!result->payload.size)
 		return 0;
-	/* one byte more, so that text is also a string */
+	/* one more byte, so that text is a string too */
 	future->memory.data = malloc(result->payload.size + 1);
 	if (!future->memory.data)
 		return error_origin(-ENOMEM);
@@ -132,7 +132,7 @@ int conclude_result(struct wf_future *future, const struct message_result *resul
 	return error_origin(-EPROTO);
 }
 
-/* --- ends ------------------------------------------------------------------------------------- */
+/* --- ends ---------------------------------------------------------------------------------- */
 
 static void fill_usage(struct wf_outcome *outcome, const struct exit_status *status) {
 	if (!status)
@@ -175,8 +175,9 @@ static bool is_command(const struct wf_future *future) {
 	return future->engine->options.public.image == WF_IMAGE_COMMAND;
 }
 
-/* RLIMIT_CPU: SIGXCPU first, and SIGKILL for those who ignore it. The limit counts ticks, the usage is exact: they
- * differ, so for the signal that is hardly ever sent otherwise, half of it is enough. */
+/* RLIMIT_CPU sends SIGXCPU first, and SIGKILL to a process that ignores it. The limit counts ticks
+ * and the usage is exact, so they differ: SIGXCPU, which has hardly any other source, counts from
+ * half of the limit on. */
 static bool is_cpu_limit(const struct wf_future *future, const struct exit_status *status) {
 	uint64_t limit = options_limit(&future->engine->options, POLICY_CPU);
 
@@ -248,7 +249,7 @@ static void fill_timed_out(struct wf_future *future) {
 	outcome->kind = WF_TIMED_OUT;
 	outcome->timed_out.clock = future->verdict_clock;
 	outcome->timed_out.limit_ns = limit;
-	/* when it started may have become known more exactly since the timer was set */
+	/* a more exact start may have become known since the timer was set */
 	outcome->timed_out.took_ns = took < limit ? limit : took;
 	say(future, "%s: %llu ms; it took %llu ms", clock_name(future), in_ms(limit),
 	    in_ms(outcome->timed_out.took_ns));

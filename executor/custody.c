@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Who reports the end of whom: the zygote that of its workers, the keeper that of the zygote and of
- * the workers which it adopts then. We hold a pidfd of each: if one of those tells that a process
- * has ended and the keeper does not, it is the keeper that has to be replaced. Without a keeper
- * the pidfds are all there is.
+ * The zygote reports the ends of its workers; the keeper reports the end of the zygote and of the
+ * workers that it then adopts. We hold a pidfd of each: if a pidfd says that a process has ended
+ * and the keeper does not report it, the keeper has to be replaced. Without a keeper the pidfds are
+ * all we have.
  */
 #include "executor/custody.h"
 
@@ -18,7 +18,7 @@
 #include "executor/stop.h"
 #include "executor/worker.h"
 
-#define ORPHAN_GRACE_MS 500 /* for a zygote without a keeper to end what it has started */
+#define ORPHAN_GRACE_MS 500 /* for a zygote without a keeper to end its processes */
 
 /* --- zygotes ------------------------------------------------------------------------------- */
 
@@ -73,7 +73,7 @@ static void on_started(struct keeper *keeper, uint64_t number, pid_t pid, int pi
 static void on_exited(struct keeper *keeper, uint64_t number, const struct exit_status *status) {
 	struct generation *generation = generations_find(keeper->generations, number);
 
-	if (!generation) { /* given up before it ran; the keeper waits for it all the same */
+	if (!generation) { /* given up before it ran; the keeper waits for a Keep all the same */
 		keeper_keep(keeper, number, NULL, 0);
 		return;
 	}
@@ -94,8 +94,9 @@ static bool is_among(pid_t pid, const int32_t *pids, size_t n) {
 	return false;
 }
 
-/* Nobody reports it. That it was killed is what the loss of a keeper does, and says nothing of its
- * task; if it ended otherwise and the kernel still tells how (Linux 6.15), that is what happened. */
+/* Nothing reports this end. A SIGKILL is what the loss of a keeper causes, and says nothing about
+ * the task; if the worker ended otherwise and the kernel can still tell how (Linux 6.15), that is
+ * what happened. */
 static void end_orphan(struct worker *worker) {
 	struct exit_status status;
 	bool known = evidence_exit(worker->pidfd, &status) && !exit_status_is_kill(&status);
@@ -103,7 +104,7 @@ static void end_orphan(struct worker *worker) {
 	worker_ended(worker, known ? &status : NULL, true);
 }
 
-/* An adopted worker: its pidfd tells us first, then the keeper how. */
+/* An adopted worker: its pidfd tells first that it has ended, then the keeper how. */
 static void on_adopted_end(struct source *source, uint32_t events) {
 	struct worker *worker = container_of(source, struct worker, end_source);
 
@@ -167,9 +168,9 @@ static void on_adopted_stopped(struct keeper *keeper, pid_t pid, bool stopped) {
 
 /* --- without a keeper ---------------------------------------------------------------------- */
 
-/* Everything below the keeper is dying: the zygote by its lifeline, which ends what it has started
- * first, and each worker by its own. We make sure, and wait for the end of each of them by its
- * pidfd, because a task that may still be running must not be reported as over. */
+/* Everything below the keeper is dying: its lifeline makes the zygote end what it has started and
+ * then itself, and each worker has a lifeline of its own. We make sure of that, and wait for each
+ * to end by its pidfd, because a task that may still be running must not be reported as over. */
 static void on_orphan_timer(struct timer *timer, nsec_t now) {
 	(void)now;
 	generation_kill(container_of(timer, struct generation, orphan_timer));

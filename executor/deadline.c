@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Each future has one timer, armed lazily. The clock of a task that was handed ahead starts when its
- * worker takes it, and the worker tells nobody but the claim word; so the timer looks when the
- * earliest possible moment has come, and arms itself again for the exact one.
+ * Each future has one timer, armed lazily. The clock of a task that was handed ahead starts when
+ * its worker takes it, and only the claim word tells when that is. So the timer fires at the
+ * earliest possible moment, looks, and arms itself again for the exact one.
  */
 #include "executor/deadline.h"
 
@@ -21,7 +21,7 @@ static nsec_t run_timeout_at(struct wf_future *future, nsec_t now) {
 	if (!future->timeout_ms || future->state != FUTURE_HANDED || future->result_here)
 		return NSEC_NEVER;
 	started = claim_started_at(future);
-	/* not taken yet: it cannot be over before this */
+	/* not taken yet: the time cannot run out before this */
 	return clock_after_ms(started ? started : now, future->timeout_ms);
 }
 
@@ -71,7 +71,7 @@ static void strike(struct wf_future *future, enum wf_clock clock) {
 		stop_with_stack(future->worker);
 }
 
-/* It is off the queue and off every channel. */
+/* The future is off the queue and off every channel. */
 static void expire(struct wf_future *future) {
 	future->verdict = VERDICT_TIMED_OUT;
 	future->verdict_clock = WF_CLOCK_QUEUE;
@@ -83,7 +83,7 @@ static void on_timer(struct timer *timer, nsec_t now) {
 	struct wf_future *future = container_of(timer, struct wf_future, timer);
 
 	if (future->result_here || future->verdict != VERDICT_NONE)
-		return; /* it was in time, or it is being ended already */
+		return; /* it finished in time, or is being ended already */
 	if (future->deadline <= now) {
 		if (claim_withdraw(future))
 			expire(future);

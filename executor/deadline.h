@@ -6,5 +6,5 @@
 
 #include "executor/future.h"
 
-/* Arms the future's timer for whichever of its clocks is next. */
+/* Arms the future's timer for the clock that runs out next. */
 void deadline_watch(struct wf_future *future);

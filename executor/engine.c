@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Log lines are born under the lock. A handler may take locks of its own, under which another
- * thread may be waiting for ours, so lines are kept and handed on once the lock is free.
+ * Log lines are written under the lock, but a handler may take locks of its own, and a thread that
+ * holds one of these may be waiting for ours. So lines are kept, and handed on once the lock is
+ * free.
  */
 #include "executor/engine.h"
 
@@ -16,8 +17,8 @@
 #include "base/fd.h"
 #include "proto/limits.h"
 
-#define ENGINE_TIMERS 16  /* of pool, succession and keeper, and some */
-#define LOG_LINES_MAX 256 /* of one hold of the lock */
+#define ENGINE_TIMERS 16  /* those of pool, succession and keeper, and some to spare */
+#define LOG_LINES_MAX 256 /* while the lock is held once */
 
 struct log_line {
 	struct link link;
@@ -27,7 +28,7 @@ struct log_line {
 
 /* --- life ---------------------------------------------------------------------------------- */
 
-static _Atomic uint64_t n_engines; /* that this process has had */
+static _Atomic uint64_t n_engines; /* how many this process has had */
 
 static void on_doorbell(struct source *source, uint32_t events) {
 	eventfd_t value;
@@ -165,7 +166,7 @@ bool engine_is_busy(const struct engine *engine) {
 	return engine->n_pending > engine->queue.size + engine->n_tickets;
 }
 
-/* --- later, without the lock --------------------------------------------------------------- */
+/* --- deferred, without the lock ------------------------------------------------------------ */
 
 void engine_defer(struct engine *engine, struct deferred *deferred,
 		  void (*run)(struct deferred *deferred)) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * A NULL, or a handle that came over a fork: answered before anything is touched.
+ * A NULL, or a handle inherited over a fork, is rejected before anything is touched.
  */
 #include "executor/entry.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * A SIGKILL that nobody here sent may be the kernel's, for memory. Only a counter can tell:
- * "oom_kill" of the control group in which we and our workers live. Without one the outcome says no
- * more than that a signal came.
+ * A SIGKILL that we did not send may come from the kernel, for lack of memory. Only a counter can
+ * tell: "oom_kill" of the control group that we and our workers live in. Without one the outcome
+ * says no more than that a signal came.
  */
 #include "executor/evidence.h"
 

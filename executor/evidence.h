@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Evidence for "the kernel killed it for memory": the out-of-memory counters of our control group.
+ * Evidence that the kernel killed a process for lack of memory: the out-of-memory counters of our
+ * control group.
  */
 #pragma once
 
@@ -8,7 +9,7 @@
 #include <stdint.h>
 
 struct evidence {
-	char path[512]; /* of the counter's file; "": there is none */
+	char path[512]; /* of the counter's file; "" if there is none */
 	uint64_t kills; /* at the last look */
 	uint64_t used;  /* up to here, kills have explained the ends of workers */
 	uint64_t looked_ns;
@@ -31,6 +32,6 @@ struct exit_status;
 /* Where it stands: what has moved so far is no evidence for what comes. Reads it at most every 100 ms. */
 uint64_t evidence_kills(struct evidence *evidence, uint64_t now_ns);
 
-/* How a process that somebody else has reaped ended, from its pidfd (PIDFD_GET_INFO with
- * PIDFD_INFO_EXIT, Linux 6.15). False: unknown. */
+/* How a process that has been reaped elsewhere ended, from its pidfd (PIDFD_GET_INFO with
+ * PIDFD_INFO_EXIT, Linux 6.15). Returns false if that is unknown. */
 bool evidence_exit(int pidfd, struct exit_status *ret);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The pump, and who turns it: the executor's thread, or its owner's.
+ * The pump, and who drives it: the executor's thread, or its owner's.
  */
 #include "executor/executor.h"
 
@@ -19,9 +19,9 @@
 #include "executor/stop.h"
 #include "executor/wreck.h"
 
-#define SETTLE_MS 100 /* without any event: then nothing is left that could tick */
+#define SETTLE_MS 100 /* without any event: nothing is left then that needs a tick */
 
-/* How deep this thread is in callbacks; one that waits there would wait for itself. */
+/* How deeply this thread is nested in callbacks; if it waited there, it would wait for itself. */
 static _Thread_local unsigned callback_depth;
 
 void executor_call(wf_callback function, struct wf_future *future, void *context) {
@@ -66,7 +66,7 @@ static void take_back(struct worker *worker) {
 static void kill_tasks(struct worker *worker) {
 	claim_foreach (future, worker)
 		(void)stop_task(future, WF_BY_CLOSE, WF_NO_GRACE);
-	/* its result is here, but it hesitates to leave */
+	/* its result is here, but the worker is slow to leave */
 	if (worker->awaiting_exit)
 		stop_kill(worker);
 }
@@ -81,7 +81,7 @@ static bool has_workers(const struct wf_executor *executor) {
 	return false;
 }
 
-/* Once nothing is pending: workers leave, then the keeper ends whatever is left, then itself. */
+/* Once nothing is pending, the workers leave; then the keeper ends whatever is left, and itself. */
 static void close_step(struct wf_executor *executor) {
 	struct engine *engine = &executor->engine;
 
@@ -110,7 +110,8 @@ static void close_step(struct wf_executor *executor) {
 void executor_pump(struct wf_executor *executor) {
 	if (executor->state == EXECUTOR_CLOSED)
 		return;
-	/* what becomes of a generation concerns its workers, and the last of them its generation */
+	/* changes of a generation affect its workers, and the last of these affect the
+	 * generation */
 	do {
 		pool_settle(&executor->pool);
 	} while (succession_settle(&executor->succession));
@@ -138,7 +139,7 @@ void executor_check(struct wf_executor *executor) {
 
 /* --- callbacks ----------------------------------------------------------------------------- */
 
-/* Those that nobody wants to be called back for only have to be given back. */
+/* Futures without callbacks only have to be released. */
 static void take_due(struct engine *engine, struct link *ret_quiet, struct link *ret_loud) {
 	engine_lock(engine);
 	list_foreach_safe (link, next, &engine->due) {
@@ -162,7 +163,7 @@ void executor_run_due(struct wf_executor *executor) {
 
 	list_init(&quiet);
 	list_init(&loud);
-	(void)engine_ref(&executor->engine); /* a callback may give the last handle back */
+	(void)engine_ref(&executor->engine); /* a callback may release the last handle */
 	callback_depth++;
 	do {
 		take_due(&executor->engine, &quiet, &loud);
@@ -191,7 +192,7 @@ bool executor_take_due(struct wf_future *future) {
 	list_remove(&future->link);
 	future->is_due = false;
 	if (!list_is_empty(&engine->due))
-		engine_ring(engine); /* the others are not ours */
+		engine_ring(engine); /* the other futures are left to the dispatching thread */
 	return true;
 }
 
@@ -216,8 +217,8 @@ static int wait_spinning(struct engine *engine, int timeout_ms, struct loop_batc
 	return error_trace(loop_wait(engine->loop, timeout_ms, batch));
 }
 
-/* A zygote that owes nothing need not be asked whether it lives. Its timer is taken away when
- * nothing has happened for a moment, not with each task: that would be a system call. */
+/* A zygote that owes us nothing is not pinged. Its timer is removed after a moment without events,
+ * not with each task, because that would be a system call. */
 static void settle_down(struct wf_executor *executor) {
 	generations_foreach (generation, &executor->generations)
 		link_settle(generation);
@@ -230,14 +231,14 @@ static bool may_settle(const struct wf_executor *executor) {
 	return false;
 }
 
-/* Under the lock when it begins, without it when it returns. */
+/* Called with the lock, returns without it. */
 static void after_failed_wait(struct wf_executor *executor) {
 	give_up(executor);
 	executor_unlock(executor);
 	executor_run_due(executor);
 }
 
-/* Under the lock when it begins, without it when it returns. */
+/* Called with the lock, returns without it. */
 static void step(struct wf_executor *executor, int timeout_ms) {
 	struct engine *engine = &executor->engine;
 	struct loop_batch batch uninitialized;
@@ -285,7 +286,7 @@ void executor_step(struct wf_executor *executor, int timeout_ms) {
 	step(executor, timeout_ms);
 }
 
-/* Whoever should wake us may be asleep for ever: then there is nothing to wait for. */
+/* The thread that should wake us may sleep forever; then there is nothing to wait for. */
 static int sleep_on_changed(struct wf_executor *executor, nsec_t until) {
 	struct timespec at = { .tv_sec = (time_t)(until / NSEC_PER_SEC),
 			       .tv_nsec = (long)(until % NSEC_PER_SEC) };
@@ -304,7 +305,7 @@ static int sleep_on_changed(struct wf_executor *executor, nsec_t until) {
 	return r == ETIMEDOUT ? -ETIMEDOUT : 0;
 }
 
-/* One step by a caller, who is the one that dispatches; under the lock before and after. */
+/* A caller takes one step as the dispatcher; under the lock before and after. */
 static void step_as_dispatcher(struct wf_executor *executor, int timeout_ms) {
 	executor->dispatching = true;
 	step(executor, timeout_ms);
@@ -314,7 +315,7 @@ static void step_as_dispatcher(struct wf_executor *executor, int timeout_ms) {
 		executor_announce(executor);
 }
 
-/* The caller is the one who dispatches, unless another of its threads does so now. */
+/* The caller dispatches, unless another of its threads is doing so now. */
 static int drive(struct wf_executor *executor, nsec_t until) {
 	if (executor->releasing || !executor->engine.loop || executor->engine.wrecked)
 		return -ESHUTDOWN;
@@ -350,7 +351,7 @@ int executor_dispatch(struct wf_executor *executor, int timeout_ms) {
 
 	if (executor_in_callback())
 		return -EDEADLK;
-	(void)engine_ref(&executor->engine); /* a callback may give the last handle back */
+	(void)engine_ref(&executor->engine); /* a callback may release the last handle */
 	executor_lock(executor);
 	if (executor->releasing || !executor->engine.loop || executor->engine.wrecked)
 		r = -ESHUTDOWN;

@@ -3,15 +3,15 @@
  * The executor: what it is made of, and the pump.
  *
  *   wf_executor
- *       |-- engine       lock, loop, queue of futures that wait, counters: what all may know
+ *       |-- engine       lock, loop, queue of waiting futures, counters: what all parts may know
  *       |-- keeper       the process that starts zygotes and outlives them
- *       |-- generations  one for each image that is alive, each with its zygote and its workers
+ *       |-- generations  one for each image that is alive, with its zygote and its workers
  *       |-- pool         slots, and which worker is idle, busy, leaving
  *       `-- succession   which generation is the newest, and when another is started
  *
- * Every event ends in executor_pump(). Handlers set facts; the pump looks at the whole and does what
- * can be done: settle, hand out, fork, start, end. So no handler needs to know what else its event
- * makes possible.
+ * Every event ends in executor_pump(). Handlers set facts; the pump looks at the whole and does
+ * what can be done: settle, hand out, fork, start, end. So no handler needs to know what else its
+ * event makes possible.
  */
 #pragma once
 
@@ -62,32 +62,34 @@ static inline void executor_unlock(struct wf_executor *executor) {
 	engine_unlock(&executor->engine);
 }
 
-/* Does all that can be done now. Call it under the lock after anything has changed. */
+/* Does everything that can be done now. Call it under the lock after anything has changed. */
 void executor_pump(struct wf_executor *executor);
-/* Under the lock, by those who wait: has the host closed our descriptors? Then all is over. */
+/* Under the lock, for threads that wait: if the host has closed our descriptors, ends the
+ * executor. */
 void executor_check(struct wf_executor *executor);
-/* Wakes those who wait for a change of the executor itself. */
+/* Wakes the threads that wait for a change of the executor itself. */
 void executor_announce(struct wf_executor *executor);
 
-/* Takes the lock, waits at most timeout_ms for events, handles them, runs callbacks. */
+/* Takes the lock, waits at most `timeout_ms` for events, handles them, and runs callbacks. */
 void executor_step(struct wf_executor *executor, int timeout_ms);
 
 /* Runs the callbacks that are due; called without the lock. */
 void executor_run_due(struct wf_executor *executor);
-/* Under the lock: takes one future off those whose callbacks are due; the others are left to the
- * thread that dispatches. True: executor_run_taken() has to follow, without the lock. */
+/* Under the lock: takes one future off the list of those with due callbacks; the others are left to
+ * the dispatching thread. If it returns true, executor_run_taken() must follow, without the
+ * lock. */
 bool executor_take_due(struct wf_future *future);
 void executor_run_taken(struct wf_future *future);
 
-/* Under the lock: waits until done(context), helping to dispatch if the caller drives. 0,
- * -ETIMEDOUT, -EDEADLK (in a callback). */
+/* Under the lock: waits until done(context); dispatches meanwhile if the executor is caller-driven.
+ * Returns 0, -ETIMEDOUT or -EDEADLK (in a callback). */
 int executor_await(struct wf_executor *executor, bool (*done)(struct wf_executor *, const void *),
 		   const void *context, nsec_t until);
 
-/* What a caller-driven executor's owner does: one step. 0, -EDEADLK, -ESHUTDOWN. */
+/* One step by the owner of a caller-driven executor. Returns 0, -EDEADLK or -ESHUTDOWN. */
 int executor_dispatch(struct wf_executor *executor, int timeout_ms);
 
-/* Calls back, here and now. */
+/* Runs the callback at once. */
 void executor_call(wf_callback function, struct wf_future *future, void *context);
 
 /* Is this thread inside a callback, or the executor's own? Then it must not wait. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Futures, those who sleep on them, and those who are called back.
+ * Futures, the threads that sleep on them, and their callbacks.
  *
- * Sleepers use a futex of their own, so that a resolution wakes exactly those whom it concerns:
+ * Each sleeper uses a futex of its own, so that a resolution wakes only the threads it concerns:
  * with one condition variable for all, 64 waiting threads would wake 64 times for each result.
  */
 #include "executor/future.h"
@@ -20,7 +20,7 @@
 #include "executor/outcome.h"
 
 int future_new(struct engine *engine, struct wf_future **ret) {
-	/* not calloc(3): in the C library of our floor it goes past the thread's cache */
+	/* not calloc(3), which bypasses the thread cache in the oldest C library we support */
 	struct wf_future *future = malloc(sizeof *future);
 
 	if (!future)
@@ -60,8 +60,7 @@ struct wf_future *future_unref(struct wf_future *future) {
 	return NULL;
 }
 
-/* --- sleepers ----------------------------------------------------------------------------------
- */
+/* --- sleepers ------------------------------------------------------------------------------ */
 
 void waiter_init(struct waiter *waiter, int32_t wanted) {
 	*waiter = (struct waiter){ .doorbell = -1 };
@@ -71,8 +70,8 @@ void waiter_init(struct waiter *waiter, int32_t wanted) {
 static void waiter_fire(struct waiter *waiter) {
 	int doorbell = waiter->doorbell;
 
-	/* The waiter may be gone as soon as `fired` is set: it is on its owner's stack. A futex
-	 * wake-up on a stale address is harmless (futex(2): wake-ups may be spurious). */
+	/* The waiter may be gone as soon as `fired` is set, because it is on its owner's stack. A
+	 * futex wake-up on a stale address is harmless (futex(2): wake-ups may be spurious). */
 	atomic_store(&waiter->fired, 1);
 	(void)syscall(SYS_futex, &waiter->fired, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 	if (doorbell >= 0)
@@ -113,15 +112,14 @@ static void wake_waiters(struct wf_future *future) {
 	}
 }
 
-/* --- the queue -----------------------------------------------------------------------------
- */
+/* --- the queue ----------------------------------------------------------------------------- */
 
 void future_queue(struct wf_future *future) {
 	future->state = FUTURE_QUEUED;
 	queue_push(&future->engine->queue, &future->link, future->priority);
 }
 
-/* Its timer stays armed: when it fires, it looks at what the future is doing by then. */
+/* Its timer stays armed: when it fires, it checks the state of the future at that time. */
 void future_requeue(struct wf_future *future) {
 	capture_reset(&future->captures[0]);
 	capture_reset(&future->captures[1]);
@@ -137,8 +135,7 @@ void future_unqueue(struct wf_future *future) {
 	queue_remove(&future->engine->queue, &future->link, future->priority);
 }
 
-/* --- resolution --------------------------------------------------------------------------------
- */
+/* --- resolution ---------------------------------------------------------------------------- */
 
 static uint64_t between(nsec_t from, nsec_t to) {
 	return from && to > from ? to - from : 0;

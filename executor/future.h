@@ -2,8 +2,8 @@
  *
  * A future: one task from submit to outcome. It resolves exactly once, in future_resolve().
  *
- *     QUEUED      submitted; or back again, because its worker died before it was claimed, or because it
- *        |        may be started again (idempotent)
+ *     QUEUED      submitted; or queued again, because its worker died before claiming it, or
+ *        |        because it may be started again (idempotent)
  *        v        given to a worker
  *     HANDED      on a worker's channel; the claim word tells whether it runs
  *        v        result, or its worker's exit report; from either state: cancel, deadline, close
@@ -36,7 +36,7 @@ enum future_state {
 	FUTURE_RESOLVED,
 };
 
-/* Why the library is ending a task; decides the outcome when its worker's exit is reported. */
+/* Why the library is ending a task. It decides the outcome when the worker's exit is reported. */
 enum future_verdict {
 	VERDICT_NONE,
 	VERDICT_TIMED_OUT,
@@ -51,7 +51,7 @@ struct future_callback {
 	void *context;
 };
 
-/* Somebody who sleeps until enough futures have resolved. */
+/* A thread that sleeps until enough futures have resolved. */
 struct waiter {
 	_Atomic uint32_t fired; /* a futex */
 	_Atomic int32_t wanted; /* fires when it falls to 0 */
@@ -68,7 +68,7 @@ struct waiter_stake {
 struct wf_future {
 	_Atomic unsigned references;
 	struct engine *engine; /* of its executor; a reference */
-	struct link link;      /* in the queue; or among those whose callbacks are due */
+	struct link link;      /* in the queue; or on the list of those with due callbacks */
 	enum future_state state;
 
 	/* the task; constant after submit */
@@ -86,13 +86,13 @@ struct wf_future {
 	uint64_t sequence;
 	bool leads_frame;  /* the first task of the frame in which it was sent */
 	unsigned attempts; /* starts */
-	unsigned returns;  /* times that it came back unclaimed */
+	unsigned returns;  /* how often it came back unclaimed */
 	enum future_verdict verdict;
 	enum wf_clock verdict_clock;
 	enum wf_killer verdict_killer;
 	int verdict_stream;
-	int overflow;     /* the stream that is over its limit (WF_OVERFLOW_KILL); 0: none is */
-	bool result_here; /* outcome is filled, and waits for the exit (WF_TASK_WAIT_EXIT) */
+	int overflow;     /* the stream that is over its limit (WF_OVERFLOW_KILL); 0: none */
+	bool result_here; /* outcome is filled in and waits for the exit (WF_TASK_WAIT_EXIT) */
 
 	nsec_t submitted, handed, started, ended;
 	nsec_t deadline; /* NSEC_NEVER: none */
@@ -101,42 +101,41 @@ struct wf_future {
 	struct refusals refusals;
 	struct wf_policy *learned; /* NULL: nothing yet; learn.h */
 
-	/* who is told */
+	/* who is notified */
 	struct link waiters; /* struct waiter_stake */
 	struct future_callback *callbacks, **callbacks_end;
 	bool is_due;      /* in engine::due */
-	bool called_back; /* all that were added before; one that comes now is called at once */
+	bool called_back; /* all that were added before; a later one is called at once */
 
 	struct wf_outcome outcome;
 	struct outcome_memory memory;
 };
 
 /* A queued future with one reference for the caller and one for the executor, which keeps it until
- * it has resolved and its callbacks have run. -ENOMEM. */
+ * it has resolved and its callbacks have run. Returns 0 or -ENOMEM. */
 int future_new(struct engine *engine, struct wf_future **ret);
 struct wf_future *future_unref(struct wf_future *future);
 
-/* Under the lock: puts it into the queue, or back into it, in front of its equals and with no trace
- * of the attempt. */
+/* Under the lock: queues it, or queues it again, ahead of its equals and with no trace of the
+ * attempt. */
 void future_queue(struct wf_future *future);
 void future_requeue(struct wf_future *future);
-/* Takes it out of the queue. */
+/* Takes it off the queue. */
 void future_unqueue(struct wf_future *future);
 
-/* Drains its captures; one that is over its limit becomes its verdict, if it has none. */
+/* Drains its captures. One that is over its limit sets the verdict, if there is none yet. */
 void future_check_output(struct wf_future *future);
 
-/* Under the lock. Kind, members of that kind and what account.h knows of the worker have been
- * filled; this fills in the rest, gives the room for its timer back (loop_reserve()), wakes the
+/* Under the lock. The caller has filled in the kind, its members and what account.h knows about the
+ * worker. This fills in the rest, releases the room for its timer (loop_reserve()), wakes the
  * waiters, and puts the future on the engine's list of due callbacks. */
 void future_resolve(struct wf_future *future);
 
-/* Without any lock: runs the callbacks of a resolved future and gives the engine's reference
- * back. */
+/* Without any lock: runs the callbacks of a resolved future and drops the engine's reference. */
 void future_run_callbacks(struct wf_future *future);
 
 void waiter_init(struct waiter *waiter, int32_t wanted);
-/* Looks for at most so long whether it has fired, without sleeping. */
+/* Polls whether it has fired for at most `spin_us`, without sleeping. */
 void waiter_spin(const struct waiter *waiter, int spin_us);
-/* Sleeps until it fired or `until` has passed. True: fired. */
+/* Sleeps until it has fired or `until` has passed. Returns true if it fired. */
 bool waiter_sleep(struct waiter *waiter, nsec_t until);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * An image that cannot be used is a user's first experience with us. The sentence names the step,
- * the thing and the remedy, and quotes what the preload itself wrote.
+ * An image that cannot be used is a user's first experience with us. So the sentence names the
+ * step, the thing and the remedy, and quotes what the preload itself wrote.
  */
 #include "executor/generation.h"
 
@@ -55,8 +55,8 @@ struct generation *generations_find(const struct generations *generations, uint6
 
 /* --- life ---------------------------------------------------------------------------------- */
 
-/* Sealed before anybody else has it: a worker that made the file shorter would have us die of
- * SIGBUS at our next look (memfd_create(2)). */
+/* Sealed before any other process has it: if a worker could shrink the file, we would die of SIGBUS
+ * at our next access (memfd_create(2)). */
 static int map_cells(struct generation *generation, int *ret_memfd) {
 	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 	cleanup_close int memfd = fd_memfd("warmfork-cells", CELLS_SIZE);
@@ -108,7 +108,7 @@ int generation_new(struct generations *generations, struct engine *engine, struc
 	return 0;
 }
 
-/* Removing control groups may wait for the kernel: it is done without the lock. */
+/* Removing control groups may wait for the kernel, so it is done without the lock. */
 struct group_removal {
 	struct deferred deferred;
 	char *paths[2];
@@ -125,7 +125,7 @@ static void remove_groups(struct deferred *deferred) {
 	free(removal);
 }
 
-/* When nothing of the zygote's is left: it has not kept the privilege itself. */
+/* Called when nothing of the zygote is left: it has given up the privilege to do this itself. */
 static void clear_groups(struct generation *generation) {
 	struct image *image = &generation->image;
 	struct group_removal *removal =
@@ -173,7 +173,7 @@ void generation_free(struct generations *generations, struct generation *generat
 	source_remove(&generation->end_source);
 	source_remove(&generation->listener_source);
 	(void)fd_close(generation->listener_fd);
-	/* it has outlived its zygote for the workers' sake; nobody else would end it now */
+	/* it has outlived its zygote for the workers' sake, and nothing else would end it now */
 	if (generation->init_pidfd >= 0)
 		(void)process_signal(generation->init_pidfd, SIGKILL);
 	(void)fd_close(generation->init_pidfd);
@@ -226,7 +226,7 @@ int generation_function(const struct generation *generation, const char *functio
 	return -ENOENT;
 }
 
-/* Appends to *text; without memory it stays as it is. */
+/* Appends to *text, which is left unchanged if memory runs out. */
 __attribute__((format(printf, 2, 3))) static void append(char **text, const char *format, ...) {
 	char *added = NULL, *joined = NULL;
 	va_list arguments;
@@ -287,8 +287,8 @@ static int take_sandbox(struct generation *generation, const struct message_imag
 
 	generation->init = ready->init;
 	if (ready->init > 0)
-		generation->init_pidfd =
-		    process_open(ready->init); /* its parent has not reaped it */
+		/* its parent has not reaped it, so the pid is not reused */
+		generation->init_pidfd = process_open(ready->init);
 	if (!generation->engine->options.policy)
 		return 0;
 	image->layers = strdup(ready->layers);

@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: MIT
  *
- * A generation: one image that is or was loaded, the zygote that holds it, and the workers that were
- * forked from it.
+ * A generation: one image that is or was loaded, the zygote that holds it, and the workers that
+ * were forked from it.
  *
  *     LOADING    StartZygote, Hello and Load were sent
  *        |  \
  *        |   `-- ImageFailed, or its zygote ended --> freed
  *        v
- *     READY      ImageReady has come, and the zygote's pidfd; it takes new workers
+ *     READY      ImageReady and the zygote's pidfd have come; it takes new workers
  *        |
  *        v
  *     DRAINING   another generation is the newest; its zygote ends after its last worker
  *        |
  *        v
- *     LOST       its zygote has ended, from READY or DRAINING; workers that are left were adopted
+ *     LOST       its zygote has ended, from READY or DRAINING; the remaining workers were adopted
  *        |       by the keeper, which reports for them
  *        v
  *     freed      after the last worker
  *
- * link.c (what its zygote says) and custody.c (what the keeper says of it) set facts here;
+ * link.c (what its zygote says) and custody.c (what the keeper says about it) set facts here;
  * succession.c decides what follows.
  */
 #pragma once
@@ -50,7 +50,7 @@ enum generation_state {
 
 #define GENERATION_PID_CHAINS 512
 
-/* What its zygote said of the image. */
+/* What its zygote said about the image. */
 struct image {
 	const char **functions; /* interned: names.h */
 	size_t n_functions;
@@ -75,13 +75,13 @@ struct image {
 struct generation_failure {
 	enum wf_phase phase;
 	int error;  /* an errno; 0: see text */
-	char *text; /* NULL: its zygote has not said */
+	char *text; /* NULL: its zygote has not told */
 };
 
 struct generation {
 	struct engine *engine;
 	struct keeper *keeper;
-	struct generations *generations; /* of which it is one */
+	struct generations *generations; /* which it belongs to */
 	struct link link;                /* generations::list */
 	enum generation_state state;
 	uint64_t number;
@@ -95,11 +95,11 @@ struct generation {
 	struct source end_source; /* the pidfd */
 	pid_t init;               /* of its pid namespace; 0: none */
 	int init_pidfd;
-	int listener_fd; /* refusals of all its workers: listener.h; -1: there is none */
+	int listener_fd; /* refusals of all its workers: listener.h; -1: none */
 	struct source listener_source;
 	struct capture output; /* of the preload */
 	struct timer preload_timer, ping_timer, retry_timer, orphan_timer;
-	bool blocked; /* its control socket took no more */
+	bool blocked; /* its control socket is full */
 	bool heard;   /* anything since the last ping */
 	bool pinged;
 	uint64_t n_requests;
@@ -107,12 +107,12 @@ struct generation {
 	/* facts, for succession.c */
 	bool welcome;         /* Welcome has come */
 	bool image_ready;     /* ImageReady has come */
-	bool preload_overdue; /* the preload took too long */
+	bool preload_overdue; /* the preload has run out of time */
 	bool not_started;     /* the keeper could not start it, or is gone: `failure` says why */
 	bool exited;          /* the keeper has reported its end: `exit` */
 	struct exit_status exit;
-	bool end_seen; /* its pidfd has told that it ended, and the keeper had not */
-	bool orphaned; /* the keeper is lost: nobody will report any more */
+	bool end_seen; /* its pidfd has told that it ended, before the keeper did */
+	bool orphaned; /* the keeper is lost: no reports will come */
 	nsec_t ready_at;
 	bool productive; /* a task has ended in one of its workers */
 	struct generation_failure failure;
@@ -121,31 +121,32 @@ struct generation {
 	struct link workers; /* worker::generation_link */
 	size_t n_workers;
 	struct cell *cells;  /* LIMIT_WORKERS pages, shared with them */
-	uint64_t *oom_kills; /* of each cell's control group, when last looked at; NULL: no group */
+	uint64_t *oom_kills; /* of each cell's control group at the last look; NULL: no group */
 	uint64_t cells_used[LIMIT_WORKERS / 64];
 	unsigned cell_hint;
 	struct worker *by_cell[LIMIT_WORKERS];        /* worker_find() */
 	struct worker *by_pid[GENERATION_PID_CHAINS]; /* worker_find_process() */
 };
 
-/* All that an executor has now. */
+/* All generations of an executor. */
 struct generations {
 	struct link list;
 	struct generation *newest;  /* READY, takes new workers; NULL: none now */
 	struct generation *loading; /* NULL: none now */
-	uint64_t last;              /* the number that was given last */
-	uint64_t ready;             /* the last that was ready, though it may be lost by now */
-	uint64_t failed;            /* the last that could not be loaded, and why: */
-	int failed_code;            /* a public error */
+	uint64_t last;              /* the last number assigned */
+	/* the number of the last that was ready, though it may be lost by now */
+	uint64_t ready;
+	uint64_t failed; /* the number of the last that could not be loaded, and why: */
+	int failed_code; /* a public error */
 	char *failed_text;
 };
 
-/* The first; the one after `generation`; NULL: there is none (also after NULL). */
+/* The first; the one after `generation`; NULL if there is none (also after NULL). */
 struct generation *generations_first(const struct generations *generations);
 struct generation *generations_after(const struct generations *generations,
 				     const struct generation *generation);
 
-/* The one that is visited may be freed, and no other. */
+/* Only the generation being visited may be freed. */
 #define generations_foreach(cursor, all)                                                           \
 	for (struct generation *cursor = generations_first(all),                                   \
 			       *cursor##_next = generations_after((all), cursor);                  \
@@ -155,33 +156,33 @@ void generations_init(struct generations *generations);
 void generations_deinit(struct generations *generations);
 struct generation *generations_find(const struct generations *generations, uint64_t number);
 
-/* The next one, LOADING, in the list; its cells are mapped. *ret_cells is their memfd, owned by the
- * caller. 0 or -errno. */
+/* Adds the next generation to the list: LOADING, with its cells mapped. The caller owns *ret_cells,
+ * their memfd. Returns 0 or -errno. */
 int generation_new(struct generations *generations, struct engine *engine, struct generation **ret,
 		   int *ret_cells);
-/* Its workers have been freed. */
+/* Its workers must have been freed. */
 void generation_free(struct generations *generations, struct generation *generation);
 
-/* SIGKILL for its zygote. */
+/* Sends SIGKILL to its zygote. */
 void generation_kill(struct generation *generation);
-/* Nothing more is heard from its zygote. */
+/* Stops listening to its zygote. */
 void generation_close(struct generation *generation);
 
-/* Keeps what ImageReady says. -ENOMEM. */
+/* Keeps what ImageReady says. Returns 0 or -ENOMEM. */
 int generation_take_image(struct generation *generation, const struct message_image_ready *ready);
 /* Keeps the reason; the zygote ends by itself. */
 void generation_take_failure(struct generation *generation,
 			     const struct message_image_failed *failed);
-/* Keeps the first reason. */
+/* Notes why it fails; the first reason counts. */
 void generation_fail(struct generation *generation, enum wf_phase phase, int error,
 		     const char *format, ...) __attribute__((format(printf, 4, 5)));
-/* It could not be loaded: writes the sentence into generations->failed_text. */
+/* Writes the sentence that says why it could not be loaded into generations->failed_text. */
 void generation_report_failure(struct generations *generations, struct generation *generation);
 
 /* Index of an interned function in this image, or -ENOENT. */
 int generation_function(const struct generation *generation, const char *function);
 
-/* The cell of one worker, all zero; -ENOSPC. */
+/* Takes a zeroed cell for one worker. Returns 0 or -ENOSPC. */
 int generation_cell_take(struct generation *generation, unsigned *ret);
 void generation_cell_give(struct generation *generation, unsigned index);
 struct cell *generation_cell(const struct generation *generation, unsigned index);

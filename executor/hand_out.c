@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * An idle worker is preferred, the one that was busy last: its caches are warm, and the others can
- * time out. When all have something to do, short tasks are handed ahead to the one with the least
- * on its channel; half of the depth at a time, so that tasks share frames. When one runs dry, half
- * of what the fullest has not begun is taken back for it.
+ * An idle worker is preferred, the most recently busy one first: its caches are warm, and the
+ * others can time out. When all are busy, short tasks are handed ahead to the worker with the least
+ * on its channel, half of the depth at a time, so that tasks share frames. When a worker runs dry,
+ * half of what the fullest one has not begun is taken back for it.
  */
 #include "executor/hand_out.h"
 
@@ -18,11 +18,11 @@
 #include "executor/stop.h"
 #include "proto/wire.h"
 
-#define DEPTH_LEARN     16                 /* results before a length is known */
+#define DEPTH_LEARN     16                 /* results before the usual length is known */
 #define DEPTH_TARGET_NS ((uint64_t)200000) /* of work on a channel */
 #define STARVED_MS      5
 #define STARVED_MOST_MS 640
-#define STARVED_TRIES   8 /* while nobody runs who could give back what is missing */
+#define STARVED_TRIES   8 /* while no running task could free what is missing */
 
 unsigned hand_out_depth(const struct wf_executor_options *options, uint64_t n_runs,
 			uint64_t mean_run_ns) {
@@ -47,7 +47,7 @@ static struct worker *pick_idle(const struct pool *pool) {
 }
 
 static struct worker *pick_ahead(const struct pool *pool, unsigned depth) {
-	/* more than half of the depth: not worth a frame */
+	/* beyond half of the depth a frame is not worth it */
 	for (unsigned load = 0; load <= depth / 2; load++) {
 		list_foreach_safe (link, next, &pool->loads[load]) {
 			struct worker *worker = container_of(link, struct worker, load_link);
@@ -67,15 +67,15 @@ static struct worker *pick_fullest(const struct pool *pool) {
 	return NULL;
 }
 
-/* An idle worker, and nothing queued. */
+/* Called when a worker is idle and nothing is queued. */
 static bool steal(struct pool *pool) {
 	struct worker *fullest = pick_fullest(pool);
 
 	return fullest && claim_take_back(fullest, fullest->load / 2) > 0;
 }
 
-/* Those that have done the only task of their life linger for a moment; somebody waits for their
- * slots. */
+/* Workers that have done the only task of their life linger for a moment, but now tasks wait for
+ * their slots. */
 static void hurry_leaving(struct pool *pool) {
 	list_foreach_safe (link, next, &pool->leaving)
 		stop_hurry(container_of(link, struct worker, leaving_link));
@@ -90,13 +90,13 @@ static struct wf_future *queue_front(const struct pool *pool) {
 }
 
 static bool may_join(const struct wf_future *future, const struct generation *generation) {
-	/* what came back is sent alone: see claim_had_started() */
+	/* a task that came back is sent alone: see claim_had_started() */
 	return channel_may_share(future) && future->returns == 0 &&
 	       generation_function(generation, future->function) >= 0;
 }
 
-/* Takes tasks off the queue, in its order: one, or up to `n` that may share a frame. With `chunked`
- * only those of the first one's chunk (wf_map()). */
+/* Takes tasks off the queue, in its order: one, or up to `n` that may share a frame. With
+ * `chunked`, only those of the first one's chunk (wf_map()). */
 static unsigned collect(struct pool *pool, const struct generation *generation, unsigned n,
 			bool chunked, struct wf_future **ret) {
 	struct wf_future *future = queue_front(pool);
@@ -104,7 +104,7 @@ static unsigned collect(struct pool *pool, const struct generation *generation, 
 	uint64_t batch;
 	size_t size;
 
-	must(future); /* who asks has seen that there is one */
+	must(future); /* the caller has checked that there is one */
 	batch = future->batch;
 	size = channel_size_of(future);
 	if (n > LIMIT_TASKS_PER_FRAME)
@@ -139,9 +139,9 @@ static void on_starved_timer(struct timer *timer, nsec_t now) {
 	container_of(timer, struct pool, starved_timer)->starved = false;
 }
 
-/* Tasks that run will give back what is missing here; if there are none, workers that wait for
- * tasks can, and else the host may. No event tells when, so it is tried again, ever more slowly.
- * False: it has been tried often enough. */
+/* Running tasks will free the missing resources; if there are none, idle workers can, and else the
+ * host may. No event tells when, so we try again at growing intervals. Returns false after enough
+ * tries. */
 static bool wait_for_resources(struct pool *pool) {
 	struct engine *engine = pool->engine;
 
@@ -170,7 +170,7 @@ static void note_handed(struct pool *pool, struct wf_future *const *futures, uns
 	pool_settle(pool);
 }
 
-/* False if nothing more can be handed out now. */
+/* Returns false if nothing more can be handed out now. */
 static bool give(struct pool *pool, struct worker *worker, struct wf_future *const *futures,
 		 unsigned n) {
 	bool idle = claim_outstanding(worker) == 0;
@@ -201,7 +201,7 @@ static bool give(struct pool *pool, struct worker *worker, struct wf_future *con
 		       "this process has no descriptors or buffers left for it (RLIMIT_NOFILE), "
 		       "and no task runs that could give some back");
 	}
-	pool_settle(pool); /* a worker that takes no more is not idle any more */
+	pool_settle(pool); /* a worker that takes no more tasks is no longer idle */
 	return !pool->starved;
 }
 

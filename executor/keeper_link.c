@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * What is started is the guard, whose child is the keeper. Neither is a child of the host: one that
- * waits for "any child" must never meet one that it did not start (spawn.c, docs/adr/0001). The guard
- * ends what a killed keeper has left, and ends then (docs/adr/0002): the keeper is gone when both are.
+ * We start the guard, whose child is the keeper. Neither is a child of the host, because a host
+ * that waits for "any child" must never meet one that it did not start (spawn.c, docs/adr/0001). If
+ * the keeper is killed, the guard ends what it has left, and then itself (docs/adr/0002): the
+ * keeper is gone when both are.
  */
 #include "executor/keeper_link.h"
 
@@ -24,9 +25,9 @@
 #include "proto/wire.h"
 
 #define KEEPER_RECEIVE_BATCH 64
-#define GUARD_PATIENCE_MS    5000 /* for it to end what a killed keeper has left */
+#define GUARD_PATIENCE_MS    5000 /* for it to end what a killed keeper left */
 
-/* Room for the title that ps shows. */
+/* Room for the title in ps. */
 #define TITLE_PADDING                                                                              \
 	"                                                                                        "
 
@@ -46,9 +47,9 @@ void keeper_init(struct keeper *keeper, struct engine *engine, const struct keep
 
 /* --- starting it --------------------------------------------------------------------------- */
 
-/* A session of its own keeps a pool from the terminal of its host, and its signals. Programs
- * that a user has asked for may be meant to use that terminal: a process group is enough
- * against its signals. */
+/* A session of its own shields a pool from the host's terminal and its signals. Programs that the
+ * user asked for may be meant to use that terminal: a process group is enough against its
+ * signals. */
 static int spawn_guard(struct keeper *keeper, int control, int host) {
 	const struct options *options = &keeper->engine->options;
 	char program[] = "warmfork-zygote", role[] = "keeper", padding[] = TITLE_PADDING;
@@ -187,7 +188,7 @@ static void on_keeper_death(struct source *source, uint32_t events) {
 	clear_when_gone(keeper);
 }
 
-/* False: it is not the keeper of this library. */
+/* Returns false if it is not this library's keeper. */
 static bool handle_ready(struct keeper *keeper, const struct message *message,
 			 struct wire_frame *frame) {
 	const struct message_keeper_ready *ready = &message->keeper_ready;
@@ -210,7 +211,7 @@ static void handle_started(struct keeper *keeper, const struct message_zygote_st
 				started->step);
 }
 
-/* False: it said what it may not say. */
+/* Returns false if the keeper sent something that it must not send. */
 static bool handle(struct keeper *keeper, const struct message *message, struct wire_frame *frame) {
 	const struct keeper_events *events = keeper->events;
 
@@ -244,7 +245,7 @@ static bool handle(struct keeper *keeper, const struct message *message, struct 
 	}
 }
 
-/* False: nothing more can be heard from it. */
+/* Returns false if nothing more can be heard from it. */
 static bool take_frame(struct keeper *keeper, struct wire_frame *frame) {
 	struct engine *engine = keeper->engine;
 	struct message message;
@@ -298,8 +299,9 @@ static void lose(struct keeper *keeper) {
 	timer_clear(&keeper->reply_timer);
 	if (!keeper->quitting)
 		engine_log(engine, LOG_ERROR, "the keeper (%d) is lost", (int)keeper->pid);
+	/* a keeper of another version ends then */
 	if (keeper->breach)
-		(void)shutdown(keeper->control, SHUT_RDWR); /* one of another version ends then */
+		(void)shutdown(keeper->control, SHUT_RDWR);
 	if (keeper->pidfd >= 0)
 		(void)process_signal(keeper->pidfd, SIGKILL);
 	if (keeper->guard >= 0 &&
@@ -310,7 +312,7 @@ static void lose(struct keeper *keeper) {
 	clear_when_gone(keeper);
 }
 
-/* Where we are the reaper of orphans, both are our children after all; else ECHILD. */
+/* Where we are the reaper of orphans, both became our children after all; otherwise ECHILD. */
 static int reap(int pidfd) {
 	siginfo_t info;
 
@@ -319,7 +321,7 @@ static int reap(int pidfd) {
 	return fd_close(pidfd);
 }
 
-/* Alone, a guard that somebody has killed is no loss: the keeper lives, without one. */
+/* Losing the guard alone, because it was killed, does no harm: the keeper lives on without it. */
 static void on_guard_end(struct source *source, uint32_t events) {
 	struct keeper *keeper = container_of(source, struct keeper, guard_source);
 

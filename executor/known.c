@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The size member says how much of a struct the caller knew. What he did not know is zero, which is
- * the default; what we do not know must be zero, or we would ignore a wish.
+ * The size member says how much of a struct the caller's header knows. Members it does not know
+ * take their default, zero. Members that we do not know must be zero, or we would ignore a
+ * request.
  */
 #include "executor/known.h"
 
@@ -14,9 +15,9 @@
 
 #include "base/report.h"
 
-#define KNOWN_MAX 16384 /* no struct of ours will ever be so large */
+#define KNOWN_MAX 16384 /* no struct of ours will ever be this large */
 
-/* Up to its last member of 0.1, with the padding that ends it. */
+/* Up to the last member of 0.1, with the padding after it. */
 #define SIZE_WITH(type, last)                                                                      \
 	((offsetof(struct type, last) + sizeof(((struct type *)NULL)->last) + 7) / 8 * 8)
 #define FIRST(constant, type, last)                                                                \

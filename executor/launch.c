@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The keeper gets the other end of the new socket; what the zygote is to load lies in it already.
+ * The keeper gets the other end of a new socket that already holds what the zygote is to load.
  */
 #include "executor/launch.h"
 
@@ -45,7 +45,7 @@ static int make_nonce(char nonce[2 * NONCE_BYTES + 1]) {
 	return 0;
 }
 
-/* The program as it is on disk now, for a reload; as it was started, for the first image. */
+/* The program as it is on disk now, for a reload; for the first image, as it was started. */
 static int open_program(uint64_t generation) {
 	char path[LIMIT_PATH];
 	ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * What is learned is a policy from the start: `stage`, with what the task did beyond it. So it is small where
- * the task did what most programs do, and it says in the user's words what is special about this one.
+ * Learning starts from the preset `stage` and adds what the task did beyond it. So the policy is
+ * small if the task did what most programs do, and it says in the user's words what is special
+ * about this one.
  *
- * A rule must name what is there before the task runs. What a task makes anew is covered by its directory; what
- * it makes in /tmp itself, or in a directory that it has made there, by scratch space of its own. Many files of one
- * directory become that directory.
+ * A rule must name something that exists before the task runs. So a file that the task creates is
+ * covered by its directory; one that it creates in /tmp itself, or in a directory it has made
+ * there, by a scratch /tmp of its own. Many files in one directory become that directory.
  */
 #include "executor/learn.h"
 
@@ -28,7 +29,7 @@
 #include "policy/cover.h"
 #include "policy/document.h"
 
-/* So many files of one directory are a habit, not a list. */
+/* This many files in one directory become a rule for the directory. */
 #define LEARN_FILES   8
 #define LEARN_SCRATCH "256M"
 
@@ -49,7 +50,7 @@ static const char *key_of(uint32_t access) {
 	return access & POLICY_WRITE ? "write" : access & POLICY_EXECUTE ? "execute" : "read";
 }
 
-/* Was it born after the task began? A file system that does not know says no. */
+/* Was it created after the task began? False if the file system does not record that. */
 static bool is_made_by(const struct wf_future *future, const char *path) {
 	struct timespec now;
 	struct statx status;
@@ -106,7 +107,7 @@ static void learn_family(struct wf_policy *policy, unsigned family) {
 			(void)wf_policy_add(policy, "socket", families[i].name);
 }
 
-/* The network of the host, and this port of it. */
+/* The host's network, and this port of it. */
 static void learn_port(struct wf_policy *policy, const char *key, in_port_t port) {
 	static const char *const others[] = { "user", "mount", "pid", "ipc", "uts" };
 	char number[16];
@@ -118,7 +119,8 @@ static void learn_port(struct wf_policy *policy, const char *key, in_port_t port
 		(void)wf_policy_add(policy, key, number);
 }
 
-/* A socket is needed when it is used, and somebody is there: libc asks for a name service everywhere. */
+/* A socket is needed when it is used and something listens there: libc tries a name service
+ * everywhere. */
 static void learn_address(struct wf_policy *policy, const struct attempt *attempt) {
 	struct sockaddr_storage address;
 	const char *key = attempt->call->number == SYS_bind ? "tcp_bind" : "tcp_connect";
@@ -141,8 +143,8 @@ static void learn_address(struct wf_policy *policy, const struct attempt *attemp
 		learn_port(policy, key, as.inet6->sin6_port);
 }
 
-/* Memory that is written and executed. Loading a library is neither: it is mapped in order to be executed,
- * and what is learned from allows that. */
+/* Memory that is both written and executed. Loading a library is not: it is mapped to be executed,
+ * and the preset allows that. */
 static bool is_jit(const struct call *call, const uint64_t *arguments) {
 	const uint64_t both = PROT_WRITE | PROT_EXEC;
 
@@ -156,14 +158,14 @@ static void learn_call(struct wf_policy *policy, const struct call *call,
 	const struct policy *view = document_view(policy);
 	const uint64_t thread = 0x10000; /* CLONE_THREAD */
 
-	/* which is used without an address of its own */
+	/* these sockets are used without connecting or binding to an address */
 	if (call->number == SYS_socket && (unsigned)arguments[0] == AF_NETLINK)
 		learn_family(policy, AF_NETLINK);
 	if (call->number == SYS_clone && arguments[0] & thread)
 		(void)wf_policy_add(policy, "calls", "threads");
 	if (is_jit(call, arguments))
 		(void)wf_policy_add(policy, "calls", "jit");
-	/* sockets come with their families */
+	/* sockets come with their address families */
 	if (view->groups & UINT64_C(1) << call->group || call->error == ENOSYS ||
 	    call->group == CALLS_SOCKETS)
 		return;
@@ -176,13 +178,13 @@ static void learn_call(struct wf_policy *policy, const struct call *call,
 static bool learn_begin(struct wf_future *future) {
 	if (!future->learned && wf_policy_new("stage", &future->learned) < 0)
 		return false;
-	/* it runs as who it is now, and may have needed that */
+	/* it runs as the current user now, and may have needed that */
 	if (geteuid() == 0)
 		(void)wf_policy_add(future->learned, "identity", "0:0");
 	return true;
 }
 
-/* One future's policy is added to by the thread that dispatches, and printed by any. */
+/* The dispatching thread adds to a future's policy, and any thread may print it. */
 static pthread_mutex_t learn_lock = PTHREAD_MUTEX_INITIALIZER;
 
 void learn_attempt(struct wf_future *future, const struct attempt *attempt) {
@@ -207,7 +209,7 @@ void learn_finish(struct wf_future *future) {
 	if (!future->engine->options.public.learn)
 		return;
 	must(pthread_mutex_lock(&learn_lock) == 0);
-	/* what never had a worker has needed nothing */
+	/* a task that never had a worker needed nothing */
 	if (!future->memory.learned && future->outcome.pid)
 		print(future);
 	must(pthread_mutex_unlock(&learn_lock) == 0);

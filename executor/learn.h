@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * Learning: the policy that a task would have needed, from what it did.
+ * Learning: derives the policy that a task would have needed from what it did.
  */
 #pragma once
 
 #include "executor/attempt.h"
 #include "executor/future.h"
 
-/* Adds what the attempt needed to what its task has needed so far. Without the lock: it looks at
- * files. The future must not have resolved. */
+/* Adds what the attempt needed to what its task has needed so far. Call it without the lock,
+ * because it looks at files. The future must not have resolved. */
 void learn_attempt(struct wf_future *future, const struct attempt *attempt);
-/* Writes what was learned into the outcome of a resolved future (options.learn), the first time
- * that it is called. Without the lock. Whoever shows an outcome to the user calls it before. */
+/* Writes what was learned into the outcome of a resolved future (options.learn); only the first
+ * call has an effect. Call it without the lock, before an outcome is shown to the user. */
 void learn_finish(struct wf_future *future);

@@ -19,7 +19,7 @@
 
 /* --- open ---------------------------------------------------------------------------------- */
 
-/* A closed executor that somebody still holds must not hold descriptors. */
+/* A closed executor must not hold descriptors, even if there are still handles to it. */
 static void release_loop(struct wf_executor *executor) {
 	executor_lock(executor);
 	keeper_clear(&executor->keeper);
@@ -29,8 +29,9 @@ static void release_loop(struct wf_executor *executor) {
 	executor_unlock(executor);
 }
 
-/* A driven executor whose last handle was given back in a callback: nobody waits for its workers,
- * which the keeper ends. No future refers to any of them, for a future has a reference itself. */
+/* A caller-driven executor whose last handle was released in a callback: its workers are ended by
+ * the keeper, and nothing waits for them. No future refers to any of them, because a future holds a
+ * reference itself. */
 static void abandon_workers(struct wf_executor *executor) {
 	generations_foreach (generation, &executor->generations) {
 		workers_foreach (worker, generation)
@@ -65,7 +66,7 @@ static int make_condition(struct wf_executor *executor) {
 	return r ? error_origin(-r) : 0;
 }
 
-/* What all of its parts know of each other. */
+/* Connects the parts that need to know each other. */
 static int assemble(struct wf_executor *executor, struct options *options) {
 	struct engine *engine = &executor->engine;
 	int r = engine_init(engine, options);
@@ -123,7 +124,7 @@ static void *run(void *context) {
 	return NULL;
 }
 
-/* All signals are the host's business; none must land in our thread. */
+/* Signals are the host's business; none must be delivered to our thread. */
 static int start_thread(struct wf_executor *executor) {
 	sigset_t all, old;
 	int r;
@@ -278,12 +279,14 @@ static void begin_close(struct wf_executor *executor, enum wf_close how) {
 	executor_announce(executor);
 }
 
-/* By the first closer alone; the others wait until it is done, because the loop goes with it. */
+/* Only the first closer releases; the others wait until that is done, because the loop goes with
+ * it. */
 static void release(struct wf_executor *executor) {
 	bool join = executor->has_thread && !executor->thread_detached;
 
 	if (join && executor->engine.wrecked && !executor->thread_done) {
-		/* it may sleep for ever on what is no descriptor any more: the memory stays its */
+		/* it may sleep forever on a number that is not a descriptor any more: leave it its
+		 * memory */
 		(void)engine_ref(&executor->engine);
 		(void)pthread_detach(executor->thread);
 		join = false;
@@ -316,7 +319,7 @@ int lifetime_close(struct wf_executor *executor, enum wf_close how) {
 	if (executor->has_thread || executor->engine.options.public.caller_driven) {
 		r = executor_await(executor, is_closed, NULL, NSEC_NEVER);
 	} else {
-		/* it was never opened: nobody else drives it */
+		/* it was never opened, so no other thread drives it */
 		r = 0;
 		while (executor->state != EXECUTOR_CLOSED && executor->engine.loop) {
 			executor_unlock(executor);
@@ -332,15 +335,16 @@ int lifetime_close(struct wf_executor *executor, enum wf_close how) {
 	return r < 0 ? report_internal(r, "closing") : 0;
 }
 
-/* From a callback: nobody may wait. The thread goes on until all is closed and then drops the last
- * reference; a caller-driven executor has nobody left to drive it, so everything is killed. */
+/* From a callback, which must not wait. The thread goes on until everything is closed and then
+ * drops the last reference. A caller-driven executor has nothing left to drive it, so everything is
+ * killed. */
 static void release_in_callback(struct wf_executor *executor) {
 	bool detach;
 
 	executor_lock(executor);
 	begin_close(executor, WF_CLOSE_FINISH);
 	if (executor->engine.options.public.caller_driven && executor->keeper.running) {
-		/* nobody may drive it any more: the keeper ends all, and then itself */
+		/* nothing may drive it any more: the keeper ends everything, and then itself */
 		keeper_quit(&executor->keeper);
 	}
 	detach = executor->has_thread && !executor->thread_detached;
@@ -371,7 +375,7 @@ void lifetime_release(struct wf_executor *executor) {
 
 /* --- reload -------------------------------------------------------------------------------- */
 
-/* Another may be loading, or the guard of a lost keeper still be ending what that has left. */
+/* Another image may be loading, or the guard of a lost keeper may still be ending what is left. */
 static bool may_load(struct wf_executor *executor, const void *context) {
 	(void)context;
 	return succession_may_start(&executor->succession) || executor->state != EXECUTOR_OPEN;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The end of a zygote's socket proves nothing; its end is what the keeper reports (custody.c).
+ * The end of a zygote's socket proves nothing; the keeper reports the end of the process
+ * (custody.c).
  */
 #include "executor/link.h"
 
@@ -21,7 +22,7 @@
 #include "proto/wire.h"
 
 #define LINK_RECEIVE_BATCH 64
-#define RETRY_MS           5 /* until room for descriptors in flight is looked for again */
+#define RETRY_MS           5 /* before looking again for room for descriptors in flight */
 
 /* --- sending ------------------------------------------------------------------------------- */
 
@@ -40,7 +41,8 @@ int link_send(struct generation *generation, const struct message *message, cons
 		generation->blocked = true;
 		(void)source_modify(&generation->source, EPOLLIN | EPOLLOUT);
 	} else if (r == WIRE_E_CROWDED) {
-		/* too many descriptors in flight (unix(7), ETOOMANYREFS): no event will tell */
+		/* too many descriptors in flight (unix(7), ETOOMANYREFS): no event tells when that
+		 * changes */
 		generation->blocked =
 		    timer_set(engine->loop, &generation->retry_timer,
 			      clock_after_ms(engine_now(engine), RETRY_MS), on_retry) == 0;
@@ -50,7 +52,8 @@ int link_send(struct generation *generation, const struct message *message, cons
 
 /* --- liveness ------------------------------------------------------------------------------ */
 
-/* Anything but a worker that sits there ready: somebody waits for what the zygote will say of it. */
+/* Unless a worker is ready and idle, or detained, something waits for what the zygote will say
+ * about it. */
 static bool is_quiet(const struct worker *worker) {
 	return worker->state == WORKER_DETAINED ||
 	       (worker->state == WORKER_READY && claim_outstanding(worker) == 0 && !worker->eof &&
@@ -109,9 +112,10 @@ void link_watch(const struct worker *worker) {
 		watch(worker->generation);
 }
 
-/* --- asking it for workers ------------------------------------------------------------------ */
+/* --- asking for workers -------------------------------------------------------------------- */
 
-/* Not the workers' failure if `error` is 0: the pump asks again when the zygote can be asked. */
+/* If `error` is 0, the workers have not failed: the pump asks again when the zygote can be
+ * asked. */
 static void not_spawned(struct generation *generation, const struct message_spawn_worker *workers,
 			size_t n, int error) {
 	char text[160];
@@ -139,7 +143,7 @@ void link_spawn(struct generation *generation, const struct message_spawn_worker
 
 	watch(generation);
 	if (r == WIRE_E_EOF)
-		generation->blocked = true; /* the report of its end goes on from here */
+		generation->blocked = true; /* the report of its end takes over from here */
 	if (r != 0)
 		not_spawned(generation, workers, n, r < 0 ? -r : 0);
 }
@@ -355,7 +359,7 @@ static void receive_one(struct generation *generation, struct wire_frame *frame)
 	wire_frame_close(frame);
 }
 
-/* True: there may be more. */
+/* Returns true if there may be more. */
 static bool link_receive(struct generation *generation) {
 	struct wire_frame frame;
 
@@ -393,14 +397,14 @@ int link_listen(struct generation *generation) {
 
 /* --- the end ------------------------------------------------------------------------------- */
 
-/* Workers that live are the keeper's from now on, and so is the init of their pid namespace, which
- * ends with them. */
+/* The keeper takes over the workers that live, and the init of their pid namespace, which ends with
+ * them. */
 static size_t list_living(struct generation *generation, int32_t *pids, size_t room) {
 	size_t n = 0;
 
 	workers_foreach (worker, generation)
 		if (worker->state == WORKER_ASKED || worker->state == WORKER_UNWANTED)
-			/* its fork, if it happened, was not reported: the keeper ends it */
+			/* if it was forked, that was not reported: the keeper ends it */
 			(void)worker_step(worker, WORKER_NOT_SPAWNED);
 		else if (worker->state < WORKER_ENDED && n < room)
 			pids[n++] = worker->pid;
@@ -414,7 +418,7 @@ void link_finish(struct generation *generation, struct keeper *keeper) {
 	size_t n;
 
 	while (link_receive(generation))
-		; /* what it sent before its end */
+		; /* everything it sent before its end */
 	n = list_living(generation, pids, LIMIT_WORKERS);
 	keeper_keep(keeper, generation->number, pids, n);
 }

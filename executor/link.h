@@ -1,31 +1,32 @@
 /* SPDX-License-Identifier: MIT
  *
- * The connection to the zygote of one generation: what it says becomes facts of the generation and of
- * its workers.
+ * The connection to the zygote of one generation: turns what it says into facts about the
+ * generation and its workers.
  */
 #pragma once
 
 #include "executor/generation.h"
 #include "executor/keeper_link.h"
 
-/* From now on it is heard. 0 or -errno. */
+/* Starts to listen to it. Returns 0 or -errno. */
 int link_listen(struct generation *generation);
-/* Does not block. 0, a WIRE_E_ code or -errno: what it took no more of is not sent; `blocked` then says
- * that it is full. `fds` are borrowed. */
+/* Does not block. Returns 0, a WIRE_E_ code or -errno. Unless it returns 0, the message has not
+ * been sent; `blocked` then says whether the socket is full. `fds` are borrowed. */
 int link_send(struct generation *generation, const struct message *message, const int *fds,
 	      size_t n_fds);
 
-/* Sends Spawn; the peers are borrowed. What becomes of each worker is a fact about it. */
+/* Sends Spawn; `peers` are borrowed. What becomes of each worker is noted as a fact about it. */
 void link_spawn(struct generation *generation, const struct message_spawn_worker *workers,
 		const int *peers, size_t n);
-/* It forks no more, and ends after its last worker. */
+/* The zygote forks no more, and ends after its last worker. */
 void link_drain(struct generation *generation);
 
-/* If the worker is at work, or is about to end: its zygote, which alone would report that end, must
- * answer a ping from now on. */
+/* If the worker is busy, or about to end, its zygote must answer pings from now on: nothing else
+ * would report that end. */
 void link_watch(const struct worker *worker);
-/* Stops asking, if nothing is expected of it. */
+/* Stops pinging if nothing is expected from it. */
 void link_settle(struct generation *generation);
 
-/* What is left on its socket, and its workers' fates: its end has been reported. */
+/* Its end has been reported: reads what is left on its socket, and settles the fate of its
+ * workers. */
 void link_finish(struct generation *generation, struct keeper *keeper);

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * What is told, and what becomes of it:
+ * What is reported, and what is done about it:
  *
- *     a call of another ABI         the task is ended: whoever makes one means to evade the filter
- *     a call that is not allowed    errno, a note; the task is ended if the policy says so, but not for a
- *                                   call that libraries only try (ENOSYS)
- *     a path (report: paths)        goes on, and Landlock judges; a note if the policy does not name it and
- *                                   there is such a file, for what is nowhere was not refused
+ *     a call of another ABI         the task is ended: such a call is meant to evade the filter
+ *     a call that is not allowed    errno, and a note; the task is ended if the policy says so,
+ *                                   except for a call that libraries merely try (ENOSYS)
+ *     a path (report: paths)        goes on, and Landlock decides; a note if the policy does not
+ *                                   name it and the file exists, because nothing was refused if
+ *                                   it does not
  *     learning                      all go on, and are noted as what the policy must allow
  *
- * The paths of a note are read from the caller's memory, and looked up from here: a note may err where a
- * task changes them under our eyes, a refusal may not.
+ * The paths of a note are read from the caller's memory, and looked up in the host. A note may be
+ * wrong if a task changes them in the meantime; a refusal must not be.
  */
 #include "executor/listener.h"
 
@@ -34,27 +35,27 @@
 #include "policy/line.h"
 
 #define LISTENER_BATCH 16
-/* Above a worker, from which a process that made a call descends. */
+/* How many ancestors of a caller are searched for its worker. */
 #define LISTENER_DEPTH 64
 /* <linux/seccomp.h> of 6.6 */
 #define NOTIF_SET_FLAGS_6_6    _IOW('!', 4, uint64_t)
 #define NOTIF_SYNC_WAKE_UP_6_6 1UL
 
-/* One notification, on its way through the time without the lock. Generation and worker may be gone
- * when it comes back: they are found again by their numbers. */
+/* One notification while it is handled without the lock. Generation and worker may be gone when it
+ * comes back, so they are looked up again by their numbers. */
 struct notice {
 	struct deferred deferred;
 	struct engine *engine; /* a reference */
 	const struct generations *generations;
-	uint64_t generation, worker;     /* worker 0: the listener is the generation's */
-	pid_t ancestors[LISTENER_DEPTH]; /* of the caller, itself first */
+	uint64_t generation, worker;     /* worker 0: the listener belongs to the generation */
+	pid_t ancestors[LISTENER_DEPTH]; /* of the caller, starting with itself */
 	size_t n_ancestors;
 	struct attempt attempt;
 };
 
 /* --- who ----------------------------------------------------------------------------------- */
 
-/* The request names a thread of the worker, or of something that it started. */
+/* The request names a thread of the worker, or of a process that it started. */
 static void find_ancestors(struct notice *notice) {
 	pid_t pid = (pid_t)notice->attempt.request.pid;
 
@@ -79,7 +80,7 @@ static struct worker *find_worker(const struct notice *notice,
 	return NULL;
 }
 
-/* The last that its worker has claimed: the results of those before it are on the way. */
+/* The last task that its worker has claimed: the results of the earlier ones are on the way. */
 static struct wf_future *running_task(const struct worker *worker) {
 	for (uint64_t s = worker->next_sequence; s > worker->first_sequence; s--) {
 		struct wf_future *future = worker->assigned[(s - 1) % CELL_CLAIMS];
@@ -90,7 +91,7 @@ static struct wf_future *running_task(const struct worker *worker) {
 	return NULL;
 }
 
-/* The zygote runs no task, and may open what it likes: another look at its frozen image. */
+/* The zygote runs no task, and may open files, to look at its frozen image again. */
 static bool is_zygote(const struct notice *notice, const struct generation *generation) {
 	return !generation->exited && !generation->end_seen &&
 	       notice->ancestors[0] == generation->pid;
@@ -98,13 +99,13 @@ static bool is_zygote(const struct notice *notice, const struct generation *gene
 
 /* --- judging ------------------------------------------------------------------------------- */
 
-/* Whose attempt it is; without a future, its worker has no task now. */
+/* Whose attempt it was; without a future, the worker has no task now. */
 struct culprit {
 	struct worker *worker;
 	struct wf_future *future;
 };
 
-/* With error 0 it is what ends the task. */
+/* With error 0 this refusal ends the task. */
 static void note(const struct attempt *attempt, const struct culprit *culprit,
 		 const struct policy *policy, int error) {
 	char name[48], arguments[1024], line[LINE_SIZE];
@@ -127,7 +128,7 @@ static void note(const struct attempt *attempt, const struct culprit *culprit,
 		refusals_end(&culprit->future->refusals, &refusal);
 }
 
-/* Killed before it is answered, so that it never goes on. */
+/* Killed before the call is answered, so that it never goes on. */
 static void end_task(const struct culprit *culprit) {
 	struct worker *worker = culprit->worker;
 
@@ -138,10 +139,10 @@ static void end_task(const struct culprit *culprit) {
 	if (worker->state == WORKER_STARTED && worker->stop == STOP_NONE)
 		worker_blame(worker, WF_PHASE_INITIALIZE, EPERM,
 			     "its initializer did what the policy does not allow");
-	stop_kill(worker); /* else it is something that its last task has left */
+	stop_kill(worker); /* otherwise a leftover of its last task made the call */
 }
 
-/* With what the call is answered if it is to go no further. */
+/* Returns the error that the call fails with, if it is to go no further. */
 static int tell(const struct attempt *attempt, const struct culprit *culprit,
 		const struct policy *policy, int error, bool end) {
 	note(attempt, culprit, policy, end ? 0 : error);
@@ -152,14 +153,14 @@ static int tell(const struct attempt *attempt, const struct culprit *culprit,
 
 static int refuse(const struct attempt *attempt, const struct culprit *culprit,
 		  const struct policy *policy, int error) {
-	/* the caller has clone(2) for when it is not there: nothing was kept from anybody */
+	/* the caller falls back to clone(2): nothing was withheld */
 	if (attempt->request.data.nr == SYS_clone3)
 		return error;
 	return tell(attempt, culprit, policy, error,
 		    policy->on_refusal == POLICY_END && error != ENOSYS);
 }
 
-/* Paths and ports: Landlock decides, for what was read may change under our eyes. */
+/* Paths and ports: Landlock decides, because what we read may change in the meantime. */
 static int leave_to_landlock(const struct attempt *attempt, const struct culprit *culprit,
 			     const struct policy *policy, bool undeclared) {
 	bool end = policy->on_refusal == POLICY_END;
@@ -189,8 +190,8 @@ static int judge(const struct attempt *attempt, const struct culprit *culprit,
 	return refuse(attempt, culprit, policy, call->error);
 }
 
-/* A worker that has just been forked may be heard of here before the zygote's Spawned is: what it
- * opens for itself goes on, as every path that Landlock judges may. */
+/* A worker that has just been forked may show up here before the zygote's Spawned does. What it
+ * opens for itself goes on, like every path that is left to Landlock. */
 static int judge_unknown(const struct attempt *attempt, const struct policy *policy) {
 	const struct call *call = attempt->call;
 
@@ -204,7 +205,7 @@ static int judge_unknown(const struct attempt *attempt, const struct policy *pol
 
 /* --- answering ----------------------------------------------------------------------------- */
 
-/* The descriptor on which it came; -1: it is gone, and the kernel has answered with ENOSYS. */
+/* The descriptor on which it came; -1: it is gone, and the kernel has answered ENOSYS. */
 static int listener_of(const struct notice *notice, const struct generation *generation) {
 	const struct worker *worker;
 
@@ -222,7 +223,7 @@ static void answer(const struct notice *notice, const struct generation *generat
 	};
 	int fd = listener_of(notice, generation);
 
-	/* ENOENT: the caller has been killed meanwhile */
+	/* ENOENT: the caller has been killed in the meantime */
 	if (fd >= 0)
 		(void)ioctl(fd, SECCOMP_IOCTL_NOTIF_SEND, &response);
 }
@@ -239,7 +240,7 @@ static int decide(struct notice *notice, struct generation *generation) {
 	return judge(&notice->attempt, &culprit, policy);
 }
 
-/* The future of whoever made the call, referenced; NULL: it is in no task. */
+/* The future whose task made the call, referenced; NULL: no task did. */
 static struct wf_future *find_learner(const struct notice *notice) {
 	const struct generation *generation =
 	    generations_find(notice->generations, notice->generation);
@@ -251,8 +252,8 @@ static struct wf_future *find_learner(const struct notice *notice) {
 	return future;
 }
 
-/* What no policy can allow is refused while learning, too: the program takes the way that it will
- * have to take. */
+/* What no policy can allow is refused while learning too, so that the program takes the path that
+ * it will have to take later. */
 static int learn(struct notice *notice) {
 	const struct call *call = notice->attempt.call;
 	struct wf_future *future;
@@ -269,8 +270,8 @@ static int learn(struct notice *notice) {
 	return 0;
 }
 
-/* In the thread that dispatches, without the lock: /proc, the caller's memory and the files that it
- * names may all keep us waiting. */
+/* In the dispatching thread, without the lock: /proc, the caller's memory and the files that it
+ * names may all make us wait. */
 static void on_notice(struct deferred *deferred) {
 	struct notice *notice = container_of(deferred, struct notice, deferred);
 	struct engine *engine = notice->engine;
@@ -306,21 +307,21 @@ static void refuse_at_once(int fd, const struct seccomp_notif *request) {
 	(void)ioctl(fd, SECCOMP_IOCTL_NOTIF_SEND, &response);
 }
 
-/* False: there was none. */
+/* Returns false if there was none. */
 static bool receive(int fd, struct generation *generation, uint64_t worker) {
 	struct engine *engine = generation->engine;
 	struct seccomp_notif request;
 	struct notice *notice;
 
-	memset(&request, 0, sizeof request); /* the kernel insists */
+	memset(&request, 0, sizeof request); /* required by the kernel */
 	if (ioctl(fd, SECCOMP_IOCTL_NOTIF_RECV, &request) < 0)
-		return false; /* it was killed before it could be asked */
+		return false; /* the caller was killed before it could be asked */
 	notice = malloc(sizeof *notice);
 	if (!notice) {
 		refuse_at_once(fd, &request);
 		return true;
 	}
-	/* not all of it: the paths are large, and written before they are read */
+	/* without the paths: they are large, and written before they are read */
 	notice->deferred.link = (struct link){ NULL, NULL };
 	notice->engine = engine_ref(engine);
 	notice->generations = generation->generations;
@@ -332,8 +333,8 @@ static bool receive(int fd, struct generation *generation, uint64_t worker) {
 	return true;
 }
 
-/* Bounded, so that one busy task cannot keep the others waiting. False: nobody is left under this
- * filter. */
+/* Bounded, so that one busy task cannot keep the others waiting. Returns false if no process is
+ * left under this filter. */
 static bool receive_some(int fd, uint32_t events, struct generation *generation, uint64_t worker) {
 	if (!(events & EPOLLIN))
 		return false;
@@ -364,8 +365,8 @@ static void on_worker(struct source *source, uint32_t events) {
 static int start(struct engine *engine, struct source *source, int *fd, source_handler handler) {
 	int r;
 
-	/* The caller sleeps until it is answered: to be woken on the same CPU takes a fifth of the
-	 * time. Linux 6.6; without it, it is only slower. */
+	/* The caller sleeps until it is answered, and waking it on the same CPU takes a fifth of
+	 * the time. This needs Linux 6.6; without it we are merely slower. */
 	(void)ioctl(*fd, NOTIF_SET_FLAGS_6_6, NOTIF_SYNC_WAKE_UP_6_6);
 	r = source_add(engine->loop, source, *fd, EPOLLIN, handler);
 	if (r < 0)

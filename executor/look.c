@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The public functions that look inside: statistics, image facts, processes. Each is a copy of what
- * is known now, as much of it as the caller's header knows.
+ * The public functions that look inside: statistics, image facts, processes. Each copies what is
+ * known now, as far as the caller's header knows it.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@
 #include "executor/executor.h"
 #include "executor/known.h"
 
-/* --- statistics ------------------------------------------------------------------------------ */
+/* --- statistics ---------------------------------------------------------------------------- */
 
 static void count_worker(const struct worker *worker, struct wf_statistics *statistics) {
 	unsigned outstanding = claim_outstanding(worker);
@@ -98,7 +98,7 @@ int wf_executor_statistics(struct wf_executor *executor, struct wf_statistics *s
 	return 0;
 }
 
-/* --- image facts ------------------------------------------------------------------------------ */
+/* --- image facts --------------------------------------------------------------------------- */
 
 static void copy_freeze_facts(const struct image_freeze *freeze, struct wf_image_facts *facts) {
 	facts->frozen = freeze->frozen;
@@ -115,7 +115,7 @@ static void copy_freeze_facts(const struct image_freeze *freeze, struct wf_image
 	facts->page_table_bytes = freeze->page_table_bytes;
 }
 
-/* A line each; NULL without memory. */
+/* One name per line; NULL: out of memory. */
 static char *join_functions(const struct image *image) {
 	size_t size = 1, used = 0;
 	char *names;
@@ -188,8 +188,8 @@ int wf_executor_image(struct wf_executor *executor, struct wf_image_facts *facts
 	return 0;
 }
 
-/* All of these are of 0.1, so every caller has them. One that comes later is freed in
- * wf_executor_image() instead where the caller's struct does not reach so far. */
+/* All of these are in 0.1, so every caller has them. A member added later must be freed in
+ * wf_executor_image() if the caller's struct does not include it. */
 void wf_image_facts_clear(struct wf_image_facts *facts) {
 	if (!facts)
 		return;
@@ -200,7 +200,7 @@ void wf_image_facts_clear(struct wf_image_facts *facts) {
 	facts->preload_output = facts->audit = facts->freeze_note = facts->functions = NULL;
 }
 
-/* --- processes -------------------------------------------------------------------------------- */
+/* --- processes ----------------------------------------------------------------------------- */
 
 int wf_future_process(struct wf_future *future, struct wf_process *process) {
 	struct wf_process now = { .size = sizeof now };

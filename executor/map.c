@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Many tasks of one kind. Each input is a future of its own, so a failing element fails alone;
- * results come in the order of the inputs, or as they complete.
+ * Many tasks of one kind. Each input has a future of its own, so a failing element does not affect
+ * the others; results come in the order of the inputs, or as they complete.
  *
- * As completed: each future's callback appends it to a list, and whoever asks for the next takes
- * from its front; nobody scans.
+ * For the latter, each future's callback appends it to a list, and wf_map_next() takes from the
+ * front; nothing has to scan.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -26,12 +26,12 @@
 
 struct map_item {
 	struct wf_map *map;
-	struct wf_future *future; /* a reference; NULL: not submitted, or given back */
+	struct wf_future *future; /* a reference; NULL: not submitted, or released */
 	struct map_item *next;    /* in the list of completed ones */
 };
 
 struct wf_map {
-	_Atomic unsigned references; /* the caller's, and one for each callback that is to come */
+	_Atomic unsigned references; /* the caller's, and one for each pending callback */
 	struct wf_executor *executor;
 	struct wf_map_options options;
 	struct wf_task task; /* its function is interned, its context below */
@@ -83,12 +83,12 @@ static int submit_one(struct wf_map *map, uint64_t batch) {
 	atomic_fetch_add(&map->references, 1);
 	r = wf_future_on_done(item->future, on_done, item);
 	if (r < 0)
-		atomic_fetch_sub(&map->references, 1); /* not the last: the caller has one */
+		atomic_fetch_sub(&map->references, 1); /* not the last one: the caller has one */
 	return r;
 }
 
-/* Submits up to the window. What is queued is handed out now and then: as many at a time as share
- * frames, and so that the workers need not wait until all are queued. */
+/* Submits up to the window. Hands out every now and then: so many tasks at a time that they share
+ * frames, but without making the workers wait until all are queued. */
 static int submit_more(struct wf_map *map) {
 	size_t chunk = map->options.chunk ? (size_t)map->options.chunk : 1;
 	uint64_t batch = 0;
@@ -100,7 +100,7 @@ static int submit_more(struct wf_map *map) {
 		if (map->options.chunk && i % chunk == 0)
 			batch = submit_batch(map->executor);
 		r = submit_one(map, batch);
-		/* a bounded queue makes room only if what it holds is handed out */
+		/* a bounded queue only makes room if its tasks are handed out */
 		if (map->executor->engine.options.public.queue_limit ||
 		    i % MAP_PUMP == MAP_PUMP - 1)
 			submit_done(map->executor);
@@ -236,7 +236,7 @@ int wf_map_next(struct wf_map *map, int timeout_ms, size_t *ret_index,
 		return report_error(-ENODATA, "wf_map_next: there are no more results");
 	r = submit_more(map);
 	if (r < 0 && map->fetched == map->submitted)
-		return r; /* else what is there comes first */
+		return r; /* otherwise existing results come first */
 	r = map->options.as_completed ? next_completed(map, timeout_ms, &item)
 				      : next_in_order(map, timeout_ms, &item);
 	if (r < 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * At most WF_MAX_FUNCTIONS for each image, and images of one executor have mostly the same.
+ * There are at most WF_MAX_FUNCTIONS names per image, and the images of one executor mostly have
+ * the same ones.
  */
 #include "executor/names.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The names of functions that images of one executor have had, each once. A name lives as long as
- * its executor, so that a queued task can name its function over a reload, and two names are the
- * same if their pointers are.
+ * The names of functions that images of one executor have had, each stored once. A name lives as
+ * long as its executor, so a queued task can keep its function across a reload, and names are equal
+ * if their pointers are.
  */
 #pragma once
 
@@ -13,8 +13,8 @@ struct names {
 	size_t n;
 };
 
-/* The name that equals `text`; NULL: no image has had it. */
+/* Returns the stored name that equals `text`; NULL: no image has had it. */
 const char *names_find(const struct names *names, const char *text);
-/* The same, added if it is new; NULL: no memory. */
+/* The same, but adds a new name; NULL: out of memory. */
 const char *names_intern(struct names *names, const char *text);
 void names_clear(struct names *names);

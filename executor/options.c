@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Options come from a caller who may have been compiled against an older or newer header: the size
- * member says how much of the struct he knows. What he does not know is default; what we do not
- * know must be zero.
+ * Options may come from a caller that was compiled with an older or newer header: the size member
+ * says how much of the struct it knows. Members it does not know take their defaults; members that
+ * we do not know must be zero.
  */
 #include "executor/options.h"
 
@@ -151,7 +151,7 @@ static bool same_member(const struct option *option, const struct wf_executor_op
 		      option->size) == 0;
 }
 
-/* --- what no row can say ------------------------------------------------------------------- */
+/* --- rules that no row can express --------------------------------------------------------- */
 
 static int check_together(const struct wf_executor_options *o) {
 	if (o->image == WF_IMAGE_MODULE && (!o->module || !*o->module))

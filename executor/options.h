@@ -12,47 +12,47 @@
 
 #include "proto/policy.h"
 
-/* Which file it was, and in which state. */
+/* Identifies a file and its state. */
 struct file_identity {
 	uint64_t device, inode, size, mtime_ns;
 };
 
 struct options {
-	struct wf_executor_options public; /* every pointer is ours; every default is filled in */
+	struct wf_executor_options public; /* all pointers are ours, and all defaults filled in */
 	char *module;                      /* absolute; NULL for kind self */
 	char *name;
 	char *helper; /* NULL: the installed one */
 	void *preload_argument;
 	int spares_given;
 	struct task_context *context; /* NULL: nothing */
-	struct file_identity file;    /* the image's, when it was last loaded */
-	cpu_set_t cpus;               /* that the opener may use */
+	struct file_identity file;    /* the image's, at its last load */
+	cpu_set_t cpus;               /* those that the opener may use */
 	struct wf_policy *policy;     /* NULL: none */
 };
 
 #define OPTION_RESERVED_MAX 16 /* words */
 
-/* One member of struct wf_executor_options. All that is known of it stands in one row of one table:
- * what it may be, what zero means, and whether two executors that differ in it are the same pool.
- * */
+/* One member of struct wf_executor_options. One row of the table says everything about it: what
+ * values it may have, what zero means, and whether executors that differ in it are the same
+ * pool. */
 struct option {
 	const char *name;
 	size_t offset, size;
 	enum option_type {
 		OPTION_INT, /* an int, an unsigned or an enum: from 0 to `high` */
 		OPTION_BOOL,
-		OPTION_COUNT, /* of bytes or things: size_t or uint64_t; any */
+		OPTION_COUNT, /* of bytes or objects: size_t or uint64_t; any value */
 		OPTION_TEXT,
 		OPTION_POINTER,
 		OPTION_RESERVED, /* words that must be zero */
 	} type;
 	int high;
-	int sentinel; /* a negative value that it may have as well; 0: none */
-	int standard; /* what 0 stands for, if not for itself */
+	int sentinel; /* an additional negative value; 0: none */
+	int standard; /* what 0 stands for, unless for itself */
 	enum option_same {
 		OPTION_SAME_VALUE,     /* by content: text is compared as text */
-		OPTION_SAME_ELSEWHERE, /* in options_equal(): more than a value */
-		OPTION_SAME_ALWAYS,    /* it may differ */
+		OPTION_SAME_ELSEWHERE, /* compared in options_equal(): more than a value */
+		OPTION_SAME_ALWAYS,    /* may differ */
 	} same;
 };
 const struct option *options_table(size_t *ret_n);
@@ -62,13 +62,13 @@ uint64_t options_limit(const struct options *options, enum policy_limit limit);
 /* limits.wall in milliseconds, rounded up; 0: none. */
 int options_wall_ms(const struct options *options);
 
-/* 0 or a public error, reported. */
+/* Returns 0 or a public error, reported. */
 int options_init(struct options *options, const struct wf_executor_options *given);
-/* The CPU of a slot, plus 1, if workers are spread (options.placement); else 0. */
+/* The CPU of a slot, plus 1, if workers are spread (options.placement); otherwise 0. */
 uint32_t options_cpu(const struct options *options, unsigned slot);
 void options_deinit(struct options *options);
 
-/* The same pool? Everything but `workers` counts. */
+/* Do these describe the same pool? Everything but `workers` counts. */
 bool options_equal(const struct options *a, const struct options *b);
 
 /* The image's file as it is on disk now; all zero if it cannot be looked at. */

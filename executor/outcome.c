@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * An outcome without memory of its own points at static text, so that no member is ever NULL.
+ * An outcome with no memory of its own points at static text, so that no member is ever NULL.
  */
 #include "executor/outcome.h"
 
@@ -15,7 +15,7 @@
 #include "base/report.h"
 #include "proto/limits.h"
 
-#define DESCRIBED ((size_t)LIMIT_TEXT + 64) /* of a detail: a message, or evidence */
+#define DESCRIBED ((size_t)LIMIT_TEXT + 64) /* longest detail: a message, or evidence */
 
 void outcome_init(struct wf_outcome *outcome) {
 	*outcome = (struct wf_outcome){
@@ -42,8 +42,7 @@ void outcome_memory_clear(struct outcome_memory *memory) {
 	free(memory->deaths);
 }
 
-/* --- for people --------------------------------------------------------------------------------
- */
+/* --- for people ---------------------------------------------------------------------------- */
 
 const char *wf_outcome_kind_name(enum wf_outcome_kind kind) {
 	static const char *const names[] = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Outcomes: what they own, and how they read. How each kind is made: conclude.h.
+ * Outcomes: what they own, and how they read. conclude.h makes each kind.
  */
 #pragma once
 
@@ -16,10 +16,10 @@ struct outcome_memory {
 	char *message;
 	char *evidence;
 	char *stack, *layers, *learned;
-	struct wf_death *deaths; /* WF_MAX_DEATHS, once there is one */
+	struct wf_death *deaths; /* WF_MAX_DEATHS of them, once there is one */
 	size_t n_deaths;
 };
 
-/* An outcome that points at static nothings. */
+/* Makes an outcome whose members point at static empty values. */
 void outcome_init(struct wf_outcome *outcome);
 void outcome_memory_clear(struct outcome_memory *memory);

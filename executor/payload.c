@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * What is small is copied and travels in the frame; that is cheaper than a memfd up to the size of
- * a frame (docs/performance.md). What is large goes into a memfd, at once, so that it is copied
- * only once; and what is built in a wf_buffer is not copied at all.
+ * A small input is copied and travels in the frame, which is cheaper than a memfd up to the size of
+ * a frame (docs/performance.md). A large one goes straight into a memfd, so that it is copied only
+ * once; and one that is built in a wf_buffer is not copied at all.
  *
- * F_SEAL_FUTURE_WRITE (Linux 5.1) leaves our own mapping of a buffer writable and allows nobody
- * else one. So the buffer of a task that has ended can be used for the next: to have the kernel
- * find and clear new pages costs more than to write to them. A few are kept, for as long as there
- * is an executor.
+ * F_SEAL_FUTURE_WRITE (Linux 5.1) leaves our own mapping of a buffer writable and lets no other
+ * process make one. So the buffer of a finished task can be used for the next: having the kernel
+ * find and clear new pages costs more than writing to them. We keep a few for as long as there is
+ * an executor.
  */
 #include "executor/payload.h"
 
@@ -31,13 +31,13 @@
 #define KEEP_SMALLEST ((size_t)65536)
 #define KEEP_BYTES    ((size_t)256 << 20)
 #define KEEP_BUFFERS  8
-/* Of a buffer, at its beginning: who asks for more may not mean to fill it. */
+/* Only the beginning of a buffer gets huge pages: a caller that asks for more may not fill it. */
 #define HUGE_BYTES ((size_t)64 << 20)
-#define HUGE_SLOW  16 /* of them may take long to be found */
+#define HUGE_SLOW  16 /* how many of these may take long to allocate */
 
 static struct {
 	pthread_mutex_t lock;
-	uint64_t process;         /* a child of a fork has the descriptors, but not the mappings */
+	uint64_t process;         /* a forked child has the descriptors, but not the mappings */
 	_Atomic unsigned n_users; /* executors */
 	struct wf_buffer *buffers[KEEP_BUFFERS];
 	size_t n, bytes;
@@ -53,7 +53,7 @@ static struct wf_buffer *buffer_destroy(struct wf_buffer *buffer) {
 	return NULL;
 }
 
-/* Not inherited by a forked child of the host: it would see what is written later. */
+/* Not inherited by a forked child of the host, which would see what is written later. */
 static int buffer_map(struct wf_buffer *buffer) {
 	if (buffer->capacity == 0)
 		return 0;
@@ -67,7 +67,7 @@ static int buffer_map(struct wf_buffer *buffer) {
 	return 0;
 }
 
-/* As far as they can be had soon. */
+/* As far as huge pages are available without much delay. */
 static void buffer_make_huge(const struct wf_buffer *buffer) {
 	size_t size = buffer->capacity < HUGE_BYTES ? buffer->capacity : HUGE_BYTES;
 	unsigned n_slow = 0;
@@ -81,7 +81,7 @@ static void buffer_make_huge(const struct wf_buffer *buffer) {
 	}
 }
 
-/* The first time by write(2): through a mapping each new page would cost a fault. */
+/* The first time with write(2): through a mapping, each new page would cost a fault. */
 static int buffer_write(struct wf_buffer *buffer, const void *data) {
 	size_t done = 0;
 
@@ -96,7 +96,7 @@ static int buffer_write(struct wf_buffer *buffer, const void *data) {
 	return 0;
 }
 
-/* `data` NULL: to be filled by somebody else. */
+/* If `data` is NULL, the caller fills the buffer later. */
 static int buffer_make(const void *data, size_t size, struct wf_buffer **ret) {
 	struct wf_buffer *buffer = calloc(1, sizeof *buffer);
 	int r;
@@ -120,8 +120,8 @@ static int buffer_make(const void *data, size_t size, struct wf_buffer **ret) {
 	return 0;
 }
 
-/* Another thread of a process that has forked may have held the lock: whoever does not get it does
- * without. In the child all that is left of the buffers is dropped. */
+/* In a process that has forked, another thread may have held the lock, so a thread that does not
+ * get it does without. In the child, what is left of the buffers is dropped. */
 static bool kept_lock(void) {
 	if (pthread_mutex_trylock(&kept.lock) != 0)
 		return false;
@@ -136,7 +136,7 @@ static bool kept_lock(void) {
 	return true;
 }
 
-/* At most half of it would lie idle. */
+/* Finds a buffer of which at most half would lie idle. */
 static struct wf_buffer *kept_find(size_t size) {
 	struct wf_buffer *found = NULL;
 
@@ -219,7 +219,7 @@ struct wf_buffer *wf_buffer_free(struct wf_buffer *buffer) {
 
 /* --- payloads ------------------------------------------------------------------------------ */
 
-/* Behind what it holds there may be what the task before was given. */
+/* Clears the part behind the payload, which may hold input of an earlier task. */
 static void payload_take(struct payload *payload, struct wf_buffer *buffer, uint64_t owner) {
 	if (buffer->owner != 0 && buffer->size < buffer->capacity)
 		memset((char *)buffer->data + buffer->size, 0, buffer->capacity - buffer->size);
@@ -229,7 +229,7 @@ static void payload_take(struct payload *payload, struct wf_buffer *buffer, uint
 	payload->size = buffer->size;
 }
 
-/* A worker of the executor that had the buffer before may have kept its mapping of it. */
+/* A worker of the executor that last used the buffer may have kept its mapping. */
 static bool is_anothers(const struct wf_buffer *buffer, uint64_t owner) {
 	return buffer->owner != 0 && buffer->owner != owner;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * A task's input: inline in the heap, or a memfd that the worker maps.
+ * The input of a task: inline in the heap, or in a memfd that the worker maps.
  */
 #pragma once
 
@@ -10,14 +10,14 @@
 
 #include <warmfork/executor.h>
 
-/* Library-owned memory for a large argument; the public wf_buffer. Only this process can write to
- * it, through `data`: its seals allow no other writable mapping and no write(2). */
+/* Memory that the library owns, for a large input: the public wf_buffer. Only this process can
+ * write to it, through `data`: its seals allow no other writable mapping and no write(2). */
 struct wf_buffer {
 	int memfd;
 	void *data; /* NULL: size 0 */
 	size_t size;
 	size_t capacity; /* of the memfd and the mapping */
-	uint64_t owner;  /* the executor that it was last given to; 0: none */
+	uint64_t owner;  /* the number of the executor it was last given to; 0: none */
 };
 
 struct payload {
@@ -27,12 +27,12 @@ struct payload {
 	struct wf_buffer *buffer; /* ours until the task has ended */
 };
 
-/* Copies (inline, if it has at most `inline_limit` bytes, or into a memfd), or takes the buffer on
- * success. 0 or a public error, reported. `owner` is the executor's number: another one's workers
- * never see what is given to this. */
+/* Copies `data` (inline if it has at most `inline_limit` bytes, otherwise into a memfd), or takes
+ * over `buffer` on success. Returns 0 or a public error, reported. `owner` is the executor's
+ * number: workers of another executor never see this input. */
 int payload_init(struct payload *payload, const void *data, size_t size, size_t inline_limit,
 		 struct wf_buffer *buffer, uint64_t owner);
-/* `read_out`: its reader has had it and needs it no more, so its memory may be used again. */
+/* `read_out`: its reader is done with it, so the memory may be used again. */
 void payload_deinit(struct payload *payload, bool read_out);
-/* An executor begins or ends: buffers are kept for later ones as long as there is one. */
+/* An executor begins or ends. Buffers are kept for reuse as long as there is one. */
 void payload_keep(bool begin);

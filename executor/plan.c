@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * A worker that is parked behind a busy one is of no use to a task that waits now: its slot is
- * taken. So tasks that have no free slot's worker to go to are counted apart.
+ * A worker that is parked behind a busy one is of no use to a waiting task, because its slot is
+ * taken. So the tasks that have no free slot's worker to go to are counted separately.
  *
- * Forking spares beside the task that has just been handed out would take its CPU. While nobody
- * waits, they come a moment later, and several at a time.
+ * Forking spares alongside the task that has just been handed out would take its CPU. While nothing
+ * waits for them, they come a moment later, and several at a time.
  */
 #include "executor/plan.h"
 
@@ -51,7 +51,7 @@ static void on_refill(struct timer *timer, nsec_t now) {
 	container_of(timer, struct pool, refill_timer)->refill_due = true;
 }
 
-/* Spares that nobody waits for: not yet. */
+/* Spares that nothing waits for can come later. */
 static bool may_wait(struct pool *pool, unsigned tasks) {
 	struct engine *engine = pool->engine;
 
@@ -94,7 +94,7 @@ struct batch {
 	size_t n;
 };
 
-/* The first slot of the best set; NULL: every slot has what it may have. */
+/* The first slot of the best set; NULL: every slot has all the workers it may have. */
 static struct slot *find_place(const struct pool *pool) {
 	for (enum place place = PLACE_EMPTY; place < PLACES; place++)
 		for (size_t i = 0; i < WF_MAX_WORKERS / 64; i++)
@@ -149,7 +149,7 @@ void plan(struct pool *pool) {
 
 	pool_end_stopped(pool);
 	if (pool->starved && pool->census.able > 0)
-		return; /* what there is is needed for tasks, not for more workers */
+		return; /* the remaining resources are needed for tasks, not for more workers */
 	while (may_ask(pool) &&
 	       backoff_allows(&pool->start, engine_now(engine), engine->queue.size > 0) &&
 	       (wanted = count_wanted(pool)) > 0) {

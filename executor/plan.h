@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * How many workers are wanted, and asking for those that are missing.
+ * How many workers are wanted, and the requests for those that are missing.
  */
 #pragma once
 
 #include "executor/pool.h"
 
-/* What is asked for, beside what there is (struct census). */
+/* What is wanted, as opposed to what exists (struct census). */
 struct demand {
 	bool fresh;   /* a process for each task */
 	bool open;    /* the executor takes tasks */
@@ -16,12 +16,12 @@ struct demand {
 	unsigned minimum, spares; /* options.min_workers, options.spares */
 };
 
-/* How many more workers are wanted at once, and of them without which a task would wait in vain. */
+/* How many more workers are wanted at once, and how many of them a task cannot do without. */
 struct wanted {
 	unsigned all;
 	unsigned urgent; /* tasks wait although slots are empty */
 };
 struct wanted plan_wanted(const struct census *census, const struct demand *demand);
 
-/* Asks the newest zygote for workers that are wanted. */
+/* Asks the newest zygote for the workers that are missing. */
 void plan(struct pool *pool);

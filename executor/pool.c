@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * pool_settle() is where facts become decisions. It looks at each worker that has changed, does
- * what its state asks for, and may be called any number of times for the same worker.
+ * pool_settle() turns facts into decisions. It looks at each worker that has changed, does what its
+ * state calls for, and may be called any number of times for the same worker.
  */
 #include "executor/pool.h"
 
@@ -21,7 +21,7 @@
 #include "executor/postmortem.h"
 #include "executor/stop.h"
 
-#define NO_GRACE_MS 1000 /* for a worker that leaves by itself, where options have no grace */
+#define NO_GRACE_MS 1000 /* for a worker that leaves by itself if the options have no grace */
 
 void pool_init(struct pool *pool, struct engine *engine, struct generations *generations) {
 	const struct wf_executor_options *options = &engine->options.public;
@@ -51,7 +51,7 @@ void pool_deinit(struct pool *pool) {
 
 /* --- the census ---------------------------------------------------------------------------- */
 
-/* Waits for a task, or will. */
+/* Is it waiting for a task, or about to? */
 static bool is_parked(const struct worker *worker) {
 	if (!worker || worker->stopped || worker->broken || worker->eof ||
 	    worker->stop != STOP_NONE)
@@ -178,7 +178,7 @@ static void leave_lists(struct pool *pool, struct worker *worker) {
 	list_remove(&worker->load_link);
 }
 
-/* The next one takes over. */
+/* The next worker takes over the slot. */
 static void give_up_slot(struct pool *pool, struct worker *worker) {
 	struct slot *slot = worker->slot;
 
@@ -237,7 +237,7 @@ static void arm_idle_timer(struct pool *pool) {
 	if (options->idle_timeout_ms == WF_FOREVER || pool->idle_timer.loop ||
 	    list_is_empty(&pool->idle))
 		return;
-	/* nobody would be told to leave */
+	/* no worker would be told to leave */
 	if ((unsigned)options->min_workers >= pool->n_workers)
 		return;
 	oldest = list_first(&pool->idle, struct worker, idle_link);
@@ -374,7 +374,7 @@ static void judge_start(struct pool *pool, struct worker *worker, bool was_busy)
 
 /* --- settling ------------------------------------------------------------------------------ */
 
-/* Still wanted where it is? */
+/* Is it still wanted in its place? */
 static bool is_wanted(const struct pool *pool, const struct worker *worker) {
 	return worker->generation == pool->generations->newest && worker->slot &&
 	       worker->slot->number < pool->n_workers;
@@ -392,7 +392,7 @@ static bool has_done_all(const struct worker *worker) {
 	return limit && worker->tasks_done >= (uint64_t)limit;
 }
 
-/* It has done the last task of its life, and ends by itself. */
+/* It has done its last task, and ends by itself. */
 static void let_leave(struct pool *pool, struct worker *worker) {
 	(void)worker_step(worker, WORKER_DISMISSED);
 	if (pool->engine->queue.size > 0)
@@ -443,7 +443,7 @@ static void settle_end(struct pool *pool, struct worker *worker) {
 	}
 }
 
-/* Stopped by a signal, it would sit on its tasks: others can have those that it has not begun. */
+/* A stopped worker would sit on its tasks: other workers can have those that it has not begun. */
 static void settle_stopped(struct worker *worker) {
 	if (!worker->stopped)
 		return;
@@ -460,7 +460,7 @@ static void settle_fault(struct pool *pool, struct worker *worker) {
 			  worker->fault.text ? worker->fault.text : "no memory");
 }
 
-/* What its state does not say. */
+/* Handles the facts that its state does not reflect. */
 static void settle_facts(struct worker *worker) {
 	struct wf_future *head = claim_head(worker);
 
@@ -472,7 +472,7 @@ static void settle_facts(struct worker *worker) {
 		future_check_output(head);
 		stop_worker(worker, 0);
 	}
-	/* a program that a worker has become closes the channel, as it should */
+	/* a worker that has become a program closes the channel, as it should */
 	if (worker->eof && !worker->silence_seen && !atomic_load(&worker->cell->executing)) {
 		worker->silence_seen = true;
 		stop_unless_ended(worker);
@@ -482,7 +482,7 @@ static void settle_facts(struct worker *worker) {
 
 static void settle_started(struct worker *worker) {
 	if (worker->fault.phase && worker->stop == STOP_NONE) {
-		stop_dismiss(worker); /* nothing can be heard from it */
+		stop_dismiss(worker); /* we cannot hear anything from it */
 	} else if (!worker->start_watched) {
 		worker->start_watched = true;
 		stop_unless_ready(worker);
@@ -521,7 +521,7 @@ static void settle_state(struct pool *pool, struct worker *worker) {
 	}
 }
 
-/* Every worker that has news; what is done for one may be news of another. */
+/* Settles every worker that has changed; doing so for one may change another. */
 void pool_settle(struct pool *pool) {
 	struct link *changed = &pool->engine->changed;
 
@@ -573,7 +573,7 @@ void pool_dismiss_generation(struct pool *pool, struct generation *generation) {
 		else
 			(void)claim_take_back(worker, UINT32_MAX);
 	}
-	/* whose slots may be taken by workers of another generation has changed */
+	/* which slots are open to workers of another generation has changed */
 	recount_all(pool);
 }
 
@@ -585,7 +585,8 @@ void pool_end_stopped(struct pool *pool) {
 
 		if (!pool->slots[i]->counted.stopped)
 			continue;
-		/* a hook of the image may do that to each of them: it is a start that failed */
+		/* a hook of the image may stop every worker this way: it counts as a failed
+		 * start */
 		if (worker->state == WORKER_STARTED)
 			worker_blame(worker, WF_PHASE_INITIALIZE, 0,
 				     "its worker was stopped by a signal before it was ready");

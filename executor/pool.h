@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * The workers of an executor and their slots: who is idle, who is leaving, who may go.
+ * The workers of an executor and their slots: which are idle, which are leaving, which may go.
  *
  * A slot is a number that no two running tasks share. It has one current worker. With a fresh
- * process for each task it may also have the next one: forked ahead, initialized and parked, so
- * that a task waits for no fork. It takes over when the current one has ended and not before,
- * because a process that has sent its result may still hold the port or the device that its slot
- * number stands for.
+ * process for each task it may also have a next one: forked ahead, initialized and parked, so that
+ * a task waits for no fork. It takes over only when the current one has ended, because a process
+ * that has sent its result may still hold the port or the device that its slot number stands for.
  *
  * Nothing here is counted by looking at all workers: each slot remembers what it adds to the
  * census, and is counted again when one of its workers has changed.
@@ -23,19 +22,19 @@
 #include "executor/generation.h"
 #include "executor/worker.h"
 
-/* Where another worker may go: first to slots that have none, then behind those that are busy, then
- * behind those that are parked themselves. */
+/* Where another worker may go: first to empty slots, then behind busy workers, then behind parked
+ * ones. */
 enum place { PLACE_EMPTY, PLACE_BEHIND_BUSY, PLACE_BEHIND_PARKED, PLACE_NONE };
 #define PLACES PLACE_NONE
 
 /* What a slot adds to the census, each 0 or a small number. */
 struct census {
 	unsigned current; /* slots that have a worker */
-	unsigned staying; /* of them: that has not been told to leave */
-	unsigned able;    /* of them: that may still take what is queued */
-	unsigned parked;  /* workers that wait for a task, or will */
-	unsigned behind;  /* of them: behind one that runs a task, whose slot they need */
-	unsigned ahead;   /* tasks that lie behind another one on a channel */
+	unsigned staying; /* of these, slots whose worker has not been told to leave */
+	unsigned able;    /* of these, slots whose worker may still take queued tasks */
+	unsigned parked;  /* workers that wait for a task, or are about to */
+	unsigned behind;  /* of these, those behind a worker that runs a task: they need its slot */
+	unsigned ahead;   /* tasks behind another one on a channel */
 	unsigned stopped; /* workers without a task that a signal has stopped */
 };
 
@@ -43,8 +42,8 @@ struct slot {
 	unsigned number;
 	struct worker *current; /* runs or waits for a task */
 	struct worker *next;    /* fresh workers: parked until `current` has ended */
-	struct census counted;  /* what it has added */
-	enum place place;       /* the set that it is in; PLACE_NONE */
+	struct census counted;  /* what it contributed to the census */
+	enum place place;       /* the set it is in; PLACE_NONE */
 };
 
 struct pool {
@@ -53,58 +52,60 @@ struct pool {
 	struct slot **slots;
 	unsigned n_slots;   /* allocated */
 	unsigned n_workers; /* wanted: slots [0, n_workers) take tasks */
-	bool open;          /* the executor takes tasks: workers are kept ready for them */
+	bool open;          /* the executor takes tasks, so workers are kept ready for them */
 	struct census census;
 	uint64_t places[PLACES][WF_MAX_WORKERS / 64]; /* a bit for each slot */
 
-	struct link idle, leaving;               /* oldest first */
-	struct link loads[LIMIT_HAND_AHEAD + 1]; /* ready workers by what lies on their channel */
+	struct link idle, leaving; /* oldest first */
+	/* ready workers by the number of tasks on their channel */
+	struct link loads[LIMIT_HAND_AHEAD + 1];
 	unsigned n_idle;
 	struct timer idle_timer, leaving_timer;
 
 	bool parking;    /* spares are kept: off after an idle timeout, until the next task */
-	bool refill_due; /* spares that nobody waits for may be forked now: plan.h */
+	bool refill_due; /* spares that nothing waits for may be forked now: plan.h */
 	struct timer refill_timer;
 	bool starved;   /* no descriptor for a task: nothing is handed out until the timer fires */
-	int starved_ms; /* how long it waits; grows while it is in vain */
+	int starved_ms; /* the wait, which grows with each failure */
 	unsigned in_vain; /* how often it has waited */
 	struct timer starved_timer;
 
-	struct backoff start; /* of workers */
+	struct backoff start; /* of worker starts */
 	struct timer start_timer;
-	uint64_t last_worker; /* the number that was given last */
+	uint64_t last_worker; /* the last number assigned */
 };
 
 void pool_init(struct pool *pool, struct engine *engine, struct generations *generations);
-/* Its timers must be off, its workers freed. */
+/* Its timers must be off and its workers freed. */
 void pool_deinit(struct pool *pool);
 void pool_stop_timers(struct pool *pool);
 
-/* Makes [0, n) the slots that take tasks; workers beyond finish what they run. -ENOMEM. */
+/* Makes [0, n) the slots that take tasks; workers in other slots finish what they run. Returns 0 or
+ * -ENOMEM. */
 int pool_resize(struct pool *pool, unsigned n);
 
 static inline bool pool_is_fresh(const struct pool *pool) {
 	return pool->engine->options.public.max_tasks_per_worker == 1;
 }
 
-/* Does what follows from all that has happened to workers; frees those that are gone. */
+/* Acts on everything that has happened to workers; frees those that are gone. */
 void pool_settle(struct pool *pool);
 
 /* Puts a new worker into a slot that is in one of the sets. */
 void pool_seat(struct pool *pool, struct slot *slot, struct worker *worker);
 
-/* A start has failed: backs off, and after too many in a row resolves what is queued. */
+/* A start has failed: backs off, and after too many in a row resolves the queued tasks. */
 void pool_start_failed(struct pool *pool, enum wf_phase phase, int error, const char *text);
-/* All that is queued resolves as not started. */
+/* Resolves all queued tasks as not started. */
 void pool_fail_queue(struct pool *pool, enum wf_phase phase, int error, const char *text);
 
-/* Everybody who has nothing to do is dismissed; spares too. */
+/* Dismisses all workers that have nothing to do, including spares. */
 void pool_dismiss_idle(struct pool *pool);
-/* A worker that only waits for a task leaves, because its descriptors are needed for one: a spare
- * if there is one, but not the last that could take a task. False: there is none. */
+/* Makes a worker that only waits for a task leave, because a task needs its descriptors: a spare if
+ * there is one, but not the last worker that could take a task. Returns false if there is none. */
 bool pool_give_one_up(struct pool *pool);
-/* The workers of a generation that is not the newest any more: those that do nothing leave, and
- * what the others have not begun goes back to the queue. */
+/* For a generation that is no longer the newest: idle workers leave, and tasks that the others have
+ * not begun go back to the queue. */
 void pool_dismiss_generation(struct pool *pool, struct generation *generation);
-/* Ends somebody who is stopped and idle while tasks wait for its slot. */
+/* Ends workers that are stopped and idle while tasks wait for their slots. */
 void pool_end_stopped(struct pool *pool);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * At most one task ran: the victim. Those behind it never began, and go back to the queue.
+ * At most one task was running: the victim. Those behind it never began, and go back to the queue.
  *
- * The order in which the causes of an end are asked for: what we have decided ourselves (a verdict),
- * what the worker noted about its channel, what the end of its zygote explains, the wait status.
+ * The possible causes of an end are checked in this order: our own decision (a verdict), what the
+ * worker noted about its channel, what the end of its zygote explains, the wait status.
  */
 #include "executor/postmortem.h"
 
@@ -16,7 +16,7 @@
 #include "executor/claim.h"
 #include "executor/conclude.h"
 
-#define MOST_RETURNS 8 /* of a task that no worker begins */
+#define MOST_RETURNS 8 /* of a task that no worker ever begins */
 
 static const struct exit_status *status_of(const struct worker *worker) {
 	return worker->status_known ? &worker->status : NULL;
@@ -43,7 +43,7 @@ static void record_death(struct wf_future *future, const struct worker *worker) 
 	};
 }
 
-/* May it be started again? Only if its submitter said so, and not for ever. */
+/* May it be started again? Only if its submitter allows that, and not forever. */
 static bool may_try_again(struct wf_future *future) {
 	struct engine *engine = future->engine;
 
@@ -63,8 +63,8 @@ static bool was_killed(const struct worker *worker) {
 	       worker->stop == STOP_NONE;
 }
 
-/* A zygote that ends by itself ends its workers first, and reaps them: what it did not report before
- * its end, nobody else knows (before Linux 6.15: evidence_exit()). */
+/* A zygote that ends by itself first ends and reaps its workers. Nothing else knows about those
+ * that it did not report before its end (before Linux 6.15: evidence_exit()). */
 static bool zygote_has_ended_itself(const struct worker *worker) {
 	const struct generation *generation = worker->generation;
 
@@ -122,7 +122,7 @@ static void resolve_victim(struct worker *worker, struct wf_future *future) {
 	future_resolve(future);
 }
 
-/* --- those behind it ----------------------------------------------------------------------- */
+/* --- the tasks behind it ------------------------------------------------------------------- */
 
 static void return_innocent(struct wf_future *future) {
 	if (++future->returns <= MOST_RETURNS) {
@@ -149,10 +149,10 @@ bool postmortem(struct worker *worker) {
 	struct wf_future *future;
 	bool busy = false;
 
-	/* What it sent before it ended counts, unless it is beyond trust; also when it was killed:
-	 * it may have done other tasks before the one that was to be ended. */
+	/* What it sent before it ended counts, unless it cannot be trusted. That holds for a worker
+	 * we killed too: it may have done other tasks before the one that was to be ended. */
 	channel_drain(worker);
-	/* newest first, so that the queue gets them back in their order */
+	/* newest first, so that the queue gets them back in order */
 	while ((future = claim_newest(worker)) != NULL) {
 		bool started = claim_had_started(future);
 
@@ -177,7 +177,7 @@ void postmortem_swept(struct worker *worker) {
 	worker->awaiting_exit = NULL;
 	if (!future)
 		return;
-	/* the keeper does not tell when it has swept for a worker that it adopted */
+	/* the keeper does not tell when it has swept for an adopted worker */
 	future->outcome.reaped = worker->generation->state != GENERATION_LOST;
 	future_resolve(future);
 }

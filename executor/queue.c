@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Thirty-two levels and a bitmap: no heap to sift, no memory to shrink.
+ * Thirty-two levels and a bitmap: there is no heap to sift and no memory to shrink.
  */
 #include "executor/queue.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The tasks that wait: one first-in-first-out list for each priority, and a bitmap of those that
+ * The waiting tasks: one first-in-first-out list for each priority, and a bitmap of the lists that
  * are not empty, so that every operation costs the same with 100,000 tasks as with one.
  */
 #pragma once
@@ -25,8 +25,8 @@ _Static_assert(QUEUE_LEVELS == 32, "one bit for each level");
 
 void queue_init(struct queue *queue);
 void queue_push(struct queue *queue, struct link *link, int priority);
-/* In front of its equals: for tasks that have waited already. */
+/* Goes ahead of its equals: for tasks that have already waited. */
 void queue_push_front(struct queue *queue, struct link *link, int priority);
 void queue_remove(struct queue *queue, struct link *link, int priority);
-/* The link that is due next, still queued; NULL if there is none. */
+/* The next link, still queued; NULL if there is none. */
 struct link *queue_peek(const struct queue *queue);

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * A task that is refused something may try again for ever: what counts is what it tried, and how often.
+ * A task may retry a refused call forever, so refusals of the same call are counted, not listed
+ * again.
  */
 #include "executor/refusal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* Addresses in the arguments differ from try to try: call, path and remedy tell one refusal from another. */
+/* Addresses in the arguments change from try to try, so refusals are told apart by call, path and
+ * remedy. */
 static bool is_same(const struct wf_refusal *a, const struct wf_refusal *b) {
 	return a->error == b->error && strcmp(a->call, b->call) == 0 &&
 	       strcmp(a->path, b->path) == 0 && strcmp(a->allow, b->allow) == 0 &&

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a task was refused: kept with its future, equal ones together, up to a limit.
+ * What a task was refused. Refusals are kept with its future, equal ones merged, up to a limit.
  */
 #pragma once
 
@@ -11,14 +11,16 @@
 #include <warmfork/executor.h>
 
 struct refusals {
-	struct wf_refusal *list; /* WF_MAX_REFUSALS, once there is one; strings are ours */
+	/* WF_MAX_REFUSALS of them, once there is one; we own the strings */
+	struct wf_refusal *list;
 	size_t n;
 	uint64_t n_dropped;
-	struct wf_refusal ending; /* the one that ended the task: ours, and not in the list */
+	/* the one that ended the task; it owns its strings and is not in the list */
+	struct wf_refusal ending;
 	bool has_ending;
 };
 
-/* Borrow the strings of `refusal`. */
+/* Both borrow the strings of `refusal`. */
 void refusals_add(struct refusals *refusals, const struct wf_refusal *refusal);
 void refusals_end(struct refusals *refusals,
 		  const struct wf_refusal *refusal); /* the first counts */

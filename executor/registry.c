@@ -2,9 +2,9 @@
  *
  * A forked child of the host has a copy of our descriptors. As long as it holds the keeper's
  * socket, the end of the host would not end that socket, so an atfork handler closes it in the
- * child; the keeper watches the host's pidfd besides, for children made by a bare clone(2). A child
- * is told from its parent by a page that the kernel wipes in it (MADV_WIPEONFORK, Linux 4.14),
- * which no kind of fork can miss.
+ * child; for children of a bare clone(2), the keeper watches the host's pidfd as well. What tells a
+ * child from its parent is a page that the kernel wipes in the child (MADV_WIPEONFORK, Linux 4.14),
+ * whatever kind of fork made it.
  */
 #include "executor/registry.h"
 
@@ -19,7 +19,7 @@
 static struct {
 	pthread_mutex_t lock;
 	struct link list;         /* struct registered */
-	volatile uint32_t *alive; /* 1; 0 in a forked child; NULL: nothing has been opened */
+	volatile uint32_t *alive; /* 1; 0 in a forked child; NULL: no executor has been opened */
 	uint64_t process;
 } registry = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
@@ -34,7 +34,7 @@ static void unlock(void) {
 	must(pthread_mutex_unlock(&registry.lock) == 0);
 }
 
-/* The child's copies of the descriptors; the numbers stay in structs that are not used again. */
+/* Closes the child's copies. Their numbers stay in structs that are not used again. */
 static void in_child(void) {
 	for (struct link *link = registry.list.next; link != &registry.list; link = link->next) {
 		const int *descriptor = container_of(link, struct registered, link)->descriptor;
@@ -45,7 +45,7 @@ static void in_child(void) {
 	unlock();
 }
 
-/* A failure is not kept: the next executor may find the memory. */
+/* A failure is not remembered: the next executor may find memory. */
 static int start(void) {
 	size_t size = (size_t)sysconf(_SC_PAGESIZE);
 	void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -61,7 +61,7 @@ static int start(void) {
 	return 0;
 }
 
-/* A worker that was forked from a zygote whose preload used the library starts with a clean page,
+/* A worker that was forked from a zygote whose preload used the library starts with a clean page
  * too: the executors of its parent are none of its business. */
 int registry_begin(void) {
 	int r = 0;

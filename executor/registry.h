@@ -9,17 +9,18 @@
 
 #include "base/list.h"
 
-/* An executor that is open. */
+/* An open executor. */
 struct registered {
 	struct link link;
 	const int *descriptor; /* the keeper's socket: a forked child closes its copy */
 };
 
-/* Before the first executor of a process is opened; any number of times. -ENOMEM. */
+/* Call this before a process opens its first executor; further calls are harmless. Returns 0 or
+ * -ENOMEM. */
 int registry_begin(void);
-/* A number for this process: another one in a forked child. */
+/* A number for this process; a forked child has another. */
 uint64_t registry_process(void);
-/* Is it the number of this process? False in a child that has not called registry_begin(), too. */
+/* Is it the number of this process? Also false in a child that has not called registry_begin(). */
 bool registry_is_this_process(uint64_t process);
 
 void registry_add(struct registered *registered);

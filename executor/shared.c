@@ -2,9 +2,9 @@
  *
  * The executor that a process shares.
  *
- * loky's factory closes the old executor under whoever still holds it, and callers must retry. Here
- * a handle is a reference: the replaced pool goes on serving those who have it, and closes
- * (finishing its work) with the last of them. The process itself holds one reference to the newest.
+ * loky's factory closes the old executor while others still hold it, and callers must retry. Here a
+ * handle is a reference: a replaced pool goes on serving its holders, and closes (finishing its
+ * work) with the last of them. The process itself holds one reference to the newest.
  */
 #include "executor/shared.h"
 
@@ -28,7 +28,7 @@ static bool is_open(struct wf_executor *executor) {
 	return open;
 }
 
-/* 1: it is the one, adjusted; 0: another must be opened. */
+/* Returns 1 if this is the right executor, adjusted; 0 if another must be opened. */
 static int adopt(struct wf_executor *executor, const struct options *wanted) {
 	bool changed;
 	int r = 0;
@@ -82,14 +82,14 @@ static int get(const struct wf_executor_options *options, const struct options *
 	return 0;
 }
 
-/* In a callback: whoever holds the lock may wait for the thread that we are. */
+/* In a callback: the holder of the lock may be waiting for this very thread. */
 static int lock(void) {
 	if (executor_in_callback())
 		return pthread_mutex_trylock(&shared.lock) == 0 ? 0 : -EDEADLK;
 	return -pthread_mutex_lock(&shared.lock);
 }
 
-/* In a forked child: another thread may have held the lock, and the executor is its parent's. */
+/* In a forked child: another thread may have held the lock, and the executor is the parent's. */
 static void forget(void) {
 	(void)pthread_mutex_init(&shared.lock, NULL);
 	shared.executor = NULL;
@@ -120,7 +120,7 @@ int shared_get(const struct wf_executor_options *options, struct wf_executor **r
 	r = get(options, &wanted, &old, ret, &reused);
 	(void)pthread_mutex_unlock(&shared.lock);
 	options_deinit(&wanted);
-	/* without the lock: closing may take as long as its tasks */
+	/* without the lock: closing may take as long as its tasks do */
 	drop(old);
 	if (r >= 0 && ret_reused)
 		*ret_reused = reused;

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT
  *
- * Two clones, each of which its parent waits for as in vfork(2), and which run in our memory: the
- * host may be large, and fork(2) would copy its page tables.
+ * Two clones that run in our memory, because the host may be large, and fork(2) would copy its page
+ * tables. The parent of each waits for it, as in vfork(2).
  *
  *     this thread --clone--> starter --clone--> program
  *          |                    | waits for exec   | descriptors, signals, exec
  *          | waits for exit     | exits            x
  *          | reaps it, by its id
  *
- * The starter sends no signal when it ends (its exit signal is 0): that hides it from a wait
- * for any child (waitpid(-1), without __WALL or __WCLONE), and the host's SIGCHLD handler does not
- * run. exec(2) would make SIGCHLD its exit signal again: hence the second. With the starter's end
- * the program is an orphan, adopted by whoever adopts orphans here.
+ * The starter sends no signal when it ends (its exit signal is 0). This hides it from a wait for
+ * any child (waitpid(-1), without __WALL or __WCLONE), and keeps the host's SIGCHLD handler from
+ * running. exec(2) would make SIGCHLD its exit signal again, hence the second clone. When the
+ * starter has ended, the program is an orphan, and goes to the process that adopts orphans here.
  *
- * The starter has our table of descriptors, so that the pidfd of the program is ours.
+ * The starter shares our descriptor table, so that the pidfd of the program is ours.
  *
- * All signals are blocked, and the program sets all dispositions to their defaults before it blocks
- * none: a handler of the host must not run in another process upon our memory.
+ * All signals are blocked, and the program resets all dispositions before it unblocks them: a
+ * handler of the host must not run in another process on our memory.
  */
 #include "executor/spawn.h"
 
@@ -36,27 +36,27 @@
 #include "base/fd.h"
 #include "base/process.h"
 
-#define SPAWN_STACK ((size_t)65536) /* of each */
+#define SPAWN_STACK ((size_t)65536) /* for each of them */
 
-/* The kernel's: the library's would leave out its own two signals. */
+/* The kernel's size. The library's functions would leave out the two signals it reserves. */
 #define KERNEL_SIGNALS 8
 
-/* What they share with us. */
+/* What the clones share with us. */
 struct attempt {
 	const struct spawn *spawn;
 	char *stacks;
-	int pidfd; /* -1: there is no program */
+	int pidfd; /* -1: no program has been started */
 	int error;
 };
 
 /* --- in our memory, but not our process: system calls only ----------------------------------
  *
- * By syscall(2): a sanitizer keeps notes in our memory of what the C library's functions do, and
- * those would be about us. */
+ * They go through syscall(2), because a sanitizer records what the C library's functions do, and
+ * would do so in our memory, as if we had called them. */
 
 #ifdef __SANITIZE_THREAD__
-/* The sanitizer's own clone(2) takes every child for one with a copy of the memory, and so forgets
- * in ours what it knew of our descriptors and locks. This is the C library's. */
+/* The sanitizer's own clone(2) assumes that every child has a copy of the memory, and so drops, in
+ * ours, what it knows about our descriptors and locks. This is the C library's. */
 int plain_clone(int (*run)(void *), void *stack, int flags, void *argument, ...) __asm__("__clone");
 #else
 #define plain_clone clone
@@ -65,7 +65,7 @@ int plain_clone(int (*run)(void *), void *stack, int flags, void *argument, ...)
 #define in_borrowed_memory                                                                         \
 	__attribute__((no_sanitize("address"), no_sanitize("thread"), no_sanitize("undefined")))
 
-/* The null device first: where streams are closed, it may come to lie at 3 or 4. */
+/* The null device comes first: if standard streams are closed, it may get number 3 or 4. */
 in_borrowed_memory static int place_descriptors(const struct spawn *spawn) {
 	int null = (int)syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC);
 
@@ -83,7 +83,8 @@ in_borrowed_memory static int place_descriptors(const struct spawn *spawn) {
 
 in_borrowed_memory static void forget_signals(void) {
 	const struct {
-		uint64_t handler, flags, restorer, mask; /* the kernel's sigaction: SIG_DFL is 0 */
+		/* the kernel's sigaction, where SIG_DFL is 0 */
+		uint64_t handler, flags, restorer, mask;
 	} as_usual = { 0, 0, 0, 0 };
 	const uint64_t none = 0;
 
@@ -123,7 +124,7 @@ in_borrowed_memory static int run_starter(void *argument) {
 	return 0;
 }
 
-/* --- in our own ---------------------------------------------------------------------------- */
+/* --- in our own process -------------------------------------------------------------------- */
 
 static int run(struct attempt *attempt) {
 	const uint64_t all = UINT64_MAX;
@@ -139,12 +140,12 @@ static int run(struct attempt *attempt) {
 	(void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, KERNEL_SIGNALS);
 	if (r < 0)
 		return r;
-	/* ECHILD: the host waits for clones as well, which is its right */
+	/* ECHILD: the host waits for clones as well, which it may */
 	(void)process_reap(starter, NULL);
 	return attempt->error ? error_origin(-attempt->error) : 0;
 }
 
-/* A number that place_descriptors() does not overwrite before it is used. */
+/* Moves it to a number that place_descriptors() does not overwrite before it is used. */
 static int move_up(int fd, int *ret) {
 	*ret = fcntl(fd, F_DUPFD_CLOEXEC, 5);
 	return *ret < 0 ? error_origin(-errno) : 0;

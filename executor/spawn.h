@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT
  *
- * Starting a program that is no child of this process.
+ * Starts a program that is not a child of this process.
  */
 #pragma once
 
 #include <stdbool.h>
 
-/* Its standard input is the null device, 1 and 2 are ours, `first` and `second` become 3 and 4 (as
- * they are, above 4), and it has no other descriptor; no signal is blocked or ignored. */
+/* The program's standard input is the null device, 1 and 2 are ours, `first` and `second` become 3
+ * and 4, and it has no other descriptor; no signal is blocked or ignored. */
 struct spawn {
 	const char *path;
 	char *const *argv;
 	int first, second;
-	bool session; /* of its own; else a process group of its own */
+	bool session; /* in its own session; otherwise in its own process group */
 };
 
-/* Returns when the program has been executed: 0 and a pidfd of it, or -errno. This process has no
- * more children then than before, and a wait for any child does not see one meanwhile. */
+/* Returns when the program has been executed: 0 and a pidfd of it, or -errno. This process then has
+ * no more children than before, and a wait for any child does not see one in between. */
 int spawn_detached(const struct spawn *spawn, int *ret_pidfd);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Histograms cost one increment a sample and no memory that grows.
+ * A histogram costs one increment per sample, and its memory does not grow.
  */
 #include "executor/statistics.h"
 

@@ -9,7 +9,7 @@
 #include <warmfork/executor.h>
 #include <warmfork/inspect.h>
 
-/* Log-linear buckets: 8 for each power of two, so that a quantile is right within 7 %. */
+/* Log-linear buckets: 8 for each power of two, so that quantiles are accurate within 7 %. */
 #define HISTOGRAM_BUCKETS 512
 
 /* As in struct wf_statistics. */
@@ -28,12 +28,13 @@ struct statistics {
 	uint64_t recycled, idle_timeouts, swept;
 	uint64_t keeper_starts, zygote_starts, zygote_losses;
 	struct histogram queued, handed, run, resolve;
-	uint64_t n_runs, mean_run; /* results; their time, exponentially weighted, in ns */
+	/* results, and the exponentially weighted mean of their time in ns */
+	uint64_t n_runs, mean_run;
 };
 
 struct wf_quantiles histogram_quantiles(const struct histogram *histogram);
 
-/* A result has come, of a task that ran for so long. */
+/* A result has come from a task that ran for `run_ns`. */
 void statistics_run(struct statistics *statistics, uint64_t run_ns);
 void statistics_outcome(struct statistics *statistics, const struct wf_outcome *outcome,
 			uint64_t resolve_ns);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Signals go through pidfds: a number may be another process's by the time it is used.
+ * Signals go through pidfds: a pid may belong to another process by the time it is used.
  */
 #include "executor/stop.h"
 
@@ -12,7 +12,7 @@
 #include "base/process.h"
 #include "executor/claim.h"
 
-#define CHANNEL_GRACE_MS 1000 /* between the end of its channel and that of its process */
+#define CHANNEL_GRACE_MS 1000 /* between the end of its channel and that of the process */
 #define STACK_GRACE_MS   100  /* for the worker to write its call stack */
 
 static void signal_worker(struct worker *worker, int signal) {
@@ -33,7 +33,7 @@ void stop_hurry(struct worker *worker) {
 
 void stop_dismiss(struct worker *worker) {
 	(void)claim_take_back(worker, UINT32_MAX);
-	/* the end of the stream: it leaves when it has read what came before */
+	/* the end of the stream: it leaves when it has read everything before that */
 	stop_hurry(worker);
 	(void)worker_step(worker,
 			  claim_has_tasks(worker) ? WORKER_DISMISSED_BUSY : WORKER_DISMISSED);
@@ -63,7 +63,7 @@ static void on_grace_over(struct timer *timer, nsec_t now) {
 static void arm(struct worker *worker, int after_ms, timer_handler handler) {
 	struct engine *engine = worker->engine;
 
-	/* room for it was reserved with the worker */
+	/* room for the timer was reserved with the worker */
 	(void)timer_set(engine->loop, &worker->timer, clock_after_ms(engine_now(engine), after_ms),
 			handler);
 }
@@ -111,7 +111,7 @@ static void blame_tasks(struct worker *worker) {
 
 void stop_distrust(struct worker *worker, const char *what) {
 	if (worker->state == WORKER_DETAINED)
-		return; /* a debugger has let it go on */
+		return; /* a debugger has resumed it */
 	engine_log(worker->engine, LOG_WARNING, "worker %d (slot %u): %s", (int)worker->pid,
 		   worker->slot_number, what);
 	source_remove(&worker->source);
@@ -136,8 +136,8 @@ void stop_unless_ready(struct worker *worker) {
 		arm(worker, timeout_ms, on_start_overdue);
 }
 
-/* A process that has ended broke nothing: its report is on the way, and whoever owes it is watched
- * (link.c, keeper_link.c). */
+/* A process that has ended has broken no rule: its report is on the way, and the process that owes
+ * it is being watched (link.c, keeper_link.c). */
 static void on_channel_grace_over(struct timer *timer, nsec_t now) {
 	struct worker *worker = container_of(timer, struct worker, timer);
 
@@ -170,8 +170,8 @@ void stop_violation(struct wf_future *future) {
 	stop_kill(future->worker);
 }
 
-/* The group by its number: the worker is its leader, and has not been reaped, so it cannot be
- * another's. */
+/* Uses the number of the group. The worker is its leader and has not been reaped, so the number
+ * cannot be another's. */
 bool stop_signal(struct wf_future *future, int signal) {
 	struct worker *worker = future->worker;
 

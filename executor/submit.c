@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Submitting: check, copy, wait for room if the queue is bounded, queue. The thread that submits
- * hands the task to an idle worker itself (executor_pump), so that no other thread need be woken.
+ * Submitting: check, copy, wait for room if the queue is bounded, queue. The submitting thread
+ * hands the task to an idle worker itself (executor_pump), so that no other thread has to wake
+ * up.
  */
 #include "executor/submit.h"
 
@@ -15,7 +16,7 @@
 #include "executor/known.h"
 #include "executor/lifetime.h"
 
-/* The one function of an image of kind command. */
+/* The only function of an image of kind command. */
 #define COMMAND_FUNCTION "command"
 
 static int check_task(const struct wf_task *task) {
@@ -47,7 +48,7 @@ static int check_kind(const struct wf_executor *executor, const struct wf_task *
 	return 0;
 }
 
-/* Strings one behind the other, with their NULs. NULL: no memory. */
+/* Concatenates the strings, with their NULs. NULL: out of memory. */
 static char *pack_arguments(const char *const *argv, size_t *ret_size) {
 	size_t size = 0;
 	char *packed, *to;
@@ -102,7 +103,7 @@ static void fill(struct wf_future *future, const struct wf_task *task) {
 	future->priority = task->priority;
 	future->flags = task->flags;
 	future->timeout_ms = timeout_ms == WF_FOREVER ? 0 : timeout_ms;
-	/* a task may ask for less than its policy allows, not for more */
+	/* a task may ask for less than its policy allows, but not for more */
 	if (wall_ms && (future->timeout_ms == 0 || future->timeout_ms > wall_ms))
 		future->timeout_ms = wall_ms;
 	future->submitted = clock_now();
@@ -110,7 +111,7 @@ static void fill(struct wf_future *future, const struct wf_task *task) {
 		future->deadline = clock_after_ms(future->submitted, task->deadline_ms);
 }
 
-/* Everything but the queue: without the lock, for it copies and may be slow. */
+/* Everything except queueing. Runs without the lock, because it copies and may be slow. */
 static int prepare(struct wf_executor *executor, const struct wf_task *task,
 		   struct task_context *context, struct wf_future **ret) {
 	const struct task_context *in_force;
@@ -177,7 +178,7 @@ static int admit(struct wf_executor *executor, const struct wf_task *task,
 		return submit_unknown(executor, task->argv ? COMMAND_FUNCTION : task->function);
 	if (loop_reserve(executor->engine.loop, 1) < 0) /* for its deadlines */
 		return report_internal(-ENOMEM, "submitting a task");
-	/* a ticket: the place in the queue is taken, and close waits for what comes of it */
+	/* a ticket: the place in the queue is taken, and close waits for what becomes of it */
 	executor->engine.n_tickets++;
 	executor->engine.n_pending++;
 	return 0;
@@ -207,7 +208,7 @@ static void pump_and_ring(struct wf_executor *executor) {
 		engine_ring(&executor->engine);
 }
 
-/* The ticket is spent: with a future, or because none could be made. */
+/* Uses up the ticket: with a future, or because none could be made. */
 static void enqueue(struct wf_executor *executor, struct wf_future *future, bool alone) {
 	executor_lock(executor);
 	executor->engine.n_tickets--;
@@ -236,7 +237,7 @@ int submit_task(struct wf_executor *executor, const struct wf_task *task, bool a
 	const char *function = NULL;
 	int r;
 
-	/* refused before anything is copied, and before a buffer is consumed */
+	/* refuse before anything is copied and before a buffer is consumed */
 	executor_lock(executor);
 	r = check_kind(executor, task);
 	if (r >= 0)

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * A zygote that serves and then dies is started again at a pace that slows down like that of any
- * other start that fails. The budget is whole again once a task has ended in one of its workers: a
- * pool whose zygotes are killed by somebody makes progress, one whose zygotes end by themselves
- * does not.
+ * A zygote that dies while it serves is started again, at a pace that slows down like that of other
+ * failing starts. The budget is restored once a task has ended in one of its workers: a pool whose
+ * zygotes are killed from outside makes progress, one whose zygotes end by themselves does not.
  */
 #include "executor/succession.h"
 
@@ -17,7 +16,7 @@
 #include "executor/link.h"
 #include "executor/listener.h"
 
-/* A zygote that has lived for so many times the longest delay is not the one that keeps failing. */
+/* A zygote that has lived for this many times the longest delay is not one that keeps failing. */
 #define LIVED_LONG 10
 
 void succession_init(struct succession *succession, struct generations *generations,
@@ -80,7 +79,7 @@ static void load_failed(struct succession *succession, struct generation *genera
 
 	if (generation->exited)
 		link_finish(generation, succession->keeper); /* ImageFailed may be waiting */
-	generation_kill(generation); /* it may not have heard that its keeper is gone */
+	generation_kill(generation); /* it may not have noticed that its keeper is gone */
 	generations->loading = NULL;
 	generation_report_failure(generations, generation);
 	launch_failed(succession, generation->failure.phase, generation->failure.error,
@@ -120,17 +119,17 @@ static void lose(struct succession *succession, struct generation *generation) {
 	generation_close(generation);
 	generation->state = GENERATION_LOST;
 	pool_dismiss_generation(succession->pool, generation);
-	if (was_serving && !succession->keeper->quitting) /* else we have asked for it */
+	if (was_serving && !succession->keeper->quitting) /* otherwise we have asked for it */
 		note_loss(succession, generation);
 }
 
-/* Nothing of it runs any more. */
+/* Is nothing of it left running? */
 static bool is_gone(const struct generation *generation) {
 	return generation->n_workers == 0 &&
 	       (!generation->orphaned || generation->end_seen || generation->pidfd < 0);
 }
 
-/* True: something has changed. */
+/* Returns true if something has changed. */
 static bool settle(struct succession *succession, struct generation *generation) {
 	bool ended = generation->exited || generation->orphaned;
 
@@ -138,7 +137,8 @@ static bool settle(struct succession *succession, struct generation *generation)
 	case GENERATION_LOADING:
 		if (ended || generation->not_started)
 			load_failed(succession, generation);
-		/* both have come: ImageReady, and the pidfd, without which it could not be ended */
+		/* both are needed: ImageReady, and the pidfd, without which it could not be
+		 * ended */
 		else if (generation->image_ready && generation->pidfd >= 0)
 			become_newest(succession, generation);
 		else

@@ -14,19 +14,20 @@ struct succession {
 	struct generations *generations;
 	struct keeper *keeper;
 	struct pool *pool;
-	struct backoff launch; /* of keeper and zygotes */
+	struct backoff launch; /* for starts of keeper and zygotes */
 	struct timer launch_timer;
 };
 
 void succession_init(struct succession *succession, struct generations *generations,
 		     struct keeper *keeper, struct pool *pool);
 
-/* Does what follows from all that has happened to generations; frees those that are gone. True:
- * something has changed, which may be news for workers. */
+/* Acts on everything that has happened to generations; frees those that are gone. Returns true if
+ * something has changed, which may affect workers. */
 bool succession_settle(struct succession *succession);
-/* Starts keeper and zygote if there is none and one is wanted. */
+/* Starts keeper and zygote if they are missing and wanted. */
 void succession_plan(struct succession *succession);
-/* One image after another, and no keeper beside what is left of the one before. */
+/* May an image be loaded? Only one at a time, and no keeper is started beside the rest of
+ * another. */
 bool succession_may_start(const struct succession *succession);
-/* Starts what is not there of keeper and zygote, where it may. 0 or -errno. */
+/* Starts keeper and zygote if they are missing and may be started. Returns 0 or -errno. */
 int succession_start(struct succession *succession);

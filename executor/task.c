@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Copies of what a caller lent us for the length of wf_submit(). Descriptors are duplicated, so
- * that the caller may close his.
+ * Copies what a caller lent us for the duration of wf_submit(). Descriptors are duplicated, so that
+ * the caller may close its own.
  */
 #include "executor/task.h"
 
@@ -246,7 +246,8 @@ static bool same_strings(char *const *a, char *const *b, size_t n) {
 bool task_context_equal(const struct task_context *a, const struct task_context *b) {
 	if (!a || !b)
 		return a == b;
-	/* A duplicated descriptor is nobody else's: such contexts are equal to none. */
+	/* We compare duplicates, which equal no other descriptor, so such contexts are never
+	 * equal. */
 	if (a->n_descriptors || b->n_descriptors)
 		return false;
 	for (int i = 0; i < 3; i++)

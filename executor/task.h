@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * A task as it was submitted: our own copy of everything it needs, until it is resolved.
+ * A submitted task: our own copy of everything it needs until it is resolved.
  */
 #pragma once
 
@@ -19,8 +19,8 @@ struct task_stream {
 	enum wf_on_overflow overflow;
 };
 
-/* A deep copy of a wf_context; immutable. Shared by reference: the executor's default context is
- * used by many tasks. */
+/* An immutable deep copy of a wf_context. Shared by reference: many tasks use the executor's
+ * default context. */
 struct task_context {
 	_Atomic unsigned references;
 	char **environment;
@@ -37,13 +37,14 @@ struct task_context {
 	int nice;
 	uint32_t *cpus;
 	size_t n_cpus;
-	bool plain; /* nothing to set up: no message_context is sent */
+	bool plain; /* there is nothing to set up, so no message_context is sent */
 };
 
-/* `given` NULL gives *ret NULL. Duplicates the descriptors. 0 or a public error, reported. */
+/* A NULL `given` yields a NULL *ret. Duplicates the descriptors. Returns 0 or a public error,
+ * reported. */
 int task_context_new(const struct wf_context *given, struct task_context **ret);
 struct task_context *task_context_ref(struct task_context *context);
-struct task_context *task_context_free(struct task_context *context); /* gives a reference back */
+struct task_context *task_context_free(struct task_context *context); /* drops a reference */
 bool task_context_equal(const struct task_context *a, const struct task_context *b);
 /* Points into `context`. */
 void task_context_message(const struct task_context *context, struct message_context *ret);

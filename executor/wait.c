@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A waiter has a stake in each future that it waits for, and counts down. With an executor that its
- * caller drives, waiting is dispatching.
+ * A waiter has a stake in each future that it waits for, and counts down. Waiting for a
+ * caller-driven executor means dispatching.
  */
 #include "executor/wait.h"
 
@@ -36,7 +36,7 @@ static bool has_fired(struct wf_executor *executor, const void *context) {
 	return atomic_load(&waiter->fired);
 }
 
-/* Who sleeps looks now and then whether it sleeps in vain: executor_check(). */
+/* A sleeper checks now and then whether it sleeps in vain: executor_check(). */
 #define CHECK_MS 1000
 
 static nsec_t next_check(void) {
@@ -97,7 +97,7 @@ struct crowd {
 	size_t n;
 	struct waiter waiter;
 	struct waiter_stake *stakes;
-	struct wf_executor *driven; /* the one that this thread must drive */
+	struct wf_executor *driven; /* the executor that this thread must drive */
 	size_t n_resolved;
 	bool failed;
 };
@@ -123,7 +123,7 @@ static int check_futures(struct wf_future *const *futures, size_t n,
 	return 0;
 }
 
-/* Takes a stake in what has not resolved, and counts what has. */
+/* Takes a stake in each unresolved future, and counts the resolved ones. */
 static void join(struct crowd *crowd) {
 	for (size_t i = 0; i < crowd->n; i++) {
 		struct wf_future *future = crowd->futures[i];
@@ -176,7 +176,7 @@ static int sleep_in(struct crowd *crowd, nsec_t until) {
 	return atomic_load(&crowd->waiter.fired) ? 0 : -ETIMEDOUT;
 }
 
-/* A duplicate: the executor may be closed while we wait, and its number be somebody else's. */
+/* A duplicate: the executor may be closed while we wait, and its number used again. */
 static int doorbell_of(struct wf_executor *executor) {
 	int fd = -1;
 

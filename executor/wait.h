@@ -6,8 +6,8 @@
 
 #include "executor/executor.h"
 
-/* True if it has resolved. */
+/* Has it resolved? */
 bool wait_is_resolved(struct wf_future *future);
 
-/* Waits for one. 0, -ETIMEDOUT, -EDEADLK; not reported. */
+/* Waits for one future. Returns 0, -ETIMEDOUT or -EDEADLK; not reported. */
 int wait_for_one(struct wf_future *future, int timeout_ms);

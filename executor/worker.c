@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The table is the whole truth about states: tests/unit/test_worker.c goes through all pairs.
+ * The table defines all transitions; tests/unit/test_worker.c goes through every pair.
  */
 #include "executor/worker.h"
 
@@ -22,7 +22,8 @@ static const signed char transitions[WORKER_EVENTS][WORKER_STATES] = {
 	/* it may have been dismissed before it was ready, and does not know yet */
 	[WORKER_SAID_READY]     = { BREACHES,        BREACHES,       WORKER_READY,   BREACHES,        BREACHES,       STAYS,    BREACHES, STAYS,      STAYS },
 	[WORKER_SAID_UNABLE]    = { BREACHES,        BREACHES,       WORKER_LEAVING, BREACHES,        BREACHES,       STAYS,    BREACHES, STAYS,      STAYS },
-	/* it may have been dismissed at the same moment; who has a task that runs may not say so: channel.c */
+	/* it may have been dismissed at the same moment; with a running task it must not say this:
+	 * channel.c */
 	[WORKER_SAID_LEAVING]   = { BREACHES,        BREACHES,       WORKER_LEAVING, WORKER_LEAVING,  WORKER_LEAVING, STAYS,    BREACHES, STAYS,      STAYS },
 	/* Spawned comes first; the worker will find the end of its stream by itself */
 	[WORKER_DISMISSED]      = { WORKER_UNWANTED, STAYS,          WORKER_LEAVING, WORKER_LEAVING,  WORKER_LEAVING, STAYS,    STAYS,    STAYS,      STAYS },
@@ -57,8 +58,8 @@ void worker_changed(struct worker *worker) {
 
 /* --- life ---------------------------------------------------------------------------------- */
 
-/* The cell is the id's last digits, so that a worker is found without a search; the number before
- * them is never given twice. */
+/* The cell is the low part of the id, so that a worker is found without a search; the number above
+ * it is never assigned twice. */
 int worker_new(struct generation *generation, uint64_t number, unsigned slot_number,
 	       struct worker **ret) {
 	struct worker *worker = calloc(1, sizeof *worker);
@@ -180,7 +181,7 @@ static bool end_is_expected(const struct worker *worker) {
 }
 
 void worker_ended(struct worker *worker, const struct exit_status *status, bool swept) {
-	/* twice is possible: a zygote reports before it reaps, and may die in between */
+	/* this may happen twice: a zygote reports before it reaps, and may die in between */
 	if (worker->state >= WORKER_ENDED)
 		return;
 	worker->status_known = status != NULL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * A worker, as seen from here: one process that takes tasks, its task channel, its cell.
+ * A worker as the host sees it: one process that takes tasks, its task channel, its cell.
  *
- *     ASKED      Spawn was sent                   UNWANTED   the same, but it is no longer wanted
+ *     ASKED      Spawn was sent                   UNWANTED   the same, but no longer wanted
  *        v       Spawned has come                    |
  *     STARTED    its initializer runs                |
  *        v       WorkerReady                         |
@@ -16,11 +16,11 @@
  *        v       Swept
  *     GONE       the pump frees it
  *
- * The state changes in worker_step() alone, by a table. Everything else that is known of a worker
- * is a fact beside it. Whoever changes state or facts calls worker_changed(): the pump then settles
- * the worker (pool.h). Workers are freed there and nowhere else.
+ * The state changes only in worker_step(), by a table. Everything else that is known about a worker
+ * is a fact beside it. Any code that changes state or facts calls worker_changed(): the pump then
+ * settles the worker (pool.h). Only the pump frees workers.
  *
- * Its tasks are claim.c's, its socket is channel.c's, and stop.c ends it.
+ * claim.c handles its tasks, channel.c its socket, and stop.c ends it.
  */
 #pragma once
 
@@ -54,19 +54,19 @@ enum worker_state {
 #define WORKER_STATES (WORKER_GONE + 1)
 
 enum worker_event {
-	/* of its zygote */
+	/* from its zygote */
 	WORKER_SPAWNED,
 	WORKER_NOT_SPAWNED,
-	/* of itself */
+	/* from itself */
 	WORKER_SAID_READY,
 	WORKER_SAID_UNABLE, /* its initializer has failed */
 	WORKER_SAID_LEAVING,
-	/* ours */
+	/* from us */
 	WORKER_DISMISSED,      /* it has no task */
-	WORKER_DISMISSED_BUSY, /* it has */
-	WORKER_EMPTIED,        /* it was dismissed, and has no task any more */
+	WORKER_DISMISSED_BUSY, /* it has a task */
+	WORKER_EMPTIED,        /* it was dismissed, and its last task has gone */
 	WORKER_LEFT_STOPPED,   /* for a debugger */
-	/* of its zygote or the keeper */
+	/* from its zygote or the keeper */
 	WORKER_EXITED,
 	WORKER_SWEPT,
 };
@@ -74,11 +74,11 @@ enum worker_event {
 
 enum stop_stage { STOP_NONE, STOP_STACK, STOP_TERM, STOP_KILL };
 
-/* Why a worker did not get as far as being ready. */
+/* Why a worker did not become ready. */
 struct worker_fault {
-	enum wf_phase phase; /* 0: there is none */
+	enum wf_phase phase; /* 0: no fault */
 	int error;
-	char *text; /* NULL: no memory */
+	char *text; /* NULL: out of memory */
 };
 
 struct worker {
@@ -93,25 +93,25 @@ struct worker {
 	/* its process */
 	pid_t pid; /* 0: not known yet */
 	int pidfd;
-	struct source end_source; /* the pidfd, once its zygote cannot report its end any more */
-	bool end_seen;            /* which has told that it ended, and the keeper had not */
+	struct source end_source; /* the pidfd, once its zygote can no longer report its end */
+	bool end_seen;            /* this has told that it ended, before the keeper did */
 	bool stopped;             /* by a signal */
 	enum stop_stage stop;
-	struct timer timer; /* of its start, of the stop ladder, of a channel that it has closed */
+	struct timer timer; /* for its start, the stop ladder, or a channel that it has closed */
 	struct worker_fault fault;
-	bool fault_told;    /* it has counted as a failed start */
-	bool start_watched; /* its initializer has a clock */
-	bool silence_seen;  /* that it has closed its channel has a clock */
+	bool fault_told;    /* it has been counted as a failed start */
+	bool start_watched; /* there is a clock on its initializer */
+	bool silence_seen;  /* there is a clock since it closed its channel */
 
 	/* its channel */
 	int channel;
 	struct source source;
-	bool blocked;    /* it took no more: EPOLLOUT is awaited */
+	bool blocked;    /* it is full: EPOLLOUT is awaited */
 	bool broken;     /* nothing can be sent to it */
 	bool eof;        /* nothing comes from it */
-	bool reset;      /* it ended with frames of ours unread */
-	bool hurried;    /* its stream has been ended: it need not wait for that any more */
-	int listener_fd; /* its own refusals: listener.h; -1: there is none */
+	bool reset;      /* it ended with unread frames of ours */
+	bool hurried;    /* its stream has been ended: it need not wait for that */
+	int listener_fd; /* refusals of its own: listener.h; -1: none */
 	struct source listener_source;
 
 	/* its tasks: claim.h */
@@ -119,7 +119,7 @@ struct worker {
 	struct cell *cell;
 	struct wf_future *assigned[CELL_CLAIMS]; /* NULL: taken back; Result SKIPPED will come */
 	uint64_t first_sequence, next_sequence;
-	uint64_t frame_sequence; /* the first task of the frame that was sent last */
+	uint64_t frame_sequence; /* the first task of the last frame sent */
 	uint64_t tasks_done;
 	uint64_t memory_growth;          /* bytes, by its last task */
 	uint64_t kills_before;           /* for memory, in our control group: evidence.h */
@@ -128,56 +128,57 @@ struct worker {
 	/* its end: worker_ended() */
 	bool status_known;
 	struct exit_status status;
-	bool swept;            /* what it left behind is gone, too */
-	bool end_was_expected; /* it had been told to end, or was ended by us */
+	bool swept;            /* what it left behind is gone too */
+	bool end_was_expected; /* it had been told to end, or we ended it */
 	bool ended_early;      /* before it was ready */
 
 	/* its place: pool.h */
-	struct slot *slot; /* NULL: it has given its slot away */
+	struct slot *slot; /* NULL: it has given up its slot */
 	unsigned slot_number;
 	struct link idle_link, leaving_link, load_link;
-	unsigned load; /* the list that load_link is in */
+	unsigned load; /* the list that load_link is on */
 	nsec_t idle_since, leaving_since;
 	uint64_t tasks_settled;
 	bool settled_end; /* its end has been dealt with */
 };
 
-/* The one that is visited may be freed, and no other. */
+/* Only the worker being visited may be freed. */
 #define workers_foreach(cursor, generation)                                                        \
 	list_foreach_safe (cursor##_link, cursor##_next, &(generation)->workers)                   \
 		for (struct worker *cursor =                                                       \
 			 container_of(cursor##_link, struct worker, generation_link);              \
 		     cursor; cursor = NULL)
 
-/* What follows: the next state; or one of these. */
+/* Returns the next state, or one of these. */
 enum { WORKER_STAYS = -1, WORKER_BREACHES = -2 };
 int worker_next(enum worker_state state, enum worker_event event);
 
-/* ASKED, with a cell; its channel is channel_open()'s. 0 or -errno (-ENOMEM, -ENOSPC: no cell). */
+/* Creates a worker that is ASKED and has a cell; channel_open() makes its channel. Returns 0 or
+ * -errno (-ENOMEM, -ENOSPC: no cell). */
 int worker_new(struct generation *generation, uint64_t number, unsigned slot_number,
 	       struct worker **ret);
-/* Its slot and lists have been left, its tasks seen to. */
+/* It must have left its slot and lists, and its tasks must have been dealt with. */
 void worker_free(struct worker *worker);
 
-/* By the id that it was given, by its process; NULL. */
+/* By its id, and by its process; NULL if there is none. */
 struct worker *worker_find(const struct generation *generation, uint64_t id);
 struct worker *worker_find_process(const struct generation *generation, pid_t pid);
 
-/* Takes the event through the table. False: a peer has said what it may not say now. */
+/* Takes the event through the table. Returns false if a peer said what it must not say now. */
 bool worker_step(struct worker *worker, enum worker_event event);
-/* Something about it is new: the pump will settle it. */
+/* Marks it as changed: the pump will settle it. */
 void worker_changed(struct worker *worker);
 
-/* Spawned has told its process; the pidfd is the worker's from now on (-1: it could not be had). */
+/* Spawned has named its process; the worker owns the pidfd from now on (-1: there was none). */
 void worker_take_process(struct worker *worker, pid_t pid, int pidfd_take);
-/* A signal has stopped it, or let it go on. */
+/* A signal has stopped it, or has resumed it. */
 void worker_set_stopped(struct worker *worker, bool stopped);
-/* Keeps the first fault. `text` is copied. */
+/* Notes a fault; the first one counts. `text` is copied. */
 void worker_blame(struct worker *worker, enum wf_phase phase, int error, const char *text);
 
-/* Its end is known. `status` NULL: but not how it came. `swept`: and what it left behind is gone. */
+/* It has ended. `status` NULL: how is unknown. `swept`: what it left behind is gone too. */
 void worker_ended(struct worker *worker, const struct exit_status *status, bool swept);
-/* What it left behind is gone; nothing before worker_ended(). */
+/* What it left behind is gone. Does nothing before worker_ended(). */
 void worker_swept(struct worker *worker);
-/* May it be given a task, as far as its own state goes? */
+/* May it be given a task, as far as its own state is concerned? */
 bool worker_takes_tasks(const struct worker *worker);

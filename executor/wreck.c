@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A thread in epoll_wait(2) does not notice that the descriptor was closed, and sleeps for ever: so
- * it is those who wait for something that look, now and then.
+ * A thread in epoll_wait(2) does not notice that the descriptor was closed, and sleeps forever. So
+ * the threads that wait for something check now and then.
  */
 #include "executor/wreck.h"
 
