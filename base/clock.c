@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Time through one replaceable pointer, so that tests never wait for it to pass. Everything here
- * saturates: a deadline that overflowed into the past would kill a task that has years left.
+ * The time comes through one replaceable pointer, so that tests never wait for it to pass.
+ *
+ * Everything here saturates: a deadline that overflowed into the past would kill a task that has
+ * years left.
  */
 #include "base/clock.h"
 
@@ -33,7 +35,7 @@ int clock_until_ms(nsec_t now, nsec_t at) {
 		return -1;
 	if (at <= now)
 		return 0;
-	/* Rounded up: waking a moment too early would spin until the moment has come. */
+	/* Rounded up: waking too early would make the caller spin until the moment has come. */
 	ms = (at - now - 1) / NSEC_PER_MSEC + 1;
 	return ms > INT_MAX ? INT_MAX : (int)ms;
 }

@@ -20,5 +20,5 @@ static inline nsec_t clock_now(void) {
 
 /* Milliseconds from now (negative: never), saturating. */
 nsec_t clock_after_ms(nsec_t now, int ms);
-/* For poll(2): milliseconds until `at`, rounded up; -1 for NSEC_NEVER; 0 if past. */
+/* For poll(2): milliseconds until `at`, rounded up; -1 for NSEC_NEVER; 0 if it has passed. */
 int clock_until_ms(nsec_t now, nsec_t at);

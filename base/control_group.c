@@ -30,7 +30,7 @@ bool control_group_own(const char *controller, char *ret, size_t size) {
 			continue;
 		if (strcmp(path, "/") == 0)
 			path++;
-		/* cut, it would name another group: one above ours */
+		/* a truncated path would name another group, one above ours */
 		return (size_t)snprintf(ret, size, "%s", path) < size;
 	}
 	return false;

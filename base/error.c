@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The trail of an error: each thread remembers where its last negative error was born and which
- * functions handed it up. Noting a place stores three words and formats nothing; the text is made
- * only when a log line asks for it. Nothing is noted for success, so the common path pays one
+ * The trail of an error: each thread remembers where its last negative error originated and which
+ * functions passed it up. Noting a place stores three words and formats nothing; the text is made
+ * only when a log line asks for it. Nothing is noted for success, so the common path costs one
  * comparison.
  */
 #include "base/error.h"
@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TRAIL_STEPS 12 /* deeper than any chain of ours; the origin is what matters */
+#define TRAIL_STEPS 12 /* deeper than any of our call chains; the origin is what matters */
 #define TRAIL_TEXT  768
 
 struct trail {
@@ -32,7 +32,7 @@ static _Thread_local struct trail trail;
 int error_note(int r, const char *file, int line, const char *function, bool origin) {
 	if (__builtin_expect(r >= 0, 1))
 		return r;
-	/* An error that nobody marked as an origin still deserves a trail of its own. */
+	/* An error that was not marked as an origin still deserves its own trail. */
 	if (origin || trail.error != r)
 		trail.n = 0;
 	trail.error = r;
@@ -86,7 +86,7 @@ _Noreturn void error_bug(const char *what, const char *file, int line) {
 		size_t size = (size_t)length < sizeof text ? (size_t)length : sizeof text - 1;
 		ssize_t written = write(STDERR_FILENO, text, size);
 
-		(void)written; /* nobody is left to tell */
+		(void)written; /* there is nothing left to report it to */
 	}
 	abort();
 }

@@ -3,11 +3,11 @@
  * How internal functions fail.
  *
  *   0          success (or a positive count, where the contract says so)
- *   -errno     unexpected: nobody matches on it, it is handed up unchanged
+ *   -errno     unexpected: callers do not match on it, but pass it up unchanged
  *   positive   <MODULE>_E_...: an expected event that the direct caller must handle
  *
- * error_origin() marks where a negative error was born and error_trace() where it passed, so that a
- * log line can say where it came from at no cost to the path without errors. error_fold() turns a
+ * error_origin() marks where a negative error originated and error_trace() where it passed, so that
+ * a log line can say where it came from at no cost to the path without errors. error_fold() turns a
  * positive code that should not have got this far into -ENOTRECOVERABLE: a bug of ours.
  */
 #pragma once
@@ -15,7 +15,7 @@
 #include <stdbool.h>
 
 #ifdef __clang_analyzer__
-/* The analyzer cannot see that an errno is not 0 where an error is born, nor through error_note(). */
+/* The analyzer cannot see that an errno is not 0 at its origin or after error_note(). */
 static inline int error_negative(int r) {
 	if (r >= 0)
 		__builtin_unreachable();
@@ -36,8 +36,8 @@ int error_fold_at(int r, const char *file, int line, const char *function);
  * last error; never NULL. */
 const char *error_trail(void);
 
-/* For our own bugs only, in every build: prints and aborts. Never for what a peer, a user or the
- * kernel may cause. */
+/* For our own bugs only, in every build: prints and aborts. Never use it for something that a peer,
+ * a user or the kernel may cause. */
 #define must(condition)                                                                            \
 	do {                                                                                       \
 		if (__builtin_expect(!(condition), 0))                                             \

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * File descriptors that no exec inherits by accident: every way to get one here sets close-on-exec
- * in the call that makes it, because another thread of the host may fork and exec in between.
+ * File descriptors that no exec inherits by accident: every function here sets close-on-exec in the
+ * call that creates the descriptor, because another thread of the host may fork and exec in
+ * between.
  */
 #include "base/fd.h"
 
@@ -22,13 +23,14 @@
 #define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3 */
 #endif
 
-#define FD_FIRST 3 /* below are the standard streams, whoever they belong to */
+#define FD_FIRST 3 /* the numbers below are the standard streams, whoever owns them */
 #define FD_KEEP  ((size_t)256)
 
 int fd_close(int fd) {
 	int saved = errno;
 
-	/* EINTR included: Linux has closed it, and a second close could hit somebody else's. */
+	/* Not retried after EINTR: Linux has closed it, and a second close could hit another
+	 * thread's. */
 	if (fd >= 0)
 		(void)close(fd);
 	errno = saved;
@@ -72,8 +74,8 @@ int fd_seqpacket_pair(int ret_fds[2]) {
 	return 0;
 }
 
-/* MFD_NOEXEC_SEAL implies that sealing is allowed and adds F_SEAL_EXEC. Kernels before 6.3 refuse
- * the unknown flag with EINVAL; drop the fallback when the floor is 6.3. */
+/* MFD_NOEXEC_SEAL implies that sealing is allowed, and adds F_SEAL_EXEC. Kernels before 6.3 reject
+ * the unknown flag with EINVAL; drop the fallback when we require 6.3. */
 static int memfd_open(const char *name) {
 	const unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
 
@@ -86,9 +88,9 @@ static int memfd_open(const char *name) {
 	return memfd_create(name, flags);
 }
 
-/* Beyond RLIMIT_FSIZE, which counts for memory files too, ftruncate(2) would raise SIGXFSZ,
- * whose default is death. The limit belongs to the process, which may be a host with threads:
- * it is only asked. */
+/* Above RLIMIT_FSIZE, which applies to memory files too, ftruncate(2) would raise SIGXFSZ, which
+ * kills by default. We only read the limit, because it belongs to the process, which may be a host
+ * with threads. */
 int fd_resize(int fd, size_t size) {
 	struct rlimit limit;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * File descriptors: one owner each, -1 when there is none, close-on-exec from birth.
+ * File descriptors: one owner each, -1 when there is none, close-on-exec from the start.
  */
 #pragma once
 
@@ -13,7 +13,7 @@ void fd_close_all(const int *fds, size_t n);
 void fd_closep(int *fd);
 #define cleanup_close __attribute__((cleanup(fd_closep)))
 
-/* Hands over: returns *fd and leaves -1. */
+/* Passes ownership: returns *fd and leaves -1. */
 static inline int fd_steal(int *fd) {
 	int taken = *fd;
 
@@ -21,21 +21,22 @@ static inline int fd_steal(int *fd) {
 	return taken;
 }
 
-/* A duplicate with close-on-exec, number 3 or above. -errno. */
+/* Returns a duplicate with close-on-exec, numbered 3 or above, or -errno. */
 int fd_duplicate(int fd);
 int fd_set_nonblocking(int fd, bool nonblocking);
 
-/* socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC); blocking. -errno, both -1. */
+/* socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC); blocking. Returns 0; or -errno, with both
+ * -1. */
 int fd_seqpacket_pair(int ret_fds[2]);
 
-/* memfd_create with sealing allowed and no execution (MFD_NOEXEC_SEAL where the kernel has
- * it: 6.3). `size` 0 leaves it empty. -EFBIG: it is more than RLIMIT_FSIZE allows; -errno. */
+/* memfd_create(2) with sealing allowed and execution not (MFD_NOEXEC_SEAL where the kernel has it:
+ * 6.3). `size` 0 leaves it empty. Returns -EFBIG if `size` exceeds RLIMIT_FSIZE, or -errno. */
 int fd_memfd(const char *name, size_t size);
-/* ftruncate(2), but without a SIGXFSZ. 0, -EFBIG, -errno. */
+/* ftruncate(2) without SIGXFSZ. Returns 0, -EFBIG or -errno. */
 int fd_resize(int fd, size_t size);
-/* Adds F_SEAL_... 0, -errno. */
+/* Adds F_SEAL_... Returns 0 or -errno. */
 int fd_seal(int fd, int seals);
 
-/* Closes every descriptor >= 3 but the `n` in `keep` (any order, duplicates and -1 fine). Allocates
- * nothing; n at most 256. -errno. */
+/* Closes every descriptor from 3 on except the `n` in `keep` (in any order; duplicates and -1 are
+ * fine; `n` is at most 256). Allocates nothing. Returns 0 or -errno. */
 int fd_close_others(const int *keep, size_t n);

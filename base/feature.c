@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The switch that hides kernel features, so that the path for older kernels is tested on newer
- * ones. Only the switch lives here: whether the kernel has a feature is found out by using it,
- * since a version number says nothing about a sandbox that forbids the call.
+ * The switch that hides kernel features, so that the paths for older kernels are tested on newer
+ * ones. Only the switch lives here. Callers find out whether the kernel has a feature by using it,
+ * because a version number says nothing about a sandbox that forbids the call.
  */
 #include "base/feature.h"
 
@@ -17,9 +17,9 @@ static const struct {
 } features[FEATURE_COUNT] = {
 	[FEATURE_MEMFD_NOEXEC] = { "memfd_noexec", true },
 	[FEATURE_PAGEMAP_SCAN] = { "pagemap_scan", true },
-	[FEATURE_COLLAPSE] = { "collapse", false }, /* a matter of configuration */
+	[FEATURE_COLLAPSE] = { "collapse", false }, /* depends on the kernel's configuration */
 	[FEATURE_SYSCALL_DISPATCH] = { "syscall_dispatch", false },
-	/* matters of configuration, privileges and containers */
+	/* depend on configuration, privileges and containers */
 	[FEATURE_LANDLOCK] = { "landlock", false },
 	[FEATURE_LANDLOCK_NEW] = { "landlock:2", true },
 	[FEATURE_USERNS] = { "userns", false },
@@ -28,7 +28,8 @@ static const struct {
 	[FEATURE_SECCOMP] = { "seccomp", false },
 	[FEATURE_DUPFD_QUERY] = { "dupfd_query", true },
 	[FEATURE_PIDFD_INFO] = { "pidfd_info", true },
-	[FEATURE_PROC_CHILDREN] = { "proc_children", false }, /* a matter of configuration */
+	/* depends on the kernel's configuration */
+	[FEATURE_PROC_CHILDREN] = { "proc_children", false },
 };
 
 #define PARSED (1u << 31)
@@ -63,7 +64,7 @@ static unsigned parse(const char *words) {
 }
 
 bool feature_hidden(enum feature feature) {
-	static _Atomic unsigned hidden; /* two threads may both parse: they come to the same */
+	static _Atomic unsigned hidden; /* if two threads parse at once, they get the same result */
 	unsigned mask = atomic_load_explicit(&hidden, memory_order_relaxed);
 
 	if (!mask) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Kernel features newer than our floor (Linux 6.1), probed at run time, and the switch that hides
- * them: WF_ABSENT=memfd_noexec,pidfd_info,... or WF_ABSENT=linux-6.1 for all of them.
+ * Kernel features that are newer than the oldest supported kernel (Linux 6.1), or optional, probed
+ * at run time; and the switch that hides them: WF_ABSENT=memfd_noexec,pidfd_info,... or
+ * WF_ABSENT=linux-6.1 for all newer ones.
  */
 #pragma once
 
@@ -9,13 +10,14 @@
 
 enum feature {
 	FEATURE_MEMFD_NOEXEC, /* 6.3: MFD_NOEXEC_SEAL */
-	FEATURE_PAGEMAP_SCAN, /* 6.7: which pages are private, without reading of each */
-	FEATURE_DUPFD_QUERY,  /* 6.10: fcntl(F_DUPFD_QUERY), are two descriptors one description? */
-	FEATURE_PIDFD_INFO,   /* 6.15: PIDFD_GET_INFO with PIDFD_INFO_EXIT */
+	FEATURE_PAGEMAP_SCAN, /* 6.7: tells which pages are private without reading each */
+	/* 6.10: fcntl(F_DUPFD_QUERY): do two descriptors share a description? */
+	FEATURE_DUPFD_QUERY,
+	FEATURE_PIDFD_INFO,       /* 6.15: PIDFD_GET_INFO with PIDFD_INFO_EXIT */
 	FEATURE_PROC_CHILDREN,    /* CONFIG_PROC_CHILDREN: /proc/PID/task/TID/children */
 	FEATURE_COLLAPSE,         /* 6.1, unless /sys/kernel/mm/transparent_hugepage denies it */
-	FEATURE_SYSCALL_DISPATCH, /* 5.11; hidden for tracers, which stop at each */
-	FEATURE_LANDLOCK,         /* CONFIG_SECURITY_LANDLOCK, and among the LSMs of the boot */
+	FEATURE_SYSCALL_DISPATCH, /* 5.11; hidden for tracers, which stop at each call */
+	FEATURE_LANDLOCK,         /* CONFIG_SECURITY_LANDLOCK, and enabled among the LSMs at boot */
 	FEATURE_LANDLOCK_NEW,     /* its ABI 3 and later: 6.2 */
 	FEATURE_USERNS,           /* may we make user namespaces? */
 	FEATURE_MOUNT_VIEW,       /* a mount namespace with a root of our own */
@@ -24,6 +26,6 @@ enum feature {
 	FEATURE_COUNT,
 };
 
-/* Hidden by WF_ABSENT? (Whether the kernel has it, the caller finds out by trying.) */
+/* Is it hidden by WF_ABSENT? (The caller finds out by trying whether the kernel has it.) */
 bool feature_hidden(enum feature feature);
 const char *feature_name(enum feature feature);

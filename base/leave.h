@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The end of a keeper, a zygote, a worker, or a child that one of them forked for a single job. In
- * base/ because sandbox/ has such children too.
+ * Ends a keeper, a zygote, a worker, or a child that one of them forked for a single job. In base/
+ * because sandbox/ has such children too.
  */
 #pragma once
 

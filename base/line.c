@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * See the header. A backslash is not escaped: what a task wrote as "\n" reads as a newline that it
- * wrote, which forges nothing, and paths and messages stay as they are.
+ * See the header. Backslashes are not escaped: if a task wrote "\n", it reads like an escaped
+ * newline, which forges nothing, and paths and messages stay as they are.
  */
 #include "base/line.h"
 
@@ -33,7 +33,8 @@ static bool is_hidden(uint32_t point) {
 	return false;
 }
 
-/* Bytes of the character at `text`; 0: it is none. The shortest form alone, and no surrogates. */
+/* Returns the length of the character at `text`, or 0 if it is invalid. Accepts only the shortest
+ * form, and no surrogates. */
 static size_t decode(const unsigned char *text, uint32_t *ret) {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	size_t n = text[0] < 0x80   ? 1
@@ -68,7 +69,7 @@ static const char *short_escape(uint32_t point) {
 	}
 }
 
-/* The next character of *text, as it is to be written. Returns its length. */
+/* Writes the next character of *text, escaped if necessary. Returns its length. */
 static size_t next_unit(const unsigned char **text, char unit[ESCAPE_MAX]) {
 	uint32_t point = 0;
 	size_t n = decode(*text, &point);

@@ -38,7 +38,7 @@ static inline void list_prepend(struct link *head, struct link *link) {
 	list_insert(head->next, link);
 }
 
-/* Also if it is in no list. */
+/* Does nothing if it is in no list. */
 static inline void list_remove(struct link *link) {
 	if (!link->next)
 		return;
@@ -47,7 +47,7 @@ static inline void list_remove(struct link *link) {
 	link->next = link->previous = NULL;
 }
 
-/* Moves all that `from` holds to the end of `head`. */
+/* Moves all elements of `from` to the end of `head`. */
 static inline void list_take(struct link *head, struct link *from) {
 	if (list_is_empty(from))
 		return;

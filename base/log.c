@@ -49,8 +49,8 @@ void log_init(struct log *log, void (*handler)(void *, enum log_level, const cha
 	log->on = handler || named;
 }
 
-/* Adds to line[used .. LOG_LINE - 1), always terminated; returns the new length. What is quoted may be a
- * task's: it stays on the line. */
+/* Appends to line[used .. LOG_LINE - 1), always terminated; returns the new length. Escapes the
+ * text, which may quote a task, so that it stays on the line. */
 static size_t line_add(char *line, size_t used, const char *format, va_list arguments)
     __attribute__((format(printf, 3, 0)));
 static size_t line_add(char *line, size_t used, const char *format, va_list arguments) {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Why epoll's data is a token and not the source itself: loop_wait() fetches events without the
- * owner's lock, so between its return and loop_dispatch() another thread may remove a source and
- * free it. A pointer in the batch would then dangle. A token is a place in the loop's table and the
- * number of times that place was given away; loop_dispatch() looks it up under the lock, just
- * before it calls the handler, and finds nothing if the source has gone. The same look-up drops the
+ * epoll's data holds a token, not a pointer to the source. loop_wait() fetches events without the
+ * owner's lock, so another thread may remove a source and free it before loop_dispatch() runs, and
+ * a pointer in the batch would then dangle. A token is an index into the loop's table and the
+ * number of times that place has been given away; loop_dispatch() looks it up under the lock, just
+ * before it calls the handler, and finds nothing if the source has gone. The same lookup drops the
  * rest of a batch for sources that a handler removes.
  *
  * Timers are a binary heap of pointers. One timerfd stands for the earliest, and is set again only
@@ -40,7 +40,7 @@ struct loop {
 	size_t n_sources;
 	struct timer **heap;
 	size_t n_timers, heap_room;
-	size_t n_reserved; /* the heap is never smaller */
+	size_t n_reserved; /* the heap never shrinks below this */
 	nsec_t armed;      /* what the timerfd is set to; NSEC_NEVER: off */
 };
 
@@ -94,7 +94,7 @@ int loop_fd(const struct loop *loop) {
 	return loop->epoll;
 }
 
-/* Only an epoll instance that has the timerfd agrees to this; it changes nothing. */
+/* Changes nothing, and only succeeds on an epoll instance that has the timerfd. */
 bool loop_is_intact(const struct loop *loop) {
 	struct epoll_event event = { .events = EPOLLIN, .data.u64 = TOKEN_TIMER };
 
@@ -222,7 +222,7 @@ void source_remove(struct source *source) {
 
 	if (!source->loop)
 		return;
-	/* Fails if the descriptor has been closed already; then it is in no epoll set any more. */
+	/* Fails if the descriptor has already been closed; then it is in no epoll set any more. */
 	(void)epoll_ctl(source->loop->epoll, EPOLL_CTL_DEL, source->fd, NULL);
 	place_give_back(source->loop, source->token);
 	source->loop = NULL;
@@ -281,12 +281,12 @@ static int heap_resize(struct loop *loop, size_t room) {
 	return 0;
 }
 
-/* A burst of a hundred thousand deadlines must not cost memory for ever. */
+/* A burst of a hundred thousand deadlines must not cost memory forever. */
 static void heap_shrink(struct loop *loop) {
 	size_t needed = loop->n_timers > loop->n_reserved ? loop->n_timers : loop->n_reserved;
 
 	if (loop->heap_room > TABLE_MIN && needed < loop->heap_room / 4)
-		(void)heap_resize(loop, loop->heap_room / 2); /* failing keeps the larger one */
+		(void)heap_resize(loop, loop->heap_room / 2); /* on failure the larger one stays */
 }
 
 int loop_reserve(struct loop *loop, size_t n) {
@@ -317,9 +317,9 @@ static void heap_remove(struct loop *loop, struct timer *timer) {
 	heap_shrink(loop);
 }
 
-/* timerfd_settime() also takes back an expiration that nobody has read, so the timerfd is never
- * read: it stays readable until the earliest timer is another one. It fails only if a host has
- * closed our descriptor, and then loop_wait() says so. */
+/* timerfd_settime() also discards an expiration that has not been read, so the timerfd is never
+ * read: it stays readable until the earliest timer changes. It fails only if a host has closed our
+ * descriptor, and then loop_wait() reports that. */
 static void timerfd_update(struct loop *loop) {
 	nsec_t at = loop->n_timers ? loop->heap[0]->at : NSEC_NEVER;
 	struct itimerspec spec = { 0 };
@@ -368,8 +368,8 @@ void timer_clear(struct timer *timer) {
 	errno = saved;
 }
 
-/* At most as many as there were: a handler that sets its timer to a moment that has passed gets its
- * turn in the next round, after the descriptors. */
+/* Runs at most as many timers as there were: if a handler sets its timer to a moment that has
+ * passed, it runs again in the next round, after the descriptors. */
 static void timers_run(struct loop *loop) {
 	nsec_t now;
 
@@ -382,7 +382,7 @@ static void timers_run(struct loop *loop) {
 		if (timer->at > now || timer->at == NSEC_NEVER)
 			break;
 		heap_remove(loop, timer);
-		timer->handler(timer, now); /* careful: may have freed its timer */
+		timer->handler(timer, now); /* careful: this may have freed its timer */
 	}
 }
 
@@ -390,7 +390,7 @@ static void timers_run(struct loop *loop) {
 
 void loop_dispatch(struct loop *loop, struct loop_batch *batch) {
 	for (int i = 0; i < batch->n; i++) {
-		/* TOKEN_TIMER is in no place either: the timers have their turn below. */
+		/* TOKEN_TIMER has no place: timers run below. */
 		struct source *source = token_find(loop, batch->events[i].token);
 
 		batch->events[i].source = source;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * MADV_COLLAPSE is the way to huge pages that needs no setting of the administrator's: memfds have
- * none by default. It refuses a range of which no page is there, hence the one byte that is written
- * first. In fragmented memory the kernel moves pages to find 2 MiB; that may take milliseconds.
+ * MADV_COLLAPSE is the way to huge pages that does not depend on the administrator's settings: by
+ * default memfds get none. It rejects a range without any pages, so one byte is written first. In
+ * fragmented memory the kernel moves pages to find 2 MiB, which may take milliseconds.
  */
 #include "base/memory.h"
 

@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: MIT
  *
  * Absolute paths as text. In base/ because policies, the executor that judges by them and the view
- * that is built from them have to agree on what a path is.
+ * that is built from them must agree on what a path is.
  */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* In place: without ".", ".." and empty components. ".." takes away the component before it, whatever
- * that is: so none that is a symbolic link may come before one. */
+/* Removes ".", ".." and empty components in place. ".." removes the component before it, so no
+ * symbolic link may come before a "..". */
 void path_simplify(char *path);
 
-/* `path` below `directory`, or below the working directory (NULL); itself if it is absolute. The caller
- * frees it. NULL: no memory, or no working directory. */
+/* `path` below `directory`, or below the working directory (NULL); a copy if it is absolute. The
+ * caller frees it. NULL: out of memory, or no working directory. */
 char *path_absolute(const char *directory, const char *path);
 
-/* Strictly, and both simple. Nothing is below "/": those who mean it look for it first. */
+/* Is it strictly below? Both must be simplified. Nothing counts as below "/": callers check that
+ * case first. */
 bool path_is_below(const char *path, const char *directory);
 
-/* The directory that holds it; that of "/" is "/". Cut to `size`. */
+/* The directory that contains `path`; for "/" it is "/". Truncated to `size`. */
 void path_parent(const char *path, char *ret, size_t size);

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Processes by descriptor. Signals and waiting for an end go through pidfds, since a number may
- * have been given to somebody else by the time it is used; reaping goes by number, which stays ours
- * until we reap.
+ * Processes by descriptor. Signals and waits go through pidfds, because a pid may have been reused
+ * by the time it is used; reaping goes by pid, which stays ours until we reap.
  *
- * The zygote calls these after its image is frozen: they use the stack and system calls, no heap
- * and no stdio streams.
+ * The zygote calls these after its image is frozen: they use the stack and system calls, but no
+ * heap and no stdio streams.
  */
 #include "base/process.h"
 
@@ -34,7 +33,7 @@
 /* --- by pidfd --- */
 
 int process_open(pid_t pid) {
-	int fd = (int)syscall(SYS_pidfd_open, pid, 0); /* close-on-exec by definition */
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0); /* always close-on-exec */
 
 	return fd < 0 ? error_origin(-errno) : fd;
 }
@@ -66,7 +65,7 @@ bool process_has_ended(int pidfd) {
 	return r > 0 && poller.revents & POLLIN;
 }
 
-/* For ever is asked for by -1 and gives NSEC_NEVER, which clock_until_ms() turns into -1 again. */
+/* -1, which waits forever, gives NSEC_NEVER, and clock_until_ms() turns that into -1 again. */
 int process_await_end(int pidfd, int timeout_ms) {
 	struct pollfd poller = { .fd = pidfd, .events = POLLIN };
 	nsec_t until = clock_after_ms(clock_now(), timeout_ms);
@@ -94,7 +93,7 @@ static ssize_t read_retry(int fd, char *buffer, size_t size) {
 	return n < 0 ? error_origin(-errno) : n;
 }
 
-/* A name in the first line has no line breaks: the kernel escapes them. */
+/* A name in the first line cannot have line breaks: the kernel escapes them. */
 uint64_t process_status(pid_t pid, const char *key) {
 	char path[64] = "/proc/self/status", text[STATUS_TEXT] uninitialized;
 	cleanup_close int fd = -1;
@@ -134,7 +133,8 @@ void exit_status_fill(struct exit_status *status, const siginfo_t *info,
 	exit_status_from_rusage(status, usage);
 }
 
-/* waitid(2) of the C library has no rusage; the system call does, and of this child alone. */
+/* waitid(2) of the C library does not return a rusage; the system call does, for this child
+ * alone. */
 int process_reap(pid_t pid, struct exit_status *ret) {
 	siginfo_t info = { 0 };
 	struct rusage usage;
@@ -164,7 +164,7 @@ static void pid_list_add(struct pid_list *list, pid_t pid) {
 	list->n++;
 }
 
-/* Numbers, a space after each; one may lie across two reads. */
+/* Numbers, each followed by a space; one may be split between two reads. */
 static int children_from_file(int fd, struct pid_list *list) {
 	char buffer[4096] uninitialized;
 	pid_t pid = 0;
@@ -185,7 +185,8 @@ static int children_from_file(int fd, struct pid_list *list) {
 	return error_trace((int)n);
 }
 
-/* "PID (comm) S PPID ...", where comm may hold anything, parentheses too. 0 if there is none. */
+/* "PID (comm) S PPID ...", where comm may contain anything, even parentheses. Returns 0 if there is
+ * none. */
 static pid_t parent_from_stat(int proc, const char *name) {
 	char path[32], stat[512];
 	const char *end;
@@ -234,8 +235,8 @@ int process_children_from(int fd, pid_t *pids, size_t n) {
 	return r < 0 ? error_trace(r) : list.n;
 }
 
-/* The file is there with CONFIG_PROC_CHILDREN only; it lists the children of one thread, and we
- * have one. */
+/* The file exists only with CONFIG_PROC_CHILDREN; it lists the children of one thread, and we have
+ * only one. */
 int process_children(pid_t *pids, size_t n) {
 	struct pid_list list = { .pids = pids, .room = n };
 	char path[64];
@@ -273,7 +274,7 @@ void process_title_init(int argc, char **argv) {
 	title.size = 0;
 	if (argc < 1 || !argv[0])
 		return;
-	/* As far as the strings lie one behind the other: a host may have replaced some. */
+	/* As far as the strings are contiguous: a host may have replaced some. */
 	end = argv[0] + strlen(argv[0]) + 1;
 	for (int i = 1; i < argc && argv[i] == end; i++)
 		end += strlen(argv[i]) + 1;
@@ -281,7 +282,8 @@ void process_title_init(int argc, char **argv) {
 	title.size = (size_t)(end - argv[0]);
 }
 
-/* The thread name has 15 bytes: what comes before the first ": " is the same for all of us. */
+/* The thread name has 15 bytes, so the part up to the first ": ", which all of our processes share,
+ * is left out. */
 static void thread_name_set(const char *text) {
 	const char *name = text;
 
@@ -297,7 +299,7 @@ static void title_set(const char *text) {
 	thread_name_set(text);
 	if (!title.size)
 		return;
-	/* The last byte stays NUL: else the kernel reads on into the environment. */
+	/* The last byte stays NUL, or the kernel would read on into the environment. */
 	length = strnlen(text, title.size - 1);
 	memcpy(title.area, text, length);
 	memset(title.area + length, 0, title.size - length);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The last error of each thread. A number alone never tells what to do; dlerror(3) is the model.
- *
- * In base/ because policies and the executor both report (ADR 8).
+ * The last error of each thread. A number alone does not tell the user what to do; dlerror(3) is
+ * the model. In base/ because policies and the executor both report (ADR 8).
  */
 #include "base/report.h"
 

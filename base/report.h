@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What wf_last_error() says: one sentence per thread.
+ * The text of wf_last_error(): one sentence per thread.
  */
 #pragma once
 
