@@ -2,8 +2,8 @@
  *
  * What each key does with a value, for files and for wf_policy_add().
  *
- * Lists of layers are the odd ones: all are in force unless said otherwise, so the first value given
- * takes the place of that "all", and the next ones add to it.
+ * Lists of layers are special: all layers are in force by default, so the first value given
+ * replaces that "all", and later ones add to it.
  */
 #include "policy/add.h"
 
@@ -18,13 +18,13 @@
 #include "policy/value.h"
 #include "proto/calls.h"
 
-#define SHOWN 64 /* of a value, in a sentence */
+#define SHOWN 64 /* how much of a value a sentence quotes */
 
 static int refuse_word(const struct value *value, const char *words) {
 	return value_refuse(value, -EINVAL, "\"%.*s\" is not one of %s", SHOWN, value->text, words);
 }
 
-/* What sorted_insert_...() returned. */
+/* Reports what sorted_insert_...() returned. */
 static int refuse_insert(const struct value *value, int r, size_t limit) {
 	if (r == -E2BIG && limit)
 		return value_refuse(value, r,
@@ -115,7 +115,7 @@ static int put_environment(struct wf_policy *policy, const struct value *value) 
 			     LIMIT_POLICY_ENVIRONMENT);
 }
 
-/* "all", "none", or one of the bits in `all`. */
+/* Reads "all", "none", or the name of one of the bits in `all`. */
 static int read_layer(const char *text, uint32_t all, uint32_t *ret) {
 	*ret = strcmp(text, "all") == 0 ? all : 0;
 	if (*ret || strcmp(text, "none") == 0)
@@ -217,7 +217,7 @@ static int put_probe(struct wf_policy *policy, const struct value *value) {
 
 /* --- the table --- */
 
-/* What each key does with a value; the preset is not added, but composed. */
+/* The function of each key; the preset is not added, but composed. */
 static int (*const put[N_KEYS])(struct wf_policy *policy, const struct value *value) = {
 	[KEY_READ] = put_path,
 	[KEY_WRITE] = put_path,

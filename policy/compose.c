@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Policies put together: a preset under what was given, and one policy into another. A policy that
- * has been refused is as it was before.
+ * Composes policies: puts a preset under the given entries, and one policy into another. After an
+ * error the policy is unchanged.
  */
 #include "policy/compose.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * A preset under what was given.
+ * Puts a preset under the given entries.
  */
 #pragma once
 
 #include "policy/document.h"
 
-/* Puts it in place of a smaller one; 0, -E2BIG, -ENOMEM; not reported. */
+/* Replaces a smaller preset. Returns 0, -E2BIG or -ENOMEM; not reported. */
 int compose_preset(struct wf_policy *policy, enum policy_preset preset);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Rules add up: a path may be used for what any rule says that names it or a directory above it.
+ * Rules add up: a path may be used for everything that any rule for it or for a directory above it
+ * allows.
  */
 #include "policy/cover.h"
 
@@ -8,7 +9,7 @@
 
 #include "base/path.h"
 
-/* "/a" covers "/a" and "/a/b", not "/ab"; "/" covers all. */
+/* "/a" covers "/a" and "/a/b", but not "/ab"; "/" covers everything. */
 static bool covers(const char *outer, const char *path) {
 	return strcmp(outer, "/") == 0 || strcmp(outer, path) == 0 || path_is_below(path, outer);
 }

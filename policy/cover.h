@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a policy allows of a path, which is absolute and has no ".." and no symbolic links.
+ * What a policy allows for a path, which is absolute and has no ".." and no symbolic links.
  */
 #pragma once
 
@@ -9,6 +9,6 @@
 
 #include "proto/policy.h"
 
-/* All of enum policy_access. */
+/* Returns the allowed enum policy_access bits. */
 uint32_t cover_path(const struct policy *policy, const char *path);
 bool cover_allows(const struct policy *policy, const char *path, uint32_t access);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The policy as an object. One allocation with room for the largest, and one for each string: so
- * what it comes to can be put together after each change without any way to fail.
+ * The policy as an object. It is one allocation with room for the largest policy, and one for each
+ * string, so that the view can be put together after each change and cannot fail.
  */
 #include "policy/document.h"
 
@@ -57,7 +57,7 @@ struct wf_policy *document_copy(const struct wf_policy *policy) {
 	return copy;
 }
 
-/* --- what it comes to --- */
+/* --- the view --- */
 
 static void settle_paths(struct wf_policy *policy) {
 	for (size_t i = 0; i < policy->n_paths; i++) {
@@ -97,7 +97,8 @@ static void settle_numbers(struct wf_policy *policy) {
 	view->n_tcp_bind = policy->tcp_bind.n;
 }
 
-/* A path, a program, a socket: what is of no use without the calls that take it brings them. */
+/* A path, a program or a socket is of no use without the calls that take it, so it adds their
+ * group. */
 static uint64_t groups_of(const struct wf_policy *policy) {
 	uint64_t groups = policy->groups;
 

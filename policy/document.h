@@ -2,10 +2,12 @@
  *
  * A policy as it was given.
  *
- * A policy remembers what came from its preset and what was given beyond it: so a larger preset can
- * take the place of a smaller one at any time, in whichever order the keys of a file stand, and what
- * is printed is the smallest file. Lists are sorted and have no two entries for the same thing: so
- * two policies can be compared, and of two paths the outer comes first.
+ * A policy remembers what came from its preset and what was given beyond it. So a larger preset can
+ * replace a smaller one at any time, whatever the order of the keys in a file, and the smallest
+ * file is printed.
+ *
+ * Lists are sorted and have no two entries for the same thing, so two policies can be compared, and
+ * of two paths the outer comes first.
  */
 #pragma once
 
@@ -25,10 +27,10 @@ struct document_path {
 };
 
 struct document_variable {
-	char *text;  /* NAME=value; NAME alone: the executor's process has none */
+	char *text;  /* NAME=value; NAME alone: not set in the executor's process */
 	size_t name; /* its length */
 	bool given, preset;
-	bool from_host; /* the value is what the executor's process had */
+	bool from_host; /* the value comes from the executor's process */
 };
 
 struct document_numbers {
@@ -44,8 +46,8 @@ struct wf_policy {
 	size_t n_environment;
 	size_t text; /* bytes of all strings, with their NULs */
 
-	/* given; the preset's is beside it in preset.c */
-	uint32_t set; /* 1 << enum policy_key, of keys that have one value, and of layers */
+	/* as given; preset.c has the preset's */
+	uint32_t set; /* 1 << enum policy_key, for keys with one value, and for layers */
 	uint64_t groups;
 	uint32_t families;
 	struct document_numbers calls, tcp_connect, tcp_bind;
@@ -56,32 +58,33 @@ struct wf_policy {
 	enum policy_report report;
 	enum policy_refusal on_refusal;
 
-	/* what it comes to: document_settle() */
+	/* the result: document_settle() */
 	struct policy view;
 	struct policy_path view_paths[LIMIT_POLICY_PATHS];
 	const char *view_environment[LIMIT_POLICY_ENVIRONMENT];
 };
 _Static_assert(LIMIT_POLICY_PORTS <= LIMIT_POLICY_CALLS, "ports and calls share a list");
 
-struct wf_policy *document_blank(void); /* without a preset; NULL: no memory */
+struct wf_policy *document_blank(void); /* without a preset; NULL: out of memory */
 void document_settle(struct wf_policy *policy);
 
-/* All that it comes to, the preset's included. Borrowed: until the policy changes or is freed. */
+/* The resulting policy, including the preset. Borrowed until the policy changes or is freed. */
 const struct policy *document_view(const struct wf_policy *policy);
 
 static inline bool document_is_set(const struct wf_policy *policy, enum policy_key key) {
 	return policy->set & KEY_BIT(key);
 }
 
-/* NULL: no memory. NULL of NULL. */
+/* NULL: out of memory. A copy of NULL is NULL. */
 struct wf_policy *document_copy(const struct wf_policy *policy);
 
-/* Do they come to the same? Both may be NULL. */
+/* Do they have the same result? Both may be NULL. */
 bool document_equal(const struct wf_policy *a, const struct wf_policy *b);
 
-/* Two keys that do not fit together: the sentence about *ret_key, or NULL. */
+/* Checks for two keys that contradict each other: returns the sentence about *ret_key, or NULL. */
 const char *document_conflict(const struct wf_policy *policy, enum policy_key *ret_key);
 
-/* Keys that fit alone, but not together: what wf_policy_parse() ends with, and an executor begins
- * with, because the order of wf_policy_add() is free. 0 or -EINVAL, reported. */
+/* Checks for keys that are valid alone, but not together. wf_policy_parse() does this last, and an
+ * executor first, because wf_policy_add() takes keys in any order. Returns 0 or -EINVAL,
+ * reported. */
 int document_check(const struct wf_policy *policy);

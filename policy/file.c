@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * Policy files. Of YAML only what a policy needs: mappings, lists, scalars. Anchors and tags make a
- * file that says something else than it seems to, and are refused.
+ * Policy files. They use only the parts of YAML that a policy needs: mappings, lists, scalars.
+ * Anchors and tags are refused, because a file with them may not mean what it seems to.
  *
- * Read by events, not as a tree: the first mistake ends it where it stands, so nothing that is
- * nested or repeated without end is ever held. Every scalar is text: what is a number, and what "no"
- * means, the key decides. The preset is applied last, as keys may stand in any order.
+ * They are read by events, not as a tree: the first mistake ends the reading where it is, so
+ * endless nesting or repetition is never held in memory. Every scalar is text: the key decides
+ * whether it is a number, and what "no" means. The preset is applied last, because keys may come in
+ * any order.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,16 +24,16 @@
 #include "policy/preset.h"
 
 #define LIMIT_FILE ((size_t)64 * 1024)
-#define SHOWN      64 /* of a word, in a sentence */
+#define SHOWN      64 /* how much of a word a sentence quotes */
 
 struct reader {
 	yaml_parser_t parser;
 	yaml_event_t event; /* the current one */
-	const char *text;   /* the whole, to count lines in */
+	const char *text;   /* the whole text, to count lines in */
 	const char *name, *directory;
 	struct wf_policy *policy;
 	enum policy_preset preset;
-	unsigned lines[N_KEYS]; /* where each key stands; 0: not yet */
+	unsigned lines[N_KEYS]; /* the line of each key; 0: not seen yet */
 	unsigned limits_line;
 };
 
@@ -40,7 +41,7 @@ static unsigned line_of(const struct reader *reader) {
 	return (unsigned)reader->event.start_mark.line + 1;
 }
 
-/* About something that has no key. */
+/* For a mistake that has no key. */
 #define refuse_at(reader, line, format, ...)                                                       \
 	report_error(-EINVAL, "%s:%u: " format, (reader)->name, (line), ##__VA_ARGS__)
 #define refuse(reader, format, ...) refuse_at((reader), line_of(reader), format, ##__VA_ARGS__)
@@ -59,7 +60,7 @@ static int refuse_yaml(const struct reader *reader) {
 
 	if (parser->error == YAML_MEMORY_ERROR)
 		return report_internal(-ENOMEM, "reading a policy");
-	if (parser->error == YAML_READER_ERROR) { /* which has an offset instead of a mark */
+	if (parser->error == YAML_READER_ERROR) { /* this has an offset instead of a mark */
 		line = 1;
 		for (size_t i = 0; i < parser->problem_offset; i++)
 			line += reader->text[i] == '\n';
@@ -104,7 +105,7 @@ static int next(struct reader *reader) {
 	return 0;
 }
 
-/* The text of a scalar; NULL: something else, or with a zero byte in it. */
+/* Returns the text of a scalar; NULL: it is something else, or contains a NUL. */
 static const char *word_of(const struct reader *reader) {
 	const yaml_event_t *event = &reader->event;
 	const char *text = (const char *)event->data.scalar.value;
@@ -114,7 +115,7 @@ static const char *word_of(const struct reader *reader) {
 	return text;
 }
 
-/* "read:" and nothing behind it, which is not the same as "". */
+/* "read:" with nothing after it, which is not the same as "". */
 static bool is_nothing(const struct reader *reader) {
 	return reader->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
 	       reader->event.data.scalar.length == 0;
@@ -171,7 +172,7 @@ static int read_list(struct reader *reader, enum policy_key key) {
 	return r;
 }
 
-/* The event is the value's first; at return, its last. */
+/* On entry the event is the value's first; on return, its last. */
 static int read_value(struct reader *reader, enum policy_key key) {
 	if (reader->event.type == YAML_SEQUENCE_START_EVENT)
 		return read_list(reader, key);
@@ -197,7 +198,7 @@ static int check_again(struct reader *reader, enum policy_key key) {
 	    key_is_list(key) ? "write all values there: [one, two]" : "keep one of them");
 }
 
-/* Which key a word names; `group` as in key_nearest(). */
+/* Finds the key that a word names; `group` as in key_nearest(). */
 static int find_key(struct reader *reader, const char *group) {
 	const char *word = word_of(reader);
 	char name[SHOWN];
@@ -271,7 +272,7 @@ static int read_keys(struct reader *reader) {
 #define FIRST_LINE "write \"preset: stage\", or pure, or tests"
 
 static int read_document(struct reader *reader) {
-	int r = next(reader); /* the stream starts */
+	int r = next(reader); /* the start of the stream */
 
 	if (r == 0)
 		r = next(reader);
@@ -286,7 +287,7 @@ static int read_document(struct reader *reader) {
 	if (r == 0)
 		r = read_keys(reader);
 	if (r == 0)
-		r = next(reader); /* the document ends */
+		r = next(reader); /* the end of the document */
 	if (r == 0)
 		r = next(reader);
 	if (r == 0 && reader->event.type != YAML_STREAM_END_EVENT)
@@ -294,7 +295,7 @@ static int read_document(struct reader *reader) {
 	return r;
 }
 
-/* What can be told only at the end. */
+/* Checks that have to wait for the end. */
 static int complete(struct reader *reader) {
 	struct value_place place = { reader->name, reader->lines[KEY_PRESET], NULL };
 	struct value value = { &place, KEY_PRESET, "" };
@@ -374,7 +375,7 @@ static int refuse_file(const char *path, int error) {
 	}
 }
 
-/* One byte more than the limit: parse() tells. -errno. */
+/* Reads up to one byte more than the limit, which parse() reports. Returns 0 or -errno. */
 static int read_file(const char *path, char *buffer, size_t *ret_size) {
 	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	size_t size = 0;
@@ -392,7 +393,7 @@ static int read_file(const char *path, char *buffer, size_t *ret_size) {
 	return 0;
 }
 
-/* The directory that holds `path`; NULL: see errno. */
+/* Returns the directory that contains `path`; NULL: see errno. */
 static char *directory_of(const char *path) {
 	const char *slash = strrchr(path, '/');
 	char *named = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The keys of a policy: one table for files, for wf_policy_add(), and for printing.
+ * The keys of a policy: one table for files, wf_policy_add() and printing.
  */
 #include "policy/key.h"
 
@@ -10,7 +10,7 @@
 
 #include "proto/policy.h"
 
-#define NAME_SIZE 32 /* of keys that are compared */
+#define NAME_SIZE 32 /* how much of two keys is compared */
 
 struct key {
 	const char *name;
@@ -66,7 +66,7 @@ static unsigned least(unsigned a, unsigned b) {
 	return a < b ? a : b;
 }
 
-/* How many characters to add, drop or change (Levenshtein), of the first NAME_SIZE. */
+/* The number of characters to add, drop or change (Levenshtein), in the first NAME_SIZE. */
 static unsigned distance(const char *a, const char *b) {
 	unsigned row[NAME_SIZE + 1];
 	size_t n = strnlen(a, NAME_SIZE), m = strnlen(b, NAME_SIZE);

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* In the order of <warmfork/policy.h>, which is the order of printing. */
+/* In the order of <warmfork/policy.h>, which is also the order of printing. */
 enum policy_key {
 	KEY_PRESET,
 	KEY_READ,
@@ -36,13 +36,13 @@ enum policy_key {
 	KEY_PROBE,
 	N_KEYS,
 };
-#define KEY_LIMITS   "limits." /* how the names of their keys begin */
+#define KEY_LIMITS   "limits." /* the prefix of their names */
 #define KEY_BIT(key) (UINT32_C(1) << (key))
 
 const char *key_name(enum policy_key key);
 bool key_is_list(enum policy_key key);
-/* -ENOENT. */
+/* Returns an enum policy_key, or -ENOENT. */
 int key_find(const char *name);
-/* The nearest name, for "did you mean", of those that a file has at its top (`group` ""), or below
- * limits ("limits."), or of all (NULL). Never NULL. */
+/* Returns the nearest name, for "did you mean": among the top-level keys of a file (`group` ""),
+ * those under limits ("limits."), or all (NULL). Never NULL. */
 const char *key_nearest(const char *name, const char *group);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * The line that is missing from a policy. A suggestion is the least that helps:
- * a group where calls belong together in every program, the call by its name where the group is
- * more than anybody wants (debug, privileged), and none where no line would change the answer: then
- * it was a rule about arguments, or a call that cannot be allowed.
+ * The line that a policy lacks. A suggestion is the least that helps: a group if programs need its
+ * calls together, the call by name if the group allows more than anyone wants (debug, privileged),
+ * and none if no line would change the answer: the refusal then came from a rule about arguments,
+ * or the call cannot be allowed.
  */
 #include "policy/line.h"
 
@@ -38,10 +38,12 @@ void line_for_path(const struct policy *policy, const char *path, uint32_t acces
 		put_line(KEY_READ, path, text, size);
 }
 
-/* Of socket(2) and socketpair(2): their first argument. NULL: no family that a policy can allow. */
+/* The address family is the first argument of socket(2) and socketpair(2). NULL: a policy cannot
+ * allow it. */
 static const char *family_name(uint64_t argument, uint32_t *ret) {
 	static const struct {
-		uint64_t number; /* AF_UNIX ...: written out, since this is about another process */
+		/* AF_UNIX ..., as numbers, because they come from another process */
+		uint64_t number;
 		uint32_t family;
 	} families[] = {
 		{ 1, POLICY_FAMILY_UNIX },
@@ -80,7 +82,7 @@ static void line_for_socket(const struct policy *policy, uint64_t argument, char
 		put_line(KEY_SOCKET, name, text, size);
 }
 
-/* Calls that everybody has, and whose arguments another group allows. */
+/* Calls that every program has, and whose arguments another group allows. */
 static bool line_for_arguments(const struct policy *policy, const struct call *call,
 			       const uint64_t arguments[CALL_ARGUMENTS], char *text, size_t size) {
 	static const char *const executable[] = { "mmap", "mprotect", "pkey_mprotect",
@@ -88,7 +90,7 @@ static bool line_for_arguments(const struct policy *policy, const struct call *c
 	const uint64_t thread = 0x10000; /* CLONE_THREAD */
 	enum call_group group = N_CALL_GROUPS;
 
-	/* without a control group, what is shared would escape the limit */
+	/* without a control group, shared memory would escape the limit */
 	if (strcmp(call->name, "mmap") == 0 && !(arguments[2] & 4 /* PROT_EXEC */)) {
 		if (policy->limits[POLICY_MEMORY] != POLICY_NO_LIMIT)
 			(void)snprintf(text, size, "limits: {memory: none}");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Which line of a policy would allow what was refused.
+ * Which line of a policy would allow a refused call.
  */
 #pragma once
 
@@ -10,12 +10,12 @@
 #include "proto/calls.h"
 #include "proto/policy.h"
 
-/* The longest line that line_for_...() makes for a path, with its NUL; what does not fit in
- * `size` is left out as a whole. */
+/* The longest line that line_for_...() makes for a path, with its NUL. A line that does not fit
+ * into `size` is omitted as a whole. */
 #define LINE_SIZE ((size_t)4 * 4096 + 32)
 
-/* The line that would allow it, as it would stand in a file: "read: [/etc/shadow]". "": no line
- * would, or it is allowed already. */
+/* Prints the line that would allow the access, as it would be in a file: "read: [/etc/shadow]". "":
+ * no line would, or it is already allowed. */
 void line_for_path(const struct policy *policy, const char *path, uint32_t access, char *text,
 		   size_t size);
 /* "calls: [threads]"; "socket: [inet]". */

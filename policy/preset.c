@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * What presets allow: the one place. Each is a superset of the one before it, which is why a larger
- * one can take the place of a smaller one.
+ * The only place that says what presets allow. Each is a superset of the one before it, so a larger
+ * one can replace a smaller one.
  *
- * What is in none of them, on purpose: limits of memory, time and processes (nobody knows a number
- * that fits both a compiler and a thumbnail, and a limit of processes has a price in every fork), any
- * file of a user, and any network but a loopback of the worker's own.
+ * Some things are deliberately in none of them: limits of memory, time and processes (no number
+ * fits both a compiler and a thumbnail, and a limit of processes makes every fork slower), any file
+ * of a user, and any network except the worker's own loopback.
  */
 #include "policy/preset.h"
 
@@ -17,11 +17,11 @@
 #define GROUP(name) (UINT64_C(1) << CALLS_##name)
 
 #define GROUPS_PURE GROUP(BASE)
-/* Programs are started, poll for events, and set their own priority; a thread is a wish of its own,
- * since what runs one after the other is easier to stop, to limit and to understand. */
+/* Programs are started, poll for events, and set their own priority. Threads have to be asked for,
+ * because sequential programs are easier to stop, to limit and to understand. */
 #define GROUPS_STAGE                                                                               \
 	(GROUPS_PURE | GROUP(FILES) | GROUP(PROCESSES) | GROUP(EVENTS) | GROUP(SCHEDULING))
-/* A test suite is a program of its own making: servers on loopback, thread pools, queues. */
+/* A test suite brings its own programs: servers on loopback, thread pools, queues. */
 #define GROUPS_TESTS (GROUPS_STAGE | GROUP(THREADS) | GROUP(SOCKETS) | GROUP(IPC))
 
 #define FAMILIES_TESTS (POLICY_FAMILY_UNIX | POLICY_FAMILY_INET | POLICY_FAMILY_INET6)
@@ -33,8 +33,8 @@
 #define SYSTEM_DEVICE(path)                                                                        \
 	{ path, POLICY_READ | POLICY_WRITE | POLICY_DEVICE, true }
 
-/* Optional, all of them: a machine may have no /libx32. Not /opt, /etc as a whole, /home: they hold
- * what belongs to somebody. */
+/* All are optional: a machine may have no /libx32. /opt, /home and /etc as a whole are left out,
+ * because they hold files that belong to someone. */
 static const struct policy_path system_paths[] = {
 	/* programs and their libraries, as a package manager installs them */
 	SYSTEM_EXECUTE("/usr"),
@@ -44,19 +44,19 @@ static const struct policy_path system_paths[] = {
 	SYSTEM_EXECUTE("/lib32"),
 	SYSTEM_EXECUTE("/lib64"),
 	SYSTEM_EXECUTE("/libx32"),
-	/* what the loader reads, and which program of several is meant */
+	/* what the loader reads, and which of several programs is meant */
 	SYSTEM_READ("/etc/ld.so.cache"),
 	SYSTEM_READ("/etc/ld.so.conf"),
 	SYSTEM_READ("/etc/ld.so.conf.d"),
 	SYSTEM_READ("/etc/alternatives"),
-	/* what libc reads: the time of day, and names of users, which are public */
+	/* what libc reads: the local time, and user names, which are public */
 	SYSTEM_READ("/etc/localtime"),
 	SYSTEM_READ("/etc/nsswitch.conf"),
 	SYSTEM_READ("/etc/passwd"),
 	SYSTEM_READ("/etc/group"),
-	/* of the worker's own pid namespace: itself and its children */
+	/* shows the worker's own pid namespace: itself and its children */
 	SYSTEM_READ("/proc"),
-	/* that have no state to share */
+	/* devices that have no state to share */
 	SYSTEM_DEVICE("/dev/null"),
 	SYSTEM_DEVICE("/dev/zero"),
 	SYSTEM_DEVICE("/dev/full"),
@@ -65,7 +65,8 @@ static const struct policy_path system_paths[] = {
 };
 #define N_SYSTEM_PATHS (sizeof system_paths / sizeof system_paths[0])
 
-/* How to speak, and which time it is; beside that a name tells about the user, or leads somewhere. */
+/* The language and the time zone; other variables reveal something about the user, or lead
+ * somewhere. */
 static const char *const environment_pure[] = { "LANG", "LC_ALL", "TZ", NULL };
 static const char *const environment_stage[] = { "LANG", "LC_ALL", "PATH", "TERM", "TZ", NULL };
 
@@ -79,11 +80,11 @@ static const struct preset presets[] = {
 		.name = "pure",
 		.groups = GROUPS_PURE,
 		.environment = environment_pure,
-		/* enough for its channel and the files of tasks that bring some */
+		/* enough for its channel and for the files of tasks that bring some */
 		.limits = { NO_LIMITS, [POLICY_DESCRIPTORS] = 64,
 			    [POLICY_SCRATCH] = POLICY_NO_LIMIT },
 		.report = POLICY_REPORT_PATHS,
-		/* what computes has no reason to try: it is a fault or an attack */
+		/* pure computation has no reason to try: it is a fault or an attack */
 		.on_refusal = POLICY_END,
 	},
 	[POLICY_STAGE] = {

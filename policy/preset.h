@@ -21,5 +21,5 @@ struct preset {
 	enum policy_refusal on_refusal;
 };
 const struct preset *preset_of(enum policy_preset preset);
-/* -ENOENT. */
+/* Returns an enum policy_preset, or -ENOENT. */
 int preset_find(const char *name);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A policy -> the smallest file that says it: what its preset says is left out. libyaml's emitter
- * knows when a value must be quoted, which is more often than one would think.
+ * Prints a policy as the smallest file that expresses it: what its preset says is left out.
+ * libyaml's emitter knows when a value must be quoted, which is more often than one would think.
  */
 #include "policy/print.h"
 
@@ -16,7 +16,7 @@
 #include "policy/preset.h"
 #include "policy/value.h"
 
-#define COLUMNS   100 /* a list that is longer has a line for each value */
+#define COLUMNS   100 /* a list that is longer gets one line per value */
 #define MAX_ITEMS LIMIT_POLICY_PATHS
 _Static_assert(MAX_ITEMS >= LIMIT_POLICY_CALLS + N_CALL_GROUPS, "the longest list");
 _Static_assert(MAX_ITEMS >= LIMIT_POLICY_ENVIRONMENT, "the longest list");
@@ -26,7 +26,7 @@ struct printer {
 	FILE *stream;
 	char *text;
 	size_t size;
-	int error; /* the first; then nothing more is printed */
+	int error; /* the first error; nothing more is printed after it */
 };
 
 /* --- YAML --- */
@@ -37,16 +37,17 @@ static int write_stream(void *context, unsigned char *bytes, size_t size) {
 	return fwrite(bytes, 1, size, printer->stream) == size;
 }
 
-/* `made`: what the function that made the event returned. */
+/* `made`: what the function that created the event returned. */
 static void emit(struct printer *printer, yaml_event_t *event, int made) {
 	if (printer->error) {
 		if (made)
 			yaml_event_delete(event);
 		return;
 	}
-	/* the emitter takes the event, also when it fails */
+	/* The emitter takes the event even if it fails. An event that could not be made is not UTF-8:
+	 * the only other thing that can go wrong is memory. */
 	if (!made)
-		printer->error = -EINVAL; /* no UTF-8: all else that can go wrong is memory */
+		printer->error = -EINVAL;
 	else if (!yaml_emitter_emit(&printer->emitter, event))
 		printer->error = printer->emitter.error == YAML_EMITTER_ERROR ? -EINVAL : -ENOMEM;
 }
@@ -59,7 +60,7 @@ static bool has_control(const char *text) {
 }
 
 static void emit_scalar(struct printer *printer, const char *text) {
-	/* quoted in the other way, a newline would be one */
+	/* other styles would write a newline as a line break */
 	yaml_scalar_style_t style =
 	    has_control(text) ? YAML_DOUBLE_QUOTED_SCALAR_STYLE : YAML_ANY_SCALAR_STYLE;
 	yaml_event_t event;
@@ -115,14 +116,14 @@ static int printer_open(struct printer *printer) {
 	}
 	yaml_emitter_set_output(&printer->emitter, write_stream, printer);
 	yaml_emitter_set_unicode(&printer->emitter, 1);
-	yaml_emitter_set_width(&printer->emitter, -1); /* a path is not to be broken into lines */
+	yaml_emitter_set_width(&printer->emitter, -1); /* paths must not be broken across lines */
 	emit(printer, &event, yaml_stream_start_event_initialize(&event, YAML_UTF8_ENCODING));
 	emit(printer, &event, yaml_document_start_event_initialize(&event, NULL, NULL, NULL, 1));
 	emit_mapping_start(printer);
 	return 0;
 }
 
-/* The text is the caller's then. */
+/* The caller owns the text. */
 static int printer_close(struct printer *printer, char **ret) {
 	yaml_event_t event;
 
@@ -169,7 +170,7 @@ struct items {
 	char numbers[LIMIT_POLICY_PORTS][8];
 };
 
-/* The key that stands for this access; it includes what the others would add. */
+/* Is `key` the one that expresses this access? It includes what the others would add. */
 static bool is_said_by(uint32_t access, enum policy_key key) {
 	if (access & POLICY_DEVICE)
 		return key == KEY_DEVICE || (key == KEY_EXECUTE && (access & POLICY_EXECUTE));
@@ -246,7 +247,7 @@ static void print_environment(struct printer *printer, const struct wf_policy *p
 		if (!variable->given || (variable->preset && variable->from_host))
 			continue;
 		items->texts[items->n] = variable->text;
-		if (variable->from_host) { /* the name alone: it is another value elsewhere */
+		if (variable->from_host) { /* only the name: the value may differ elsewhere */
 			names[n_names] = strndup(variable->text, variable->name);
 			if (!names[n_names] && !printer->error)
 				printer->error = -ENOMEM;
@@ -308,7 +309,7 @@ static void print_limits(struct printer *printer, const struct wf_policy *policy
 		emit_mapping_end(printer);
 }
 
-/* An empty list is a list: none of them. */
+/* An empty list means none of them. */
 static void print_layers(struct printer *printer, enum policy_key key, uint32_t layers,
 			 uint32_t all, struct items *items) {
 	if ((layers & all) == all)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * One line of a policy file.
+ * Prints one line of a policy file.
  */
 #pragma once
 
@@ -8,5 +8,6 @@
 
 #include "policy/key.h"
 
-/* "KEY: [VALUE]" as YAML, without a newline; -EINVAL: YAML cannot say it, or it does not fit. */
+/* Prints "KEY: [VALUE]" as YAML, without a newline. -EINVAL: YAML cannot express it, or it does not
+ * fit. */
 int print_line(enum policy_key key, const char *value, char *text, size_t size);

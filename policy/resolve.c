@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * A path as it was written -> a path that a sandbox can be built from: absolute, without ".", "..",
+ * Turns a path as written into one that a sandbox can be built from: absolute, without ".", "..",
  * and empty components.
  *
  * Symbolic links stay as they are: the zygote follows them, and shows them to the worker. But
- * "link/.." is not the directory that holds the link, so ".." cannot be taken out of the text: all up
- * to the last of them is resolved by the kernel now, which needs it to exist; what follows is kept.
+ * "link/.." is not the directory that contains the link, so ".." cannot be removed from the text.
+ * The kernel resolves everything up to the last ".." now, so that part must exist; the rest is
+ * kept.
  */
 #include "policy/resolve.h"
 
@@ -19,9 +20,9 @@
 #include "base/report.h"
 #include "proto/limits.h"
 
-#define SHOWN 256 /* of a value, in a sentence */
+#define SHOWN 256 /* how much of a value a sentence quotes */
 
-/* Just behind the last ".." component; NULL: there is none. */
+/* Returns what follows the last ".." component; NULL: there is none. */
 static char *behind_dots(char *path) {
 	char *found = NULL;
 

@@ -55,7 +55,7 @@ int sorted_insert_number(struct document_numbers *numbers, uint16_t number) {
 	return 0;
 }
 
-/* As strcmp() of the names. */
+/* Compares like strcmp() of the names. */
 static int compare_names(const struct document_variable *a, const struct document_variable *b) {
 	size_t shorter = a->name < b->name ? a->name : b->name;
 	int order = memcmp(a->text, b->text, shorter);

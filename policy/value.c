@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Values with units and the like. Parsed by hand: strtoul(3) takes signs, blanks and wraps around,
- * and a limit that was mistyped must not become a larger one. Durations need a unit, since nobody
- * knows whether a bare 10 is of seconds or milliseconds.
+ * Values with units and similar forms. They are parsed by hand: strtoul(3) accepts signs and blanks
+ * and wraps around, and a mistyped limit must not become a larger one. Durations need a unit,
+ * because a bare 10 could be seconds or milliseconds.
  */
 #include "policy/value.h"
 
@@ -16,8 +16,8 @@
 #define N_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 #define SENTENCE 6144
-#define MAX_COUNT                                                                                  \
-	(UINT64_C(1) << 22) /* of processes in a kernel, and more than descriptors are of use */
+/* more processes than a kernel can have, and more descriptors than anyone needs */
+#define MAX_COUNT (UINT64_C(1) << 22)
 #define MAX_VALUE ((uint64_t)INT64_MAX)
 
 int value_refuse(const struct value *value, int code, const char *format, ...) {
@@ -41,7 +41,7 @@ struct unit {
 	uint64_t factor;
 };
 
-/* The largest first: the first that divides a value prints it. */
+/* Largest first: the first unit that divides a value is used to print it. */
 static const struct unit duration_units[] = {
 	{ "h", UINT64_C(3600000000000) }, { "m", UINT64_C(60000000000) },
 	{ "s", UINT64_C(1000000000) },    { "ms", UINT64_C(1000000) },
@@ -84,7 +84,7 @@ static const struct form *form_of(enum policy_limit limit) {
 	}
 }
 
-/* Digits up to the first other character, which *ret_end points to. */
+/* Reads digits up to the first other character, which *ret_end points to. */
 static int digits(const char *text, uint64_t *ret, const char **ret_end) {
 	uint64_t number = 0;
 	const char *at = text;
@@ -145,7 +145,7 @@ const char *value_limit_form(enum policy_limit limit) {
 }
 
 int value_read_identity(const char *text, uint32_t *ret_uid, uint32_t *ret_gid) {
-	const uint64_t maximum = UINT32_MAX - 1; /* the last one means: as it is */
+	const uint64_t maximum = UINT32_MAX - 1; /* the last one means: unchanged */
 	uint64_t uid, gid;
 	const char *end;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A value as it was written, with the place where it stands, and values that have a form of their
- * own, there and back.
+ * A value as written and its position, and the conversion of values that have a form of their
+ * own.
  */
 #pragma once
 
@@ -11,11 +11,11 @@
 #include "policy/key.h"
 #include "proto/policy.h"
 
-/* Where a value stands, for sentences. */
+/* The position of a value, for sentences. */
 struct value_place {
-	const char *file; /* NULL: a call of wf_policy_add() */
+	const char *file; /* NULL: wf_policy_add() */
 	unsigned line;
-	const char *directory; /* that paths are relative to; NULL: the working directory */
+	const char *directory; /* where relative paths start; NULL: the working directory */
 };
 struct value {
 	const struct value_place *place;
@@ -27,7 +27,7 @@ struct value {
 int value_refuse(const struct value *value, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* -EINVAL: not of that form, or too large; not reported. */
+/* -EINVAL: not of this form, or too large; not reported. */
 #define VALUE_SIZE 48
 int value_number(const char *text, uint64_t maximum, uint64_t *ret);
 int value_read_limit(enum policy_limit limit, const char *text, uint64_t *ret);
@@ -36,4 +36,4 @@ const char *value_limit_form(enum policy_limit limit); /* "10s, 500ms, 2m, 1h or
 int value_read_identity(const char *text, uint32_t *ret_uid, uint32_t *ret_gid);
 int value_read_boolean(const char *text, bool *ret);
 int value_read_family(const char *text, uint32_t *ret);
-const char *value_family_name(uint32_t family); /* of one bit */
+const char *value_family_name(uint32_t family); /* `family` is a single bit */
