@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Allocating moves one number; there is nothing to free. 16 bytes are the alignment of the largest
- * thing that protobuf-c asks for.
+ * Allocating advances one number; nothing has to be freed. 16 bytes are the alignment of the
+ * largest object that protobuf-c allocates.
  */
 #include "proto/arena.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * A bump allocator over memory that somebody else owns: what one message needs while it is read or
- * written. The zygote must not call malloc once its image is frozen, and one message cannot cost
- * more than its arena.
+ * A bump allocator over memory that the caller owns: it holds what one message needs while it is
+ * read or written. The zygote must not call malloc once its image is frozen, and no message can
+ * cost more than its arena.
  */
 #pragma once
 
@@ -26,7 +26,7 @@ static inline void arena_reset(struct arena *arena) {
 	arena->used = 0;
 }
 
-/* 16-byte aligned, not zeroed; NULL when it is full. */
+/* Returns memory that is 16-byte aligned and not zeroed; NULL if the arena is full. */
 void *arena_allocate(struct arena *arena, size_t size);
 /* Enough for any message of LIMIT_FRAME bytes. */
 #define ARENA_MESSAGE ((size_t)1 << 20)

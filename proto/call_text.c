@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * A register has 64 bits, of which the kernel takes 32 for an int, whatever is in the others: so
- * those 32 are what is told of descriptors, flags, modes and signals. A number may be of either
- * kind; one that would be a small negative int is told as that, since kill(-1) is met, and a buffer
- * of nearly 4 GiB is not.
+ * A register has 64 bits. For an int the kernel uses 32 of them, whatever the others contain, so we
+ * print those 32 for descriptors, flags, modes and signals. A plain number may be of either width.
+ * One that would be a small negative int is printed as such, because kill(-1) does occur, and a
+ * buffer of nearly 4 GiB does not.
  *
- * The text goes to terminals and logs, and a task chose the strings: all but printable ASCII is
- * escaped.
+ * The text goes to terminals and logs, and a task chose the strings, so everything but printable
+ * ASCII is escaped.
  */
 #include "proto/call_text.h"
 
@@ -19,14 +19,14 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* Process identifiers, and negated those of groups, have 22 bits. */
+/* Process ids, and the negated ids of groups, have 22 bits. */
 #define NEGATIVE_FROM ((uint64_t)UINT32_MAX - (1u << 22))
 
 #define CUT_MARK "..."
 
 #define EXIT_SIGNAL_MASK 0x7fu /* of clone's flags; the bit above it is CLONE_NEWTIME */
 #define SOCKET_TYPE_MASK 0xfu
-/* 0 in the library's header for programs of 64 bits, which need not ask for it. */
+/* In the library's header this is 0 for 64-bit programs, which need not ask for it. */
 #define KERNEL_O_LARGEFILE 0100000u
 
 struct text {
@@ -45,7 +45,7 @@ struct flag {
 	{ (uint32_t)(name), #name }
 #define N_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-/* Those that contain others come before them. */
+/* Flags that contain others come before them. */
 static const struct flag open_flags[] = {
 	NAMED(O_CREAT),
 	NAMED(O_EXCL),
@@ -211,7 +211,7 @@ static void add_string(struct text *text, const char *string, uint64_t address) 
 	text_add(text, "\"");
 }
 
-/* Each piece but the first, `n` of which there are, behind a bar. */
+/* Adds a piece, after a bar unless it is the first; `n` counts the pieces. */
 static void add_piece(struct text *text, const char *piece, size_t *n) {
 	if ((*n)++ > 0)
 		text_add(text, "|");
@@ -327,8 +327,8 @@ static void add_argument(struct text *text, enum call_argument kind, uint64_t va
 	}
 }
 
-/* The kernel looks at the mode, and what follows it, only when a file is made: else there is
- * anything. */
+/* The kernel only looks at the mode, and what follows it, when a file is created; otherwise these
+ * can hold anything. */
 static bool is_last(const struct call *call, size_t i, uint64_t value) {
 	if (i + 1 == CALL_ARGUMENTS || call->arguments[i + 1] == ARGUMENT_NONE)
 		return true;

@@ -2,54 +2,56 @@
  *
  * The system calls of Linux 6.18, written by hand: the headers of a build machine know fewer of
  * them, and what allows a call is a decision, not a fact that could be generated. Those whose place
- * the meaning of its group does not tell:
+ * does not follow from the meaning of their group:
  *
- * BASE is all that a worker has under `pure`, so it holds what libc and the worker's own loop call.
+ * BASE is everything a worker has under `pure`, so it contains what libc and the worker's own loop
+ * call.
  *
  *     newfstatat       fstat(3) of the C library is newfstatat(fd, "", AT_EMPTY_PATH), and a filter
- *                      cannot see that the string is empty. What it finds by name is up to the view
- *                      of files that the worker has, which under `pure` is empty.
+ *                      cannot see that the string is empty. What it finds by name depends on the
+ *                      worker's view of files, which is empty under `pure`.
  *     waitid, fchdir   a reused worker asks after each task whether it left a child, and goes back
- *                      to its directory: both act on what is its own already
+ *                      to its directory: both only affect what the worker already owns
  *     memfd_create     with ftruncate, fallocate and sendfile: a result that is larger than a frame
  *                      is a memfd
  *     sendto, sendmsg, recvmsg
- *                      the task channel, to which send(3) is a sendto; whether there are other
- *                      sockets is up to socket and socketpair
- *     tgkill           raise(3) and abort(3); a filter cannot know the caller's own number, so what
- *                      others it reaches is up to Landlock's signal scope and the pid namespace.
+ *                      the task channel, where send(3) is a sendto; socket and socketpair decide
+ *                      whether there are other sockets
+ *     tgkill           raise(3) and abort(3). A filter cannot know the caller's own pid, so
+ *                      Landlock's signal scope and the pid namespace decide what else it reaches.
  *                      The same goes for rt_tgsigqueueinfo of THREADS.
  *     seccomp, landlock_restrict_self
  *                      what a task adds to itself can only restrict it
  *     uretprobe, uprobe
- *                      not the task makes them but a probe that the host's administrator has set in
- *                      its code, and a refusal would crash it; called by a task they are a SIGILL
+ *                      these are not made by the task, but by a probe that the host's
+ *                      administrator has set in its code, and a refusal would crash it; a task
+ *                      that calls them itself gets SIGILL
  *
- * Of some, arguments decide, for which the filter has rules of its own: clone, mmap and mprotect,
- * fcntl, ioctl, prctl, personality, prlimit64, seccomp, socket and socketpair, whatever makes a
- * file with a mode, and what schedules others. `clone` is in PROCESSES; that THREADS allows it with
- * CLONE_THREAD, and JIT mmap with PROT_EXEC and PROT_WRITE, are such rules: hence there is little
- * or nothing else in these two.
+ * For some calls the arguments decide, and the filter has rules for these: clone, mmap and
+ * mprotect, fcntl, ioctl, prctl, personality, prlimit64, seccomp, socket and socketpair, the calls
+ * that create a file with a mode, and those that schedule other processes. `clone` is in PROCESSES;
+ * such rules make THREADS allow it with CLONE_THREAD, and JIT allow mmap with PROT_EXEC and
+ * PROT_WRITE, so these two groups contain little or nothing else.
  *
- * FILES reads extended attributes; to write them is PRIVILEGED, and refused as by a file system
- * that has none, which archivers and copiers take for an answer.
+ * FILES reads extended attributes. Writing them is PRIVILEGED, and refused like on a file system
+ * that has none, which archivers and copiers can handle.
  *
- * SANITIZER is empty, since a call has one group. What the runtimes of AddressSanitizer and its
- * like need beyond BASE belongs to others: openat, readlink and getdents64 for /proc/self; clone
- * and ptrace for LeakSanitizer. Who allows the group allows those by name.
+ * SANITIZER is empty, because a call has only one group. What the runtimes of AddressSanitizer and
+ * similar tools need beyond BASE belongs to other groups: openat, readlink and getdents64 for
+ * /proc/self; clone and ptrace for LeakSanitizer. Allowing the group allows these calls by name.
  *
- * NEVER has what is obsolete, what no kernel has any more, and what cannot be judged:
+ * NEVER contains calls that are obsolete, that no kernel has any more, or that cannot be judged:
  *
- *     clone3, openat2  their flags and modes lie in memory, where a filter cannot look: a way round
- *                      the rules for new namespaces and for setuid bits of new files. Libraries
- *                      call clone and openat when they get ENOSYS.
- *     io_uring_*, io_* open and write past the filter, and draw on a number that all users share
+ *     clone3, openat2  their flags and modes are in memory, where a filter cannot look, so they
+ *                      would bypass the rules for new namespaces and for setuid bits of new files.
+ *                      Libraries call clone and openat when they get ENOSYS.
+ *     io_uring_*, io_* open and write past the filter, and use up a quota that all users share
  *     userfaultfd      wins races against the kernel
  *     keyctl and its family
  *                      the session keyring is that of the host's user
  *
- * A refusal is ENOSYS where libraries have a way without the call that they go only then: newer
- * calls, and those that a kernel may be built without. Everything else is EPERM.
+ * A refusal is ENOSYS where libraries have another way that they only take then: for newer calls,
+ * and for those that a kernel may be built without. Everything else is EPERM.
  */
 #include "proto/calls.h"
 
@@ -74,7 +76,7 @@
 #define CALL(number, name, group, error, ...) \
 	{ number, name, CALLS_##group, error, { __VA_ARGS__ } }
 
-/* Numbers from 337 to 423 are not used: from 424 on, all ABIs of Linux have the same. */
+/* Numbers 337 to 423 are unused: from 424 on, all ABIs of Linux share theirs. */
 static const struct call calls[] = {
 	CALL(0, "read", BASE, EPERM, FD, HEX, NUMBER),
 	CALL(1, "write", BASE, EPERM, FD, HEX, NUMBER),
@@ -492,7 +494,7 @@ const struct call *call_table(size_t *ret_n) {
 	return calls;
 }
 
-/* A switch, so that the compiler asks for the name of a new group. */
+/* A switch, so that the compiler asks for a new group's name. */
 const char *call_group_name(enum call_group group) {
 	switch (group) {
 	case CALLS_BASE:
@@ -542,7 +544,7 @@ bool call_changes_metadata(int number) {
 	return false;
 }
 
-/* Not an error of its own: the caller knows where the name stands, and says so. */
+/* Reports no error: the caller knows where the name comes from, and says so. */
 int call_group_find(const char *name) {
 	for (unsigned i = 0; i < N_CALL_GROUPS; i++)
 		if (strcmp(call_group_name((enum call_group)i), name) == 0)

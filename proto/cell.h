@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * The cell: one page that the executor shares with one worker and with nobody else.
+ * The cell: one page that the executor shares with one worker and no other process.
  *
- * It holds the claim words of the tasks that lie on the worker's channel. The worker swaps QUEUED
- * -> STARTED, the executor swaps QUEUED -> CANCELLED; whoever wins the compare-and-swap has
- * decided. So a cancel costs no message, a task that nobody has started can be given to another
- * worker, and a crash can be blamed on the task that was running.
+ * It holds the claim words of the tasks on the worker's channel. The worker swaps QUEUED ->
+ * STARTED, the executor swaps QUEUED -> CANCELLED; the winner of the compare-and-swap has decided.
+ * So a cancel costs no message, a task that has not been started can be given to another worker,
+ * and a crash can be blamed on the task that was running.
  *
- * The executor believes none of it for its own safety: a worker that scribbles here can only
- * confuse what is said of its own tasks.
+ * The executor's own safety does not depend on the content: a worker that scribbles here only
+ * confuses what is said about its own tasks.
  */
 #pragma once
 
@@ -22,10 +22,10 @@
 
 #define CELL_SIZE ((size_t)4096)
 #define CELL_CLAIMS                                                                                \
-	64u /* at least twice LIMIT_HAND_AHEAD: an index is not reused while in flight */
+	64u /* at least twice LIMIT_HAND_AHEAD, so that an index is not reused while in flight */
 
-/* Asks a worker to write its call stack into its cell. The last but one: the last is what people try
- * first in programs of their own. */
+/* Asks a worker to write its call stack into its cell. This is the last signal but one, because
+ * programs tend to use the last one themselves. */
 #define CELL_STACK_SIGNAL (SIGRTMAX - 1)
 
 #define CELL_TOUCHED 64
@@ -42,7 +42,8 @@ struct cell_claim {
 	_Atomic uint64_t started_ns; /* CLOCK_MONOTONIC; written before the swap to STARTED */
 };
 
-/* Written by the worker's handler of SIGSEGV and its kin, just before it lets the signal kill. */
+/* Written by the worker's handler for SIGSEGV and similar signals, just before it lets the signal
+ * kill. */
 struct cell_crash {
 	_Atomic uint32_t known; /* 1 when the rest is valid */
 	int32_t signal;
@@ -54,10 +55,12 @@ struct cell_crash {
 struct cell {
 	struct cell_claim claims[CELL_CLAIMS];
 	struct cell_crash crash;
-	_Atomic uint32_t stack_size;   /* bytes of `stack` that are valid; written last */
-	_Atomic uint32_t lost_channel; /* 1: a task closed the worker's channel, and so it ends */
+	_Atomic uint32_t stack_size; /* valid bytes of `stack`; written last */
+	/* 1: a task closed the worker's channel, so the worker ends */
+	_Atomic uint32_t lost_channel;
 	char stack[LIMIT_STACK_TEXT];
-	_Atomic uint32_t n_touched;     /* of `touched`; written last, by a worker that ends */
+	/* valid entries of `touched`; a worker that ends writes this last */
+	_Atomic uint32_t n_touched;
 	_Atomic uint32_t executing;     /* 1: it executes a program, which closes the channel */
 	uint64_t touched[CELL_TOUCHED]; /* runs of pages that its task has written to */
 };
@@ -80,7 +83,7 @@ static inline bool claim_swap(struct cell_claim *claim, uint64_t sequence, enum 
 	return atomic_compare_exchange_strong(&claim->word, &expected, claim_word(sequence, to));
 }
 
-/* A run of pages in 64 bits: the number of the first, and how many. */
+/* A run of pages in 64 bits: the number of the first page, and how many there are. */
 static inline uint64_t cell_touched_pack(uint64_t page, uint64_t n) {
 	return page << 16 | n;
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * Our structs <-> protobuf. The only header between protobuf-c and the rest: the generated types
- * stop at message*.c.
+ * Our structs <-> protobuf. This is the only header between protobuf-c and the rest: the generated
+ * types stay in message*.c.
  *
  * Packing borrows everything that a struct points to. Unpacking allocates from the arena and points
- * into it: valid until the arena is reset. Everything is checked against limits.h on the way in, so
- * that whoever reads a struct can rely on: counts within their limits, strings terminated and
- * shorter than their limits, enums within their range, slots and cells below LIMIT_WORKERS.
+ * into it: the result is valid until the arena is reset. Unpacking checks everything against
+ * limits.h, so you can rely on it: counts are within their limits, strings are terminated and
+ * shorter than their limits, enums are within their range, slots and cells are below
+ * LIMIT_WORKERS.
  */
 #pragma once
 
@@ -19,7 +20,8 @@
 #include "proto/arena.h"
 #include "proto/limits.h"
 
-/* The type in a frame's header. PROTOCOL.md has the table: who sends what to whom, when. */
+/* The type in a frame's header. The table in PROTOCOL.md says which process sends it to which, and
+ * when. */
 enum message_type {
 	/* executor -> keeper */
 	MESSAGE_START_ZYGOTE = 1,
@@ -71,7 +73,7 @@ enum result_kind {
 	RESULT_FAILED = 1,
 	RESULT_SKIPPED = 2,
 	RESULT_NOT_SET_UP = 3,
-	RESULT_NOT_EXECUTED = 4, /* of a command: the program could not be executed */
+	RESULT_NOT_EXECUTED = 4, /* a command's program could not be executed */
 };
 
 struct message_start_zygote {
@@ -153,7 +155,7 @@ struct message_request { /* PING */
 };
 
 struct message_frozen {
-	bool known; /* else it is not told */
+	bool known; /* otherwise it was not sent */
 	uint32_t freezes;
 	uint64_t dirtied; /* pages */
 };
@@ -329,23 +331,23 @@ struct message {
 
 enum message_error {
 	MESSAGE_E_MALFORMED =
-	    1, /* does not parse, breaks a limit, unknown type: drop the connection */
+	    1, /* does not parse, breaks a limit, or is of unknown type: drop the connection */
 	MESSAGE_E_TOO_LARGE = 2, /* would not fit in a frame */
 };
 
-/* Packs into buffer[0 .. capacity). NULL strings are packed as empty. Allocates scratch from
- * `arena` (not reset). 0 and *ret_size; MESSAGE_E_TOO_LARGE; -ENOMEM (arena full). */
+/* Packs into buffer[0 .. capacity). NULL strings are packed as empty. Allocates scratch memory from
+ * `arena` (not reset). Returns 0 and *ret_size; MESSAGE_E_TOO_LARGE; -ENOMEM (arena full). */
 int message_pack(const struct message *message, struct arena *arena, uint8_t *buffer,
 		 size_t capacity, size_t *ret_size);
 
-/* 0; MESSAGE_E_MALFORMED; -ENOMEM (arena full). Strings are never NULL. */
+/* Returns 0; MESSAGE_E_MALFORMED; -ENOMEM (arena full). Strings are never NULL. */
 int message_unpack(uint16_t type, const uint8_t *body, size_t size, struct arena *arena,
 		   struct message *ret);
 
 const char *message_name(uint16_t type); /* "Spawn"; "unknown" */
 
-/* Packs into `buffer` (LIMIT_FRAME bytes, may be uninitialised) and sends: message_pack() +
- * wire_send(). Resets the arena first. 0, WIRE_E_AGAIN, WIRE_E_CROWDED, WIRE_E_EOF,
- * -EMSGSIZE, -errno. */
+/* Resets the arena, packs into `buffer` (LIMIT_FRAME bytes, may be uninitialised) and sends:
+ * message_pack() + wire_send(). Returns 0, WIRE_E_AGAIN, WIRE_E_CROWDED, WIRE_E_EOF, -EMSGSIZE or
+ * -errno. */
 int message_send(int socket, const struct message *message, struct arena *arena, uint8_t *buffer,
 		 const int *fds, size_t n_fds, int flags);

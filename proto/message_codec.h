@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Between message_table.c, message_pack.c and message_unpack.c only: one list of all types, from
- * which the table and the declarations of its functions are made, so that a type cannot be in one
- * and not in the other.
+ * Shared by message_table.c, message_pack.c and message_unpack.c only: one list of all types, which
+ * generates both the table and the declarations of its functions, so that no type can be in one and
+ * not in the other.
  */
 #pragma once
 
@@ -45,9 +45,10 @@
 /* The type of a member of struct message. */
 #define MESSAGE_MEMBER(member) __typeof__(((struct message *)NULL)->member)
 
-/* Fills an initialised protobuf struct with pointers into `message`. 0, -ENOMEM. */
+/* Fills an initialised protobuf struct with pointers into `message`. Returns 0 or -ENOMEM. */
 typedef int (*message_fill)(const struct message *message, void *target, struct arena *arena);
-/* Checks an unpacked protobuf struct and points `ret` into it. 0, MESSAGE_E_MALFORMED, -ENOMEM. */
+/* Checks an unpacked protobuf struct and points `ret` into it. Returns 0, MESSAGE_E_MALFORMED or
+ * -ENOMEM. */
 typedef int (*message_read)(const void *source, struct message *ret, struct arena *arena);
 
 #define MESSAGE_DECLARE(upper, camel, member)                                                      \
@@ -57,7 +58,7 @@ typedef int (*message_read)(const void *source, struct message *ret, struct aren
 MESSAGES_WITH_FIELDS(MESSAGE_DECLARE)
 #undef MESSAGE_DECLARE
 
-/* An array that both files need now and then; n has been checked. NULL: the arena is full. */
+/* Allocates an array for either file; `n` has been checked. NULL: the arena is full. */
 static inline void *message_array(struct arena *arena, size_t n, size_t size) {
 	return arena_allocate(arena, n * size);
 }

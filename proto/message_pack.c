@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Our structs -> protobuf structs. Nothing is copied but the structs themselves: strings, arrays
- * and payloads are borrowed from the caller until they are packed into the frame.
+ * Our structs -> protobuf structs. Only the structs are copied: strings, arrays and payloads are
+ * borrowed from the caller until they are packed into the frame.
  */
 #include <errno.h>
 
@@ -28,7 +28,7 @@ static ProtobufCBinaryData borrow_bytes(struct bytes bytes) {
 	return (ProtobufCBinaryData){ .len = bytes.size, .data = packed_borrow(bytes.data) };
 }
 
-/* An initialised submessage. NULL: the arena is full. */
+/* Returns an initialised submessage. NULL: the arena is full. */
 static void *submessage(struct arena *arena, const ProtobufCMessageDescriptor *descriptor) {
 	void *message = arena_allocate(arena, descriptor->sizeof_message);
 
@@ -37,7 +37,7 @@ static void *submessage(struct arena *arena, const ProtobufCMessageDescriptor *d
 	return message;
 }
 
-/* n of them, as protobuf-c wants them: by an array of pointers. */
+/* Returns `n` of them, as the array of pointers that protobuf-c expects. */
 static void *submessages(struct arena *arena, const ProtobufCMessageDescriptor *descriptor,
 			 size_t n) {
 	void **messages = message_array(arena, n, sizeof(void *));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Packing and unpacking by table.
+ * Packs and unpacks by table.
  */
 #include "proto/message.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Protobuf structs -> ours: the one place where what a peer sent is held against limits.h. Each
- * function reads as the list of what must hold. What is said here is what PROTOCOL.md promises, so
- * that no caller has to check a count, a length, an enum or a pid again.
+ * Protobuf structs -> ours: the one place where input from a peer is checked against limits.h.
  *
- * Pids are checked because of where they end up: kill(2) takes 0 and -1 for many processes.
+ * Each function reads like the list of what must hold. It enforces what PROTOCOL.md promises, so no
+ * caller has to check a count, a length, an enum or a pid again. Pids are checked because they may
+ * reach kill(2), to which 0 and -1 mean many processes.
  */
 #include <errno.h>
 #include <string.h>
@@ -26,7 +26,7 @@ static int check(bool holds) {
 	return holds ? 0 : MESSAGE_E_MALFORMED;
 }
 
-/* `limit` counts the NUL. */
+/* `limit` includes the NUL. */
 static bool text_read(const char *in, size_t limit, const char **ret) {
 	*ret = in ? in : "";
 	return strnlen(*ret, limit) < limit;
@@ -54,7 +54,7 @@ static bool pids_read(const int32_t *in, size_t n, struct message_pids *out) {
 	return true;
 }
 
-/* A process that was to be made: there is one, or there is an error. */
+/* A process that was to be started: either there is one, or there is an error. */
 static bool birth_read(int32_t pid, int32_t error, pid_t *ret_pid, int *ret_error) {
 	*ret_pid = pid;
 	*ret_error = error;
@@ -328,7 +328,7 @@ READ(pong, Pong) {
 
 /* --- executor -> worker --- */
 
-/* An inline payload and a memfd exclude each other. Inline, its length is its size, whatever
+/* A payload is either inline or in a memfd. If inline, its length is its size, whatever
  * payload_size says. */
 static bool payload_read(ProtobufCBinaryData in, bool in_memfd, uint64_t memfd_size,
 			 struct bytes *ret, uint64_t *ret_size) {
@@ -442,8 +442,9 @@ READ(tasks, Tasks) {
 
 		if (r)
 			return r;
+		/* it would not be clear which task they belong to */
 		if (in->n_tasks > 1 && task_has_descriptors(&tasks[i]))
-			return MESSAGE_E_MALFORMED; /* whose would they be? */
+			return MESSAGE_E_MALFORMED;
 	}
 	out->tasks = tasks;
 	out->n_tasks = in->n_tasks;

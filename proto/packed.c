@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * protobuf-c gets an allocator that takes from an arena and never gives back: no malloc in a frozen
- * zygote, no leak on any error path, and a frame that was made to unfold into something huge runs
- * into the end of the arena instead of into the machine's memory.
+ * protobuf-c gets an allocator that takes from an arena and never gives back: there is no malloc in
+ * a frozen zygote and no leak on any error path, and a frame that was made to expand into something
+ * huge exhausts the arena instead of the machine's memory.
  */
 #include "proto/packed.h"
 
@@ -37,7 +37,7 @@ static void *unpacking_allocate(void *context, size_t size) {
 
 static void unpacking_free(void *context, void *memory) {
 	(void)context;
-	(void)memory; /* goes with the arena */
+	(void)memory; /* freed with the arena */
 }
 
 static int unpack(const ProtobufCMessageDescriptor *descriptor, const uint8_t *body, size_t size,
@@ -51,8 +51,8 @@ static int unpack(const ProtobufCMessageDescriptor *descriptor, const uint8_t *b
 	return read(message, ret, arena);
 }
 
-/* No message within the limits needs as much as ARENA_MESSAGE: one that filled it was made to. So
- * its sender is to blame, and not our memory. */
+/* No message within the limits needs as much as ARENA_MESSAGE, so one that fills it was made to. We
+ * blame its sender, not our memory. */
 int packed_open(const ProtobufCMessageDescriptor *descriptor, const uint8_t *body, size_t size,
 		struct arena *arena, packed_read read, void *ret) {
 	bool ample = arena->size - arena->used >= ARENA_MESSAGE;

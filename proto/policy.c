@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * A policy's way into the zygote. What the executor has validated is validated again on arrival, so
- * that whoever builds a sandbox from it can rely on every rule of policy.h: what opens paths and
- * compiles filters is no place to find out that a number was too large.
+ * How a policy gets into the zygote. What the executor has validated is validated again on arrival,
+ * so that the code that builds a sandbox can rely on every rule of policy.h: code that opens paths
+ * and compiles filters is the wrong place to find out that a number is too large.
  */
 #include "proto/policy.h"
 
@@ -49,7 +49,7 @@ bool policy_path_valid(const char *path) {
 	while (*at) {
 		size_t size = strcspn(at + 1, "/");
 
-		if (is_dots(at + 1, size)) /* also an empty one */
+		if (is_dots(at + 1, size)) /* or an empty one */
 			return false;
 		at += 1 + size;
 	}
@@ -66,16 +66,16 @@ uint64_t policy_limit_minimum(enum policy_limit limit) {
 	case POLICY_OUTPUT:
 		return 0; /* nothing may be written */
 	case POLICY_DESCRIPTORS:
-		return 16; /* streams, channel and cells of a worker, and what a loader opens */
+		return 16; /* a worker's streams, channel and cells, and what a loader opens */
 	case POLICY_WALL:
 	case POLICY_CPU:
 	case POLICY_PROCESSES:
 		return 1;
 	case POLICY_MEMORY:
-		return UINT64_C(1)
-		       << 20; /* less, and a worker cannot even report that it has none */
+		/* with less, a worker could not even report that it is out of memory */
+		return UINT64_C(1) << 20;
 	case POLICY_SCRATCH:
-		return 4096; /* a tmpfs rounds up to a page, and takes 0 for no limit */
+		return 4096; /* a tmpfs rounds up to a page, and takes 0 as no limit */
 	case N_POLICY_LIMITS:
 	default:
 		return 0;
@@ -146,7 +146,7 @@ static void fill(const struct policy *in, struct packing *packing) {
 }
 
 int policy_pack(const struct policy *policy, uint8_t *buffer, size_t capacity, size_t *ret_size) {
-	struct packing *packing = malloc(sizeof *packing); /* too much for a small stack */
+	struct packing *packing = malloc(sizeof *packing); /* too large for a small stack */
 	int r = MESSAGE_E_TOO_LARGE;
 
 	if (!packing)

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * A policy as plain data: what the executor validated, and the zygote turns into a sandbox.
- *
- * Nothing here decides anything; it is bounded, and every string is an absolute path, an environment
- * entry, or empty.
+ * A policy as plain data: the executor has validated it, and the zygote turns it into a sandbox.
+ * Nothing here decides anything; it is bounded, and every string is an absolute path, an
+ * environment entry, or empty.
  */
 #pragma once
 
@@ -16,10 +15,10 @@
 
 #define LIMIT_POLICY_PATHS       512
 #define LIMIT_POLICY_PORTS       64
-#define LIMIT_POLICY_CALLS       128 /* by name, beyond groups */
+#define LIMIT_POLICY_CALLS       128 /* by name, in addition to groups */
 #define LIMIT_POLICY_ENVIRONMENT 256
-/* Of all strings together, each with its NUL. Chosen with the counts above so that what is packed
- * always fits a frame. */
+/* For all strings together, each with its NUL. Together with the counts above, this ensures that a
+ * packed policy always fits into a frame. */
 #define LIMIT_POLICY_TEXT ((size_t)32 * 1024)
 
 enum policy_preset { POLICY_PURE = 1, POLICY_STAGE = 2, POLICY_TESTS = 3 };
@@ -36,7 +35,7 @@ struct policy_path {
 	const char
 	    *path; /* absolute, without ".", ".." and empty components; may be a symbolic link */
 	uint32_t access; /* enum policy_access, or-ed */
-	bool optional;   /* of a preset: may be missing on this machine */
+	bool optional;   /* from a preset: may not exist on this machine */
 };
 
 enum policy_family {
@@ -46,7 +45,7 @@ enum policy_family {
 	POLICY_FAMILY_NETLINK = 1 << 3,
 };
 
-/* Bits of policy.layers: namespaces and the rest. */
+/* Bits of policy.layers: namespaces and other layers. */
 enum policy_layer {
 	LAYER_USER = 1 << 0, /* namespaces */
 	LAYER_MOUNT = 1 << 1,
@@ -62,7 +61,7 @@ enum policy_layer {
 	LAYER_NO_NEW_PRIVS = 1 << 11,
 	LAYER_LANDLOCK = 1 << 12,
 	LAYER_SECCOMP = 1 << 13,
-	LAYER_SANITIZER = 1 << 14, /* no layer: the call group that sanitizers need is allowed */
+	LAYER_SANITIZER = 1 << 14, /* not a layer: the call group for sanitizers is allowed */
 };
 #define N_LAYERS         15
 #define LAYER_NAMESPACES 0x3fu
@@ -72,7 +71,7 @@ enum policy_limit {
 	POLICY_WALL,      /* ns, of a task */
 	POLICY_CPU,       /* ns, of a process */
 	POLICY_MEMORY,    /* bytes beyond the image */
-	POLICY_PROCESSES, /* of a worker, itself included */
+	POLICY_PROCESSES, /* of a worker, including itself */
 	POLICY_DESCRIPTORS,
 	POLICY_FILE_SIZE,
 	POLICY_OUTPUT,
@@ -94,7 +93,7 @@ struct policy {
 	uint32_t families; /* enum policy_family, or-ed */
 	const uint16_t *tcp_connect, *tcp_bind;
 	size_t n_tcp_connect, n_tcp_bind;
-	const char *const *environment; /* "NAME=value": all that a worker finds */
+	const char *const *environment; /* "NAME=value": the worker's whole environment */
 	size_t n_environment;
 	bool has_identity;
 	uint32_t uid, gid;
@@ -103,23 +102,24 @@ struct policy {
 	bool strict;
 	enum policy_report report;
 	enum policy_refusal on_refusal;
-	bool probe_workers; /* each worker shows that its layers hold, not only the first */
-	bool learn;         /* nothing is refused; what would be is noted */
+	bool probe_workers; /* every worker shows that its layers hold, not only the first */
+	bool learn;         /* nothing is refused; what would have been is noted */
 };
 
-/* "user", "landlock"...; static; NULL for no single layer. */
+/* Returns a static string ("user", "landlock"...); NULL unless `layer` is a single layer. */
 const char *policy_layer_name(uint32_t layer);
 
-/* What a policy may say; the same on both sides of the wire. */
-bool policy_path_valid(const char *path);         /* as struct policy_path wants it */
+/* What a policy may contain; both sides of the wire use this. */
+bool policy_path_valid(const char *path);         /* as struct policy_path requires */
 bool policy_environment_valid(const char *entry); /* NAME=value */
 uint64_t policy_limit_minimum(enum policy_limit limit);
 
-/* Packs into buffer[0 .. capacity). Allocates and gives back: for the executor, never for a zygote.
- * 0 and *ret_size; MESSAGE_E_TOO_LARGE of message.h (not with WIRE_BODY bytes, if the policy keeps to
- * the limits above); -ENOMEM. */
+/* Packs into buffer[0 .. capacity). Allocates and frees memory, so it is for the executor, never
+ * for a zygote. Returns 0 and *ret_size; MESSAGE_E_TOO_LARGE of message.h (not with WIRE_BODY
+ * bytes, if the policy is within the limits above); -ENOMEM. */
 int policy_pack(const struct policy *policy, uint8_t *buffer, size_t capacity, size_t *ret_size);
 
-/* Allocates from `arena` alone, and points into it. 0; MESSAGE_E_MALFORMED: it does not parse, or
- * breaks a rule of this file; -ENOMEM: the arena is full, and had less than ARENA_MESSAGE. */
+/* Allocates only from `arena`, and points into it. Returns 0; MESSAGE_E_MALFORMED: it does not
+ * parse, or breaks a rule of this file; -ENOMEM: the arena is full, and had less than
+ * ARENA_MESSAGE. */
 int policy_unpack(const uint8_t *body, size_t size, struct arena *arena, struct policy *ret);

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * Frames on a SOCK_SEQPACKET socket. One sendmsg(2) is one frame with its descriptors, whole or not
- * at all, so there is no state to keep between calls and nothing to resynchronise.
- *
- * On the way in, descriptors are collected before anything else is looked at: whatever is wrong
- * with the frame, what the kernel has put in our table must be closed or a peer could fill it.
+ * at all, so there is no state to keep between calls and nothing to resynchronise. On the way in,
+ * descriptors are collected before anything else is checked: whatever is wrong with the frame,
+ * those that the kernel has put into our table must be closed, or a peer could fill it.
  */
 #include "proto/wire.h"
 
@@ -18,8 +17,8 @@
 #include "base/fd.h"
 #include "base/uninitialized.h"
 
-/* SCM_MAX_FD of the kernel. There is room for all a peer can send, so that too many are told from a
- * full table of our own, and for credentials, should somebody have set SO_PASSCRED. */
+/* SCM_MAX_FD of the kernel. There is room for as many as a peer can send, so that too many can be
+ * told from our own table being full, and for credentials, in case SO_PASSCRED has been set. */
 #define KERNEL_DESCRIPTORS 253
 #define CONTROL_ROOM       (CMSG_SPACE(KERNEL_DESCRIPTORS * sizeof(int)) + CMSG_SPACE(64))
 
@@ -46,8 +45,8 @@ static int header_read(const uint8_t *header, size_t received, struct wire_frame
 	return 0;
 }
 
-/* Which errors of the socket are waits and which are its end. ETOOMANYREFS: more descriptors are in
- * flight than RLIMIT_NOFILE allows this user; they land when their receivers read. */
+/* Tells which errors of the socket are waits and which are its end. ETOOMANYREFS: more descriptors
+ * are in flight than RLIMIT_NOFILE allows this user; that changes when their receivers read. */
 static int socket_error(int error) {
 	switch (error) {
 	case EAGAIN:
@@ -93,7 +92,7 @@ int wire_send(int socket, uint16_t type, uint8_t *buffer, size_t body_size, cons
 	return n < 0 ? socket_error(errno) : 0;
 }
 
-/* Takes over what fits and closes the rest. False if there were too many. */
+/* Takes over what fits and closes the rest. Returns false if there were too many. */
 static bool take_rights(struct cmsghdr *header, struct wire_frame *frame) {
 	size_t n = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 	bool fits = true;
@@ -149,8 +148,8 @@ int wire_receive(int socket, uint8_t *buffer, int flags, struct wire_frame *ret)
 
 	ret->n_descriptors = 0;
 	ret->reset = false;
-	/* A peer that dies with frames of ours unread leaves ECONNRESET, which is told once and before
-	 * the frames that it had sent: they still count. */
+	/* A peer that dies without reading all our frames leaves ECONNRESET. It is reported once
+	 * and before the frames that the peer had sent, which still count. */
 	for (;;) {
 		message.msg_controllen = sizeof control;
 		n = recvmsg(socket, &message, flags | MSG_CMSG_CLOEXEC);
@@ -167,8 +166,8 @@ int wire_receive(int socket, uint8_t *buffer, int flags, struct wire_frame *ret)
 	return r;
 }
 
-/* What does not fit is dropped (SOCK_SEQPACKET), and so are descriptors without room for them. By
- * recvmsg(2), the one call for receiving that a sandboxed worker has. */
+/* Whatever does not fit is dropped (SOCK_SEQPACKET), including descriptors without room. Uses
+ * recvmsg(2), the only receiving call that a sandboxed worker has. */
 void wire_discard(int socket) {
 	char byte;
 	struct iovec part = { .iov_base = &byte, .iov_len = sizeof byte };

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * One frame out, one frame in, on a SOCK_SEQPACKET socket; descriptors travel with it (SCM_RIGHTS).
- * Knows nothing of messages.
+ * This layer knows nothing about messages.
  *
  * A frame is an 8-byte header (type, reserved 0, body length, little endian) and a body of at most
- * LIMIT_FRAME - 8 bytes. The header is there because a zero-length frame reads as the end of the
+ * LIMIT_FRAME - 8 bytes. It needs the header because a zero-length frame reads as the end of the
  * stream, and a protobuf message with all defaults is packed into zero bytes.
  */
 #pragma once
@@ -23,33 +23,36 @@ enum wire_result {
 	WIRE_E_EOF = 2,   /* the peer has closed, or is gone (EPIPE, ECONNRESET) */
 	WIRE_E_MALFORMED =
 	    3, /* short, oversized, or a header that does not fit: drop the connection */
-	WIRE_E_TRUNCATED = 4, /* the frame came, its descriptors did not: our own table is full
-			       * (MSG_CTRUNC). What did arrive has been closed; the body is valid */
-	WIRE_E_CROWDED = 5, /* sending: too many descriptors of this user in flight (ETOOMANYREFS),
-			     * or no buffers (ENOBUFS); receiving: no memory for it (ENOMEM). Nothing
-			     * is lost; no event tells when to repeat: try again soon */
+	/* The frame came without its descriptors, because our own table is full (MSG_CTRUNC). Those
+	 * that did arrive have been closed; the body is valid. */
+	WIRE_E_TRUNCATED = 4,
+	/* Sending: too many descriptors of this user are in flight (ETOOMANYREFS), or no buffers
+	 * (ENOBUFS). Receiving: no memory (ENOMEM). Nothing is lost; no event tells when to repeat:
+	 * try again soon. */
+	WIRE_E_CROWDED = 5,
 };
 
 struct wire_frame {
 	uint16_t type;
 	size_t size;         /* of the body */
-	const uint8_t *body; /* in the buffer that was given to wire_receive() */
+	const uint8_t *body; /* in the buffer passed to wire_receive() */
 	int descriptors[LIMIT_FRAME_DESCRIPTORS];
 	size_t n_descriptors; /* owned by the receiver */
-	bool reset;           /* the peer has ended with frames of ours unread; set in any case */
+	bool reset;           /* the peer has ended with unread frames of ours; always set */
 };
 
 /* Writes the header into `buffer` (whose body starts at WIRE_HEADER) and sends it all with `fds`
- * (borrowed; the kernel duplicates them). `flags`: MSG_DONTWAIT or 0. SIGPIPE never. 0,
- * WIRE_E_AGAIN, WIRE_E_CROWDED, WIRE_E_EOF, or -errno. */
+ * (borrowed; the kernel duplicates them). `flags`: MSG_DONTWAIT or 0. Never raises SIGPIPE. Returns
+ * 0, WIRE_E_AGAIN, WIRE_E_CROWDED, WIRE_E_EOF or -errno. */
 int wire_send(int socket, uint16_t type, uint8_t *buffer, size_t body_size, const int *fds,
 	      size_t n_fds, int flags);
 
-/* Receives one frame into `buffer` (LIMIT_FRAME bytes). Descriptors arrive close-on-exec. On
- * anything but 0 and WIRE_E_TRUNCATED there is no frame, and any descriptors that came have been
- * closed. 0, a wire_result, or -errno. */
+/* Receives one frame into `buffer` (LIMIT_FRAME bytes). Descriptors arrive close-on-exec. Returns
+ * 0, a wire_result or -errno. Unless it returns 0 or WIRE_E_TRUNCATED there is no frame, and any
+ * descriptors that came have been closed. */
 int wire_receive(int socket, uint8_t *buffer, int flags, struct wire_frame *ret);
-/* Takes the next frame, which wire_receive() has looked at with MSG_PEEK, out of the socket. */
+/* Removes the next frame, which wire_receive() has read with MSG_PEEK, from the socket. */
 void wire_discard(int socket);
 
-void wire_frame_close(struct wire_frame *frame); /* closes the descriptors that nobody has taken */
+/* closes the descriptors that have not been taken */
+void wire_frame_close(struct wire_frame *frame);
