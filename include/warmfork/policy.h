@@ -46,8 +46,8 @@
  *                             ports and no others; if none is listed, no port at all. Ports are not
  *                             restricted where a worker has a network of its own
  *     environment             NAME (with its current value in the executor's process) or NAME=value
- *     identity                UID or UID:GID, which workers run as if root starts them. UID alone
- *                             is UID:UID; the default is 65534:65534
+ *     identity                UID or UID:GID that workers run under when root starts them. UID
+ *                             alone is UID:UID; the default is 65534:65534
  *     limits.wall             how long a task may take: 10s, 500ms, 2m, 1h
  *     limits.cpu              CPU time of a worker's process
  *     limits.memory           bytes beyond the image: 512M, 2G; at least 1M. Without control groups

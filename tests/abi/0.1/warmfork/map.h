@@ -55,8 +55,8 @@ int wf_map(struct wf_executor *executor, const struct wf_task *task, const struc
 int wf_map_next(struct wf_map *map, int timeout_ms, size_t *ret_index,
 		const struct wf_outcome **ret_outcome);
 
-/* Cancels the tasks that have not started and releases the map. Ignores NULL. Returns NULL.
- * Since 0.1. */
+/* Cancels the tasks that have not started and releases the map; running tasks go on. Ignores NULL.
+ * Returns NULL. Since 0.1. */
 struct wf_map *wf_map_free(struct wf_map *map);
 
 #if defined(__GNUC__)

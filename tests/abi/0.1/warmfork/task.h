@@ -11,8 +11,8 @@
  * but must have joined them when it returns. Calls below that take a `struct wf_call` may only be
  * made from the thread that runs the function.
  *
- * Between two tasks of a worker, everything a task changed in its process is restored, or the
- * worker is replaced. What later tasks do see: memory, I/O priority, oom_score_adj, timer slack,
+ * Between two tasks of a worker, what a task changed in its process is restored, or the worker
+ * is replaced. Later tasks do see some changes: memory, I/O priority, oom_score_adj, timer slack,
  * namespaces, floating-point rounding, O_NONBLOCK on open files that were there before the task,
  * and up to 64 descriptors that were left open.
  *
