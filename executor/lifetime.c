@@ -283,12 +283,14 @@ static void begin_close(struct wf_executor *executor, enum wf_close how) {
  * it. */
 static void release(struct wf_executor *executor) {
 	bool join = executor->has_thread && !executor->thread_detached;
+	bool abandon = join && executor->engine.wrecked && !executor->thread_done;
 
-	if (join && executor->engine.wrecked && !executor->thread_done) {
-		/* it may sleep forever on a number that is not a descriptor any more: leave it its
-		 * memory */
+	if (abandon) {
+		/* The thread may sleep forever on a number that is not a descriptor any more, or
+		 * wake in a moment: it keeps its memory, the loop included, and drops it then. */
 		(void)engine_ref(&executor->engine);
 		(void)pthread_detach(executor->thread);
+		executor->thread_detached = true;
 		join = false;
 	}
 	executor->releasing = true;
@@ -301,7 +303,8 @@ static void release(struct wf_executor *executor) {
 		(void)pthread_join(executor->thread, NULL);
 	executor_run_due(executor);
 	registry_remove(&executor->registered);
-	release_loop(executor);
+	if (!abandon)
+		release_loop(executor);
 	executor_lock(executor);
 	executor->released = true;
 	executor_announce(executor);

@@ -197,7 +197,7 @@ START_TEST(test_close_with_a_stopped_keeper) {
 	struct wf_executor *executor;
 	struct watch watch = { 0 };
 
-	options.tuning.zygote_reply_ms = 200;
+	options.tuning.zygote_reply_ms = 1000;
 	executor = pool_open(&options);
 	pool_check_works(executor);
 	pool_watch(executor, &watch);

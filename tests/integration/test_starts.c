@@ -8,7 +8,7 @@
 
 #include "tests/support/pool.h"
 
-#define PATIENCE_MS 300
+#define PATIENCE_MS 2000
 
 /* A pool whose workers do that (toy_starts.c), and which gives up a start after so many attempts;
  * `path` counts the workers. */

@@ -75,7 +75,7 @@ START_TEST(test_silent_zygote_is_replaced) {
 	struct wf_executor_options options = pool_options(_i);
 	struct wf_executor *executor;
 
-	options.tuning.zygote_reply_ms = 200;
+	options.tuning.zygote_reply_ms = 1000;
 	executor = pool_open(&options);
 	ck_assert_int_eq(kill(pool_statistics(executor).zygote_pid, SIGSTOP), 0);
 	pool_check_works(executor);
@@ -179,7 +179,7 @@ START_TEST(test_end_of_a_reused_worker_is_missed) {
 	struct cord cord;
 
 	options.workers = 1;
-	options.tuning.zygote_reply_ms = 200;
+	options.tuning.zygote_reply_ms = 1000;
 	executor = pool_open(&options);
 	pool_check_works(executor);
 	stop_process(pool_statistics(executor).zygote_pid);

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -260,19 +261,22 @@ static void has_thread_that_executes(void) {
 		(void)pthread_join(thread, NULL);
 }
 
-static void *thread_exits(void *process) {
-	(void)pthread_join(*(pthread_t *)process, NULL);
+static int leader_lives = 1; /* the kernel clears it: set_tid_address(2) */
+
+static void *thread_exits(void *nothing) {
+	while (__atomic_load_n(&leader_lives, __ATOMIC_SEQ_CST))
+		(void)syscall(SYS_futex, &leader_lives, FUTEX_WAIT, 1, NULL);
+	(void)nothing;
 	_exit(0);
 }
 
 /* The first thread is a zombie while another one lives. */
 static void leader_leaves(void) {
-	static pthread_t self;
 	pthread_t thread;
 
-	self = pthread_self();
-	if (pthread_create(&thread, NULL, thread_exits, &self) == 0)
-		pthread_exit(NULL);
+	(void)syscall(SYS_set_tid_address, &leader_lives);
+	if (pthread_create(&thread, NULL, thread_exits, NULL) == 0)
+		(void)syscall(SYS_exit, 0);
 }
 
 static void handle_all(pid_t pid, struct exit_status *ret) {
