@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A plain array: it is empty unless a zygote has died, and then a few thousand entries are searched
- * once for each worker that ends.
+ * A plain array is enough: it is empty unless a zygote has died, and then a few thousand entries
+ * are searched once for each worker that ends.
  */
 #include "zygote/adopted.h"
 

@@ -15,7 +15,7 @@
 
 struct adopted {
 	pid_t pid;
-	enum child_state report; /* not sent yet: it has stopped or gone on; else CHILD_RUNS */
+	enum child_state report; /* CHILD_STOPPED or CHILD_WENT_ON until sent; else CHILD_RUNS */
 };
 
 struct adopted_list {
@@ -23,9 +23,9 @@ struct adopted_list {
 	struct adopted entries[ADOPTED_MAX];
 };
 
-/* NULL if it is in no Keep. */
+/* NULL if no Keep has named it. */
 struct adopted *adopted_find(struct adopted_list *list, pid_t pid);
-/* False if there is no room. */
+/* Returns false if there is no room. */
 bool adopted_add(struct adopted_list *list, pid_t pid);
-/* The last entry takes its place. */
+/* Moves the last entry into its place. */
 void adopted_remove(struct adopted_list *list, struct adopted *entry);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * An allocator is known by a function that only it exports. They keep a note of which pages they have
- * given back, and take those for zeroes in calloc(); none of them can be told not to once it runs.
- * jemalloc's decay times are no help: its large calloc() clears by MADV_DONTNEED whatever they are.
+ * An allocator is recognized by a function that only it exports. These allocators keep track of the
+ * pages that they have given back, and calloc() assumes that those are zero. None of them can be
+ * told not to once it runs. jemalloc's decay times do not help: its large calloc() clears with
+ * MADV_DONTNEED whatever they are set to.
  */
 #include "zygote/allocator.h"
 
@@ -28,7 +29,8 @@ static const struct {
 	{ "je_scudo_malloc", "scudo" },
 };
 
-/* Not only what everybody sees: a module's own libraries are theirs alone (RTLD_LOCAL). */
+/* Searching the global scope is not enough: a module's own libraries are local to it
+ * (RTLD_LOCAL). */
 struct search {
 	const char *found;
 };
@@ -46,7 +48,7 @@ static int search_object(struct dl_phdr_info *info, size_t size, void *context) 
 	return search->found != NULL;
 }
 
-/* A program that has an allocator linked into it exports malloc(), for its libraries ask for that. */
+/* A program that an allocator is linked into exports malloc(), because its libraries need it. */
 static bool malloc_is_the_library_s(void) {
 	Dl_info malloc_info, library_info;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Not higher than need be: the kernel's table grows with the highest number, and every fork of a
- * task copies it.
+ * The numbers are no higher than necessary: the kernel's table grows with the highest one, and
+ * every fork of a task copies it.
  */
 #include "zygote/aside.h"
 
@@ -18,7 +18,7 @@ void aside_fill_standard(void) {
 
 	do {
 		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-		/* Zygotes, workers and what they run are to have them as well. */
+		/* Zygotes, workers and the programs that they run must inherit it. */
 		if (fd >= 0 && fd <= 2)
 			(void)fcntl(fd, F_SETFD, 0);
 	} while (fd >= 0 && fd <= 2);
@@ -28,7 +28,7 @@ void aside_fill_standard(void) {
 int aside_duplicate(int fd) {
 	int copy = fcntl(fd, F_DUPFD_CLOEXEC, ASIDE_FROM);
 
-	/* EINVAL: RLIMIT_NOFILE is that low. */
+	/* EINVAL: RLIMIT_NOFILE is below that number. */
 	if (copy < 0 && errno == EINVAL)
 		return fd_duplicate(fd);
 	return copy < 0 ? error_origin(-errno) : copy;

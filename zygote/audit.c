@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * Each finding is one sentence with its remedy, because it is the first thing that the author of a
- * module reads of us.
+ * Each finding is one sentence with its remedy, because it is the first thing from us that the
+ * author of a module reads.
  *
  * Threads are counted during a trial fork, in a prepare handler of pthread_atfork(3): libraries
  * stop their threads in such handlers and start them again afterwards. Prepare handlers run in the
  * reverse order of their registration, so ours, registered before the module was loaded, runs last.
  *
- * This runs before the image is frozen, once: with malloc and stdio.
+ * The audit runs once, before the image is frozen, so it may use malloc and stdio.
  */
 #include "zygote/audit.h"
 
@@ -35,7 +35,7 @@
 #include "zygote/child.h"
 #include "zygote/trial.h"
 
-/* A thread that has been joined is still listed until the kernel has buried it. */
+/* A thread that has been joined is still listed until the kernel has removed it. */
 #define THREADS_PATIENCE_MS 20
 #define CENSUS_NAMES        8
 #define CENSUS_NAME         32
@@ -65,8 +65,8 @@ static void waiver_append(char *text, enum wf_audit kind) {
 		       ", or waive it with %s in options.audit_waive", waiver_name(kind));
 }
 
-/* When there is no room, what refuses the image displaces what is waived. LIMIT_FINDINGS: it is one
- * too many of its sort. */
+/* When there is no room, a finding that refuses the image displaces a waived one. Returns
+ * LIMIT_FINDINGS if there is no place for it. */
 static size_t finding_place(struct audit *audit, enum wf_audit kind) {
 	if (audit->n_findings < LIMIT_FINDINGS)
 		return audit->n_findings++;
@@ -107,11 +107,11 @@ static void read_line(const char *path, char *line, int size) {
 
 /* --- threads ------------------------------------------------------------------------------- */
 
-/* Static, since the handler of pthread_atfork(3) that fills it takes no argument. */
+/* Static because the pthread_atfork(3) handler that fills it takes no argument. */
 static struct census {
 	bool wanted;
 	size_t n_threads;
-	char names[CENSUS_NAMES][CENSUS_NAME]; /* of the first ones besides the main thread */
+	char names[CENSUS_NAMES][CENSUS_NAME]; /* those of the first threads after the main one */
 } census;
 
 static void census_name(int tasks, const char *tid, char *name) {
@@ -136,7 +136,8 @@ static void census_entry(void *context, int tasks, const char *name) {
 	census.n_threads++;
 }
 
-/* Without malloc and stdio: handlers of libraries have run before ours, and may hold locks. */
+/* Uses neither malloc nor stdio: the handlers of libraries have run before, and may hold
+ * their locks. */
 static void census_count(void) {
 	cleanup_close int tasks = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -371,14 +372,14 @@ void audit_begin(struct audit *audit, unsigned waived, const int *own, size_t n_
 	for (int number = 1; number <= AUDIT_SIGNALS; number++)
 		if (sigaction(number, NULL, &audit->actions[number]) < 0)
 			audit->actions[number].sa_handler = SIG_DFL;
-	/* ENOMEM: then threads go uncounted; a process that short of memory fails soon enough. */
+	/* On ENOMEM threads go uncounted; a process that short of memory fails soon anyway. */
 	(void)pthread_atfork(handle_prepare, NULL, NULL);
 }
 
 int audit_run(struct audit *audit, struct image *image, struct sweep *sweep) {
 	int r;
 
-	/* First: the trial forks depend on what SIGCHLD does. */
+	/* This is first because the trial forks depend on the disposition of SIGCHLD. */
 	audit_signals(audit, image);
 	audit_children(audit, image, sweep);
 	r = audit_threads(audit, image);

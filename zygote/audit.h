@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The gate: what a preload must not have left, since no worker may inherit it.
+ * The audit checks for everything that a preload must not leave behind because workers
+ * would inherit it.
  */
 #pragma once
 
@@ -27,13 +28,13 @@ struct audit {
 	size_t n_findings;
 };
 
-/* Before any code of the image runs: registers the atfork handler that has to run last, and notes
- * what is the case now. `own` are the zygote's descriptors above 2. */
+/* Call this before any code of the image runs: it registers the atfork handler that has to run
+ * last, and records the present state. `own` are the zygote's descriptors above 2. */
 void audit_begin(struct audit *audit, unsigned waived, const int *own, size_t n_own);
 
-/* After the preload. Fills the findings, and in `image` what workers inherit of them. 0, or -errno
- * (a trial fork failed). Children are listed in `sweep`. */
+/* Call this after the preload. Fills the findings, and in `image` what workers inherit of them.
+ * Uses `sweep` to list the children. Returns 0, or -errno if a trial fork failed. */
 int audit_run(struct audit *audit, struct image *image, struct sweep *sweep);
 
-/* The findings that are waived move to the front; returns how many there are. */
+/* Moves the waived findings to the front, and returns their number. */
 size_t audit_split(struct audit *audit);

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * How a zygote comes into the world: what its keeper has put where.
+ * How a keeper hands descriptors and settings to a zygote that it starts.
  */
 #pragma once
 
 /* Where a zygote finds its descriptors. */
 #define ZYGOTE_CONTROL  3
 #define ZYGOTE_LIFELINE 4
-#define ZYGOTE_OUTPUT   5 /* of the preload */
+#define ZYGOTE_OUTPUT   5 /* what the preload prints */
 
 /* "3:NONCE"; removed by the zygote before any code of the image runs. */
 #define ZYGOTE_VARIABLE "WARMFORK_ZYGOTE"
 
-/* Spaces in argv, which process_title() writes over. */
+/* Spaces in argv that process_title() overwrites. */
 #define TITLE_PADDING                                                                              \
 	"                                                                                "         \
 	"                    "

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The functions that a task may call. A small result lies in memory that its worker has anyway, a
- * large one in a memfd that travels to the executor and is sealed on the way, so that the executor
- * maps bytes that nobody can change.
+ * The functions that a task may call. A small result lies in the worker's own buffer. A large one
+ * lies in a memfd that travels to the executor and is sealed before that, so that the executor maps
+ * bytes that nobody can change.
  */
 #include "zygote/call.h"
 
@@ -42,8 +42,8 @@ void call_deinit(struct wf_call *call) {
 
 /* --- results ------------------------------------------------------------------------------- */
 
-/* A memfd is a file to RLIMIT_FSIZE, and going beyond it raises SIGXFSZ: the limit is meant for the
- * files of the task, so it is lifted for a moment, as far as it can be. */
+/* A memfd counts as a file for RLIMIT_FSIZE, and exceeding that raises SIGXFSZ. The limit is meant
+ * for the files of the task, so it is lifted for a moment, as far as possible. */
 static int limit_lift(size_t size, struct rlimit *ret_before) {
 	struct rlimit lifted;
 
@@ -73,7 +73,7 @@ static int result_memfd(size_t size) {
 	return error_trace(fd);
 }
 
-/* Replaces the result by a new memfd, all zero, mapped writable. */
+/* Replaces the result with a new memfd, all zero, mapped writable. */
 static int result_in_memfd(struct wf_call *call, size_t size) {
 	cleanup_close int fd = result_memfd(size);
 	void *map;
@@ -98,7 +98,7 @@ static void *result_inline(struct wf_call *call, size_t size) {
 	return call->memory->result;
 }
 
-/* The data may lie in the result that it replaces. */
+/* `data` may point into the result that it replaces. */
 static int return_large(struct wf_call *call, const void *data, size_t size) {
 	struct wf_call old = *call;
 	int r;
@@ -152,8 +152,8 @@ static int copy_all(int to, int from, size_t size) {
 	return 0;
 }
 
-/* A process that the task forked has it mapped: the seal is refused (EBUSY), so a copy is sealed.
- */
+/* If a process that the task forked still maps the memfd, sealing fails with EBUSY, so a copy
+ * is sealed. */
 static int seal_copy(struct wf_call *call) {
 	cleanup_close int copy = result_memfd(call->result_size);
 	struct rlimit before;
@@ -173,7 +173,7 @@ static int seal_copy(struct wf_call *call) {
 	return 0;
 }
 
-/* Beside a message the frame has room for less. */
+/* Next to a message, the frame has less room for the result. */
 static int make_room(struct wf_call *call) {
 	if (call->result != CALL_INLINE || call->result_size <= LIMIT_INLINE_BESIDE_TEXT)
 		return 0;

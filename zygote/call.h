@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * One running task: what the functions of <warmfork/task.h> work on.
+ * A running task, as the functions of <warmfork/task.h> see it.
  */
 #pragma once
 
@@ -14,7 +14,7 @@
 
 enum call_result { CALL_NOTHING, CALL_INLINE, CALL_MEMFD };
 
-/* Space for results and messages; one for all calls of a worker. */
+/* Space for results and messages, shared by all calls of a worker. */
 struct call_memory {
 	_Alignas(16) uint8_t result[LIMIT_INLINE_PAYLOAD];
 	char message[LIMIT_TEXT];
@@ -33,12 +33,12 @@ struct wf_call {
 	enum call_result result;
 	size_t result_size;
 	int result_fd;    /* CALL_MEMFD */
-	void *result_map; /* writable; NULL: none */
+	void *result_map; /* writable; NULL if there is none */
 };
 
 void call_init(struct wf_call *call, struct call_memory *memory);
-/* Makes a result ready to be sent, alone or beside the message of a failure: one in a memfd is sealed
- * against its later self, for what the task forked may still have it mapped. 0, also if there is none;
- * -errno. */
+/* Prepares a result for sending, alone or next to the message of a failure. A memfd is sealed,
+ * because processes that the task forked may still have it mapped. Returns 0, also if there is no
+ * result, or -errno. */
 int call_seal(struct wf_call *call, bool beside_text);
 void call_deinit(struct wf_call *call);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * A task may do as it likes with its own process, and ptrace(PTRACE_TRACEME) makes its parent the
- * tracer: zygote or keeper, which want nothing of it. From then on each signal stops the thread
- * until the tracer has said what becomes of it, and waitid(2) tells such a stop whatever it was
- * asked for, with WNOWAIT again and again. So a tracee that is found waiting is let go: it is
- * detached with its signal, and does what it would have done without a tracer.
+ * A task may do what it likes with its own process. With ptrace(PTRACE_TRACEME) it makes its
+ * parent, the zygote or the keeper, its tracer, although neither wants to be one. From then on each
+ * signal stops the thread until the tracer has decided what becomes of it, and waitid(2) reports
+ * such a stop whatever it was asked for, with WNOWAIT again and again. So a tracee that is waiting
+ * is let go: it is detached with its signal, and goes on as it would have without a tracer.
  *
- * __WALL: clone(2) may have been called with another signal than SIGCHLD.
+ * __WALL is needed because clone(2) may have been called with a signal other than SIGCHLD.
  */
 #include "zygote/child.h"
 
@@ -23,8 +23,8 @@
 
 #define CHILD_CHANGES (WSTOPPED | WCONTINUED)
 
-/* waitid(2) of the C library hides the fifth argument: the usage, of this child alone. 1, 0,
- * -errno. */
+/* The C library's waitid(2) lacks the fifth argument: the usage of this child alone. Returns 1, 0
+ * or -errno. */
 static int ask(idtype_t type, pid_t child, int options, siginfo_t *info, struct rusage *usage) {
 	long r;
 
@@ -42,7 +42,8 @@ static bool is_end(const siginfo_t *info) {
 	       info->si_code == CLD_DUMPED;
 }
 
-/* exec(2) sends SIGTRAP to a tracee, in its own name, and to nobody else. */
+/* exec(2) sends SIGTRAP to a tracee and to no other process, and the tracee itself is
+ * the sender. */
 static bool is_from_exec(pid_t child, int signal) {
 	siginfo_t info;
 
@@ -56,8 +57,8 @@ static void let_go(pid_t child, int status) {
 
 	if (is_from_exec(child, (int)signal))
 		signal = 0;
-	/* One that has been killed meanwhile cannot be detached; what it has told is forgotten,
-	 * so that it does not stand in the way of others. */
+	/* A tracee that has been killed meanwhile cannot be detached; its stop is consumed so that
+	 * it does not hide what others have to report. */
 	if (ptrace(PTRACE_DETACH, child, NULL, (void *)signal) < 0)
 		(void)ask(P_PID, child, WSTOPPED | WNOHANG, &info, NULL);
 }
@@ -87,7 +88,7 @@ int child_look(pid_t child, struct exit_status *ret) {
 		let_go(child, info.si_status);
 		return CHILD_RUNS;
 	}
-	/* what it does by now, if it has changed again */
+	/* the state may have changed again: take the latest */
 	if (ask(P_PID, child, CHILD_CHANGES | WNOHANG, &info, NULL) <= 0)
 		return CHILD_RUNS;
 	return info.si_code == CLD_CONTINUED ? CHILD_WENT_ON : CHILD_STOPPED;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * What it gains: a worker that reads the image takes one fault for each 2 MiB; and if the zygote should
- * dirty a page after all, only the page table of its 2 MiB is copied at a fork.
+ * Huge pages have two advantages. A worker that reads the image takes one fault for each 2 MiB. And
+ * if the zygote dirties a page after all, a fork copies only the page table of its 2 MiB.
  *
- * It is the file's pages that become huge (MADV_COLLAPSE, 6.1), so a child of the zygote can do it
- * for all, while the zygote serves. The child runs when nobody else wants the CPU.
+ * MADV_COLLAPSE (Linux 6.1) makes the pages of the file itself huge, so a child of the zygote
+ * can do it for all processes while the zygote serves. That child runs only when the CPU is
+ * otherwise idle.
  *
- * Only full 2 MiB: a hole would be filled, and a sparse image would grow.
+ * Only 2 MiB that are full are collapsed: otherwise holes would be filled and a sparse
+ * image would grow.
  */
 #include "zygote/collapse.h"
 

@@ -6,9 +6,11 @@
 
 #include <sys/types.h>
 
-/* Makes the pages of the file huge wherever 2 MiB of it are full, in this process's mapping of it, at
- * offset = address. Takes seconds for each GiB. Returns how many huge pages there are then. */
+/* Makes the pages of the file huge wherever 2 MiB of it are full, through this process's mapping
+ * of it, where offset = address. This takes seconds for each GiB. Returns the number of huge
+ * pages afterwards. */
 size_t collapse_file(int memfd);
 
-/* A child that does this and leaves; `memfd` is borrowed. It goes with its parent. -errno. */
+/* Starts a child that does this and exits; it dies with its parent. `memfd` is borrowed. Returns
+ * its pid or -errno. */
 pid_t collapse_start(int memfd);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * The worker becomes the program. Everything of the worker's is close-on-exec, the channel too: its end
- * without a result, while the cell says that a program is being executed, tells the executor that it runs.
- * If it could not be executed the result says so: no exit code of ours can be taken for the program's.
+ * The worker becomes the program. All descriptors of the worker are close-on-exec, and so is the
+ * channel. If the channel ends without a result while the cell says that a program is being
+ * executed, the executor knows that the program runs. A failure to execute it is reported in a
+ * result, so no exit code of ours can be mistaken for the program's.
  *
- * Signals need nothing: the keeper was started with all of them at their defaults, and exec takes our handlers
- * away.
+ * Signals need no work here: the keeper was started with all of them at their defaults, and exec
+ * resets our handlers.
  */
 #include "zygote/command.h"
 
@@ -35,7 +36,7 @@ const struct wf_module *command_module(void) {
 	return &module;
 }
 
-/* The strings are the task's input, which nobody else reads. */
+/* The strings are the task's input, which nothing else reads. */
 static char **unpack_arguments(const char *packed, size_t size) {
 	size_t n = 0;
 	char **argv;
@@ -52,7 +53,7 @@ static char **unpack_arguments(const char *packed, size_t size) {
 	return argv;
 }
 
-/* First out of the way, then into place. */
+/* All descriptors are moved out of the way before any is put in place. */
 static int place_descriptors(const int *extra, size_t n) {
 	int aside[LIMIT_TASK_DESCRIPTORS];
 
@@ -67,7 +68,8 @@ static int place_descriptors(const int *extra, size_t n) {
 	return 0;
 }
 
-/* Those of the C library's own, which its sigaction(3) refuses to touch: a host may have ignored them. */
+/* A host may have ignored the C library's internal signals, which its sigaction(3) refuses
+ * to touch. */
 static void reset_hidden_signals(void) {
 	const struct {
 		void *handler;
@@ -88,13 +90,14 @@ static int execute_in(const char *directory, size_t size, char **argv) {
 			     size > 0 ? "/" : "", argv[0]) >= sizeof path)
 		return ENAMETOOLONG;
 	(void)execve(path, argv, environ);
-	/* it is not there for us, if the directory cannot be searched */
+	/* if the directory cannot be searched, the file does not exist for us */
 	error = errno;
 	return error == EACCES && access(path, F_OK) < 0 ? ENOENT : error;
 }
 
-/* Not execvpe(3), which hands what is no program to a shell. As that does, it goes on after a directory that
- * cannot be searched; and it tells of a file that may not be executed, if nothing else is found. */
+/* execvpe(3) would pass a file that is not a program to a shell. Like execvpe(3), this continues
+ * after a directory that cannot be searched, and reports a file that may not be executed if nothing
+ * else is found. */
 static int execute(char **argv) {
 	const char *list = getenv("PATH");
 	int denied = 0;

@@ -14,7 +14,7 @@
 /* Its table has one function, "command", which is never called. */
 const struct wf_module *command_module(void);
 
-/* Executes argv, packed as strings one behind the other with their NULs, with `extra` as descriptors 3, 4, ...
- * Returns only if that fails, and `failure` says why. */
+/* Executes argv, packed as consecutive strings with their NULs, with `extra` as descriptors 3, 4,
+ * ... Returns only on failure, with the reason in `failure`. */
 void command_execute(const void *argv, size_t size, const int *extra, size_t n_extra,
 		     struct cell *cell, struct context_failure *failure);

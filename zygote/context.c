@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * In an order in which no step takes away what a later one needs: limits on descriptors come after
- * the last open(2), and the directory is entered with the umask and limits of the worker.
+ * The steps are in an order in which none takes away what a later one needs: limits on
+ * descriptors are set after the last open(2), and the directory is entered with the umask and
+ * limits of the worker.
  *
- * The environment is a vector in the arena, not setenv(3) for each string: the C library never
- * gives back what setenv(3) has allocated, and a worker lives for many tasks.
+ * The environment is a vector in the arena, because the C library never gives back what setenv(3)
+ * has allocated, and a worker runs many tasks.
  */
 #include "zygote/context.h"
 
@@ -44,7 +45,7 @@ static bool same_variable(const char *one, const char *other) {
 	return strncmp(one, other, length) == 0 && other[length] == '=';
 }
 
-/* The last of a name counts. */
+/* If a name occurs more than once, the last one counts. */
 static bool is_overridden(const char *string, const char *const *by, size_t n) {
 	for (size_t i = 0; i < n; i++)
 		if (same_variable(by[i], string))
@@ -168,8 +169,8 @@ static int set_nice(const struct message_context *context, struct context_failur
 			    strerrordesc_np(errno));
 }
 
-/* The kernel counts what the process has used so far, of other tasks too: RLIMIT_CPU is to be that
- * of this one. A second that has begun counts in full. */
+/* The kernel counts all CPU time of the process, including that of earlier tasks, but RLIMIT_CPU is
+ * meant for this task alone. A second that has begun counts in full. */
 static rlim_t cpu_limit(rlim_t soft, rlim_t hard) {
 	struct timespec used = { 0 };
 	rlim_t seconds;
@@ -180,8 +181,8 @@ static rlim_t cpu_limit(rlim_t soft, rlim_t hard) {
 }
 
 static int set_rlimit(const struct message_rlimit *wanted, struct context_failure *failure) {
-	/* The names of the library are an enum in C with its extensions: the number is the
-	 * kernel's. */
+	/* With GNU extensions the C library declares the resources as an enum; the numbers are
+	 * the kernel's. */
 	__rlimit_resource_t resource = (__rlimit_resource_t)wanted->resource;
 	struct rlimit limit;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a task finds around it, set up in its worker.
+ * Sets up the context of a task in its worker.
  */
 #pragma once
 
@@ -14,13 +14,13 @@ struct context_failure {
 	char text[LIMIT_TEXT];
 };
 
-/* `streams` has one descriptor for each STREAM_DESCRIPTOR, in order; they are closed in every case
- * and blanked. Strings of the environment stay borrowed from the context, and its vector is in
- * `arena`, until something else is set. `null_device` is what STREAM_NULL duplicates (borrowed), where
- * /dev/null may not be there to be opened; -1: it is opened. 0; or -errno and *ret_failure, with part of
- * it set up. */
+/* Applies `context`. `streams` has one descriptor for each STREAM_DESCRIPTOR, in order; they are
+ * always closed and set to -1. The strings of the environment stay borrowed from the context and
+ * its vector lies in `arena` until another environment is set. `null_device` is what STREAM_NULL
+ * duplicates (borrowed), for views in which /dev/null may be missing; -1 if /dev/null is to be
+ * opened. Returns 0, or -errno and *ret_failure, with part of the context set up. */
 int context_apply(const struct message_context *context, int *streams, int null_device,
 		  struct arena *arena, struct context_failure *ret_failure);
 
-/* How many of its streams come with a descriptor. */
+/* The number of its streams that come with a descriptor. */
 size_t context_streams(const struct message_context *context);

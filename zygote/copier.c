@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * File offset = virtual address, in a sparse file. So huge pages are aligned by themselves, a block that
- * mremap(2) lets grow reaches into a hole, which is zeroes (or into what is frozen right behind it),
- * and ranges that are neighbours in memory become one mapping.
+ * The file is sparse, and each byte lies at the file offset that equals its address. So huge
+ * pages are aligned without further work, a block that mremap(2) lets grow reaches into a hole,
+ * which is zeroes (or into what is frozen right behind it), and ranges that are neighbours in
+ * memory become one mapping.
  *
  * What is copied depends on what the bytes are:
  *
  *     anonymous     the pages that are there; untouched ones stay holes of the file
  *     a file's      all of them, since the new mapping hides that file
- *     frozen        what its image holds, as it was written to since
+ *     frozen        what its image holds, with all writes since then
  *
- * The kernel copies (pwrite(2) from the range itself), for it takes a page that is swapped out or not
- * readable by us without a signal.
+ * The kernel does the copying (pwrite(2) from the range itself), because it handles a page that is
+ * swapped out or that we cannot read without raising a signal.
  */
 #include "zygote/copier.h"
 
@@ -57,8 +58,8 @@ static int copy_private(struct copier *copier, uintptr_t start, uintptr_t end) {
 	return 0;
 }
 
-/* Read through the mapping, not from the file: pages that were written to count. Those in holes as well, for
- * the kernel makes a page of the file before it copies that. */
+/* Copies through the mapping and not from the file, so that pages that were written to count. That
+ * includes pages in holes, because the kernel adds a page to the file before it copies it. */
 static int copy_previous(struct copier *copier, uintptr_t start, uintptr_t end) {
 	while (start < end) {
 		off_t data = lseek(copier->previous, (off_t)start, SEEK_DATA), hole;
@@ -100,7 +101,7 @@ static bool is_mapped(uintptr_t start, uintptr_t end) {
 	return msync((void *)start, end - start, MS_ASYNC) == 0 || errno != ENOMEM;
 }
 
-/* Before 6.12 a failing mmap(2) over a mapping may have removed that. */
+/* Before Linux 6.12, a failing mmap(2) over a mapping may have removed that mapping. */
 int copier_map(int memfd, const struct mapping *mapping, uintptr_t start, uintptr_t end) {
 	void *map = mmap((void *)start, end - start, mapping->protection,
 			 MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, memfd, (off_t)start);

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * Handlers that are installed once, in the zygote, so that a fork costs no sigaction(2).
+ * The handlers are installed once, in the zygote, so that a fork costs no sigaction(2).
  *
- * A fault writes signal, code and address into the cell; then the handler, which the kernel has
- * reset already (SA_RESETHAND), returns, and the instruction faults again, now with the default
- * action: status and core are those of the real fault. A signal that somebody sent does not come
- * again by itself, so it is sent again. SIGABRT is not handled: it never has an address.
+ * On a fault the handler writes signal, code and address into the cell and returns. The kernel has
+ * already reset the disposition (SA_RESETHAND), so the instruction faults again, with the default
+ * action, and status and core are those of the real fault. A signal that a process sent does not
+ * recur, so the handler sends it again. SIGABRT is not handled because it never has an address.
  *
- * Where the image or a sanitizer has a handler of its own, it stays: ours is only for what would
- * kill. A child that a task forks inherits handlers and cell, and must not write into it: hence the
- * pid.
+ * Handlers of the image or of a sanitizer stay; ours replace only the default action. A child that
+ * a task forks inherits handlers and cell but must not write to the cell, hence the pid.
  */
 #include "zygote/crash.h"
 
@@ -22,10 +21,10 @@
 
 #define CRASH_STACK  ((size_t)65536)
 #define CRASH_FRAMES 32
-/* The handler itself and the kernel's trampoline. */
+/* The frames of the handler itself and of the kernel's trampoline. */
 #define CRASH_SKIP 2
 
-/* For handlers, which are told of nothing but their signal: hence static. */
+/* Static because handlers are passed nothing but their signal. */
 static struct cell *crash_cell; /* NULL in the zygote */
 static pid_t crash_pid;
 static _Alignas(16) uint8_t crash_stack[CRASH_STACK];
@@ -99,8 +98,8 @@ static void text_add_frame(struct text *text, uint64_t index, void *address) {
 	text_add_string(text, "\n");
 }
 
-/* Best effort: a task that was stopped inside the dynamic linker deadlocks here, and is killed a
- * moment later anyway. */
+/* Best effort: if the task was interrupted inside the dynamic linker this deadlocks, but the worker
+ * is killed a moment later anyway. */
 static void handle_stack(int signal) {
 	void *frames[CRASH_FRAMES];
 	struct cell *cell = crash_cell;

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a worker writes into its cell from a signal handler: where it crashed, where it is.
+ * Signal handlers with which a worker records in its cell where it crashed and what it is doing.
  */
 #pragma once
 
 #include "proto/cell.h"
 
-/* Before the image is frozen: what the handlers need is loaded (backtrace(3) opens a library). */
+/* Call this before the image is frozen: it loads what the handlers need (backtrace(3) opens
+ * a library). */
 void crash_prepare(void);
-/* In the zygote, once; workers inherit it. Leaves alone what the image has a handler for. */
+/* Called once, in the zygote; workers inherit the handlers. Signals that the image handles are
+ * left alone. */
 void crash_install(void);
-/* In the worker. */
+/* Called in the worker. */
 void crash_enter(struct cell *cell);

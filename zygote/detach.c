@@ -1,26 +1,27 @@
 /* SPDX-License-Identifier: MIT
  *
- * A module that is overwritten in place (cp over it) changes the pages of everybody who has it
- * mapped: code under a running task, data that no worker has touched yet. So what the loader mapped
- * from the file is mapped from a copy in a memfd instead:
+ * A module that is overwritten in place (cp over it) changes the pages of every process that has it
+ * mapped: code under a running task, and data that no worker has touched yet. So what the loader
+ * mapped from the file is mapped from a copy in a memfd instead:
  *
- *     segments that are not writable    the copy is mapped beside them, compared byte by byte (the
+ *     segments that are not writable    the copy is mapped elsewhere, compared byte by byte (the
  *                                       file may have changed while it was loaded), and moved over
  *                                       them with mremap(2), which replaces a mapping in one step
- *     writable segments                 what they hold now is copied into anonymous memory, moved
- *                                       over them likewise; then what the loader had made read-only
- *                                       after relocating it (GNU_RELRO) is read-only again
+ *     writable segments                 their present bytes are copied into anonymous memory, which
+ *                                       is moved over them likewise; then what the loader had made
+ *                                       read-only after relocation (GNU_RELRO) is read-only again
  *
- * Writing to each page, to have the kernel make it private, is not enough for those: when a file is
- * truncated, which cp(1) does first, the kernel takes private copies of its pages away as well.
+ * For writable segments it is not enough to write to each page so that the kernel makes it
+ * private: when a file is truncated, which cp(1) does first, the kernel drops private copies of
+ * its pages as well.
  *
- * While other threads run, nothing is moved: what they write meanwhile would be lost.
+ * While other threads run nothing is moved, because whatever they write meanwhile would be lost.
  *
- * Only the module itself, not the libraries it needs: those belong to the system, whose package
- * managers rename new files over old ones. Modules with relocations in their text are left alone,
- * as they are never equal to their file.
+ * Only the module itself is detached, not the libraries that it needs: those belong to the system,
+ * whose package managers rename new files over old ones. Modules with text relocations are left
+ * alone because they are never equal to their file.
  *
- * A memfd with MFD_NOEXEC_SEAL cannot be executed, but mapped PROT_EXEC.
+ * A memfd with MFD_NOEXEC_SEAL cannot be executed, but it can be mapped PROT_EXEC.
  */
 #include "zygote/detach.h"
 
@@ -40,8 +41,8 @@
 #include "base/fd.h"
 #include "zygote/facts.h"
 
-/* The module's own memory has redzones under ASan, and other threads under TSan: it is read and
- * written here as bytes of a mapping, not as objects. */
+/* The module's own memory has redzones under ASan and other threads under TSan. Here it is read and
+ * written as bytes of a mapping, not as objects. */
 #define RAW_MEMORY __attribute__((no_sanitize_address, no_sanitize_thread, noinline))
 
 struct object {
@@ -86,8 +87,9 @@ static bool has_text_relocations(const struct link_map *map) {
 	return false;
 }
 
-/* Does the file of `fd` still have the name that the loader opened? If not, it may have loaded
- * another one. (Equal bytes are checked for as well; this is about data, which cannot be.) */
+/* Tells whether the file of `fd` still has the name that the loader opened. If it does not,
+ * the loader may have opened another file. Code is compared byte by byte as well, but data
+ * cannot be. */
 static bool is_same_file(int fd, const char *path) {
 	struct stat ours, theirs;
 
@@ -161,14 +163,15 @@ static int replace_segment(const struct object *object, const ElfW(Phdr) * heade
 
 /* --- writable segments --------------------------------------------------------------------- */
 
-/* Volatile, lest the compiler make a call of memcpy(3) of it, which ASan checks. */
+/* Volatile, so that the compiler does not turn it into a call of memcpy(3), which ASan checks. */
 RAW_MEMORY static void copy_bytes(volatile uint64_t *to, const volatile uint64_t *from,
 				  size_t size) {
 	for (size_t i = 0; i < size / sizeof *to; i++)
 		to[i] = from[i];
 }
 
-/* The part of [start, end) that the loader has made read-only: GNU_RELRO, whole pages of it. */
+/* Finds the part of [start, end) that the loader has made read-only: the whole pages
+ * of GNU_RELRO. */
 static void find_relro(const struct object *object, uintptr_t start, uintptr_t end,
 		       uintptr_t *ret_start, size_t *ret_size) {
 	*ret_size = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Read once, before the zygote serves: with stdio, and with malloc. But facts_threads_run() may be
- * called at any time.
+ * The facts are read once, before the zygote serves, so stdio and malloc may be used; but
+ * facts_threads_run() may be called at any time.
  */
 #include "zygote/facts.h"
 
@@ -78,11 +78,11 @@ void facts_fill(struct message_image_ready *ret) {
 	(void)mapping_each(take_mapping, ret);
 	ret->page_table_bytes = process_status(0, "VmPTE:") * 1024;
 	ret->mappings = count_lines("/proc/self/maps");
-	ret->descriptors = descriptors > 0 ? descriptors - 1 : 0; /* that of the directory */
+	ret->descriptors = descriptors > 0 ? descriptors - 1 : 0; /* minus that of the directory */
 	ret->threads = count_entries("/proc/self/task");
 }
 
-/* The directory has a subdirectory for each thread, and the kernel counts its links like those of
+/* The directory has a subdirectory for each thread, and the kernel maintains its link count as for
  * any other. */
 bool facts_threads_run(void) {
 	struct stat status;

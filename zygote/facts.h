@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What an image costs.
+ * Measures what an image costs.
  */
 #pragma once
 
@@ -11,5 +11,5 @@
 /* Fills the memory, mappings, descriptors and threads of this process. */
 void facts_fill(struct message_image_ready *ret);
 
-/* Does more than one thread run in this process? */
+/* Tells whether this process has more than one thread. */
 bool facts_threads_run(void);

@@ -2,20 +2,20 @@
  *
  * What is frozen, and what never is:
  *
- *     frozen    private memory with at least FREEZE_MIN_BYTES pages of its own: heaps, maps, the data
- *               of programs and libraries, read-only or not
- *     not       stacks, what is shared, executable or unreadable, what the kernel or madvise(2) gave a
- *               meaning of its own (MAPPING_ODD), the pages of the thread control block (the kernel
- *               writes to its rseq area at each preemption, and errno lies there), our own data and
- *               the zygote's tables, little ones: a mapping that is copied at a fork is cheaper than
- *               the faults of a frozen one
+ *     frozen    private memory with at least FREEZE_MIN_BYTES of its own pages: heaps, maps, the
+ *               data of programs and libraries, read-only or not
+ *     not       stacks; memory that is shared, executable or unreadable; memory that the kernel
+ *               or madvise(2) treats specially (MAPPING_ODD); the pages of the thread control block
+ *               (the kernel writes to its rseq area at each preemption, and errno lies there); our
+ *               own data and the zygote's tables; small mappings, because copying one at a fork is
+ *               cheaper than the faults of a frozen one
  *
- * A large untouched gap in a mapping is given fresh anonymous memory instead of a hole in the file: a
- * worker that writes to a hole pays for the page twice, in the file as well.
+ * A large untouched gap in a mapping becomes fresh anonymous memory instead of a hole in the file:
+ * a worker that writes to a hole pays for the page twice, because the file gets one too.
  *
- * In between, while a chunk has been copied and is not yet mapped, nothing may write to it. What runs here
- * is on the main stack, which is never frozen; its variables lie in struct freeze; errno has been
- * cut out.
+ * Between the copying of a chunk and its mapping, nothing may write to it. The code that runs then
+ * is on the main stack, which is never frozen; its variables lie in struct freeze; and errno has
+ * been left out.
  */
 #include "zygote/freeze.h"
 
@@ -42,10 +42,11 @@
 #include "zygote/trial.h"
 
 #define FREEZE_MIN_BYTES ((uint64_t)64 << 10)
-/* Of a file's private mapping all bytes are copied: not if few of them are ours and it is large. */
+/* All bytes of a private mapping of a file have to be copied, so a large one of which few pages are
+ * ours is not frozen. */
 #define FREEZE_FILE_BYTES ((uint64_t)16 << 20)
 #define FREEZE_FILE_SHARE 8
-/* A gap counts as large from here on, and from this share of its mapping. */
+/* A gap is large if it has this size and this share of its mapping. */
 #define FREEZE_GAP_BYTES    ((uintptr_t)2 << 20)
 #define FREEZE_GAP_SHARE    16
 #define FREEZE_MAPPINGS     65536 /* vm.max_map_count */
@@ -80,7 +81,7 @@ struct freeze {
 	struct mapping mappings[FREEZE_MAPPINGS];
 };
 
-/* The mappings that hold these two are those of our own data, which the zygote writes to. */
+/* The two mappings that hold these variables are our own data, which the zygote writes to. */
 static char own_data[1] = { 1 };
 static char own_bss[1];
 
@@ -88,7 +89,7 @@ extern void __asan_init(void) __attribute__((weak));
 extern void __tsan_init(void) __attribute__((weak));
 extern void __msan_init(void) __attribute__((weak));
 
-/* Says why in the text, and is `r`. */
+/* Puts the reason into the text and evaluates to `r`. */
 #define refuse(freeze, r, ...)                                                                     \
 	((void)snprintf((freeze)->text, sizeof freeze->text, __VA_ARGS__), error_origin(r))
 
@@ -96,7 +97,8 @@ struct freeze *freeze_new(void) {
 	struct freeze *freeze = mmap(NULL, sizeof *freeze, PROT_READ | PROT_WRITE,
 				     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	/* Not forked: so neither frozen, nor merged with a neighbour that is, nor a cost of a fork. */
+	/* With MADV_DONTFORK it is neither frozen, nor merged with a frozen neighbour, nor a cost
+	 * of a fork. */
 	if (freeze == MAP_FAILED || madvise(freeze, sizeof *freeze, MADV_DONTFORK) < 0)
 		return NULL;
 	freeze->memfd = -1;
@@ -137,11 +139,11 @@ static bool qualifies(const struct mapping *mapping) {
 static void take_mapping(void *context, const struct mapping *mapping) {
 	struct freeze *freeze = context;
 
-	/* Those beyond stay as they are. */
+	/* Further mappings stay as they are. */
 	if (freeze->n_mappings == FREEZE_MAPPINGS)
 		return;
 	freeze->mappings[freeze->n_mappings] = *mapping;
-	/* The name proves nothing: the image may have a memfd of its own that is called so. */
+	/* The name proves nothing: the image may have a memfd of its own with that name. */
 	if (mapping->kind == MAPPING_FROZEN && mapping->inode != freeze->inode)
 		freeze->mappings[freeze->n_mappings].kind = MAPPING_FILE;
 	freeze->n_mappings++;
@@ -282,18 +284,19 @@ struct move {
 	const struct mapping *mapping;
 };
 
-/* The bounds of what glibc and the kernel write to at any time: errno and the thread control block,
- * which holds the rseq area. */
+/* The bounds of what glibc and the kernel may write to at any time: errno and the thread control
+ * block, which holds the rseq area. */
 static struct page_run thread_pages(void) {
 	uintptr_t block = (uintptr_t)__builtin_thread_pointer(), low = block;
 	const uintptr_t variables[] = { (uintptr_t)&errno, (uintptr_t)error_trail() };
 
-	/* On x86-64 thread-local variables lie below the block; dlopen'ed libraries have others. The
-	 * trail of errors is a struct, of which its text is the end: hence a page more. */
+	/* On x86-64 thread-local variables lie below the block; those of dlopen'ed libraries lie
+	 * elsewhere. The error trail is a struct that ends with its text, so one page more is
+	 * left out. */
 	for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++)
 		if (variables[i] < low && block - variables[i] < FREEZE_THREAD_BYTES)
 			low = variables[i];
-	/* struct pthread of glibc 2.36 has 2,304 bytes */
+	/* struct pthread has 2,304 bytes in glibc 2.36 */
 	return (struct page_run){ (low & ~(PAGE_BYTES - 1)) - PAGE_BYTES,
 				  (block + 2 * PAGE_BYTES - 1) & ~(PAGE_BYTES - 1) };
 }
@@ -310,7 +313,8 @@ static int move_range(struct move *move, uintptr_t start, uintptr_t end) {
 	r = copier_move(&move->copier, move->mapping, start, end);
 	if (r == 0)
 		return 0;
-	/* Chunk by chunk: what is mapped from the file now stays so, and is not looked after. */
+	/* A range is moved chunk by chunk; chunks that are mapped from the file by now stay so, but
+	 * the range is not watched. */
 	freeze->n_ranges--;
 	move->copier.copied = before;
 	return r;
@@ -328,7 +332,7 @@ static int move_gap(const struct mapping *mapping, uintptr_t start, uintptr_t en
 	return 0;
 }
 
-/* [start, end) of anonymous memory: between its large gaps. */
+/* Moves what lies between the large gaps in [start, end) of anonymous memory. */
 static int move_touched(struct move *move, uintptr_t start, uintptr_t end) {
 	uintptr_t share = (end - start) / FREEZE_GAP_SHARE;
 	uintptr_t gap = share > FREEZE_GAP_BYTES ? share : FREEZE_GAP_BYTES;
@@ -365,7 +369,7 @@ static int move_part(struct move *move, uintptr_t start, uintptr_t end) {
 	return move_range(move, start, end);
 }
 
-/* All but the thread's pages. */
+/* Moves everything except the thread's pages. */
 static int move_mapping(struct move *move, const struct mapping *mapping) {
 	struct page_run out = thread_pages();
 	int r;
@@ -410,7 +414,8 @@ static int file_new(void) {
 	return error_trace(aside_consume(fd_memfd(MAPPING_FROZEN_NAME, (size_t)COPIER_FILE_SIZE)));
 }
 
-/* The soft limit bars making the file and writing to it; freeze_possible() has looked at the hard one. */
+/* The soft limit would prevent making and writing the file; freeze_possible() has checked the
+ * hard one. */
 static void file_limit_lift(struct rlimit *ret_before) {
 	struct rlimit high;
 
@@ -420,7 +425,8 @@ static void file_limit_lift(struct rlimit *ret_before) {
 	(void)setrlimit(RLIMIT_FSIZE, &high);
 }
 
-/* Pages that nobody has written to are a file's now: without this a core file would not have them. */
+/* Pages that nobody has written to belong to a file now; without this a core file would
+ * lack them. */
 static void dump_private_files(void) {
 	cleanup_close int fd = open("/proc/self/coredump_filter", O_RDWR | O_CLOEXEC);
 	char text[32] = "";
@@ -462,7 +468,7 @@ static int run(struct freeze *freeze) {
 	if (fstat(freeze->memfd, &status) == 0)
 		freeze->inode = status.st_ino;
 	freeze->facts.bytes = move.copier.copied;
-	sealed = seal(freeze); /* a part of it too: what is mapped from the file must not change */
+	sealed = seal(freeze); /* even after a failure: what is mapped must not change */
 	return r < 0 ? r : sealed;
 }
 
@@ -486,7 +492,7 @@ int freeze_run(struct freeze *freeze) {
 
 /* --- pages that are written to all the same ------------------------------------------------ */
 
-/* Calls back for each page of a range that was written to since; -ENOSPC if that says no. */
+/* Calls `take` for each page of a range that was written to since; -ENOSPC if it returns false. */
 static int each_dirty(struct freeze *freeze, bool (*take)(struct freeze *freeze, uintptr_t page),
 		      uint64_t *ret_n) {
 	struct page_run runs[FREEZE_RUNS];
@@ -542,8 +548,8 @@ static int hole_make(struct freeze *freeze, size_t index) {
 	return 0;
 }
 
-/* What is still there of a range, as it is now: an atfork handler may have unmapped part of it, given it another
- * protection, or put something else in its place. */
+/* Finds what is left of a range: an atfork handler may have unmapped part of it, changed its
+ * protection, or mapped something else in its place. */
 static bool range_intersect(struct freeze *freeze, const struct range *range) {
 	for (size_t i = 0; i < freeze->n_mappings; i++) {
 		const struct mapping *mapping = &freeze->mappings[i];
@@ -563,7 +569,7 @@ static int ranges_refresh(struct freeze *freeze) {
 
 	if (r < 0)
 		return error_trace(r);
-	/* behind the old ones, then over them */
+	/* first behind the old ones, then over them */
 	for (size_t i = 0; i < n; i++) {
 		const struct range range = freeze->ranges[i];
 
@@ -577,8 +583,9 @@ static int ranges_refresh(struct freeze *freeze) {
 	return 0;
 }
 
-/* An anon_vma stays with a mapping, and with both halves of a split one: only a new mapping has none. So
- * all ranges are mapped again, and the pages that were written to come back as holes. */
+/* An anon_vma stays with a mapping, and with both halves of a split one; only a new mapping
+ * has none. So all ranges are mapped again, and the pages that were written to are put back
+ * as holes. */
 static int leave_out(struct freeze *freeze, uint64_t *ret_n) {
 	size_t n_before = freeze->n_holes;
 	int r = ranges_refresh(freeze);

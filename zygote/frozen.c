@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The zygote writes to no page of its image; but an atfork handler of the image may. A few such pages
- * become holes: memory that is copied at each fork like any other. When they are too many, the image
- * is frozen again, a few times; then it is left as it is, and the log says so.
+ * The zygote writes to no page of its image, but an atfork handler of the image may. A few such
+ * pages become holes: memory that is copied at each fork like any other. If there are too many, the
+ * image is frozen again, a few times; after that it is left as it is, and the log says so.
  */
 #include "zygote/frozen.h"
 
@@ -16,13 +16,13 @@
 #include "zygote/freeze.h"
 #include "zygote/trial.h"
 
-/* From here on a fork gains more than the faults of its child lose: docs/performance.md. */
+/* From this size on, a fork gains more than the faults of its child cost: docs/performance.md. */
 #define FROZEN_AUTO_BYTES ((int64_t)4 << 20)
 /* Looking costs a system call for each range. */
 #define FROZEN_LOOK_FORKS 256
 #define FROZEN_FREEZES    4
 #define FROZEN_TRIALS     5
-/* A fork that takes longer than this is not tried more often than need be. */
+/* A fork that takes longer than this is tried no more often than necessary. */
 #define FROZEN_SLOW_NS ((uint64_t)2000000)
 
 static uint64_t fork_time(void) {
@@ -33,7 +33,7 @@ static uint64_t fork_time(void) {
 
 /* --- whether ------------------------------------------------------------------------------- */
 
-/* 0: yes. Else `note` says why not, and -EAGAIN: it would be possible, but does not pay. */
+/* Returns 0 to freeze. Otherwise `note` says why not; -EAGAIN: it is possible but does not pay. */
 static int decide(struct freeze *freeze, enum freeze_wish wish, char *note, size_t size) {
 	int64_t bytes;
 
@@ -63,7 +63,7 @@ static int freeze_and_settle(struct session *session, struct message_image_ready
 	if (r == 0)
 		r = freeze_settle(session->freeze);
 	facts = freeze_facts(session->freeze);
-	/* When fork writes to too many of its pages, the rest is frozen all the same. */
+	/* If fork writes to too many of its pages, the rest is frozen all the same. */
 	ret->frozen = r == 0 || r == -ENOSPC;
 	session->freeze_in_vain = r == -ENOSPC;
 	ret->freeze_note = freeze_text(session->freeze);
@@ -98,7 +98,7 @@ int frozen_begin(struct session *session, enum freeze_wish wish, struct message_
 	return r < 0 && wish == FREEZE_ALWAYS ? error_origin(-EBUSY) : 0;
 }
 
-/* A child of the zygote's own, as one that a preload left would be. */
+/* The child that collapses the file counts as the zygote's own, like one that a preload left. */
 void frozen_serve(struct session *session) {
 	struct image *image = &session->image;
 	pid_t pid;
@@ -116,10 +116,11 @@ void frozen_serve(struct session *session) {
 static void freeze_again(struct session *session, uint64_t n) {
 	int r;
 
-	/* What the last time did not help will not help now. A thread could write while memory moves. */
+	/* Freezing that did not help last time will not help now, and a thread could write while
+	 * memory moves. */
 	if (session->n_freezes_spare == 0 || session->freeze_in_vain || facts_threads_run())
 		return;
-	session->freeze_in_vain = true; /* until a look has found little */
+	session->freeze_in_vain = true; /* until a look finds few pages */
 	r = freeze_run(session->freeze);
 	if (r == -ENOTRECOVERABLE)
 		session_end(session, LOG_ERROR, "memory of the image was lost");
@@ -164,7 +165,7 @@ void frozen_forked(struct session *session, unsigned n) {
 	if (session->n_forks < FROZEN_LOOK_FORKS)
 		return;
 	frozen_look(session, &session->frozen);
-	/* a Pong that nobody asked for; if the answer still waits for room, the next one tells it */
+	/* an unsolicited Pong; if an answer is still waiting for room, the next one reports it */
 	if (session->answering || !session->frozen.known)
 		return;
 	session->answer = (struct message){ .type = MESSAGE_PONG, .pong.frozen = session->frozen };

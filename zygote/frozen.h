@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT
  *
- * The zygote and its frozen image: whether it is frozen, what is told of it, and that it stays so.
+ * Decides whether the zygote's image is frozen, reports it, and keeps it frozen.
  */
 #pragma once
 
 #include "zygote/session.h"
 
-/* The last step of loading. Fills what `ret` says of it, which borrows from session->freeze. 0;
- * -EBUSY: it was to be frozen in any case, and cannot be, for the reason in ret->freeze_note;
- * -ENOTRECOVERABLE: memory was lost. */
+/* The last step of loading. Fills what `ret` reports about freezing, which borrows from
+ * session->freeze. Returns 0; -EBUSY if freezing was required but is impossible, with the reason in
+ * ret->freeze_note; or -ENOTRECOVERABLE if memory was lost. */
 int frozen_begin(struct session *session, enum freeze_wish wish, struct message_image_ready *ret);
 
-/* The executor knows that the image is ready: what can be done later is begun. */
+/* Starts what can be done once the executor knows that the image is ready. */
 void frozen_serve(struct session *session);
 
-/* After `n` forks, and their answer: now and then, looks whether the zygote has written to the image, mends it, and
- * keeps what is to be told in session->frozen. */
+/* Called after `n` forks, when they have been answered. Now and then this looks whether the zygote
+ * has written to the image, repairs it, and leaves what is to be reported in session->frozen. */
 void frozen_forked(struct session *session, unsigned n);
 void frozen_look(struct session *session, struct message_frozen *ret);

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * Whoever kills the keeper leaves nobody above zygote and workers; and when the zygote is dead
- * too, nobody finds the daemons of a task that have left its process group. The guard is the
- * next subreaper above: with the keeper's death all that was below it becomes the guard's, is
- * ended, and then it ends as well.
+ * If the keeper is killed, no process is left above zygote and workers; and if the zygote is dead
+ * too, nothing finds the daemons of a task that have left its process group. The guard is the next
+ * subreaper above. When the keeper dies, all that was below it comes to the guard, which ends it
+ * and then exits.
  *
- * It runs nothing else, listens to nobody, and holds no descriptor but two pidfds. Should it be
- * killed alone, everything goes on without it.
+ * The guard runs nothing else, reads from no socket, and holds no descriptor but two pidfds. If it
+ * is killed alone, everything goes on without it.
  *
- * A keeper that is stopped does not see the end of its host. The guard does, and kills a keeper
- * that has not ended by itself after a while. */
+ * A keeper that is stopped does not notice the end of its host. The guard does, and kills a keeper
+ * that has not ended by itself after a while.
+ */
 #include "zygote/guard.h"
 
 #include <limits.h>
@@ -22,7 +23,7 @@
 #include "base/process.h"
 #include "zygote/sweep.h"
 
-/* For the keeper, after the host's end. */
+/* How long the keeper has to end after the host has. */
 #define GUARD_PATIENCE_MS 10000
 
 static void await_end_of_either(int keeper, int host) {
@@ -45,6 +46,6 @@ _Noreturn void guard_run(pid_t keeper, int host, struct sweep *sweep) {
 		if (process_await_end(pidfd, GUARD_PATIENCE_MS) < 0)
 			(void)sweep_kill(keeper);
 	}
-	(void)process_reap(keeper, NULL); /* waits for it */
+	(void)process_reap(keeper, NULL); /* waits until it has ended */
 	leave(sweep_everything(sweep) == 0 ? 0 : 1);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The guard: the parent of the keeper, for the case that it is killed.
+ * The guard is the parent of the keeper, and cleans up if the keeper is killed.
  */
 #pragma once
 
@@ -8,6 +8,6 @@
 
 struct sweep;
 
-/* In the process that was started, which has forked the keeper; `host` is a pidfd, `sweep` is for
- * its own use. */
+/* Runs in the process that was started, after it has forked the keeper. `host` is a pidfd; `sweep`
+ * is for the guard's own use. */
 _Noreturn void guard_run(pid_t keeper, int host, struct sweep *sweep);

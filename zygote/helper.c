@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the helper program does: it is the keeper, or a zygote for modules.
+ * The helper program becomes the keeper, or a zygote for modules.
  */
 #include "zygote/helper.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The main() of the helper program; exported for it alone.
+ * The main() of the helper program, exported only for it.
  */
 #pragma once
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The table that a module declares, checked once, so that nobody who uses it has to doubt it.
+ * The table that a module declares is checked once, so that its users can rely on it.
  */
 #include "zygote/image.h"
 
@@ -20,7 +20,7 @@ static bool names_contain(const struct image *image, const char *name) {
 	return false;
 }
 
-/* NULL, or what is wrong with entry number image->n_functions. */
+/* Returns NULL, or what is wrong with entry number image->n_functions. */
 static const char *entry_check(const struct image *image, const struct wf_function_entry *entry) {
 	if (image->n_functions == LIMIT_FUNCTIONS)
 		return "more than 256 functions";
@@ -35,13 +35,13 @@ static const char *entry_check(const struct image *image, const struct wf_functi
 	return NULL;
 }
 
-/* Of 0.1. It never changes: see executor/known.h. */
+/* The size in version 0.1. It never changes: see executor/known.h. */
 #define MODULE_SIZE_FIRST ((size_t)40)
 #define MODULE_SIZE_MAX   ((size_t)4096)
 _Static_assert(MODULE_SIZE_FIRST == offsetof(struct wf_module, functions) + sizeof(void *),
 	       "the size of 0.1 must not change");
 
-/* Copies as much as its header and ours both know; the rest is zero. */
+/* Copies as much as both its header and ours declare; the rest is zero. */
 static const char *module_take(const struct wf_module *given, struct wf_module *ret) {
 	const unsigned char *bytes = (const unsigned char *)given;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The image: what has been preloaded, and what its workers must know of it.
+ * The image: what has been preloaded, and what its workers need to know about it.
  */
 #pragma once
 
@@ -15,9 +15,9 @@
 #include "sandbox/sandbox.h"
 #include "zygote/touch.h"
 
-/* Descriptors that a waived finding leaves open: workers keep them, up to so many. */
+/* The most descriptors that a waived finding leaves open and workers keep. */
 #define IMAGE_DESCRIPTORS 240
-/* Children that a waived finding leaves running. */
+/* The most children that a waived finding leaves running. */
 #define IMAGE_CHILDREN 256
 
 struct image {
@@ -30,11 +30,11 @@ struct image {
 	struct touch touch;
 	struct sandbox sandbox;
 
-	struct wf_module module;                /* a copy, of the size that we know */
+	struct wf_module module;                /* a copy, of the size that this build declares */
 	const char *functions[LIMIT_FUNCTIONS]; /* borrowed from the module */
 	size_t n_functions;
 
-	/* What the preload left, waived */
+	/* What the preload left and was waived. */
 	int descriptors[IMAGE_DESCRIPTORS];
 	size_t n_descriptors;
 	pid_t children[IMAGE_CHILDREN];
@@ -43,6 +43,6 @@ struct image {
 	bool threads;  /* more than one in the zygote */
 };
 
-/* 0; else -EINVAL, and what is wrong with the table in `text`. */
+/* Returns 0; or -EINVAL, and in `text` what is wrong with the table. */
 int image_set_module(struct image *image, const struct wf_module *module, char *text,
 		     size_t text_size);

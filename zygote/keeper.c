@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The keeper. Small, single-threaded, without code of any image: it outlives the zygote's crash or
- * hang, and everything that a zygote and its workers leave behind comes to it, the nearest living
- * subreaper.
+ * The keeper is small, single-threaded and without code of any image, so it outlives a zygote's
+ * crash or hang. As the nearest living subreaper it adopts everything that a zygote and its
+ * workers leave behind.
  *
  *                  StartZygote        exec done             SIGCHLD             Keep
  *     post:  FREE ------------> STARTING ------> SERVING ------------> OWED ------------> FREE
@@ -11,15 +11,16 @@
  *
  * While a Keep is owed, children that are neither zygotes nor kept are left alone: some of them are
  * workers with running tasks, and only the executor knows which. When none is owed, such children
- * are what dead workers left, and are ended. Living zygotes are subreapers themselves, so nothing
- * of theirs is ever among our children.
+ * are what dead workers left, and they are ended. Living zygotes are subreapers themselves, so none
+ * of their descendants is ever among our children.
  *
  * An end is reported before it is reaped: when the socket is full, the zombies are the queue.
  *
- * The pool ends when the host's process ends, the control socket closes or garbles, or Quit comes.
- * The pidfd of the host is watched because a forked child of the host may hold the socket open.
+ * The pool ends when the host's process ends, when the control socket closes or carries a malformed
+ * message, or when Quit arrives. The pidfd of the host is watched because a forked child of the
+ * host may hold the socket open.
  *
- * The first process of the program forks the keeper, and becomes its guard (guard.c).
+ * The first process of the program forks the keeper and becomes its guard (guard.c).
  */
 #include "zygote/keeper.h"
 
@@ -48,9 +49,9 @@
 #include "zygote/lifeline.h"
 #include "zygote/sweep.h"
 
-/* ETOOMANYREFS is a wait that poll(2) cannot tell the end of. */
+/* poll(2) cannot tell when ETOOMANYREFS is over. */
 #define KEEPER_RETRY_MS 2
-/* In one turn. */
+/* The most that are handled in one turn. */
 #define KEEPER_THREADS 64
 
 enum post_state { POST_FREE, POST_STARTING, POST_SERVING, POST_OWED };
@@ -63,25 +64,26 @@ struct post {
 
 static struct {
 	int signals;
-	/* One for all zygotes: their workers may outlive them, and live as long as we do. */
+	/* One lifeline for all zygotes: their workers may outlive them, and live as long as the
+	 * keeper does. */
 	int lifeline_read, lifeline_write;
 	bool ending;
-	bool blocked; /* the socket took no more */
+	bool blocked; /* the socket was full */
 	bool more_threads;
 	struct log log;
 	struct post posts[LIMIT_KEEPER_ZYGOTES];
 	struct adopted_list adopted;
 	struct sweep sweep;
 
-	/* The answer to a request. No other is read before it has been sent. */
+	/* The answer to a request. No other request is read before it has been sent. */
 	bool answering;
 	struct message answer;
-	struct post *answer_post; /* whose pidfd goes with it; NULL: none */
+	struct post *answer_post; /* whose pidfd goes with it, or NULL */
 	char answer_step[16];
 	int32_t answer_pids[LIMIT_WORKERS];
 
 	struct arena in, out;
-	/* Two: an answer may be packed while its request is still in use. */
+	/* Two buffers, because an answer may be packed while its request is still in use. */
 	uint8_t in_frame[LIMIT_FRAME], out_frame[LIMIT_FRAME];
 	_Alignas(16) uint8_t in_memory[ARENA_MESSAGE], out_memory[ARENA_MESSAGE];
 } keeper;
@@ -94,7 +96,7 @@ static void keeper_end_pool(enum log_level level, const char *why) {
 
 /* --- sending ------------------------------------------------------------------------------- */
 
-/* True if it is sent, or never can be; false if it has to wait. */
+/* Returns true if the message was sent or can never be; false if it has to wait. */
 static bool keeper_send(const struct message *message, const int *fds, size_t n_fds) {
 	int r = message_send(KEEPER_CONTROL, message, &keeper.out, keeper.out_frame, fds, n_fds,
 			     MSG_DONTWAIT);
@@ -185,7 +187,7 @@ static void handle_start_zygote(const struct message *message, struct wire_frame
 	post->state = POST_STARTING;
 }
 
-/* The report pipe of a starting zygote has data or has ended. */
+/* Called when the report pipe of a starting zygote has data or has ended. */
 static void keeper_started(struct post *post) {
 	struct launch_failure failure;
 	ssize_t n = read(post->process.report, &failure, sizeof failure);
@@ -227,7 +229,7 @@ static bool keeper_is_zygote(pid_t pid) {
 	return false;
 }
 
-/* A generation may be named that owes no Keep: its pids are kept all the same. */
+/* The generation may be one that owes no Keep; its pids are kept all the same. */
 static void handle_keep(const struct message *message, struct wire_frame *frame) {
 	const struct message_pids *keep = &message->keep;
 	struct message answer = { .type = MESSAGE_KEPT };
@@ -266,7 +268,7 @@ static void adopted_send_stop(struct adopted *entry) {
 		entry->report = CHILD_RUNS;
 }
 
-/* True if it is reported, reaped and forgotten. */
+/* Returns true if the end was reported, and the child reaped and forgotten. */
 static bool adopted_send_exit(struct adopted *entry, const struct exit_status *status) {
 	const struct message report = {
 		.type = MESSAGE_ADOPTED_EXITED,
@@ -280,7 +282,7 @@ static bool adopted_send_exit(struct adopted *entry, const struct exit_status *s
 	return true;
 }
 
-/* False if it is no longer in the list. */
+/* Returns false if the entry is no longer in the list. */
 static bool keeper_check_one_adopted(struct adopted *entry) {
 	struct exit_status status;
 	int state = child_look(entry->pid, &status);
@@ -307,8 +309,9 @@ static void keeper_check_adopted(void) {
 			i++;
 }
 
-/* Threads that have made us their tracer: they wait for us to let them go, and their process cannot
- * be reaped before them. All else is looked at elsewhere; it ends the search if it has to wait. */
+/* Threads that have made us their tracer wait for us to let them go, and their process
+ * cannot be reaped before them. Other children are handled elsewhere; one that has to wait
+ * ends the search. */
 static void keeper_check_threads(void) {
 	pid_t pid;
 	int i;
@@ -319,9 +322,9 @@ static void keeper_check_threads(void) {
 	keeper.more_threads = i == KEEPER_THREADS;
 }
 
-/* May there be workers among our children that the executor has not been asked about? Zygotes that
- * have ended unreported count, and those that may have ended before we have seen their exec done.
- */
+/* Tells whether there may be workers among our children that the executor has not been asked about.
+ * Zygotes that have ended unreported count, and so do those that may have ended before we have seen
+ * that their exec is done. */
 static bool keeper_owed(void) {
 	for (size_t i = 0; i < LIMIT_KEEPER_ZYGOTES; i++) {
 		const struct post *post = &keeper.posts[i];
@@ -333,11 +336,12 @@ static bool keeper_owed(void) {
 	return false;
 }
 
-/* Ends the children that nobody wants, unless a Keep is owed. That is asked after the children have
- * been listed, in each round: what a zygote leaves that dies later is not in the list.
+/* Ends the children that do not belong to anything, unless a Keep is owed. Each round checks
+ * that after it has listed the children, so that the list contains nothing left by a zygote
+ * that dies later.
  *
- * Reaping one may bring us what it left, hence the rounds; those that were alive are waited for by
- * SIGCHLD. */
+ * Reaping a child may bring us what it left, hence the rounds. SIGCHLD tells when those that were
+ * alive have ended. */
 static void keeper_sweep(void) {
 	const pid_t *children = keeper.sweep.children;
 	bool again = true;
@@ -365,7 +369,7 @@ static void keeper_sweep(void) {
 
 static const struct {
 	uint16_t type;
-	bool descriptors; /* the handler says how many; else none */
+	bool descriptors; /* the handler checks how many; else none are allowed */
 	void (*handle)(const struct message *message, struct wire_frame *frame);
 } dispatch[] = {
 	{ MESSAGE_START_ZYGOTE, true, handle_start_zygote },
@@ -412,7 +416,7 @@ static void keeper_receive(void) {
 	}
 }
 
-/* Everything that children may have done, and everything that waits to be sent. */
+/* Handles everything that children may have done, and sends everything that waits. */
 static void keeper_children(void) {
 	keeper.blocked = false;
 	keeper_answer_flush();
@@ -431,7 +435,7 @@ static void keeper_drain_signals(void) {
 		;
 }
 
-/* With a descriptor it may wait for something that poll(2) cannot tell the end of. */
+/* An answer with a descriptor may wait for ETOOMANYREFS to pass, which poll(2) cannot tell. */
 static bool keeper_answers_crowded(void) {
 	return keeper.answering && keeper.answer_post;
 }
@@ -477,8 +481,8 @@ static void keeper_turn(void) {
 
 /* --- start and end ------------------------------------------------------------------------- */
 
-/* All that can be blocked, and no disposition that the host had: a SIGCHLD that the host ignores
- * would have the kernel reap our children before we have seen them. */
+/* Blocks all signals that can be blocked, and undoes the dispositions of the host: if the host
+ * ignored SIGCHLD, the kernel would reap our children before we have seen them. */
 static int keeper_signals(void) {
 	sigset_t all;
 
@@ -519,8 +523,8 @@ static void keeper_start(void) {
 		leave(2);
 }
 
-/* What its guard does not have: this is no inherited property, and the end of the lifeline tells
- * that the keeper has ended, and nothing else. */
+/* The keeper sets these up and not its guard: being a subreaper is not inherited, and the end of
+ * the lifeline must mean that the keeper has ended, and nothing else. */
 static void keeper_adopt(void) {
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0 ||
 	    lifeline_new(&keeper.lifeline_read, &keeper.lifeline_write) < 0)
@@ -537,14 +541,15 @@ _Noreturn void keeper_run(int argc, char **argv) {
 	pid = fork();
 	if (pid > 0)
 		guard_run(pid, KEEPER_HOST, &keeper.sweep);
-	/* Without room for another process it is the keeper itself, which nobody guards: then it will
-	 * not be able to fork a zygote either, and can say so. */
+	/* If fork fails, this process is the keeper, without a guard; it will not be able to fork a
+	 * zygote either, and can say so. */
 	process_title("warmfork: keeper");
 	keeper_adopt();
 	keeper_say_ready();
 	while (!keeper.ending)
 		keeper_turn();
-	/* By pidfd first: a zygote is not to see its workers die and report them. */
+	/* Zygotes are killed first, by pidfd, so that none sees its workers die and
+	 * reports them. */
 	for (size_t i = 0; i < LIMIT_KEEPER_ZYGOTES; i++)
 		if (keeper.posts[i].process.pidfd >= 0)
 			(void)process_signal(keeper.posts[i].process.pidfd, SIGKILL);

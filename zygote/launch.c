@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * The child of the keeper on its way to being a zygote. It runs with all signals blocked until the
- * moment before exec, and under the armed lifeline, so that neither a signal nor the keeper's death
- * finds it half made. How exec went is told by a close-on-exec pipe: data is a failure, its end is
- * success (or a death, which SIGCHLD tells).
+ * The child of the keeper on its way to becoming a zygote. It runs with all signals blocked until
+ * just before exec, and under the armed lifeline, so that neither a signal nor the keeper's death
+ * finds it half made. A close-on-exec pipe tells how exec went: data is a failure, and its end is
+ * success (or a death, which SIGCHLD reports).
  *
- * For an image of kind command nothing is to be loaded, and the keeper's own few pages are as good as those of a
- * program that was executed anew: that would take a millisecond.
+ * For an image of kind command nothing has to be loaded. The keeper's own few pages serve as well
+ * as those of a newly executed program, and exec would take a millisecond.
  */
 #include "zygote/launch.h"
 
@@ -73,11 +73,12 @@ static int child_aside(int fd) {
 
 	if (copy >= 0)
 		return copy;
-	/* EINVAL: RLIMIT_NOFILE allows no such number at all (fcntl(2)) */
+	/* EINVAL: RLIMIT_NOFILE does not allow the number at all (fcntl(2)) */
 	return error_origin(errno == EINVAL ? -EMFILE : -errno);
 }
 
-/* 3, 4 and 5 are also numbers that the keeper uses: first everything aside, then into place. */
+/* The keeper itself uses 3, 4 and 5, so everything is moved aside before anything is put
+ * in place. */
 static int child_descriptors(const struct launch *launch, int lifeline, int *ret_program,
 			     int *report) {
 	const int from[] = { launch->control, lifeline, launch->output };
@@ -137,7 +138,7 @@ static _Noreturn void child_run(const struct launch *launch, const struct ends *
 	r = child_descriptors(launch, ends->lifeline, &program, &report);
 	if (r < 0)
 		child_fail(report, -r, "descriptors");
-	/* Only now: as long as this process held the write end, the pipe could not end. */
+	/* Not earlier: while this process held the write end, the pipe could not end. */
 	r = lifeline_arm(ZYGOTE_LIFELINE, -getpgrp());
 	if (r < 0)
 		child_fail(report, -r, "lifeline");
@@ -177,7 +178,7 @@ int launch_start(const struct launch *launch, struct launched *ret,
 	ends.lifeline = fd_close(ends.lifeline);
 	ret->pidfd = process_open(pid);
 	if (ret->pidfd < 0) {
-		/* It is ended as a child that nobody knows. */
+		/* The sweep ends it as an unknown child. */
 		r = ret->pidfd;
 		failure_set(ret_failure, -r, "pidfd");
 		ends_close(&ends);

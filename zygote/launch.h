@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * From keeper to zygote: fork, set up, exec.
+ * Starts a zygote from the keeper: fork, set up, exec.
  */
 #pragma once
 
@@ -10,15 +10,14 @@
 
 struct launch {
 	const struct message_start_zygote *request;
-	int control, output, program; /* borrowed; program -1 for kind module */
-	int lifeline;                 /* a read end; it is opened anew */
+	int control, output, program; /* borrowed; program is -1 for kind module */
+	int lifeline;                 /* a read end, which the child reopens */
 };
 
 struct launched {
 	pid_t pid;
 	int pidfd;
-	int report; /* read end: a struct launch_failure, or the end of the stream when exec is
-		       * done */
+	int report; /* read end: a struct launch_failure, or end of file once exec is done */
 };
 
 struct launch_failure {
@@ -26,6 +25,7 @@ struct launch_failure {
 	char step[16];
 };
 
-/* 0 and *ret, all owned by the caller; or an errno in *ret_failure and a negative result. */
+/* Returns 0 and *ret, all owned by the caller; or a negative result and an errno in
+ * *ret_failure. */
 int launch_start(const struct launch *launch, struct launched *ret,
 		 struct launch_failure *ret_failure);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Who dies with the keeper, and how.
+ * What dies with the keeper, and how:
  *
  *     zygote, until it serves   the kernel kills its process group: a preload may hang, block every
  *                               signal, and fork
- *     zygote, serving           it polls the pipe, sweeps everything below it, and exits: that reaches
- *                               what has left every group and session
+ *     zygote, serving           it polls the pipe, sweeps everything below it, and exits: that
+ *                               reaches what has left every group and session
  *     worker                    the kernel kills its process group: the zygote may be dead too
  *
  * PR_SET_PDEATHSIG is no substitute: it fires when the creating thread exits, it would kill running
@@ -58,7 +58,7 @@ int lifeline_arm(int fd, pid_t owner) {
 	r = set_async(fd, true);
 	if (r < 0)
 		return error_trace(r);
-	/* An end before the arming raised no signal. */
+	/* If the pipe ended before it was armed, no signal was raised. */
 	return is_cut(fd) ? -EPIPE : 0;
 }
 

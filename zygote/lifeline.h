@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT
  *
- * The lifeline: a pipe that nobody writes and that only the keeper holds open. Its end is the
- * keeper's end, told by the kernel.
+ * The lifeline is a pipe that nobody writes to and whose write end only the keeper holds open. When
+ * the keeper ends, the kernel ends the pipe.
  */
 #pragma once
 
 #include <sys/types.h>
 
-/* Both ends close-on-exec. -errno. */
+/* Both ends are close-on-exec. Returns 0 or -errno. */
 int lifeline_new(int *ret_read, int *ret_write);
 
-/* From now on the kernel sends SIGKILL to `owner` (a pid, or minus a process group) when the keeper
- * is gone, whatever the owner does. 0; -EPIPE if it is gone already; -errno. */
+/* From now on the kernel sends SIGKILL to `owner` (a pid, or minus a process group) when the
+ * keeper is gone, whatever the owner does. Returns 0, -EPIPE if the keeper is gone already, or
+ * another -errno. */
 int lifeline_arm(int fd, pid_t owner);
 int lifeline_disarm(int fd);
 
-/* An open file description of its own, close-on-exec: who is killed is a property of the
- * description, and a duplicate would share it. A descriptor or -errno. */
+/* Opens a file description of its own, close-on-exec: the owner to kill is a property of the
+ * description, which a duplicate would share. Returns a descriptor or -errno. */
 int lifeline_reopen(int fd);

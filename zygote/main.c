@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * warmfork-zygote: the program that the library starts to be keeper and zygote. All it does is in
- * the library, so that the two are always of one build.
+ * warmfork-zygote: the program that the library starts as keeper and zygote. All its code is in the
+ * library, so that the two are always of one build.
  */
 int wf_private_helper_main(int argc, char **argv);
 

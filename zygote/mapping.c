@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * The file is read through a window, a line at a time: it may be of any length, and a zygote that
- * freezes its image again has no malloc.
+ * The file is read through a window, one line at a time: it may be of any length, and a zygote that
+ * freezes its image again must not call malloc.
  *
- * A mapping is complete when its VmFlags have come, which is the last line of each.
+ * A mapping is complete when its VmFlags have been read, which are its last line.
  */
 #include "zygote/mapping.h"
 
@@ -16,7 +16,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 
-/* Of a line; what is longer is a path, of which the end is kept. */
+/* Of a longer line the rest is a path, of which the end is kept. */
 #define LINE_HEAD 320
 
 struct reader {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The memory of this process, as /proc/self/smaps tells it.
+ * The memory of this process, as /proc/self/smaps lists it.
  */
 #pragma once
 
@@ -15,7 +15,7 @@ enum mapping_kind {
 	MAPPING_HEAP,    /* of brk(2) */
 	MAPPING_STACK,   /* of the main thread */
 	MAPPING_FILE,    /* a private mapping of a file, or a shared one */
-	MAPPING_FROZEN,  /* of an image that was frozen */
+	MAPPING_FROZEN,  /* of a frozen image */
 	MAPPING_SPECIAL, /* [vdso] and its kin */
 };
 
@@ -41,7 +41,8 @@ struct mapping {
 	char name[MAPPING_NAME]; /* the end of its path, or "" */
 };
 
-/* Without malloc and stdio. Calls back for each, in the order of their addresses. 0, -errno. */
+/* Calls `take` for each mapping, in the order of addresses, without malloc and stdio. Returns 0
+ * or -errno. */
 int mapping_each(void (*take)(void *context, const struct mapping *mapping), void *context);
 
 #define MAPPING_FROZEN_NAME "warmfork-image"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * RTLD_NOW: a missing symbol is to refuse the image, not to kill a worker. RTLD_LOCAL: two modules
- * of a process could not both export `wf_module` otherwise. The file is opened before it is loaded,
- * so that detaching can tell whether it still is the one that was loaded.
+ * RTLD_NOW makes a missing symbol refuse the image instead of killing a worker. Without RTLD_LOCAL,
+ * two modules of a process could not both export `wf_module`. The file is opened before it is
+ * loaded, so that detaching can tell whether it is still the file that was loaded.
  */
 #include "zygote/module.h"
 

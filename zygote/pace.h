@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * For what takes the longer the more there is: with much of it, it is done again only after a
+ * Limits work that takes longer the more there is: with many items it is repeated only after a
  * multiple of the time that it took, so that it never takes more than its share.
  */
 #pragma once
@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 
-/* Up to so many it is cheap. */
+/* Below this number of items the work is cheap. */
 #define PACE_FEW   128
 #define PACE_SHARE 12
 
@@ -31,7 +31,7 @@ static inline bool pace_allows(const struct pace *pace, size_t n, nsec_t now) {
 	return n < PACE_FEW || now >= pace->not_before;
 }
 
-/* Milliseconds until it may be done; `few` if it is cheap. */
+/* Milliseconds until the work may be done; `few` if it is cheap. */
 static inline int pace_timeout(const struct pace *pace, size_t n, int few) {
 	return n < PACE_FEW ? few : clock_until_ms(clock_now(), pace->not_before);
 }

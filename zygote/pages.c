@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * A page is private if it is present or swapped out, and no file's. On a frozen mapping that is the same
- * as "written to since the freeze", with no tracking of writes.
+ * A page is private if it is present or swapped out and belongs to no file. On a frozen mapping
+ * that means that it was written to since the freeze, so writes need no tracking.
  *
- * The zero page, which reading of untouched memory maps, is left out where it can be told: a hole
- * reads as zeroes too. /proc/PID/pagemap alone cannot tell; then some pages of zeroes are copied.
+ * Reading untouched memory maps the zero page. It is left out where the kernel can tell it apart,
+ * because a hole reads as zeroes too. /proc/PID/pagemap alone cannot tell; then some pages of
+ * zeroes are copied.
  */
 #include "zygote/pages.h"
 
@@ -75,7 +76,7 @@ static int private_by_scan(const struct pages *pages, uintptr_t start, uintptr_t
 		.inverted = SCAN_FILE | SCAN_ZERO,
 		.all_of = SCAN_FILE | SCAN_ZERO,
 		.any_of = SCAN_PRESENT | SCAN_SWAPPED,
-		.returned = SCAN_FILE, /* the same for all: so neighbours are one region */
+		.returned = SCAN_FILE, /* one value for all, so that neighbours become one region */
 	};
 	int n = scan(pages, &argument);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Which pages of a mapping belong to this process alone: neither its file's, nor never touched.
+ * Finds the pages of a mapping that belong to this process alone: neither its file's nor untouched.
  */
 #pragma once
 
@@ -14,8 +14,8 @@ struct page_run {
 	uintptr_t start, end;
 };
 
-/* Where the kernel has PAGEMAP_SCAN (6.7) a question costs what is there; before that eight bytes are read for
- * each page of a range. */
+/* With PAGEMAP_SCAN (Linux 6.7) the cost of a query depends on the pages that are present; before
+ * that, eight bytes are read for each page of a range. */
 struct pages {
 	int pagemap; /* /proc/self/pagemap */
 	bool scan;   /* the kernel has PAGEMAP_SCAN */
@@ -23,10 +23,10 @@ struct pages {
 
 int pages_open(struct pages *pages);
 void pages_close(struct pages *pages);
-/* How many runs were filled, from the lowest address; *ret_next is where to go on (end: all seen).
- * -errno. */
+/* Returns how many runs were filled, from the lowest address, or -errno. *ret_next is where to go
+ * on, or `end`. */
 int pages_private(const struct pages *pages, uintptr_t start, uintptr_t end, struct page_run *runs,
 		  size_t n_runs, uintptr_t *ret_next);
-/* Is there a guard region (MADV_GUARD_INSTALL, 6.13) in it? Asked of kernels that can tell (6.15).
- */
+/* Tells whether there is a guard region (MADV_GUARD_INSTALL, Linux 6.13) in the range. Only kernels
+ * from 6.15 on can tell. */
 bool pages_have_guard(const struct pages *pages, uintptr_t start, uintptr_t end);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The only time at which code of the image runs in the zygote. What it prints goes to the executor,
- * as part of its report; descriptors 1 and 2 are put back before the audit.
+ * The preload is the only time at which code of the image runs in the zygote. Its output goes to
+ * the executor as part of its report; descriptors 1 and 2 are restored before the audit.
  */
 #include "zygote/preload.h"
 
@@ -36,7 +36,7 @@ static bool preload_fail(struct session *session, int error, const char *step) {
 /* --- output -------------------------------------------------------------------------------- */
 
 struct output {
-	int saved[2]; /* what 1 and 2 were; -1: closed */
+	int saved[2]; /* what 1 and 2 were, or -1 if closed */
 };
 
 static void output_redirect(struct output *output) {
@@ -61,7 +61,7 @@ static void output_restore(struct output *output) {
 
 /* --- loading ------------------------------------------------------------------------------- */
 
-/* The argument is copied out of the zygote's own memory, which children of the hook do not have. */
+/* The argument is copied out of the zygote's own memory, which the hook's children do not have. */
 static bool hook_run(struct session *session, const struct message_load *load) {
 	const struct wf_module *module = &session->image.module;
 	size_t size = load->preload_argument.size;
@@ -128,7 +128,7 @@ static bool image_audit(struct session *session) {
 	n_waived = audit_split(audit);
 	if (n_waived == audit->n_findings)
 		return true;
-	/* What is waived has been moved to the front; the refusal is about the others. */
+	/* The waived findings have been moved to the front; the refusal names the others. */
 	audit->n_findings -= n_waived;
 	memmove(audit->findings, audit->findings + n_waived,
 		audit->n_findings * sizeof audit->findings[0]);
@@ -170,7 +170,7 @@ static void report_failed(struct session *session) {
 	(void)session_send(session, &failed, NULL, 0);
 }
 
-/* The last thing of all: whatever is written to later is copied at each fork. */
+/* Freezing is the last step: whatever is written to later is copied at each fork. */
 static bool image_freeze(struct session *session, const struct message_load *load) {
 	struct message_image_ready *ready = &session->answer.image_ready;
 	int r = frozen_begin(session, load->freeze, ready);
@@ -202,7 +202,7 @@ static bool sandbox_failed(struct session *session, int r) {
 	return false;
 }
 
-/* After the freeze: what it makes for workers is not part of the image. */
+/* This comes after the freeze because what it makes for workers is not part of the image. */
 static bool image_sandbox(struct session *session) {
 	struct message_image_ready *ready = &session->answer.image_ready;
 	struct sandbox *sandbox = &session->image.sandbox;
@@ -280,7 +280,8 @@ bool preload_run(struct session *session, const struct message_load *load) {
 	output_redirect(&output);
 	done = image_load(session, load);
 	output_restore(&output);
-	/* nothing of the user's has run that could have left something, and there is nothing to freeze */
+	/* no code of the user has run that could have left something, and there is nothing
+	 * to freeze */
 	if (load->kind == IMAGE_COMMAND)
 		return command_ready(session, load);
 	done = done && image_audit(session);

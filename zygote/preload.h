@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * Load: from an empty zygote to one that serves.
+ * Load: takes a zygote from empty to ready to serve.
  */
 #pragma once
 
 #include "zygote/session.h"
 
-/* Loads and audits the image. True: session->answer is an ImageReady, not sent yet, which
- * borrows only what stays. False: the executor has been sent an ImageFailed. */
+/* Loads and audits the image. Returns true if session->answer is an ImageReady, not sent yet, which
+ * borrows only what stays; false if an ImageFailed was sent. */
 bool preload_run(struct session *session, const struct message_load *load);
 
-/* When all is set up, before the answer is sent: closes the zygote's own sandbox. False: ImageFailed was sent. */
+/* Closes the zygote's own sandbox when all is set up, before the answer is sent. Returns false if
+ * an ImageFailed was sent. */
 bool preload_close(struct session *session);

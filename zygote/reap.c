@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * A worker's end is reported before it is reaped: when the socket is full, the zombie is the queue.
- * All workers that died since the last time there were no strangers (strangers.c) are reported as
- * swept together.
+ * A worker's end is reported before it is reaped: when the socket is full, the zombie is the
+ * queue. All workers that have died since there were last no strangers (strangers.c) are reported
+ * as swept together.
  *
- * The kernel tells of all children only by going through them, with thousands of workers for longer
- * than a fork takes. So the ends of workers are found by their signals; as signals are merged, all
- * children are looked at as well, but no more often than zygote/pace.h says. What dead workers left
- * is looked for in the same way, and the ends of workers are reported meanwhile without it.
+ * To find a child that has changed, the kernel goes through all of them, which with thousands of
+ * workers takes longer than a fork. So the ends of workers are found by their signals. As signals
+ * are merged, all children are looked at as well, but no more often than zygote/pace.h allows.
+ * What dead workers left is looked for in the same way, and the ends of workers are reported
+ * meanwhile without it.
  */
 #include "zygote/reap.h"
 
@@ -19,12 +20,12 @@
 #include "zygote/child.h"
 #include "zygote/strangers.h"
 
-/* So many events are handled before the socket is looked at again. */
+/* The number of events that are handled before the socket is looked at again. */
 #define REAP_BATCH ((size_t)64)
-/* Swept in pieces that fit a frame. */
+/* Reports of swept workers are split to fit a frame. */
 #define SWEPT_BATCH ((size_t)1024)
 
-/* False if the report has to wait. */
+/* Returns false if the report has to wait. */
 static bool worker_reap(struct session *session, struct table_entry *entry,
 			const struct exit_status *status) {
 	struct message report = { .type = MESSAGE_WORKER_EXITED };
@@ -32,7 +33,7 @@ static bool worker_reap(struct session *session, struct table_entry *entry,
 
 	if (session->n_unswept == LIMIT_WORKERS)
 		return false;
-	/* What is gone already is still to be counted, in a Swept. */
+	/* Nothing may be left already, but it still has to be counted in a Swept. */
 	swept = strangers_can_be_looked_for(session) && strangers_sweep(session) &&
 		session->n_ended == 0;
 	report.worker_exited = (struct message_worker_exited){
@@ -55,8 +56,8 @@ static bool worker_reap(struct session *session, struct table_entry *entry,
 
 /* --- stops --------------------------------------------------------------------------------- */
 
-/* Told at the end of a turn: only the last state counts. While the socket is full nothing is looked
- * at, so there is room. */
+/* Stops are sent at the end of a turn, because only the last state counts. While the socket is full
+ * no child is looked at, so there is room. */
 static void note_stop(struct session *session, pid_t pid, enum child_state report) {
 	struct table_entry *entry = table_find(&session->memory->table, pid);
 
@@ -86,7 +87,7 @@ static void send_stops(struct session *session) {
 
 /* --- looking ------------------------------------------------------------------------------- */
 
-/* False if it has to wait. */
+/* Returns false if the report has to wait. */
 static bool handle_child(struct session *session, pid_t pid) {
 	struct exit_status status;
 	struct table_entry *entry;
@@ -108,15 +109,15 @@ static bool handle_child(struct session *session, pid_t pid) {
 	}
 }
 
-/* Children of which a signal came. */
+/* Handles the children that a signal has named. */
 static void handle_hints(struct session *session) {
 	for (size_t i = 0; i < session->n_hints && !session->blocked; i++)
 		(void)handle_child(session, session->hints[i]);
 	session->n_hints = 0;
 }
 
-/* The kernel tells the children in their order, and one that stops and goes on all the time would
- * be told for ever: after some, it is the turn of others. */
+/* The kernel reports children in their order, so one that stops and goes on all the time would be
+ * reported for ever. After some reports it is the others' turn. */
 static void handle_others(struct session *session) {
 	struct table *table = &session->memory->table;
 
@@ -128,7 +129,8 @@ static void handle_others(struct session *session) {
 	}
 }
 
-/* It stays due until it has found nothing more: it may have stopped since the socket is full. */
+/* The look stays due until it finds nothing more: it may have stopped because the socket
+ * is full. */
 static void handle_all(struct session *session) {
 	nsec_t before, after, took = 0;
 	pid_t pid;
@@ -195,7 +197,7 @@ bool reap_is_done(const struct session *session) {
 int reap_timeout(const struct session *session) {
 	int look = -1, strangers = strangers_timeout(session);
 
-	/* else it waits for the socket */
+	/* if blocked, it waits for the socket */
 	if (session->look_is_due && !session->blocked)
 		look = pace_timeout(&session->look_pace, session->memory->table.n, 0);
 	if (look < 0 || strangers < 0)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * After a task that made no system call (zygote/tripwire.h), only what lies in memory is looked at.
- * After any other, what is cheap to set is set, without looking; what is not is compared first. One
- * read of /proc/self/status has a bit for each signal handler, the number of threads, and who we are.
+ * After a task that made no system call (zygote/tripwire.h), only memory is looked at. After any
+ * other task, what is cheap to set is set without looking, and the rest is compared first. One read
+ * of /proc/self/status gives a bit for each signal handler, the number of threads, and the identity
+ * of the process.
  *
  *     put back    environment, directory, umask, standard streams, affinity, signal mask, handlers
  *                 and their stack, interval timers, soft limits, process group, being a subreaper,
@@ -17,8 +18,8 @@
  *                 floating-point rounding, file status flags (O_NONBLOCK) of what standard streams
  *                 refer to, dumpability, memory and its locks, some descriptors
  *
- * Some descriptors, since libraries open one at their first use. How many there are is told by the
- * lowest number that is free.
+ * Some descriptors are kept because libraries open one at their first use. The lowest free number
+ * tells how many there are.
  */
 #include "zygote/restore.h"
 
@@ -46,14 +47,14 @@
 #include "zygote/child.h"
 #include "zygote/sweep.h"
 
-/* A thread that has been joined is still counted until the kernel has buried it. */
+/* A thread that has been joined is still counted until the kernel has removed it. */
 #define THREADS_PATIENCE_MS 20
-/* How long a child may take to end that has been killed, and how often that is looked at. */
+/* How long a killed child may take to end, and how often it is checked. */
 #define CHILDREN_PATIENCE_MS 1000
 #define CHILDREN_LOOK_NS     50000
-/* Those that stay, and some at a time of those that do not. */
+/* Room for those that stay, and for some of those that do not. */
 #define CHILDREN_BATCH (2 * RESTORE_CHILDREN)
-/* Descriptors that tasks may have left open. */
+/* Descriptors that tasks may leave open. */
 #define DESCRIPTORS_SPARE 64
 #define PERSONALITY_QUERY 0xffffffff
 
@@ -62,7 +63,7 @@
 #define HASH_START  0xcbf29ce484222325U
 #define HASH_FACTOR 0x100000001b3U
 
-/* A line may be of any length (Groups): it is hashed as it comes, and its beginning is kept. */
+/* A line may be of any length (Groups): it is hashed as it is read, and its beginning is kept. */
 struct status_line {
 	char text[64];
 	size_t length;
@@ -118,7 +119,7 @@ static int status_read(int fd, struct restore_status *ret) {
 		status_parse(text, (size_t)n, &line, ret);
 		at += n;
 	} while (n == (ssize_t)sizeof text);
-	/* Anything else may be open there now: a task has closed ours. */
+	/* If a task has closed our descriptor, anything may be open there now. */
 	return ret->threads > 0 ? 0 : error_origin(-EIO);
 }
 
@@ -149,8 +150,8 @@ static void environment_copy(char **vector, size_t n) {
 	vector[n] = NULL;
 }
 
-/* From here on the environment lies in memory of ours. The C library keeps the last vector that it
- * allocated itself, and may move it: a vector of its own would not be safe to come back to. */
+/* From here on the environment lies in our own memory. The C library keeps the last vector that it
+ * allocated, and may move it, so a vector of its own would not be safe to come back to. */
 static int environment_snapshot(struct restore_environment *environment) {
 	size_t n, size = environment_size(&n);
 	void *memory =
@@ -186,8 +187,8 @@ static int streams_snapshot(int *streams) {
 	return 0;
 }
 
-/* Set without a comparison: that would cost as much. What the task read ahead, and its end of
- * file, must not be seen by the next. */
+/* Set without a comparison, which would cost as much. The next task must see neither what this one
+ * read ahead nor its end of file. */
 static const char *streams_restore(const int *streams) {
 	for (int i = 0; i < 3; i++) {
 		if (streams[i] < 0)
@@ -210,7 +211,7 @@ static void stdio_restore(void) {
 
 /* --- signals and timers -------------------------------------------------------------------- */
 
-/* Only so many bytes of a mask are the kernel's; the rest is not set by sigaction(3). */
+/* The kernel uses only these bytes of a mask; sigaction(3) does not set the rest. */
 static bool same_action(const struct sigaction *one, const struct sigaction *other) {
 	return one->sa_handler == other->sa_handler && one->sa_flags == other->sa_flags &&
 	       memcmp(&one->sa_mask, &other->sa_mask, RESTORE_SIGNALS / 8) == 0;
@@ -225,8 +226,8 @@ static const char *handler_restore(struct restore *restore, int number) {
 	return sigaction(number, before, NULL) < 0 ? "a signal handler cannot be put back" : NULL;
 }
 
-/* Of a signal that had and has a handler, it must be asked which; and whether a SIGCHLD that has
- * none has SA_NOCLDWAIT. */
+/* The status line has one bit for each signal. Which handler it is, and whether a SIGCHLD without
+ * one has SA_NOCLDWAIT, has to be asked. */
 static const char *handlers_restore(struct restore *restore, const struct restore_status *now) {
 	const struct restore_status *before = &restore->before;
 	uint64_t doubtful = (now->ignored ^ before->ignored) | (now->caught ^ before->caught) |
@@ -317,7 +318,7 @@ static void library_read(struct restore_library *ret) {
 	(void)snprintf(ret->locale, sizeof ret->locale, "%s", locale ? locale : "");
 }
 
-/* Most of it only the privileged could put back; a worker leaves alike for all. */
+/* Most of this could only be put back with privileges, so a worker leaves in all cases. */
 static const char *manner_check(const struct restore_manner *before) {
 	struct restore_manner now;
 
@@ -339,7 +340,7 @@ static const char *library_check(const struct restore_library *before) {
 	return strcmp(locale ? locale : "", before->locale) != 0 ? "its locale was changed" : NULL;
 }
 
-/* Before children are ended: a task that is no subreaper has lost them to the zygote. */
+/* This comes before children are ended: a task that is no subreaper has lost them to the zygote. */
 static const char *process_restore(const struct restore *restore) {
 	if (getpgrp() != getpid() && setpgid(0, 0) < 0)
 		return "its process group cannot be put back";
@@ -385,7 +386,8 @@ static bool children_contain(const struct restore_children *children, pid_t pid)
 	return false;
 }
 
-/* In a view without /proc it can only be asked whether there are any: then they cannot be told apart. */
+/* Without /proc in its view a worker can only ask whether there are any children; it cannot tell
+ * them apart. */
 static int children_list(const struct restore *restore, pid_t *pids, size_t n) {
 	if (!restore->opened)
 		return process_children(pids, n);
@@ -406,8 +408,9 @@ static int children_snapshot(struct restore *restore) {
 	return 0;
 }
 
-/* Kills those of a generation that may not stay, and reaps what has ended of them: the next comes to
- * us, the subreaper. Returns how many there were, or -errno; *ret_reaped: some have gone. */
+/* Kills the children of one generation that may not stay and reaps those that have ended; the next
+ * generation comes to us, the subreaper. Returns how many there were, or -errno. *ret_reaped tells
+ * whether some have gone. */
 static int children_round(const struct restore *restore, bool *ret_reaped) {
 	static pid_t children[CHILDREN_BATCH];
 	const struct restore_children *stay = &restore->children;
@@ -433,8 +436,8 @@ static int children_round(const struct restore *restore, bool *ret_reaped) {
 	return n_strangers;
 }
 
-/* Nothing here waits for a child that cannot be killed: one that has become another user's, or
- * hangs in the kernel. */
+/* A child that cannot be killed, because it runs as another user or hangs in the kernel, is not
+ * waited for. */
 static const char *children_restore(const struct restore *restore) {
 	const struct timespec look = { .tv_nsec = CHILDREN_LOOK_NS };
 	nsec_t give_up = 0, now;
@@ -543,7 +546,8 @@ int restore_snapshot(struct restore *restore) {
 	return 0;
 }
 
-/* Handlers come before children: while a task's SIGCHLD is ignored, what ends is never seen. */
+/* Handlers come before children: while a task ignores SIGCHLD, the ends of children are
+ * never seen. */
 static const char *restore_while_masked(struct restore *restore) {
 	struct restore_status now;
 	const char *reason;
@@ -552,7 +556,7 @@ static const char *restore_while_masked(struct restore *restore) {
 		return "its state cannot be read";
 	if (now.identity != restore->before.identity)
 		return "its user, group or privileges were changed";
-	/* Limits next: what comes then may need descriptors. */
+	/* Limits come next, because what follows may need descriptors. */
 	reason = limits_restore(restore);
 	if (!reason)
 		reason = descriptors_check(restore);
@@ -569,7 +573,7 @@ static const char *restore_while_masked(struct restore *restore) {
 	return reason;
 }
 
-/* What a task can change without the kernel. */
+/* Puts back what a task can change without the kernel. */
 const char *restore_memory(struct restore *restore) {
 	const char *reason = library_check(&restore->library);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Putting back what a task changed, in a worker that is to run another one.
+ * Puts back what a task changed, in a worker that is to run another one.
  */
 #pragma once
 
@@ -18,14 +18,14 @@
 /* ITIMER_REAL, ITIMER_VIRTUAL and ITIMER_PROF: the kernel's numbers are 0, 1 and 2. */
 #define RESTORE_INTERVALS 3
 
-/* What /proc/self/status says in one read. */
+/* What one read of /proc/self/status gives. */
 struct restore_status {
 	unsigned long threads;
 	uint64_t ignored, caught; /* bit n-1 for signal n */
-	uint64_t identity;        /* a hash of the lines that say who it is and what it may do */
+	uint64_t identity;        /* a hash of the lines about identity and privileges */
 };
 
-/* What costs no system call, or a cheap one, and cannot be put back. */
+/* State that is cheap to read and cannot be put back. */
 struct restore_manner {
 	int policy; /* sched_getscheduler(2) */
 	int nice;
@@ -42,7 +42,7 @@ struct restore_children {
 	size_t n;
 };
 
-/* The environment as one block: the vector, then its strings. Two of them, `live` and `pristine`;
+/* The environment as one block: the vector, then its strings. There are two, `live` and `pristine`;
  * the pointers of both vectors point into the live one. */
 struct restore_environment {
 	char **live;
@@ -51,14 +51,14 @@ struct restore_environment {
 };
 
 struct restore {
-	int streams[3]; /* -1: it was closed */
+	int streams[3]; /* -1 if it was closed */
 	int directory;
 	int status, timers; /* open files of /proc/self; timers -1: the kernel has none */
-	int children_file;  /* -1: it is opened at each look */
+	int children_file;  /* -1 if it is opened at each look */
 	bool opened;        /* by restore_open() */
 	int lowest;         /* the first number that was free */
 	mode_t umask;
-	char name[16]; /* of the thread: what ps shows */
+	char name[16]; /* of the thread, as ps shows it */
 	stack_t stack; /* for signal handlers */
 	struct restore_manner manner;
 	struct restore_library library;
@@ -69,19 +69,22 @@ struct restore {
 	struct rlimit limits[RLIM_NLIMITS];
 	struct restore_status before;
 	struct sigaction actions[RESTORE_SIGNALS + 1];
-	struct restore_children children; /* of the initializer: they stay */
+	struct restore_children children; /* of the initializer, which stay */
 	struct restore_environment environment;
 };
 
-/* For a sandbox: opens what looking at this process takes, while /proc is there in any case; */
+/* For a sandbox: opens what is needed to inspect this process, while /proc is certain to
+ * be there. */
 void restore_open(struct restore *restore);
-/* and in its view, before it is closed: the directory, and the children by their numbers there. */
+/* For a sandbox, in its view before that is closed: opens the directory, and the list of children
+ * by their numbers there. */
 void restore_open_view(struct restore *restore);
 
-/* What the next tasks are to find: the present state. 0, or -errno. */
+/* Records the present state, which the next tasks are to find. Returns 0 or -errno. */
 int restore_snapshot(struct restore *restore);
 
-/* Ends what the task left running and puts the rest back. NULL; or why it cannot be: a sentence. */
+/* Ends what the task left running and puts the rest back. Returns NULL, or a sentence why
+ * it cannot. */
 const char *restore_apply(struct restore *restore);
-/* The same after a task that made no system call. */
+/* Does the same after a task that made no system call. */
 const char *restore_memory(struct restore *restore);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * wf_init(): a program of kind "self" is itself, or has been started again to be a zygote.
+ * wf_init(): a program of kind "self" either runs normally, or has been started again to
+ * be a zygote.
  *
- * The variable alone proves nothing: a child of the zygote's, or of a worker's, may have inherited
- * it from a program that never calls wf_init(). So there must be a SEQPACKET socket at the
- * descriptor, and a greeting must wait in it. From there on this process is a zygote: if it cannot
- * be one it ends, and never goes on to a main() that nobody has asked for.
+ * The variable alone proves nothing: a child of the zygote, or of a worker, may have inherited it
+ * from a program that never calls wf_init(). So there must be a SEQPACKET socket at the descriptor,
+ * and a greeting must be waiting in it. From then on this process is a zygote: if it cannot be one
+ * it ends, and never goes on to a main() that was not asked for.
  */
 #include "proto/self.h"
 
@@ -27,7 +28,7 @@
 #include "zygote/image.h"
 #include "zygote/zygote.h"
 
-/* Of this process, be it a host or a zygote: executors ask for it. */
+/* True if this process, a host or a zygote, has called wf_init(); executors check it. */
 static bool self_ready;
 
 bool self_is_ready(void) {
@@ -45,16 +46,17 @@ static bool is_control_socket(int fd) {
 	       type == SOCK_SEQPACKET;
 }
 
-/* Something asks this process to be a zygote, and it cannot be one. Returning would run a main()
- * that nobody has asked for, so it ends; the executor quotes what was written to the preload's
- * output. */
+/* Called if this process is asked to be a zygote and cannot be one. Returning would run a
+ * main() that was not asked for, so it ends; the executor quotes what was written to the
+ * preload's output. */
 _Noreturn static void refuse_to_serve(const char *why) {
 	(void)fprintf(stderr, "warmfork: wf_init: this process cannot be a zygote: %s\n", why);
 	(void)dprintf(ZYGOTE_OUTPUT, "wf_init: this process cannot be a zygote: %s\n", why);
 	leave(2);
 }
 
-/* The greeting that waits in the socket. NULL: what waits there is no greeting at all. */
+/* The nonce of the greeting that waits in the socket, or NULL if what waits there is
+ * no greeting. */
 static const char *greeting_nonce(const uint8_t *frame, size_t size) {
 	static _Alignas(16) uint8_t memory[8192];
 	static struct message message;
@@ -69,7 +71,7 @@ static const char *greeting_nonce(const uint8_t *frame, size_t size) {
 	return message.hello.nonce;
 }
 
-/* Waits for the greeting and leaves it in the socket. A socket that has ended is that of a zygote
+/* Waits for the greeting and leaves it in the socket. If the socket has ended, this is a zygote
  * whose executor has gone. */
 static bool awaits_me(int fd, const char *nonce) {
 	uint8_t frame[512];
@@ -93,8 +95,7 @@ static bool awaits_me(int fd, const char *nonce) {
 	return greeted;
 }
 
-/* Copies the nonce and forgets the variable. 3 is the only descriptor at which a keeper puts the
- * socket. */
+/* Copies the nonce and removes the variable. The keeper always puts the socket at descriptor 3. */
 static bool take_variable(char nonce[LIMIT_NONCE]) {
 	const char *value = getenv(ZYGOTE_VARIABLE);
 
@@ -117,7 +118,7 @@ int wf_init(int argc, char **argv, const struct wf_module *module) {
 		self_ready = true;
 		zygote_run_self(argc, argv, module, nonce);
 	}
-	/* There is no executor yet whose wf_last_error() could tell it. */
+	/* There is no executor yet whose wf_last_error() could report it. */
 	if (r < 0) {
 		(void)fprintf(stderr, "warmfork: wf_init: %s\n", text);
 		return -EINVAL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Until the zygote serves, it sends blocking; then what does not fit waits for room.
+ * Sends are blocking until the zygote serves; after that, what does not fit waits for room.
  */
 #include "zygote/session.h"
 

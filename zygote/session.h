@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a zygote is to its executor: the image that it serves, its workers, and the socket between
- * them.
+ * What a zygote is to its executor: the image that it serves, its workers, and the
+ * socket between them.
  */
 #pragma once
 
@@ -28,20 +28,20 @@ enum session_state {
 	SESSION_DRAINING = 1 << 3,
 };
 
-/* ETOOMANYREFS is a wait that poll(2) cannot tell the end of. */
+/* poll(2) cannot tell when ETOOMANYREFS is over. */
 #define SESSION_RETRY_MS   2
 #define SESSION_UNKILLABLE 64
 #define SESSION_HINTS      16
 
-/* What only the zygote itself may read: not in its workers (MADV_DONTFORK), where touching it is a
- * SIGSEGV, and never part of what is frozen. */
+/* Data for the zygote alone. Workers do not have it (MADV_DONTFORK) and touching it there raises
+ * SIGSEGV. It is never frozen. */
 struct session_memory {
 	struct table table;
-	/* Workers that have been reaped, and something that may be theirs is still alive. */
+	/* Workers that have been reaped while something that may be theirs is still alive. */
 	uint64_t unswept[LIMIT_WORKERS];
-	/* Those that have stopped or gone on, which is not told yet; some may have ended since. */
+	/* Workers that have stopped or gone on, not reported yet; some may have ended since. */
 	pid_t stops[LIMIT_WORKERS];
-	/* Strangers that have become processes of another user. */
+	/* Strangers that now run as another user. */
 	pid_t unkillable[SESSION_UNKILLABLE];
 	struct message_spawned_worker spawned[LIMIT_SPAWN_BATCH];
 	struct touch_count touched;
@@ -50,9 +50,9 @@ struct session_memory {
 	_Alignas(16) uint8_t in_memory[ARENA_MESSAGE], out_memory[ARENA_MESSAGE];
 };
 
-/* What came of the loading. Answers borrow from it. */
+/* The outcome of loading. Answers borrow from it. */
 struct session_load {
-	/* Why the image is refused */
+	/* Why the image is refused. */
 	const char *step;
 	int error;
 	char text[LIMIT_TEXT];
@@ -66,37 +66,38 @@ struct session_load {
 struct session {
 	enum session_state state;
 	bool ending;
-	bool gave_up; /* that was for an error */
-	bool blocked; /* the socket took no more */
+	bool gave_up; /* it ended because of an error */
+	bool blocked; /* the socket was full */
 	int cells;    /* the memfd; -1 until Load */
 	int signals;  /* signalfd of SIGCHLD; -1 until it serves */
-	/* Of the greeting that it awaits. One that is too long stays so, and fits none. */
+	/* The nonce of the greeting that it awaits. One that is too long is kept too long, so it
+	 * never matches. */
 	char nonce[LIMIT_NONCE + 1];
-	const struct wf_module *self; /* NULL: a module is to be loaded */
+	const struct wf_module *self; /* NULL if a module is to be loaded */
 	struct log log;
 	struct image image;
 	struct freeze *freeze;
-	uint64_t n_left_out; /* pages of the frozen image that were written to, and became holes */
-	unsigned n_forks;    /* since that was looked at */
-	unsigned n_freezes_spare; /* how often it may still be frozen again */
-	bool freeze_in_vain;      /* so many pages are written to that freezing again is no use */
-	struct message_frozen frozen; /* to be told with the next answer */
+	uint64_t n_left_out; /* pages of the frozen image that were written to and became holes */
+	unsigned n_forks;    /* since the last look at the image */
+	unsigned n_freezes_spare; /* how often the image may still be frozen again */
+	bool freeze_in_vain;      /* so many pages are written to that freezing again is useless */
+	struct message_frozen frozen; /* to be sent with the next answer */
 	struct session_memory *memory;
 	struct arena in, out;
-	const struct policy *policy; /* until the image is ready; NULL: no sandbox */
+	const struct policy *policy; /* until the image is ready; NULL if there is no sandbox */
 	struct arena policy_memory;
 
-	pid_t hints[SESSION_HINTS]; /* children of which a signal came */
+	pid_t hints[SESSION_HINTS]; /* children that a signal has named */
 	size_t n_hints;
-	bool look_is_due; /* at all children: some may have something to tell */
+	bool look_is_due; /* all children have to be looked at */
 	struct pace look_pace;
-	size_t next_of_table; /* to be looked at */
-	bool suspicious;      /* there may be what dead workers left */
+	size_t next_of_table; /* the next entry to look at */
+	bool suspicious;      /* dead workers may have left something */
 	struct pace strangers_pace;
 	size_t n_unswept, n_unkillable, n_stops;
 	uint32_t n_ended; /* processes that the sweep has ended since the last Swept */
 
-	/* The answer to a request. No other is read before it has been sent. */
+	/* The answer to a request. No other request is read before it has been sent. */
 	bool answering;
 	struct message answer;
 	int answer_fds[LIMIT_SPAWN_BATCH];
@@ -105,12 +106,13 @@ struct session {
 	struct session_load load;
 };
 
-/* True if it is sent, or never can be; false if it has to wait for room. Borrows fds. */
+/* Returns true if the message was sent or can never be; false if it has to wait for room.
+ * Borrows fds. */
 bool session_send(struct session *session, const struct message *message, const int *fds,
 		  size_t n_fds);
-/* Sends session->answer if it still waits. */
+/* Sends session->answer if it is still waiting. */
 void session_flush(struct session *session);
 /* Sends session->answer now, or when there is room; closes answer_fds afterwards. */
 void session_answer(struct session *session);
-/* Everything below it is ended, then it exits. */
+/* Ends everything below the zygote; then it exits. */
 void session_end(struct session *session, enum log_level level, const char *why);

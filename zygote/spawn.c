@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * fork(2) of the C library, not a raw clone3(2): the atfork handlers of preloaded libraries must
- * run.
+ * The C library's fork(2) is used instead of a raw clone3(2) because the atfork handlers of
+ * preloaded libraries must run.
  *
- * A failing fork is an answer, and the zygote lives on. The channel and the worker's lifeline are
- * closed before the pidfd is opened, so that a full descriptor table cannot make that fail; if it
+ * If fork fails the zygote answers so and lives on. The channel and the worker's lifeline are
+ * closed before the pidfd is opened, so that a full descriptor table cannot make that fail. If it
  * fails for another reason, the worker is in no table, and the sweep ends it as a stranger.
  */
 #include "zygote/spawn.h"
@@ -26,7 +26,7 @@ static void spawned_fail(struct message_spawned_worker *ret, int r, const char *
 	ret->step = step;
 }
 
-/* 0 and *ret_lifeline, or a failed `ret`. */
+/* Returns 0 and *ret_lifeline, or fills `ret` with the failure. */
 static int spawn_check(struct session *session, struct message_spawned_worker *ret,
 		       int *ret_lifeline) {
 	if (session->state == SESSION_DRAINING) {
@@ -37,7 +37,7 @@ static int spawn_check(struct session *session, struct message_spawned_worker *r
 		spawned_fail(ret, -EAGAIN, "fork");
 		return -EAGAIN;
 	}
-	/* Here and not in the worker: there it would have to build its own /proc/self first. */
+	/* It is opened here because a worker would first have to build its own /proc/self. */
 	*ret_lifeline = -1;
 	if (session->image.sandbox.init > 0)
 		return 0;
@@ -49,7 +49,7 @@ static int spawn_check(struct session *session, struct message_spawned_worker *r
 	return 0;
 }
 
-/* Returns the pidfd, or a negative errno that `ret` tells too. Closes *channel. */
+/* Returns the pidfd, or a negative errno that `ret` has too. Closes *channel. */
 static int spawn_one(struct session *session, const struct message_spawn_worker *entry,
 		     int *channel, struct message_spawned_worker *ret) {
 	/* On the stack: the child does not have session->memory. */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * Answering Spawn: forks.
+ * Answers Spawn by forking workers.
  */
 #pragma once
 
 #include "zygote/session.h"
 
-/* One channel for each entry in the frame; takes all of them. */
+/* The frame has one channel for each entry; all of them are taken. */
 void spawn_workers(struct session *session, const struct message_spawn *request,
 		   struct wire_frame *frame);
 /* Every entry fails in the same way. */

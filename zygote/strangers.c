@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a worker daemonised stayed with it, since it is a subreaper, and became ours in the moment
- * it died. So a child of ours that is neither a worker nor left by the preload was left by a dead
- * worker: a stranger. Strangers are killed at once, and reaped when SIGCHLD says so; nothing here
- * waits. Whose a stranger was cannot be told. A stranger that has become a process of another user
- * cannot be killed: it is logged, and nobody waits for it.
+ * A worker is a subreaper, so its daemons stayed with it, and became our children at the moment it
+ * died. So a child of ours that is neither a worker nor left by the preload was left by a dead
+ * worker: a stranger. Strangers are killed at once and reaped after SIGCHLD; nothing here waits.
+ * There is no telling which worker left a stranger. A stranger that runs as another user cannot be
+ * killed: it is logged and not waited for.
  */
 #include "zygote/strangers.h"
 
@@ -16,7 +16,7 @@
 #include "zygote/child.h"
 #include "zygote/sweep.h"
 
-/* While something that was killed has not ended. */
+/* The next look while something that was killed has not ended. */
 #define STRANGERS_AGAIN_NS     ((nsec_t)5 * NSEC_PER_MSEC)
 #define STRANGERS_NAMESPACE_MS 1
 
@@ -46,7 +46,7 @@ static void unkillable_note(struct session *session, pid_t pid) {
 	for (size_t i = 0; i < session->n_unkillable; i++)
 		if (unkillable[i] == pid)
 			return;
-	/* Without room it is not logged: it would be each time. */
+	/* If there is no room it is not logged, because it would be logged each time. */
 	if (session->n_unkillable == SESSION_UNKILLABLE)
 		return;
 	unkillable[session->n_unkillable++] = pid;
@@ -93,14 +93,13 @@ bool strangers_are_due(const struct session *session) {
 int strangers_timeout(const struct session *session) {
 	if (session->n_unswept == 0 && !session->suspicious)
 		return -1;
-	/* no signal tells of the end of what another process reaps */
+	/* no signal tells when a process that another process reaps has ended */
 	if (session->image.sandbox.init > 0)
 		return STRANGERS_NAMESPACE_MS;
 	return pace_timeout(&session->strangers_pace, session->memory->table.n, -1);
 }
 
-/* What workers in a pid namespace left: the children of its init, all of them, which reaps them
- * itself. */
+/* Kills what workers in a pid namespace left: all children of its init, which reaps them itself. */
 static size_t sweep_namespace(struct session *session) {
 	const struct sandbox *sandbox = &session->image.sandbox;
 	struct sweep *sweep = &session->memory->sweep;
@@ -123,7 +122,7 @@ static size_t list_children(struct session *session) {
 						     : sweep_children(sweep);
 }
 
-/* Returns how many are about to end. Reaping one brings its children to us, at the end of the list:
+/* Returns how many are about to end. Reaping one brings its children to us, at the end of the list,
  * hence the rounds. */
 static size_t kill_and_reap(struct session *session) {
 	const pid_t *children = session->memory->sweep.children;
@@ -154,7 +153,7 @@ bool strangers_sweep(struct session *session) {
 
 	after = clock_now();
 	pace_took(&session->strangers_pace, after, after - before);
-	if (n_alive > 0) /* SIGCHLD tells of most */
+	if (n_alive > 0) /* SIGCHLD reports most */
 		pace_not_before(&session->strangers_pace, after + STRANGERS_AGAIN_NS);
 	return n_alive == 0;
 }

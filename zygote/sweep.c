@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * Why this ends: a process to which SIGKILL has been sent cannot fork any more (the kernel looks
- * for pending signals under the same lock that publishes a child), and what a dying process leaves
- * is ours before its death is visible (it is re-parented and turned into a zombie under one lock).
- * So with each round a generation of the tree is gone.
+ * A sweep terminates. A process to which SIGKILL has been sent cannot fork any more, because the
+ * kernel looks for pending signals under the lock under which it publishes a child. And the
+ * children of a dying process are ours before its death is visible, because it re-parents them and
+ * becomes a zombie under one lock. So each round removes one generation of the tree.
  *
- * A child cannot be mistaken for another process: its number is free only when we have reaped it.
- * So it is killed by its number, which takes no descriptor and cannot fail for want of one.
+ * A child cannot be mistaken for another process: its number becomes free only when we reap it. So
+ * it is killed by number, which takes no descriptor and cannot fail for lack of one.
  */
 #include "zygote/sweep.h"
 
@@ -26,7 +26,7 @@ int sweep_kill(pid_t child) {
 	return kill(child, SIGKILL) < 0 ? -errno : 0;
 }
 
-/* Of `n` that there are, or -errno. */
+/* `n` is the number of children, or -errno. Returns how many of them were listed. */
 static size_t listed(int n) {
 	if (n < 0)
 		return 0;
@@ -41,8 +41,8 @@ size_t sweep_children_of(struct sweep *sweep, int file) {
 	return listed(process_children_from(file, sweep->children, SWEEP_BATCH));
 }
 
-/* Returns how many of the children have ended and are gone now. *ret_killed: there was one, at
- * least, that may be killed. */
+/* Returns how many of the children have ended and been reaped. *ret_killed tells whether there was
+ * at least one that may be killed. */
 static size_t sweep_round(const pid_t *children, size_t n, bool *ret_killed) {
 	size_t n_reaped = 0;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A hash of chains in memory of fixed size: the zygote calls no malloc once it serves. Entries are
- * touched from the front, so that a small pool dirties little.
+ * A chained hash in memory of fixed size, because the zygote calls no malloc once it serves.
+ * Entries are taken from the front, so that a small pool dirties little memory.
  */
 #include "zygote/table.h"
 

@@ -17,14 +17,14 @@
 struct table_entry {
 	uint64_t worker_id;
 	uint32_t cell;
-	pid_t pid;               /* 0: free */
-	int32_t next;            /* in its chain, or of the free ones; -1: none */
-	enum child_state report; /* not sent yet: it has stopped or gone on; else CHILD_RUNS */
+	pid_t pid;               /* 0 if free */
+	int32_t next;            /* in its chain or in the list of free entries; -1 for none */
+	enum child_state report; /* CHILD_STOPPED or CHILD_WENT_ON until sent; else CHILD_RUNS */
 };
 
 struct table {
 	size_t n;
-	size_t n_used; /* entries that are, or have been, in use: the first ones */
+	size_t n_used; /* entries from the first one on that are, or have been, in use */
 	int32_t free;
 	int32_t chains[TABLE_CHAINS];
 	struct table_entry entries[LIMIT_WORKERS];
@@ -32,10 +32,10 @@ struct table {
 
 void table_init(struct table *table);
 bool table_is_full(const struct table *table);
-/* It must not be full. */
+/* The table must not be full. */
 void table_add(struct table *table, pid_t pid, uint64_t worker_id, uint32_t cell);
-/* NULL: no worker. */
+/* NULL if the pid is no worker's. */
 struct table_entry *table_find(struct table *table, pid_t pid);
-/* One after the other, round and round: *at says where. NULL: there is none. */
+/* Goes round the entries; *at keeps the place. NULL if the table is empty. */
 struct table_entry *table_next(struct table *table, size_t *at);
 void table_remove(struct table *table, struct table_entry *entry);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * A page that more than half of the first workers wrote to counts as usual. They write their list into
- * their cell, which nobody but the executor and they themselves can see, and the zygote reads it
- * there. It believes little of it: addresses outside of the frozen ranges are ignored, and the worst
- * that a lie brings is a page copied in vain.
+ * A page that more than half of the first workers wrote to counts as usual. Each writes its list
+ * into its cell, which only the worker and the executor see otherwise, and the zygote reads it
+ * there. The list is not trusted: addresses outside of the frozen ranges are ignored, and the worst
+ * that a false one causes is a page copied in vain.
  *
- * Copying ahead takes MADV_POPULATE_WRITE (Linux 5.14), which is one system call for a run of pages
- * instead of a fault for each.
+ * Copying ahead uses MADV_POPULATE_WRITE (Linux 5.14), one system call for a run of pages instead
+ * of a fault for each.
  */
 #include "zygote/touch.h"
 

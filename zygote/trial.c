@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Without malloc: an image that is frozen is tried as well.
+ * Uses no malloc, because a frozen image is tried as well.
  */
 #include "zygote/trial.h"
 
@@ -21,7 +21,7 @@ static bool children_are_reaped(void) {
 	       (action.sa_handler == SIG_IGN || action.sa_flags & SA_NOCLDWAIT);
 }
 
-/* A preload that ignores SIGCHLD has the kernel reap its children: the audit reports that. */
+/* If a preload ignores SIGCHLD, the kernel reaps its children; the audit reports that. */
 int trial_fork(uint64_t *ret_ns) {
 	nsec_t before = clock_now();
 	pid_t pid = fork();

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * A fork that does nothing: what the C library and the image's own atfork handlers do to memory, and how
- * long it takes.
+ * Forks a child that does nothing, to see what the C library and the image's own atfork handlers do
+ * to memory, and how long a fork takes.
  */
 #pragma once
 
 #include <stdint.h>
 
-/* Forks, waits until the child has left. *ret_ns (may be NULL): how long all of it took. 0, -errno. */
+/* Forks and waits until the child has exited. *ret_ns (may be NULL) is how long all of it took.
+ * Returns 0 or -errno. */
 int trial_fork(uint64_t *ret_ns);
-/* Of `n`: what else the machine does makes one slower, never faster. 0: none succeeded. */
+/* The fastest of `n` forks, because other load makes one slower, never faster. 0 if
+ * none succeeded. */
 uint64_t trial_fastest(unsigned n);

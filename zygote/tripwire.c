@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: MIT
  *
- * Putting back what a task may have changed takes some 45 system calls, 20 us; asking the kernel for it
- * anew after each task is what makes a reused worker slow. Syscall User Dispatch (Linux 5.11) turns
- * that round: while a byte of ours says so, a system call of this thread is not made, but raises
- * SIGSYS. Our handler takes the dispatch off and has the call made again, so that a task pays for one
- * signal, 2 us, at its first call, and nothing later.
+ * Putting back what a task may have changed takes some 45 system calls, or 20 us. Asking the kernel
+ * for all of it after each task would be what makes a reused worker slow. Syscall User Dispatch
+ * (Linux 5.11) avoids that: while a byte of ours says so, a system call of this thread is not made
+ * but raises SIGSYS. Our handler turns the dispatch off and has the call made again, so a task pays
+ * for one signal, 2 us, at its first call, and for nothing later.
  *
- * It is meant for emulators; as a guard it would be useless, since who can write to memory can turn it
- * off. A task that does so betrays itself only: the next one finds what it left.
+ * The feature is meant for emulators and is no guard, since any code that can write to memory can
+ * turn it off. A task that does so harms only the next one, which finds what it left.
  *
- * A task that makes calls will probably make them the next time as well, so the wire is not laid for some
- * tasks after several that tripped.
+ * A task that makes calls will probably make them again, so after several that tripped the wire is
+ * not laid for some tasks.
  *
- * A thread has the dispatch, not a process, and a child does not inherit it: but to start either takes
- * a system call. Under a tracer each trip is a stop: WF_ABSENT=syscall_dispatch does without.
+ * The dispatch belongs to a thread, not a process, and a child does not inherit it; but starting
+ * either takes a system call. Under a tracer each trip is a stop; WF_ABSENT=syscall_dispatch turns
+ * the tripwire off.
  */
 #include "zygote/tripwire.h"
 
@@ -45,7 +46,8 @@
 #define TRIPS_PATIENCE 4
 #define TRIPS_PAUSE    32
 
-/* Static, since the handler of SIGSYS finds it here, and the kernel the selector: a worker has one. */
+/* Static because the SIGSYS handler finds it here, and the kernel the selector. A worker
+ * has one. */
 static struct {
 	bool usable;
 	bool on;   /* the kernel looks at the selector */
@@ -62,8 +64,8 @@ static bool dispatch(int mode) {
 		     mode == PR_SYS_DISPATCH_ON ? &wire.selector : NULL) == 0;
 }
 
-/* A SIGSYS that is not ours kills, as it would without us. One of a seccomp filter comes again when its call is
- * made again, so that status and core tell of the real one. */
+/* A SIGSYS that is not ours kills, as it would without us. One from a seccomp filter recurs when
+ * its call is made again, so that status and core are those of the real one. */
 static void die_of_it(const siginfo_t *info, ucontext_t *user) {
 	const struct sigaction action = { .sa_handler = SIG_DFL };
 
@@ -90,12 +92,13 @@ static void handle(int signal, siginfo_t *info, void *context) {
 	wire.cpu_ns = (uint64_t)cpu.tv_sec * NSEC_PER_SEC + (uint64_t)cpu.tv_nsec;
 	wire.at = clock_now();
 	wire.tripped = true;
-	/* The kernel has put the registers back as they were, and stands behind the instruction. */
+	/* The kernel has restored the registers, and the instruction pointer is behind
+	 * the instruction. */
 	user->uc_mcontext.gregs[REG_RIP] -= CALL_BYTES;
 }
 
-/* A call in a handler that blocks SIGSYS, be it the return from it, would kill. Handlers that a task installs
- * come after its first call. */
+/* A call in a handler that blocks SIGSYS would kill, even the return from the handler. Handlers
+ * that a task installs come after its first call. */
 static bool handlers_let_it_through(void) {
 	struct sigaction action;
 

@@ -11,7 +11,7 @@
  * something that cannot be put back (Leaving). A result is sent before the restoring, so that
  * nobody waits for that; the next task is claimed after it.
  *
- * A skipped task does not count: nothing of it was run.
+ * A skipped task does not count, because none of it was run.
  */
 #include "zygote/worker.h"
 
@@ -55,32 +55,32 @@
 #include "zygote/tripwire.h"
 
 #define WORKER_ENTROPY 32
-/* More descriptors are in flight than the user may have; they land when their receivers read. */
+/* The user's limit of descriptors in flight is reached; they land when their receivers read. */
 #define WORKER_RETRY_NS (NSEC_PER_MSEC)
-/* A task shorter than this is not worth two questions to the kernel. */
+/* A shorter task is not worth two calls to the kernel. */
 #define WORKER_SHORT_NS ((uint64_t)50000)
-/* After one that was, so many are measured from their start on. */
+/* After a longer one, this many tasks are measured from their start. */
 #define WORKER_MEASURED  16
 #define WORKER_LINGER_MS 2
-/* Of the functions of an image, whose first page of code is fetched ahead. */
+/* The number of functions of an image whose first page of code is fetched ahead. */
 #define WORKER_REHEARSED 8
 
-/* Mapped by the worker itself, so that the zygote has no page of it. */
+/* Mapped by the worker itself, so that the zygote has none of its pages. */
 struct worker_process {
 	const struct image *image;
 	uint64_t worker_id;
 	uint32_t slot, max_tasks;
 	int channel, lifeline;
-	int listener; /* of its own filter, until the executor has it; -1 */
-	int statm;    /* -1: memory is not measured */
+	int listener; /* of the worker's own filter, until the executor has it; else -1 */
+	int statm;    /* -1 if memory is not measured */
 	pid_t pid;
 	uint64_t n_tasks;
 	dev_t channel_device;
 	ino_t channel_inode;
-	nsec_t claimed_at; /* the task that runs; also its start, if there was nothing to set up */
-	bool touched;      /* something of the kernel's may have to be put back after the task */
-	unsigned n_measured; /* tasks whose CPU time is taken at their start as well */
-	uint64_t peak_rss, cpu_last, children_cpu; /* when they were looked at last */
+	nsec_t claimed_at; /* of the running task; also its start, if there was nothing to set up */
+	bool touched;      /* kernel state may have to be put back after the task */
+	unsigned n_measured; /* tasks whose CPU time is taken at their start too */
+	uint64_t peak_rss, cpu_last, children_cpu; /* as of the last look */
 	uint64_t private_at_start;
 	struct cell *cell;
 	struct wf_worker_info info;
@@ -88,8 +88,8 @@ struct worker_process {
 	struct restore restore;
 	struct arena in, out;
 	struct call_memory call_memory;
-	/* What goes out has space of its own only in a reused worker, which may have other tasks in its
-	 * hands meanwhile: each page that a fresh one touches costs it a fault. */
+	/* Only a reused worker has a separate buffer for output, because it may hold other tasks
+	 * meanwhile. In a fresh one each page that it touches costs a fault. */
 	uint8_t *out_frame;
 	uint8_t in_frame[LIMIT_FRAME];
 	_Alignas(16) uint8_t in_memory[ARENA_MESSAGE];
@@ -97,23 +97,24 @@ struct worker_process {
 	_Alignas(16) uint8_t out_memory[ARENA_MESSAGE];
 };
 
-/* The only way out, but for a task that calls exit(3) or is killed. A thread that a task left may
- * hold the lock of a stream for ever; stdout and stderr have been flushed after the task. */
+/* The only way out, except for a task that calls exit(3) or is killed. If a task left a thread,
+ * that may hold the lock of a stream for ever, so nothing is flushed; stdout and stderr were
+ * flushed after the task. */
 static _Noreturn void worker_exit(int code) {
 	if (!facts_threads_run())
 		(void)fflush(NULL);
 	leave(code);
 }
 
-/* A task has closed, shut down or replaced our channel: what it came to cannot be told. The
- * cell says so, for the code alone might be the task's. */
+/* A task has closed, shut down or replaced our channel, so its outcome cannot be reported. The cell
+ * says so, because the exit code alone might be the task's. */
 static _Noreturn void worker_lost(const struct worker_process *worker) {
 	if (worker->cell)
 		atomic_store(&worker->cell->lost_channel, 1);
 	worker_exit(1);
 }
 
-/* A look at an empty buffer writes to nothing. */
+/* An empty buffer is only looked at, so that no page is written to. */
 static void streams_flush(void) {
 	if (stdout && __fpending(stdout) > 0)
 		(void)fflush(stdout);
@@ -121,8 +122,8 @@ static void streams_flush(void) {
 		(void)fflush(stderr);
 }
 
-/* Is the channel still where it was? A task may have closed it and got its number for another file,
- * or put something in its place. What made no system call has done neither. */
+/* Tells whether the channel is still where it was. A task may have closed it and got its number for
+ * another file, or put something in its place. A task that made no system call has done neither. */
 static bool channel_is_there(const struct worker_process *worker) {
 	struct stat status;
 
@@ -147,7 +148,7 @@ static void worker_send(struct worker_process *worker, const struct message *mes
 	}
 	if (r == 0)
 		return;
-	/* a task has shut it down; or the executor has closed it, and wants to know nothing more */
+	/* a task has shut it down, or the executor has closed it and expects nothing more */
 	worker_lost(worker);
 }
 
@@ -202,8 +203,8 @@ static struct worker_process *worker_new(const struct worker_start *start) {
 	return worker;
 }
 
-/* Its own group: a task that signals its group must not hit the zygote and its siblings. The
- * lifeline kills that group, so it reaches what the task forked as well. */
+/* A group of its own, so that a task that signals its group does not hit the zygote and its
+ * siblings. The lifeline kills the group, which reaches what the task forked as well. */
 static int enter_group(struct worker_process *worker) {
 	int r = 0;
 
@@ -242,7 +243,7 @@ static int enter_descriptors(struct worker_process *worker) {
 	if (worker->lifeline >= 0 && lifeline < 0)
 		return error_trace(lifeline);
 	worker->lifeline = lifeline;
-	/* what the audit was told to let pass is not for workers under a policy */
+	/* the descriptors that the audit let pass are not for workers under a policy */
 	if (!(image->sandbox.layers & LAYER_DESCRIPTORS))
 		n = image->n_descriptors;
 	memcpy(keep, image->descriptors, n * sizeof keep[0]);
@@ -257,7 +258,7 @@ static int enter_descriptors(struct worker_process *worker) {
 	return error_trace(fd_close_others(keep, n));
 }
 
-/* What the worker itself reads later is opened in the view, and before the sandbox is closed. */
+/* Opens what the worker itself reads later, in the view and before the sandbox is closed. */
 static void enter_open(struct worker_process *worker) {
 	if (worker->max_tasks != 1 && worker->image->sandbox.on)
 		restore_open_view(&worker->restore);
@@ -265,8 +266,8 @@ static void enter_open(struct worker_process *worker) {
 		worker->statm = aside_consume(open("/proc/self/statm", O_RDONLY | O_CLOEXEC));
 }
 
-/* The executor must have the listener before any code of the image runs that it might have to answer; else it
- * comes with WorkerReady. */
+/* The executor must have the listener before any code of the image runs whose calls it may have to
+ * answer; otherwise the listener comes with WorkerReady. */
 static int enter_sandbox(struct worker_process *worker, const char **ret_step) {
 	const struct sandbox *sandbox = &worker->image->sandbox;
 	const struct wf_module *module = &worker->image->module;
@@ -292,7 +293,7 @@ static int enter_sandbox(struct worker_process *worker, const char **ret_step) {
 	return error_trace(r);
 }
 
-/* A CPU that went away meanwhile is no reason not to work. */
+/* A CPU that has gone offline meanwhile is no reason to fail. */
 static void enter_cpu(uint32_t cpu) {
 	cpu_set_t cpus;
 
@@ -323,7 +324,7 @@ static void enter_entropy(struct worker_process *worker) {
 	};
 }
 
-/* The signal mask is emptied last: until then nothing that was sent to this process can act. */
+/* The signal mask is emptied last: until then no signal sent to this process can act. */
 static void worker_enter(struct worker_process *worker, const struct worker_start *start) {
 	const char *step = "process group";
 	int r = enter_group(worker);
@@ -360,8 +361,8 @@ static void worker_enter(struct worker_process *worker, const struct worker_star
 
 /* --- memory -------------------------------------------------------------------------------- */
 
-/* Resident and not shared with a file; pages of the image that are shared by fork count all the
- * same, which is why the growth is reported and not the sum. */
+/* Counts resident memory that is not shared with a file. Pages of the image that are shared by fork
+ * count too, so the growth is reported and not the sum. */
 static uint64_t private_bytes(const struct worker_process *worker) {
 	unsigned long size, resident, shared;
 	char text[128];
@@ -384,7 +385,7 @@ static uint64_t memory_growth(const struct worker_process *worker) {
 /* --- one task ------------------------------------------------------------------------------ */
 
 struct input {
-	void *map; /* NULL: the input is in the frame */
+	void *map; /* NULL if the input is in the frame */
 	size_t size;
 };
 
@@ -403,7 +404,7 @@ static int input_map(const struct message_task *task, int fd, struct input *ret)
 		return error_origin(-errno);
 	if ((uint64_t)status.st_size < task->payload_size)
 		return error_origin(-EINVAL);
-	/* all at once is half as dear as a fault for every 64 KiB */
+	/* mapping all at once costs half as much as a fault for every 64 KiB */
 	map = memory_map(fd, task->payload_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, 0);
 	if (map == MAP_FAILED)
 		return error_origin(-errno);
@@ -419,7 +420,7 @@ static uint64_t cpu_now(void) {
 	return (uint64_t)time.tv_sec * NSEC_PER_SEC + (uint64_t)time.tv_nsec;
 }
 
-/* `who` as for getrusage(2): the children are those that it has waited for. */
+/* `who` is as for getrusage(2); children count once they have been waited for. */
 static struct exit_status usage_of(int who) {
 	struct exit_status status = { 0 };
 	struct rusage usage = { 0 };
@@ -429,22 +430,24 @@ static struct exit_status usage_of(int who) {
 	return status;
 }
 
-/* What a child of the task does that returns from its function instead of calling _exit(2): it is
+/* A child of the task that returns from its function instead of calling _exit(2) ends here: it is
  * not the worker, and must not answer for it. */
 static void worker_still_me(const struct worker_process *worker, int code) {
 	if (getpid() != worker->pid)
 		worker_exit(code != 0);
 }
 
-/* Of a task that nobody saw coming: no more than the process has used since it was looked at last. */
+/* For a task that was not measured from its start: at most what the process has used since the
+ * last look. */
 static uint64_t cpu_since(const struct worker_process *worker, uint64_t run_ns) {
 	uint64_t used = cpu_now() - worker->cpu_last;
 
 	return used < run_ns ? used : run_ns;
 }
 
-/* Asking the kernel costs more than a short task. One that made no system call has waited for nothing: its
- * CPU time is what the clock says, and it cannot have grown by much in that time. */
+/* Asking the kernel costs more than a short task. A task that made no system call has not
+ * waited for anything: its CPU time is what the clock says, and it cannot have grown by much in
+ * that time. */
 static void usage_take(struct worker_process *worker, uint64_t cpu_before,
 		       const struct tripwire_report *wire, nsec_t before,
 		       struct message_result *result) {
@@ -494,7 +497,7 @@ static void task_run(struct worker_process *worker, const struct message_task *t
 		result->text = call->has_message ? call->memory->message : "";
 }
 
-/* Without its bytes a failure is still that failure; a result is none. */
+/* A failure without its bytes is still that failure; a result without them is none. */
 static void result_lost(struct wf_call *call, struct message_result *result, int error) {
 	static const char lost[] = "its result could not be sealed: no memory or descriptors";
 	char *message = call->memory->message;
@@ -527,7 +530,7 @@ static void result_take(struct wf_call *call, struct message_result *result) {
 
 /* Where a task's descriptors lie in its frame. */
 struct task_descriptors {
-	int payload; /* -1: none */
+	int payload; /* -1 if there is none */
 	int *streams, *extra;
 	size_t n_extra;
 };
@@ -581,7 +584,7 @@ static int task_set_up(struct worker_process *worker, const struct message_task 
 					 failure));
 }
 
-/* Comes back only if the program cannot be executed. */
+/* Returns only if the program cannot be executed. */
 static void task_execute(struct worker_process *worker, const struct message_task *task,
 			 struct task_descriptors *descriptors, struct message_result *result,
 			 struct context_failure *failure) {
@@ -626,7 +629,8 @@ static void task_perform(struct worker_process *worker, const struct message_tas
 	call_deinit(&call);
 }
 
-/* Swapping QUEUED to STARTED decides: before it the task is anybody's, after it ours. */
+/* Swapping QUEUED to STARTED decides: until then the task may be cancelled or handed to another
+ * worker; after that it is ours. */
 static bool task_claim(struct worker_process *worker, const struct message_task *task) {
 	struct cell_claim *claim = cell_claim(worker->cell, task->sequence);
 
@@ -635,15 +639,15 @@ static bool task_claim(struct worker_process *worker, const struct message_task 
 	return claim_swap(claim, task->sequence, CLAIM_STARTED);
 }
 
-/* Of a task that is not run. */
+/* Answers a task that is not run. */
 static void task_answer(struct worker_process *worker, struct wire_frame *frame,
 			const struct message_result *result) {
 	wire_frame_close(frame);
 	worker_send(worker, &(struct message){ .type = MESSAGE_RESULT, .result = *result }, -1);
 }
 
-/* Taking a process down takes longer than most tasks, and would come before whoever waits for the result,
- * on the same CPU. The executor ends the stream if it needs the slot before the time is over. */
+/* Exiting takes longer than most tasks, and on the same CPU would come before the process that
+ * waits for the result. The executor ends the stream if it needs the slot sooner. */
 static void worker_linger(const struct worker_process *worker) {
 	struct pollfd channel = { .fd = worker->channel, .events = POLLIN };
 
@@ -715,11 +719,12 @@ static void worker_dispatch(struct worker_process *worker, struct wire_frame *fr
 	if (frame->type != MESSAGE_TASKS ||
 	    message_unpack(frame->type, frame->body, frame->size, &worker->in, &message) != 0)
 		worker_exit(1);
-	/* the message lies where the answer of a fresh worker is packed */
+	/* the message lies where a fresh worker packs its answer */
 	if (worker->max_tasks == 1 && message.tasks.n_tasks != 1)
 		worker_exit(1);
-	/* Claimed first, taken out of the socket then. So a frame that has been read is one whose first
-	 * task has started, and the executor can tell that without believing the cell. */
+	/* A frame is claimed before it is taken out of the socket. So the first task of a
+	 * frame that has been read has started, and the executor can tell that without
+	 * trusting the cell. */
 	for (size_t i = 0; i < message.tasks.n_tasks; i++) {
 		bool claimed = task_claim(worker, &message.tasks.tasks[i]);
 
@@ -729,8 +734,8 @@ static void worker_dispatch(struct worker_process *worker, struct wire_frame *fr
 	}
 }
 
-/* What comes now waits for nobody: the pages that the first task will need are touched, so that it does not
- * wait for them. */
+/* Nothing waits for this: it touches the pages that the first task will need, so that the task does
+ * not wait for them. */
 static void worker_rehearse(struct worker_process *worker) {
 	const struct message_task task = { .payload = { (const uint8_t *)"", 1 } };
 	const struct message tasks = { .type = MESSAGE_TASKS, .tasks = { &task, 1 } };
@@ -752,8 +757,8 @@ static void worker_rehearse(struct worker_process *worker) {
 		(void)*(const volatile char *)(uintptr_t)image->module.functions[i].function;
 }
 
-/* It looks at a frame and leaves it in the socket: see worker_dispatch(). With options.spin_us it looks for a
- * while before it sleeps: being woken takes longer than a short task. */
+/* Looks at a frame and leaves it in the socket: see worker_dispatch(). With options.spin_us it
+ * polls for a while before it sleeps, because being woken takes longer than a short task. */
 static int worker_receive(struct worker_process *worker, struct wire_frame *frame) {
 	nsec_t until = (nsec_t)worker->image->spin_us * 1000;
 	int r;
@@ -782,7 +787,7 @@ static _Noreturn void worker_serve(struct worker_process *worker) {
 	for (;;) {
 		int r = worker_receive(worker, &frame);
 
-		/* Nobody has claimed what was in the frame: another worker can have it. */
+		/* The frame has not been claimed, so another worker can have it. */
 		if (r == WIRE_E_TRUNCATED || r == WIRE_E_CROWDED)
 			worker_leave(worker, "it has no room for a task or for its descriptors");
 		if (r == WIRE_E_EOF)
@@ -802,10 +807,10 @@ static int worker_initialize(struct worker_process *worker, char *text, size_t s
 	if (module->initialize)
 		code = module->initialize(&worker->info);
 	worker_still_me(worker, code);
-	/* The executor says that it returned this. */
+	/* The executor reports that this returned. */
 	if (code != 0)
 		return code;
-	/* A fresh worker exits after its task: nothing has to be put back. */
+	/* A fresh worker exits after its task, so nothing has to be put back. */
 	if (worker->max_tasks != 1) {
 		tripwire_prepare();
 		code = -restore_snapshot(&worker->restore);

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * The zygote: single-threaded for ever.
+ * The zygote is single-threaded for its whole life.
  *
- *                   Hello            Load                            Drain
- *     EXPECTS_HELLO -----> EXPECTS_LOAD -----> (preload, audit, freeze) -----> SERVING -----> DRAINING
- *          |  Welcome           |                  |  ImageReady                         |
- *          v Refused, exit      v                  v ImageFailed, exit                   v
- *                                                                    last worker gone: exit
+ *                   Hello               Load                                         Drain
+ *     EXPECTS_HELLO -----> EXPECTS_LOAD ----> (preload, audit, freeze) ----> SERVING ----> DRAINING
+ *          |  Welcome           |                 |  ImageReady                                |
+ *          v Refused, exit      v                 v ImageFailed, exit                          v
+ *                                                                            last worker gone: exit
  *
- * Until it serves, it reads its socket blocking and the kernel's lifeline kills it and its process
- * group if the keeper dies. While it serves, it polls socket, SIGCHLD and lifeline; the end of
- * either connection ends everything below it, then itself.
+ * Until it serves, it reads its socket blocking, and the kernel's lifeline kills it and its process
+ * group if the keeper dies. While it serves, it polls socket, SIGCHLD and lifeline; when the socket
+ * or the lifeline ends, it ends everything below it and then itself.
  *
- * Nothing after zygote_serve() may call malloc or stdio: what the image holds is frozen then.
+ * Nothing after zygote_serve() may call malloc or stdio, because what the image holds
+ * is frozen then.
  */
 #include "zygote/zygote.h"
 
@@ -47,12 +48,12 @@
 #include "zygote/spawn.h"
 #include "zygote/sweep.h"
 
-/* Threads that a waived preload left may swallow a SIGCHLD: they do not block it. */
+/* Threads that a waived preload left do not block SIGCHLD and may swallow one. */
 #define ZYGOTE_THREADS_MS 50
-/* Its exit code, when it has ended itself and its workers although nobody asked for that. */
+/* The exit code if it has ended itself and its workers without being asked to. */
 #define ZYGOTE_GAVE_UP 3
 
-/* A process is one zygote at most. */
+/* A process is at most one zygote. */
 static struct session zygote_session;
 
 /* --- requests ------------------------------------------------------------------------------ */
@@ -88,7 +89,7 @@ static void handle_hello(struct session *session, const struct message *message,
 	session_answer(session);
 }
 
-/* A SIGCHLD that the preload ignores, waived, would have the kernel reap the workers unseen. */
+/* If a waived preload ignored SIGCHLD, the kernel would reap the workers unseen. */
 static void children_become_zombies(void) {
 	struct sigaction action;
 
@@ -100,7 +101,8 @@ static void children_become_zombies(void) {
 	(void)sigaction(SIGCHLD, &action, NULL);
 }
 
-/* All blocked but what a fault raises: a handler of the image must not run between two forks. */
+/* Blocks all signals but those that a fault raises: a handler of the image must not run between
+ * two forks. */
 static int zygote_signals(struct session *session) {
 	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS };
 	sigset_t blocked;
@@ -114,8 +116,8 @@ static int zygote_signals(struct session *session) {
 	return session->signals < 0 ? error_trace(session->signals) : 0;
 }
 
-/* Sealed, or a task could make them shorter through /proc, and whoever has them mapped would die of
- * a SIGBUS: the host too. */
+/* The cells must be sealed. Otherwise a task could shrink the file through /proc, and every process
+ * that maps it, even the host, would die of SIGBUS. */
 static bool cells_are_usable(int fd) {
 	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 	struct stat status;
@@ -137,12 +139,12 @@ static void handle_load(struct session *session, const struct message *message,
 		session_end(session, LOG_WARNING, "the image is refused");
 		return;
 	}
-	/* All that can fail comes before the answer. */
+	/* Everything that can fail comes before the answer. */
 	if (zygote_signals(session) < 0 || lifeline_disarm(ZYGOTE_LIFELINE) < 0) {
 		session_end(session, LOG_ERROR, "cannot serve");
 		return;
 	}
-	/* what is forked here for another purpose than a task is not meant to be filtered */
+	/* children that are forked here for a purpose other than a task must not be filtered */
 	if (session->image.sandbox.on)
 		frozen_serve(session);
 	if (!preload_close(session)) {
@@ -156,7 +158,7 @@ static void handle_load(struct session *session, const struct message *message,
 		frozen_serve(session);
 }
 
-/* Kept in memory of its own until the sandbox is prepared. */
+/* Keeps the policy in memory of its own until the sandbox is prepared. */
 static void handle_policy(struct session *session, const struct wire_frame *frame) {
 	struct policy *policy;
 	void *memory =
@@ -169,7 +171,8 @@ static void handle_policy(struct session *session, const struct wire_frame *fram
 	}
 	arena_init(&session->policy_memory, memory, ARENA_MESSAGE);
 	policy = arena_allocate(&session->policy_memory, sizeof *policy);
-	/* the strings lie in the frame's buffer, which the next message overwrites: unpacking copies */
+	/* the next message overwrites the frame's buffer, where the strings lie; unpacking
+	 * copies them */
 	if (!policy ||
 	    policy_unpack(frame->body, frame->size, &session->policy_memory, policy) != 0)
 		session_end(session, LOG_ERROR, "malformed policy");
@@ -185,8 +188,8 @@ static void handle_spawn(struct session *session, const struct message *message,
 		spawn_workers(session, &message->spawn, frame);
 }
 
-/* Nobody is told of the end of a worker whose tracer is another process than its parent, so an
- * executor that misses a report asks: what the worker left, which may be the tracer, is ended. */
+/* If a worker's tracer is not its parent, the zygote is not told of its end. So an executor that
+ * lacks a report asks, and what the worker left, which may include the tracer, is ended. */
 static void handle_ping(struct session *session, const struct message *message,
 			struct wire_frame *frame) {
 	(void)frame;
@@ -207,7 +210,7 @@ static void handle_drain(struct session *session, const struct message *message,
 static const struct {
 	uint16_t type;
 	unsigned states;  /* enum session_state, or-ed */
-	bool descriptors; /* the handler says how many; else none */
+	bool descriptors; /* the handler checks how many; else none are allowed */
 	void (*handle)(struct session *session, const struct message *message,
 		       struct wire_frame *frame);
 } dispatch[] = {
@@ -315,7 +318,7 @@ static int zygote_start(struct session *session) {
 	session->state = SESSION_EXPECTS_HELLO;
 	session->cells = session->signals = -1;
 	aside_fill_standard();
-	/* while the environment is that of the host: a policy may replace it */
+	/* read while the environment is still the host's: a policy may replace it */
 	(void)feature_hidden(FEATURE_SECCOMP);
 	log_init(&session->log, NULL, NULL);
 	for (int fd = ZYGOTE_CONTROL; fd <= ZYGOTE_OUTPUT; fd++)
@@ -343,7 +346,7 @@ static _Noreturn void zygote_run(struct session *session) {
 		zygote_receive(session, 0);
 	if (!session->ending)
 		zygote_serve(session);
-	/* first: it ends all that are in its namespace */
+	/* first, because it ends everything in its namespace */
 	if (session->image.sandbox.init > 0)
 		(void)sweep_kill(session->image.sandbox.init);
 	n_left = sweep_everything(&session->memory->sweep);
