@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * A builder is a child of the zygote that makes parts of the sandbox and sends them back as descriptors. It may
- * allocate as it likes, call libseccomp, change its root: it exits when it has sent what it made.
+ * A builder is a child of the zygote that makes parts of the sandbox and sends them back as
+ * descriptors. It may allocate freely, call libseccomp and change its root, because it exits once
+ * it has sent what it made.
  */
 #include "sandbox/builder.h"
 
@@ -25,12 +26,12 @@
 #define N_BUILT 3
 
 struct built {
-	int32_t error;    /* 0: descriptors follow, for each bit of `present` */
-	uint32_t present; /* enum policy_layer, or-ed: in this order */
+	int32_t error;    /* 0 if descriptors follow, one for each bit of `present` */
+	uint32_t present; /* enum policy_layer, or-ed; descriptors come in this order */
 	struct sandbox_trouble trouble;
 };
 
-/* A frame whose body is that struct: both ends are one program. */
+/* The body of the frame is that struct: both ends are the same program. */
 #define BUILT_FRAME 1
 struct built_frame {
 	uint8_t header[WIRE_HEADER];
@@ -44,8 +45,8 @@ static int built_send(int socket, struct built_frame *frame, const int *fds, siz
 	return r > 0 ? error_fold(r) : error_trace(r);
 }
 
-/* Descriptors for which our own table has no room are an error: what is not there must not be taken
- * for being in force. */
+/* If our own table has no room for the descriptors, that is an error: a layer must not count as in
+ * force without its descriptor. */
 static int built_receive(int socket, struct built *ret, int *ret_fds) {
 	uint8_t buffer[LIMIT_FRAME] uninitialized;
 	struct wire_frame frame;
@@ -76,7 +77,7 @@ static int build_ruleset(const struct sandbox *sandbox, const struct policy *pol
 			      sandbox->scratch, trouble);
 }
 
-/* RLIMIT_DATA, in place of a control group, does not count memory that can be shared. */
+/* RLIMIT_DATA, which replaces a control group, does not count memory that can be shared. */
 static bool has_private_memory_only(const struct sandbox *sandbox, const struct policy *policy) {
 	return policy->limits[POLICY_MEMORY] != POLICY_NO_LIMIT && policy->strict &&
 	       !sandbox_has(sandbox, LAYER_CGROUP);
@@ -107,7 +108,7 @@ static int build_view(const struct sandbox *sandbox, const struct policy *policy
 	return view_build(policy, sandbox_has(sandbox, LAYER_PID), trouble);
 }
 
-/* One layer of the builder's. Best effort leaves out what fails. */
+/* Adds one layer that the builder made. Best effort leaves out what failed. */
 static int built_add(const struct policy *policy, struct built *built, int *fds, size_t *n,
 		     uint32_t bit, int fd) {
 	if (fd >= 0) {
@@ -115,7 +116,7 @@ static int built_add(const struct policy *policy, struct built *built, int *fds,
 		built->present |= bit;
 		return 0;
 	}
-	/* what is no layer's fault, no effort makes good */
+	/* a failure that is not a layer's is fatal under best effort too */
 	return policy->strict || built->trouble.layer == 0 ? fd : 0;
 }
 

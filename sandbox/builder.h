@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Parts of the sandbox that are made by children of the zygote.
+ * Children of the zygote that make parts of the sandbox.
  */
 #pragma once
 
@@ -13,11 +13,12 @@ struct builder_job {
 	int socket;
 };
 
-/* Forks a builder of these layers: mount, landlock, seccomp. 0; or negative and `trouble`. */
+/* Forks a builder of these layers: mount, landlock, seccomp. Returns 0; or a negative value
+ * and `trouble`. */
 int builder_start(struct builder_job *job, const struct sandbox *sandbox,
 		  const struct policy *policy, uint32_t layers, struct sandbox_trouble *trouble);
 
-/* Waits for it and takes what it made; under best effort what it could not make is noted as missing. 0; or negative
- * and `trouble`. */
+/* Waits for it and takes what it made. Under best effort, what it could not make is recorded as
+ * missing. Returns 0; or a negative value and `trouble`. */
 int builder_finish(const struct builder_job *job, struct sandbox *sandbox,
 		   struct sandbox_trouble *trouble);

@@ -33,7 +33,7 @@ int capability_keep_few(void) {
 		return error_origin(-errno);
 	for (int capability = 0; capability <= CAP_LAST_CAP; capability++)
 		(void)prctl(PR_CAPBSET_DROP, capability, 0, 0,
-			    0); /* without SETPCAP: none is there */
+			    0); /* without SETPCAP: it has none */
 	return error_trace(capability_set(now[0].permitted & kept, 0));
 }
 

@@ -4,9 +4,9 @@
  */
 #pragma once
 
-/* In the zygote: what entering takes, and ending processes of another user; nobody can gain any by
- * exec. 0 or -errno. */
+/* Called in the zygote: keeps what is needed to enter the sandbox and to end processes of another
+ * user. No process can gain any by exec. Returns 0 or -errno. */
 int capability_keep_few(void);
 
-/* In a worker. 0 or -errno. */
+/* Called in a worker. Returns 0 or -errno. */
 int capability_drop_all(void);

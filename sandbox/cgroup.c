@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * One group is ours, below the one in which the zygote itself is, made while we still have the privileges for
- * it. In it, one is made for each cell that is used, and used again by the next worker of that
- * cell: to make one takes longer than to fork. The executor removes them when the zygote has gone; what is left
- * behind when all are killed, the next zygote removes: the name has the number of its maker.
+ * The zygote makes one group below the one that it runs in, while it still has the privileges. In
+ * that group it makes one for each cell in use, which the next worker of the cell uses again,
+ * because making a group takes longer than a fork. The executor removes the groups when the zygote
+ * has gone. If all processes are killed, the next zygote removes what is left: the name contains
+ * the number of the process that made it.
  *
  *     v1   memory and pids are hierarchies of their own, writable by root as a rule
- *     v2   one tree, where it has been delegated: the group must have the controllers for its children
- *          already, since one that holds processes cannot be given them
+ *     v2   one tree, where it has been delegated: the group must have the controllers for its
+ *          children already, since one that holds processes cannot be given them
  *
- * Pages of the image are charged to who touched them first, the zygote; so the limit is of what a worker has
- * beyond the image.
+ * Pages of the image are charged to the process that touched them first, which is the zygote. So
+ * the limit applies to what a worker has beyond the image.
  */
 #include "sandbox/cgroup.h"
 
@@ -30,8 +31,8 @@
 #include "base/process.h"
 #include "proto/policy.h"
 
-/* Containers may share a tree of groups: a process number means something in its pid namespace alone, so the name
- * begins with that. */
+/* Containers may share a tree of groups, and a process number is only valid in its own pid
+ * namespace, so the name begins with the namespace. */
 #define PREFIX "warmfork-%lu-"
 
 static int write_text(const char *directory, const char *file, const char *text) {
@@ -77,7 +78,8 @@ static int group_make(const struct sandbox_cgroup *cgroup, const struct sandbox_
 	if (tree == &cgroup->memory && cgroup->memory_limit != POLICY_NO_LIMIT)
 		r = write_number(path, cgroup->v2 ? "memory.max" : "memory.limit_in_bytes",
 				 cgroup->memory_limit);
-	/* swap would make a slow worker of one that has no memory; not every kernel counts it */
+	/* with swap, a worker that runs out of memory would become slow instead; not every kernel
+	 * counts swap */
 	if (r == 0 && tree == &cgroup->memory && cgroup->memory_limit != POLICY_NO_LIMIT)
 		(void)write_number(path,
 				   cgroup->v2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes",
@@ -92,7 +94,7 @@ static int group_make(const struct sandbox_cgroup *cgroup, const struct sandbox_
 	return *ret_procs < 0 ? error_origin(-errno) : 0;
 }
 
-/* What zygotes left that were killed. */
+/* Removes what zygotes that were killed left. */
 static void remove_abandoned(const char *parent) {
 	DIR *directory = opendir(parent);
 	struct dirent *entry;
@@ -117,7 +119,7 @@ static void remove_abandoned(const char *parent) {
 		(void)closedir(directory);
 }
 
-/* Makes our group below `parent`, and one in it, to see that it can be done. */
+/* Makes our group below `parent`, and one in it to see whether that works. */
 static int tree_make(const struct sandbox_cgroup *cgroup, struct sandbox_cgroup_tree *tree,
 		     const char *parent) {
 	int procs = -1, r = 0;
@@ -161,7 +163,7 @@ static int trees_v1(struct sandbox_cgroup *cgroup) {
 	return error_trace(r);
 }
 
-/* Our own group, or the one above it, as where a service manager delegates a subgroup. */
+/* Tries our own group, then the one above it, as service managers delegate a subgroup. */
 static int tree_v2(struct sandbox_cgroup *cgroup) {
 	char own[160], parent[200], *slash;
 	int r;

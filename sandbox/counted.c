@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The kernel's own limits are for each process or for each user. What is counted over all processes
- * of a worker needs a control group, or the next best thing.
+ * The kernel's own limits apply to one process or to one user. A count over all processes of a
+ * worker needs a control group, or a substitute.
  */
 #include "sandbox/counted.h"
 
@@ -10,8 +10,8 @@
 #include "base/error.h"
 #include "base/feature.h"
 
-/* Without a group RLIMIT_DATA counts private memory; where that is not enough, the filter allows no
- * other. */
+/* Without a group, RLIMIT_DATA counts private memory. Where that is not enough, the filter allows
+ * no other memory. */
 static int settle_memory(struct sandbox *sandbox, const struct policy *policy, bool group,
 			 struct sandbox_trouble *trouble) {
 	if (policy->limits[POLICY_MEMORY] == POLICY_NO_LIMIT || group)
@@ -24,8 +24,8 @@ static int settle_memory(struct sandbox *sandbox, const struct policy *policy, b
 			    "limits.memory needs a control group or the layer limits");
 }
 
-/* Where no control group can be made, the processes of each worker are counted in a user namespace
- * of its own. */
+/* If no control group can be made, the processes of each worker are counted in its own
+ * user namespace. */
 static int settle_processes(struct sandbox *sandbox, const struct policy *policy, bool group,
 			    const char *why, struct sandbox_trouble *trouble) {
 	if (policy->limits[POLICY_PROCESSES] == POLICY_NO_LIMIT || group)

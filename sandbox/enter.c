@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Each layer in its turn. Every call is harmless when it is made again by a task, so that no second
+ * Enters one layer after the other. Every call is harmless if a task makes it again, so no second
  * filter is needed to forbid it afterwards.
  */
 #include "sandbox/enter.h"

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * An allow-list made of the groups of the policy, with rules on arguments where a call is too much as a
- * whole. Arguments that are pointers cannot be judged: another thread may change what they point to
- * after the filter has looked.
+ * The filter is an allow-list made from the groups of the policy, with rules on arguments where a
+ * whole call would be too much. Pointer arguments cannot be checked, because another thread may
+ * change what they point to after the filter has looked.
  *
- * What is not allowed goes to the listener, which answers with an errno and takes notes; without one it gets its
- * errno at once. A call of another ABI (i386 by int 0x80, x32) has numbers that mean something else:
- * the listener ends its process, or the kernel does.
+ * A call that is not allowed goes to the listener, which answers with an errno and records it;
+ * without a listener it gets its errno at once. In another ABI (i386 by int 0x80, x32) the numbers
+ * mean other calls, so the listener or the kernel ends the process.
  *
- * libseccomp sorts the rules into a tree: the kernel tries each call number when a filter is installed,
- * which takes a quarter of the time with a tree.
+ * libseccomp sorts the rules into a tree. The kernel tries each call number when a filter is
+ * installed, which with a tree takes a quarter of the time.
  *
- * The zygote lives under the filter that its workers inherit, if the policy allows what its loop needs; else
- * each worker installs it, 30 to 50 us (ADR 7). What entering takes beyond that is allowed as well, see
- * enter_rules(): once entered it achieves nothing.
+ * If the policy allows what the zygote's loop needs, the zygote runs under the filter that its
+ * workers inherit; else each worker installs it, which takes 30 to 50 us (ADR 7). What entering
+ * needs in addition is allowed as well, see enter_rules(): after entering it achieves nothing.
  */
 #include "sandbox/filter.h"
 
@@ -103,8 +103,8 @@ static void allow_values(struct builder *builder, int number, unsigned argument,
 
 /* --- base ---------------------------------------------------------------------------------- */
 
-/* A memfd that can be executed is a program of the task's own, which no rule for paths sees. Kernels before 6.3
- * know no other kind. */
+/* An executable memfd would be a program of the task's own, which no rule for paths sees. Kernels
+ * before 6.3 have no other kind. */
 static void memfd_rules(struct builder *builder) {
 	cleanup_close int probe = memfd_create("probe", MFD_CLOEXEC | MFD_NOEXEC_SEAL_6_3);
 
@@ -118,8 +118,8 @@ static void memfd_rules(struct builder *builder) {
 		allow_if(builder, SYS_memfd_create, 1, MFD_NOEXEC_SEAL_6_3, MFD_NOEXEC_SEAL_6_3);
 }
 
-/* Never written and executed, and of no other process if it has to be private; nor a stack, which RLIMIT_DATA does
- * not count. */
+/* A mapping is never both written to and executed. If memory has to be private, no other process
+ * may map it, and it must not be a stack, which RLIMIT_DATA does not count. */
 static void mmap_rules(struct builder *builder) {
 	const struct scmp_arg_cmp kinds[] = {
 		SCMP_CMP(3, SCMP_CMP_MASKED_EQ, MAP_SHARED | MAP_GROWSDOWN, 0),
@@ -131,7 +131,7 @@ static void mmap_rules(struct builder *builder) {
 	};
 	uint64_t groups = builder->policy->groups;
 	bool jit = groups & 1u << CALLS_JIT;
-	/* who opens no file has nothing to load that is executed: what he could map is a memfd */
+	/* a task that opens no file has no code to load: all that it could map is a memfd */
 	size_t n = groups & (1u << CALLS_FILES | 1u << CALLS_JIT) ? 2 : 1;
 
 	for (size_t i = 0; i < n; i++)
@@ -149,7 +149,7 @@ static void mmap_rules(struct builder *builder) {
 static void memory_rules(struct builder *builder) {
 	memfd_rules(builder);
 	mmap_rules(builder);
-	/* what has been written does not become executable */
+	/* what has been written must not become executable */
 	if (builder->policy->groups & 1u << CALLS_JIT) {
 		allow(builder, SYS_mprotect);
 		allow(builder, SYS_pkey_mprotect);
@@ -181,7 +181,7 @@ static void descriptor_rules(struct builder *builder) {
 		F_DUPFD_QUERY_6_10,
 		F_CREATED_QUERY_6_12,
 	};
-	/* of a lifeline, where no pid namespace replaces it */
+	/* for a lifeline, where no pid namespace replaces it */
 	static const uint32_t lifeline[] = { F_SETOWN, F_SETSIG };
 	static const uint32_t requests[] = {
 		TCGETS,    TCSETS,     TCSETSW,     TCSETSF,          TIOCGWINSZ,       TIOCGPGRP,
@@ -196,8 +196,8 @@ static void descriptor_rules(struct builder *builder) {
 	ALLOW_VALUES(builder, SYS_ioctl, 1, requests);
 }
 
-/* Any request but those of terminals ('T' in the second byte), of which TIOCSTI and TIOCLINUX type for the user:
- * at least one bit differs. */
+/* Allows all requests except those of terminals ('T' in the second byte), because TIOCSTI and
+ * TIOCLINUX type for the user. Any other request differs in at least one bit of that byte. */
 static void device_rules(struct builder *builder) {
 	for (size_t i = 0; i < builder->policy->n_paths; i++)
 		if (builder->policy->paths[i].access & POLICY_DEVICE &&
@@ -239,11 +239,12 @@ static void process_rules(struct builder *builder) {
 
 	ALLOW_VALUES(builder, SYS_prctl, 0, options);
 	ALLOW_VALUES(builder, SYS_personality, 0, personalities);
-	/* of nobody but the caller */
+	/* only the caller itself */
 	allow_if(builder, SYS_prlimit64, 0, LOW32, 0);
 	allow_if(builder, SYS_sched_setaffinity, 0, LOW32, 0);
 	allow_if(builder, SYS_sched_getaffinity, 0, LOW32, 0);
-	/* a filter of the task's own restricts it further; a listener would hide it from ours */
+	/* the task's own filter only restricts it further, but with a listener it would hide calls
+	 * from ours */
 	allow_if(builder, SYS_seccomp, 1, SECCOMP_FILTER_FLAG_NEW_LISTENER, 0);
 }
 
@@ -298,7 +299,7 @@ static bool tells_paths(const struct builder *builder) {
 	return builder->notify && builder->policy->report == POLICY_REPORT_PATHS;
 }
 
-/* Is everything readable? Then there is nothing to tell of files that are opened for reading. */
+/* True if everything is readable; then opening a file for reading need not be reported. */
 static bool reads_all(const struct policy *policy) {
 	for (size_t i = 0; i < policy->n_paths; i++)
 		if (policy->paths[i].path[0] == '/' && policy->paths[i].path[1] == '\0' &&
@@ -307,11 +308,11 @@ static bool reads_all(const struct policy *policy) {
 	return false;
 }
 
-/* Bits of open(2) that make more of it than reading. */
+/* Bits of open(2) that do more than open for reading. */
 #define OPEN_MAKES   (O_CREAT | (O_TMPFILE & ~O_DIRECTORY))
 #define OPEN_CHANGES (O_ACCMODE | O_TRUNC | OPEN_MAKES)
 
-/* The mode is meant only if a file is made. */
+/* The mode counts only if a file is made. */
 static void open_rules(struct builder *builder, int number, unsigned flags, unsigned mode) {
 	const struct scmp_arg_cmp plain = SCMP_CMP(flags, SCMP_CMP_MASKED_EQ, OPEN_MAKES, 0);
 	const struct scmp_arg_cmp no_setid = SCMP_CMP(mode, SCMP_CMP_MASKED_EQ, SETID_BITS, 0);
@@ -323,7 +324,7 @@ static void open_rules(struct builder *builder, int number, unsigned flags, unsi
 	} else if (reads_all(builder->policy) && !builder->policy->learn) {
 		rule(builder, builder->allow, number, 1, &reads);
 	}
-	/* else the listener judges: it is the default */
+	/* else the default applies: the listener judges */
 }
 
 static void file_rules(struct builder *builder) {
@@ -337,7 +338,7 @@ static void file_rules(struct builder *builder) {
 
 	if (builder->policy->layers & LAYER_MOUNT)
 		allow_if(builder, SYS_fchmod, 1, SETID_BITS, 0);
-	/* under report: paths the listener judges these: it is the default */
+	/* with report: paths the default applies: the listener judges */
 	for (size_t i = 0; i < sizeof modes / sizeof modes[0] && !tells_paths(builder); i++)
 		if (builder->policy->layers & LAYER_MOUNT ||
 		    !call_changes_metadata(modes[i].number))
@@ -348,7 +349,7 @@ static void file_rules(struct builder *builder) {
 		allow_if(builder, SYS_creat, 1, SETID_BITS, 0);
 }
 
-/* Calls that Landlock judges by the path; a listener that is told of them continues them. */
+/* Calls that Landlock judges by path; a listener that is told of them continues them. */
 static bool names_path(int number) {
 	static const int numbers[] = {
 		SYS_execve,   SYS_execveat, SYS_truncate,  SYS_unlink,    SYS_unlinkat,
@@ -363,7 +364,7 @@ static bool names_path(int number) {
 	return false;
 }
 
-/* In the network of the host Landlock judges ports, and says nothing. */
+/* In the host's network, Landlock judges ports but reports nothing. */
 static bool tells_ports(const struct builder *builder) {
 	return builder->notify && !(builder->policy->layers & LAYER_NET);
 }
@@ -383,7 +384,8 @@ static void clone_rules(struct builder *builder) {
 		allow_if(builder, SYS_clone, 0, NEW_NAMESPACES | CLONE_THREAD, CLONE_THREAD);
 }
 
-/* Other protocols over TCP's port numbers, as MPTCP, Landlock does not know. A raw socket takes a capability. */
+/* Landlock does not know other protocols that use TCP's port numbers, such as MPTCP. A raw socket
+ * takes a capability. */
 static void internet_rules(struct builder *builder, uint32_t domain) {
 	static const uint32_t protocols[] = { 0, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP,
 					      IPPROTO_ICMPV6 };
@@ -398,7 +400,8 @@ static void internet_rules(struct builder *builder, uint32_t domain) {
 	}
 }
 
-/* A first packet that is sent with the connection it makes is seen by nobody who judges connections. */
+/* A first packet that is sent along with the connection it makes bypasses all that
+ * judges connections. */
 static void sending_rules(struct builder *builder) {
 	const struct scmp_arg_cmp connected[] = {
 		SCMP_CMP(3, SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, 0),
@@ -406,7 +409,7 @@ static void sending_rules(struct builder *builder) {
 	};
 	bool sockets = builder->policy->groups & 1u << CALLS_SOCKETS;
 
-	/* send(2): to whom the socket is connected; to an address only where there may be sockets */
+	/* send(2) goes to the peer of the socket; an address is allowed only where sockets are */
 	rule(builder, builder->allow, SYS_sendto, sockets ? 1 : 2, connected);
 	allow_if(builder, SYS_sendmsg, 2, MSG_FASTOPEN, 0);
 	if (sockets)
@@ -441,8 +444,8 @@ static void socket_rules(struct builder *builder) {
 		else
 			internet_rules(builder, families[i].domain);
 	}
-	/* A pair that is connected for good reaches nobody but the two who have it; one of datagrams can be sent to any
-	 * address. */
+	/* A pair that is connected for good reaches only its two ends; a pair of datagram sockets
+	 * can send to any address. */
 	rule(builder, builder->allow, SYS_socketpair, 2, stream);
 	rule(builder, builder->allow, SYS_socketpair, 2, packets);
 	if (builder->policy->families & POLICY_FAMILY_UNIX)
@@ -462,9 +465,10 @@ static void scheduling_rules(struct builder *builder) {
 	rule(builder, builder->allow, SYS_ioprio_set, 2, io);
 }
 
-/* What a worker calls under a filter that its zygote has installed: in sandbox/enter.c, and setpgid(2). Only with the
- * arguments that it uses, but capset(2), setgroups(2) and the descriptor of setns(2), which achieve nothing without
- * capabilities. */
+/* Allows what a worker calls under a filter that its zygote has installed: the calls in
+ * sandbox/enter.c, and setpgid(2). They are allowed only with the arguments that it uses,
+ * except for capset(2), setgroups(2) and the descriptor of setns(2), which achieve nothing
+ * without capabilities. */
 static void enter_rules(struct builder *builder) {
 	static const int harmless[] = { SYS_capset, SYS_setgroups };
 	const struct policy *policy = builder->policy;
@@ -482,7 +486,7 @@ static void enter_rules(struct builder *builder) {
 	rule(builder, builder->allow, SYS_setns, 1, namespace);
 	rule(builder, builder->allow, SYS_setresuid, 3, uid);
 	rule(builder, builder->allow, SYS_setresgid, 3, gid);
-	/* the worker's own group, and only that: of others a number is needed */
+	/* only the worker's own group: any other takes a number */
 	if (!(policy->groups & 1u << CALLS_PROCESSES))
 		allow_if(builder, SYS_setpgid, 0, LOW32, 0);
 }
@@ -529,8 +533,8 @@ static void all_rules(struct builder *builder) {
 	rule(builder, SCMP_ACT_ERRNO(FILTER_PROBE_ERROR), FILTER_PROBE_CALL, 0, NULL);
 }
 
-/* Without a listener each call has its errno in the filter. Calls with rules keep the default for what these do
- * not allow. */
+/* Without a listener, the filter has the errno of each call. Calls with rules keep the default for
+ * what the rules do not allow. */
 static void errno_rules(struct builder *builder) {
 	const struct policy *policy = builder->policy;
 	size_t n;
@@ -551,8 +555,9 @@ bool filter_suits_zygote(const struct policy *policy) {
 	return (policy->groups & needed) == needed;
 }
 
-/* The table cannot have a call in two groups: what the runtimes of sanitizers need of others is named here. Their
- * shadow memory is mapped at addresses, and read from /proc/self/maps. */
+/* The table has each call in one group only, so what the runtimes of sanitizers need from other
+ * groups is listed here. They map their shadow memory at fixed addresses, and read
+ * /proc/self/maps. */
 static void sanitizer_rules(struct builder *builder) {
 	static const int calls[] = {
 		SYS_open,        SYS_readlink, SYS_readlinkat, SYS_getdents64,  SYS_getdents,
@@ -571,7 +576,8 @@ static int build(struct builder *builder) {
 	builder->context = seccomp_init(otherwise);
 	if (!builder->context)
 		return error_origin(-ENOMEM);
-	/* libseccomp asks the kernel whether it can listen: it can, as our floor is 6.1 */
+	/* libseccomp asks the kernel whether it supports listeners, which it does, as our minimum
+	 * is 6.1 */
 	if (seccomp_attr_set(builder->context, SCMP_FLTATR_CTL_OPTIMIZE, 2) < 0 ||
 	    seccomp_attr_set(builder->context, SCMP_FLTATR_ACT_BADARCH,
 			     builder->notify ? SCMP_ACT_NOTIFY : SCMP_ACT_KILL_PROCESS) < 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Who a worker is.
+ * The user and group that a worker runs as.
  */
 #include "sandbox/identity.h"
 
@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 
-/* Who has nothing: of Debian, and of the kernel (overflowuid). */
+/* The user that owns nothing, in Debian and in the kernel (overflowuid). */
 #define NOBODY 65534
 
 int identity_settle(struct sandbox *sandbox, struct policy *policy,

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * Who a worker is: somebody who owns nothing, unless the policy names another.
+ * The user and group that a worker runs as: one that owns nothing, unless the policy names another.
  */
 #pragma once
 
 #include "sandbox/sandbox.h"
 #include "sandbox/trouble.h"
 
-/* In the zygote: whom the policy means, noted in both. 0; or negative and `trouble`. */
+/* Called in the zygote: resolves what the policy names, and records it in both structs. Returns 0;
+ * or a negative value and `trouble`. */
 int identity_settle(struct sandbox *sandbox, struct policy *policy,
 		    struct sandbox_trouble *trouble);
 
-/* In a worker. 0 or -errno. */
+/* Called in a worker. Returns 0 or -errno. */
 int identity_enter(const struct sandbox *sandbox);

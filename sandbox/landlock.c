@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * Landlock's header of Debian 12 is that of Linux 6.1, ABI 2; what came later is spelled out here.
+ * Debian 12 has the Landlock header of Linux 6.1, ABI 2; later additions are defined here.
  *
  *     ABI 1 (5.13)  files        ABI 4 (6.7)   TCP ports
  *     ABI 2 (5.19)  refer        ABI 5 (6.10)  ioctl on devices
  *     ABI 3 (6.2)   truncate     ABI 6 (6.12)  scopes: signals, abstract unix sockets
  *
- * A right that the kernel does not know is not asked for: what an older ABI leaves open is closed by the
- * view of the file system, the pid and network namespaces and the filter.
+ * A right that the kernel does not know is not requested. What an older ABI leaves open is closed
+ * by the view of the file system, the pid and network namespaces and the filter.
  */
 #include "sandbox/landlock.h"
 
@@ -51,7 +51,7 @@ struct port_6_7 {
 	 FS_TRUNCATE_6_2)
 #define RIGHTS_DEVICE                                                                              \
 	(LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | FS_IOCTL_DEV_6_10)
-/* What a file, and not a directory, may be given. */
+/* Rights that apply to a file, not only to a directory. */
 #define RIGHTS_FILE                                                                                \
 	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE |                              \
 	 LANDLOCK_ACCESS_FS_READ_FILE | FS_TRUNCATE_6_2 | FS_IOCTL_DEV_6_10)

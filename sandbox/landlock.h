@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Landlock: the files, ports, signals and abstract sockets that a worker can reach.
+ * Landlock restricts the files, ports, signals and abstract sockets that a worker can reach.
  */
 #pragma once
 
@@ -11,13 +11,14 @@
 #include "proto/policy.h"
 #include "sandbox/trouble.h"
 
-/* 0: there is no Landlock here. */
+/* Returns 0 if there is no Landlock. */
 int landlock_abi(void);
 
-/* Makes the ruleset of a policy, with paths as the caller sees them; `scratch`: in a view with it. A descriptor, or negative and
- * `trouble`. */
+/* Makes the ruleset of a policy, with paths as the caller sees them; `scratch` means that the view
+ * has a scratch. Returns a descriptor; or a negative value and `trouble`. */
 int landlock_build(const struct policy *policy, int abi, bool own_network, bool scratch,
 		   struct sandbox_trouble *trouble);
 
-/* Each worker a domain of its own: siblings with one domain could signal each other. 0 or -errno. */
+/* Each worker enters a domain of its own, because siblings in one domain could signal each other.
+ * Returns 0 or -errno. */
 int landlock_enter(int ruleset);

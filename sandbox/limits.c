@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Resource limits. A limit that is there already and lower is strict enough, and stays.
+ * Resource limits. An existing limit that is lower is strict enough, and stays.
  */
 #include "sandbox/limits.h"
 
@@ -10,13 +10,13 @@
 #include "base/clock.h"
 #include "base/error.h"
 
-/* SIGXCPU at the limit, SIGKILL so much later. */
+/* SIGXCPU comes at the limit, SIGKILL this much later. */
 #define CPU_GRACE_S 1
 
 static int limit_set(int resource, uint64_t soft, uint64_t hard) {
 	struct rlimit limit = { soft, hard }, now;
 
-	/* nobody may raise a hard limit; a lower one that is there is strict enough */
+	/* a hard limit cannot be raised, and an existing lower one is strict enough */
 	if (getrlimit((__rlimit_resource_t)resource, &now) == 0 && now.rlim_max < hard) {
 		limit.rlim_max = now.rlim_max;
 		if (limit.rlim_cur > limit.rlim_max)

@@ -6,9 +6,9 @@
 
 #include "sandbox/sandbox.h"
 
-/* Those that the zygote can live with and workers inherit: what is exhausted per user, not per
- * process, and core dumps. 0 or -errno. */
+/* Sets the limits that the zygote can live with and workers inherit: core dumps, and resources that
+ * run out per user and not per process. Returns 0 or -errno. */
 int limits_inherited(void);
 
-/* In a worker: those of its policy. 0 or -errno. */
+/* Called in a worker: sets those of its policy. Returns 0 or -errno. */
 int limits_own(const struct sandbox *sandbox);

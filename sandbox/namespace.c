@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * The zygote enters its namespaces after the preload, so that loading needs no exception. From a user
- * namespace of our own all others can be had without privileges; started by root it is entered all
- * the same, since it confines what a capability is good for.
+ * The zygote enters its namespaces after the preload, so that loading needs no exception. From a
+ * user namespace of our own, all others can be entered without privileges. Root enters one all the
+ * same, because it limits what a capability is good for.
  *
- * A pid namespace is for processes that are forked after it was unshared: the zygote itself stays
+ * A pid namespace holds processes that are forked after it was unshared: the zygote itself stays
  * outside, and sees its workers under the numbers of the host. The first process in it is its init,
- * which must outlive all others, and must not be a worker: the kernel kills the whole namespace with it.
- * What a dying worker leaves behind becomes a child of that init, not of the zygote, and the zygote
- * finds it there. Signals that a lifeline raises do not reach an init, so it polls its own.
+ * which must outlive all others and must not be a worker, because the kernel kills the whole
+ * namespace with it. What a dying worker leaves behind becomes a child of that init, not of the
+ * zygote, and the zygote finds it there. Signals that a lifeline raises do not reach an init, so it
+ * polls its own.
  *
- * Root maps all identities that it has itself, since its policy may name any; others may map only
- * themselves.
+ * Root maps all identities that it has itself, since its policy may name any; others may map
+ * only themselves.
  */
 #include "sandbox/namespace.h"
 
@@ -46,7 +47,7 @@ static const struct {
 	{ LAYER_IPC, CLONE_NEWIPC, "/proc/self/ns/ipc" },
 	{ LAYER_UTS, CLONE_NEWUTS, "/proc/self/ns/uts" },
 	{ LAYER_PID, CLONE_NEWPID, "/proc/self/ns/pid_for_children" },
-	/* mount: by the builder of the view */
+	/* the builder of the view unshares the mount namespace */
 };
 #define N_NAMESPACES (sizeof namespaces / sizeof namespaces[0])
 
@@ -72,7 +73,7 @@ static int map_self(uid_t uid, gid_t gid) {
 	return r == 0 ? error_trace(write_file("/proc/self/gid_map", text)) : error_trace(r);
 }
 
-/* Each range that we have, to itself: root of a container has not all that there are. */
+/* Maps each range that we have to itself: root of a container does not have all ids. */
 static int map_all(pid_t zygote, const char *name) {
 	char path[64], text[4096] = "";
 	unsigned first, outside, count;
@@ -91,7 +92,8 @@ static int map_all(pid_t zygote, const char *name) {
 	return error_trace(write_file(path, text));
 }
 
-/* Only a process of the parent namespace may map more than itself. It waits until there is something to map. */
+/* Only a process of the parent namespace may map more than itself. The mapper waits until the
+ * namespace exists. */
 static _Noreturn void mapper_run(pid_t zygote, int go) {
 	char byte;
 	int r;
@@ -104,7 +106,7 @@ static _Noreturn void mapper_run(pid_t zygote, int go) {
 	leave(r == 0 ? 0 : -r);
 }
 
-/* A mapper that has died has mapped nothing, whatever it died of. */
+/* A mapper that has died, for whatever reason, has mapped nothing. */
 static int mapper_finish(pid_t mapper, int go, bool entered) {
 	bool told = entered && send(go, "", 1, MSG_NOSIGNAL) == 1;
 	struct exit_status status;
@@ -159,7 +161,7 @@ int namespace_own_user(void) {
 
 	if (unshare(CLONE_NEWUSER) < 0)
 		return error_origin(-errno);
-	/* after a change of identity the files of /proc/self are root's */
+	/* after a change of identity the files of /proc/self belong to root */
 	(void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	return error_trace(map_self(uid, gid));
 }
@@ -200,7 +202,7 @@ static int enter_one(size_t i, struct sandbox_trouble *trouble) {
 	return 0;
 }
 
-/* A new network has a loopback that is down. */
+/* The loopback of a new network is down. */
 static int loopback_up(struct sandbox_trouble *trouble) {
 	struct ifreq request = { .ifr_name = "lo" };
 	cleanup_close int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -248,14 +250,14 @@ bool namespace_is_other(const struct sandbox *sandbox, uint32_t layer) {
 
 /* --- init ---------------------------------------------------------------------------------- */
 
-/* Its children reap themselves, since their signal is ignored. */
+/* SIGCHLD is ignored, so the kernel reaps its children. */
 static _Noreturn void init_run(int lifeline) {
 	const struct sigaction ignore = { .sa_handler = SIG_IGN };
 	struct pollfd keeper = { .fd = lifeline };
 
 	(void)sigaction(SIGCHLD, &ignore, NULL);
 	(void)setpgid(0, 0);
-	/* /proc/1/root is the root of the host: nobody may follow it */
+	/* /proc/1/root is the host's root: no other process may follow it */
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (fd_close_others(&lifeline, 1) < 0)
 		leave(1);

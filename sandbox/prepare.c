@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Strict: the first layer that cannot be had refuses the image, by name. Best effort: what cannot be
- * had is left out and listed as missing. Nothing else is ever left out.
+ * Strict: the first layer that is not available refuses the image, by name. Best effort: layers
+ * that are not available are left out and listed as missing. Nothing else is ever left out.
  *
- * What takes memory is made in children (builder.c): the zygote must not write to what it has frozen.
+ * What needs memory is made in children (builder.c), because the zygote must not write to what
+ * it has frozen.
  */
 #include "sandbox/prepare.h"
 
@@ -26,7 +27,8 @@
 #include "sandbox/probe.h"
 #include "sandbox/view.h"
 
-/* What their runtimes call beyond is allowed in builds for tests only, and listed among the layers. */
+/* The additional calls of sanitizer runtimes are allowed in test builds only, and listed among
+ * the layers. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED true
 #elif defined(__has_feature)
@@ -39,7 +41,8 @@ static bool wants(const struct policy *policy, uint32_t layer) {
 	return (policy->layers & layer) != 0;
 }
 
-/* A layer that cannot be had: the end, or a note. 0: go on without. */
+/* Handles a layer that is not available: refuses the image, or records it. Returns 0 to go on
+ * without it. */
 static int without(struct sandbox *sandbox, const struct policy *policy, int r,
 		   const struct sandbox_trouble *trouble) {
 	if (policy->strict || trouble->layer == 0)
@@ -88,7 +91,7 @@ static int restrict_zygote(struct sandbox *sandbox, const struct policy *policy,
 	}
 	if (r < 0)
 		return error_trace(r);
-	/* Landlock and filters take it, where there are no capabilities */
+	/* without capabilities, Landlock and filters require it */
 	if (wants(policy, LAYER_NO_NEW_PRIVS | LAYER_LANDLOCK | LAYER_SECCOMP)) {
 		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 			return trouble_fail(trouble, LAYER_NO_NEW_PRIVS, errno, "no_new_privs: %s",
@@ -142,7 +145,8 @@ static void describe(struct sandbox *sandbox) {
 	}
 }
 
-/* The zygote opens nothing under a filter that tells of it: what its loop reads is open before. */
+/* Under a filter that reports opens the zygote opens nothing, so its loop reads files that are
+ * opened here. */
 static int open_kept(struct sandbox *sandbox, struct sandbox_trouble *trouble) {
 	char path[64];
 
@@ -154,7 +158,7 @@ static int open_kept(struct sandbox *sandbox, struct sandbox_trouble *trouble) {
 	return 0;
 }
 
-/* A filter in each worker, where entering takes what no filter may allow. */
+/* If entering takes what no filter may allow, each worker installs its own filter. */
 static bool filter_is_inherited(const struct sandbox *sandbox, const struct policy *policy) {
 	return filter_suits_zygote(policy) && !policy->learn && sandbox_has(sandbox, LAYER_PID) &&
 	       !sandbox->own_user_namespace && !sandbox->scratch &&
@@ -189,7 +193,7 @@ static int settle_scratch(struct sandbox *sandbox, const struct policy *policy,
 				  "worker has a /tmp of its own (limits.scratch)");
 }
 
-/* Made while namespaces are entered, on another CPU if there is one. */
+/* Runs while namespaces are entered, on another CPU if there is one. */
 static struct builder_job filter_job;
 
 static int start_filter(struct sandbox *sandbox, const struct policy *policy,
@@ -249,7 +253,7 @@ static void sandbox_init(struct sandbox *sandbox, const struct policy *policy) {
 	memcpy(sandbox->limits, policy->limits, sizeof sandbox->limits);
 	if (wants(policy, LAYER_LANDLOCK))
 		sandbox->landlock_abi = landlock_abi();
-	/* a learner is told of all, and refused nothing */
+	/* a learning policy records every call and refuses none */
 	sandbox->scratch = policy->limits[POLICY_SCRATCH] != POLICY_NO_LIMIT && !policy->learn &&
 			   wants(policy, LAYER_MOUNT);
 }

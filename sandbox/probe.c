@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Each probe is of one layer: what it tries would succeed, or fail otherwise, without that layer. That of
- * Landlock is made twice, before it is entered and after.
+ * Each probe tests one layer: what it tries would succeed without that layer, or fail in another
+ * way. The probe of Landlock runs twice, before Landlock is entered and after.
  */
 #include "sandbox/probe.h"
 
@@ -26,11 +26,11 @@
 #include "sandbox/namespace.h"
 #include "sandbox/view.h"
 
-/* What the process that probes has to say; shared with it. */
+/* What the probing process reports, in memory that it shares. */
 struct probe_report {
 	bool done;
-	uint32_t layer; /* not in force; 0 */
-	int error;      /* of a step of entering */
+	uint32_t layer; /* the layer that is not in force, or 0 */
+	int error;      /* of the step of entering that failed */
 	char step[64];
 };
 
@@ -41,14 +41,14 @@ static bool opens(const char *path, int flags) {
 	return fd >= 0;
 }
 
-/* A FIFO, since opening one to write needs no writable mount. Without a view: the list of the root, unless that is
- * declared. */
+/* Opens a FIFO, because opening one for writing needs no writable mount. Without a view it opens
+ * the root directory, unless that is declared. */
 static bool landlock_object_opens(const struct sandbox *sandbox) {
 	return sandbox_has(sandbox, LAYER_MOUNT) ? opens(VIEW_PROBE, O_RDWR)
 						 : opens("/", O_RDONLY | O_DIRECTORY);
 }
 
-/* Is the object of the probe declared, by a rule for all there is? */
+/* Tells whether a rule for everything declares the object of the probe. */
 static bool declares_object(const struct sandbox *sandbox, const struct policy *policy) {
 	uint32_t access = sandbox_has(sandbox, LAYER_MOUNT) ? POLICY_WRITE : POLICY_READ;
 
@@ -67,7 +67,7 @@ static bool has_capabilities(void) {
 	return (data[0].effective | data[0].permitted | data[1].effective | data[1].permitted) != 0;
 }
 
-/* Nobody sets this limit by chance, and nobody without a capability raises it again. */
+/* A limit of zero is not set by chance, and cannot be raised without a capability. */
 static bool may_dump_core(void) {
 	const struct rlimit raised = { 0, 1 };
 	struct rlimit limit;
@@ -90,7 +90,7 @@ uint32_t probe_self(const struct sandbox *sandbox) {
 	return 0;
 }
 
-/* What would reach the listener, which is not there yet: before the filter. */
+/* Probes that would reach the listener, which does not exist yet, run before the filter. */
 static uint32_t probe_before_filter(const struct sandbox *sandbox, const struct policy *policy,
 				    bool opened) {
 	if (sandbox_has(sandbox, LAYER_IDENTITY) && sandbox->change_identity &&
@@ -165,7 +165,7 @@ static int judge(const struct exit_status *status, const struct probe_report *re
 	return 0;
 }
 
-/* Layers that the zygote is in itself. */
+/* Checks the layers that the zygote itself is in. */
 static int check_namespaces(const struct sandbox *sandbox, struct sandbox_trouble *trouble) {
 	static const uint32_t layers[] = { LAYER_USER, LAYER_NET, LAYER_IPC, LAYER_UTS };
 

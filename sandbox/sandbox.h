@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * The sandbox: what is prepared once in the zygote, and entered by each worker.
+ * The sandbox: prepared once in the zygote, and entered by each worker.
  *
- *     prepare   namespaces entered, their init started; in a child, which may use as much memory as
- *               it likes, the view of the file system is built, the Landlock ruleset made, and the
- *               filter compiled; limits that can be inherited are set, capabilities that no worker
- *               and no zygote needs are dropped; the filter is installed if the zygote can live under
- *               it
+ *     prepare   namespaces are entered and their init started; a child, which may use as much
+ *               memory as it likes, builds the view of the file system, makes the Landlock ruleset
+ *               and compiles the filter; limits that can be inherited are set; capabilities that
+ *               neither workers nor zygote need are dropped; the filter is installed if the zygote
+ *               can run under it
  *     enter     control group, view, identity, limits, Landlock, capabilities, filter
  */
 #pragma once
@@ -24,37 +24,36 @@
 struct sandbox {
 	bool on;          /* there is a policy */
 	uint32_t layers;  /* in force */
-	uint32_t missing; /* asked for, not to be had (best effort) */
+	uint32_t missing; /* asked for, but not available (best effort) */
 	int landlock_abi;
-	int view;          /* a mount namespace; -1: none */
-	int ruleset;       /* of Landlock; -1: none */
-	int listener;      /* of the zygote's filter, until the executor has it; -1 */
-	pid_t init;        /* of the pid namespace; 0: none */
-	int init_children; /* /proc/INIT/task/INIT/children; -1 */
-	int own_children;  /* the zygote's own: under the filter it opens nothing; -1 */
+	int view;          /* a mount namespace, or -1 */
+	int ruleset;       /* of Landlock, or -1 */
+	int listener;      /* of the zygote's filter, until the executor has it; else -1 */
+	pid_t init;        /* of the pid namespace, or 0 */
+	int init_children; /* /proc/INIT/task/INIT/children, or -1 */
+	int own_children;  /* the zygote's own, as it opens nothing under the filter; or -1 */
 	bool change_identity;
 	uid_t uid;
 	gid_t gid;
-	int lifeline;    /* of the zygote: the init polls it */
-	int null_device; /* for tasks whose stream is to be it: the view may have none; -1 */
+	int lifeline;    /* of the zygote, polled by the init */
+	int null_device; /* for tasks with a null stream, because the view may have none; or -1 */
 	bool own_user_namespace;        /* of each worker, to count its processes */
-	bool scratch;                   /* each worker mounts its own, */
-	const struct view_below *below; /* and into it what the policy names there */
+	bool scratch;                   /* each worker mounts its own */
+	const struct view_below *below; /* what the policy names in it */
 	size_t n_below;
 	bool probe_workers;
-	bool
-	    command; /* workers become programs: they need no memory that can be shared for results */
+	bool command; /* workers become programs and need no shareable memory for results */
 	uint64_t limits[N_POLICY_LIMITS];
 	uint64_t memory_base; /* of the image; RLIMIT_DATA counts it */
 	struct sandbox_cgroup cgroup;
-	struct sandbox_filter filter; /* for workers; size 0: inherited, or none */
+	struct sandbox_filter filter; /* for workers; size 0 if inherited, or if there is none */
 	bool filter_listens;
-	bool filter_inherited;        /* from the zygote, and `filter` is only for that */
+	bool filter_inherited;        /* from the zygote; then `filter` is used only for that */
 	uint64_t namespace_inodes[8]; /* of the host, to show that ours are others */
 	char text[LIMIT_TEXT];        /* the layers in force, and what is missing */
 };
 
-/* Is this layer in force? */
+/* Tells whether this layer is in force. */
 static inline bool sandbox_has(const struct sandbox *sandbox, uint32_t layer) {
 	return (sandbox->layers & layer) != 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What keeps a sandbox from being had.
+ * The reason why a sandbox cannot be set up.
  */
 #pragma once
 
@@ -9,13 +9,12 @@
 #include "proto/limits.h"
 #include "proto/policy.h"
 
-/* Which layer cannot be had, and why. */
+/* The layer that is not available, and why. */
 struct sandbox_trouble {
-	uint32_t
-	    layer; /* enum policy_layer; 0: no layer's, the policy cannot be carried out at all */
+	uint32_t layer; /* enum policy_layer; 0 if the policy itself cannot be carried out */
 	char text[LIMIT_TEXT];
 };
 
-/* Fills trouble; returns -error. */
+/* Fills `trouble` and returns -error. */
 int trouble_fail(struct sandbox_trouble *trouble, uint32_t layer, int error, const char *format,
 		 ...) __attribute__((format(printf, 4, 5)));

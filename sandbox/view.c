@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT
  *
- * The view is an empty tmpfs in which each path of the policy is mounted where it is outside: what has no rule
- * is not there, so that its existence cannot be asked for either (stat(2), which Landlock does not
- * know). All is read-only but declared writes; there chmod and utime work, as tar and ld need.
+ * The view is an empty tmpfs in which each path of the policy is mounted where it is outside. A
+ * path without a rule does not exist in it, so a task cannot even ask whether it exists (Landlock
+ * does not cover stat(2)). Everything is read-only except what is declared for writing; there chmod
+ * and utime work, because tar and ld need them.
  *
- * All sources are opened as detached trees first, because the new root covers some of them. They are
- * attached parents first: a path below another one finds its mount point in it.
+ * All sources are opened as detached trees first, because the new root covers some of them. They
+ * are attached parents first: a path below another one finds its mount point in it.
  *
- * A symbolic link on the way to a path is made again, and the path it leads to is what is mounted: /bin/sh
- * works where only /bin is declared, and /bin is a link to usr/bin.
+ * A symbolic link on the way to a path is made again, and the path that it leads to is mounted:
+ * /bin/sh works where only /bin is declared, and /bin is a link to usr/bin.
  *
  * "/" stands for each of its entries: the root itself is ours.
  *
- * /proc is mounted anew, for the pid namespace of the workers, who see no process of the host. What is
- * written is never executed, unless another rule says so: the loader maps what Landlock would not let
- * execve(2) start.
+ * /proc is mounted anew for the pid namespace of the workers, which see no process of the host.
+ * What a task can write it can never execute, unless another rule says so: the loader maps what
+ * Landlock would not let execve(2) start.
  */
 #include "sandbox/view.h"
 
@@ -38,9 +39,9 @@
 #include "base/fd.h"
 #include "base/path.h"
 
-/* Links that lead to links. */
+/* The longest chain of links. */
 #define VIEW_LINKS 16
-/* Rules below a /tmp that is each worker's own: it mounts them itself. */
+/* The most rules below a /tmp that is each worker's own, which mounts them itself. */
 #define VIEW_BELOW_MAX 16
 
 enum node_kind { NODE_TREE, NODE_LINK, NODE_PROC };
@@ -49,7 +50,7 @@ struct node {
 	enum node_kind kind;
 	char *path;   /* where it is in the view */
 	char *target; /* of a link */
-	int tree;     /* detached; -1 */
+	int tree;     /* detached, or -1 */
 	bool directory, optional;
 	uint32_t access;
 };
@@ -67,7 +68,7 @@ static int view_fail(struct view *view, int error, const char *what, const char 
 			    strerrordesc_np(error));
 }
 
-/* No layer that is missing: the policy itself is wrong, and best effort does not make it right. */
+/* No layer is missing: the policy itself is wrong, and best effort does not help. */
 static int view_name_fail(struct view *view, int error, const char *path) {
 	return trouble_fail(view->trouble, 0, error, "the policy names %s: %s%s", path,
 			    strerrordesc_np(error),
@@ -100,8 +101,9 @@ static bool is_below_tmp(const char *path) {
 	return path_is_below(path, "/tmp");
 }
 
-/* Strictly below a path that it may write to: a task of an earlier pool may have made a link of it, to where it would
- * like to look. Not "/": who declares that has nothing left to be kept from. */
+/* True for a path strictly below one that the policy lets tasks write to: a task of an earlier pool
+ * may have replaced it with a link to what it would like to see. "/" does not count, because a
+ * policy that declares it for writing hides nothing. */
 bool view_is_writable(const struct policy *policy, const char *path) {
 	for (size_t i = 0; i < policy->n_paths; i++) {
 		const struct policy_path *rule = &policy->paths[i];
@@ -111,7 +113,8 @@ bool view_is_writable(const struct policy *policy, const char *path) {
 	return false;
 }
 
-/* A path whose first symbolic link is at [0, end): the link is a node, and what it leads to is where we go on. */
+/* The first symbolic link of the path is at [0, end). It becomes a node, and resolving continues
+ * with its target. */
 static int follow_link(struct view *view, const char *path, size_t end, char *ret) {
 	char link[PATH_MAX], target[PATH_MAX];
 	struct node *node;
@@ -149,7 +152,7 @@ static bool is_link(const char *path, size_t end) {
 	return lstat(prefix, &status) == 0 && S_ISLNK(status.st_mode);
 }
 
-/* Its links become nodes; what is left in `real` has none. 1: there was one. */
+/* Turns links into nodes until `real` has none left. Returns 1 if there was one. */
 static int resolve_step(struct view *view, char *real) {
 	size_t size = strlen(real);
 
@@ -163,14 +166,15 @@ static int resolve_step(struct view *view, char *real) {
 		if (r < 0)
 			return error_trace(r);
 		memcpy(real, next, strlen(next) + 1);
-		/* ".." after a link is relative to where that leads: only what is before it is settled */
+		/* ".." after a link is relative to the link's target, so only what is before it is
+		 * resolved by now */
 		path_simplify(real);
 		return 1;
 	}
 	return 0;
 }
 
-/* The common case, at the price of one call. */
+/* Settles the common case with one call. */
 static bool has_no_links(const char *path) {
 	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS };
 	cleanup_close int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
@@ -196,7 +200,7 @@ static int open_tree_at(const char *path) {
 	return fd < 0 ? error_origin(-errno) : fd;
 }
 
-/* Where it is outside, but for what workers mount into their own /tmp. */
+/* Puts a path where it is outside, except for what workers mount into their own /tmp. */
 void view_place(size_t number, bool scratch, const char *real, char *ret) {
 	if (scratch && is_below_tmp(real))
 		(void)snprintf(ret, PATH_MAX, VIEW_BELOW_TMP "/%zu", number);
@@ -226,12 +230,12 @@ static int add_tree(struct view *view, const struct policy_path *rule, const cha
 	return 0;
 }
 
-/* Where a rule leads. 1: there, but nothing is; -errno. */
+/* Finds where a rule leads. Returns 1 if nothing is there but may be missing, or -errno. */
 static int find(struct view *view, const struct policy_path *rule, char *real) {
 	struct stat status;
 	int r = resolve(view, rule->path, real);
 
-	/* of a preset: it is below a path that is declared for writing, and covered by it */
+	/* of a preset: it is below a path declared for writing, which covers it */
 	if (r == -ELOOP && rule->optional)
 		return 1;
 	if (r == -EXDEV ||
@@ -266,7 +270,7 @@ static int add_entry(struct view *view, const struct policy_path *rule) {
 	char real[PATH_MAX];
 	int r = find(view, rule, real);
 
-	/* an entry that leads back to the root has nothing that the others do not have */
+	/* an entry that leads back to the root adds nothing to the others */
 	if (r != 0 || strcmp(real, "/") == 0)
 		return r < 0 ? error_trace(r) : 0;
 	return error_trace(add_found(view, rule, real));
@@ -344,7 +348,8 @@ static int make_parents(const char *path) {
 	return 0;
 }
 
-/* The mount point may be there already, as part of what was mounted above it: then it cannot be made. */
+/* The mount point may exist already as part of what was mounted above it; then it cannot
+ * be made. */
 static int make_point(const struct node *node) {
 	const char *name = node->path + 1;
 	struct stat status;
@@ -383,7 +388,7 @@ static int attach(int tree, const char *path) {
 		   : 0;
 }
 
-/* Where the host's is masked, as in some containers, the kernel refuses another. */
+/* If the host's /proc is masked, as in some containers, the kernel refuses another one. */
 static int attach_proc(struct view *view, const struct node *node, const char *name) {
 	static const char *const options[][2] = { { "hidepid", "ptraceable" }, { NULL, NULL } };
 	cleanup_close int proc =
@@ -425,7 +430,7 @@ static int place_node(struct view *view, struct node *node) {
 	return r < 0 ? view_fail(view, -r, "cannot mount", node->path) : 0;
 }
 
-/* The new root is mounted over some directory that is there in any case, and becomes the root. */
+/* The new root is mounted over a directory that always exists, and then becomes the root. */
 static int root_begin(struct view *view) {
 	static const char *const options[][2] = { { "mode", "0755" },
 						  { "size", "1M" },
@@ -442,8 +447,8 @@ static int root_begin(struct view *view) {
 	return fchdir(root) < 0 ? view_fail(view, errno, "cannot enter", "the view") : 0;
 }
 
-/* pivot_root(".", ".") puts the old root over the new one, from where it is taken away: no directory is
- * needed for it (pivot_root(2), NOTES). */
+/* pivot_root(".", ".") puts the old root over the new one, from where it is unmounted, so it needs
+ * no directory (pivot_root(2), NOTES). */
 static int root_finish(struct view *view) {
 	struct mount_attr attributes = { .attr_set = MOUNT_ATTR_RDONLY };
 
@@ -463,7 +468,8 @@ static int make_scratch(struct view *view) {
 	return 0;
 }
 
-/* Is it part of what is mounted above it, with these rights or more? Parents come first. */
+/* Tells whether the node is part of what is mounted above it, with at least these rights. Parents
+ * come first. */
 static bool is_covered(const struct view *view, const struct node *node) {
 	for (const struct node *other = view->nodes; other < node; other++)
 		if (other->kind == NODE_TREE && (other->access & node->access) == node->access &&
@@ -472,7 +478,7 @@ static bool is_covered(const struct view *view, const struct node *node) {
 	return false;
 }
 
-/* Rules add up: what a wider one allows, a narrower does not take back. Parents come first. */
+/* Rules add up: a narrower one does not take back what a wider one allows. Parents come first. */
 static void inherit_access(struct view *view) {
 	for (size_t i = 0; i < view->n; i++)
 		for (size_t k = 0; k < i; k++)
@@ -514,7 +520,8 @@ int view_build(const struct policy *policy, bool pid_namespace, struct sandbox_t
 		r = view_fail(view, errno, "cannot open", "/proc/self/ns/mnt");
 	for (size_t i = 0; i < policy->n_paths && r == 0; i++)
 		r = add_rule(view, &policy->paths[i]);
-	/* for workers, before Landlock closes it to tasks: they look for children that a task left */
+	/* for workers, which look for children that a task left before Landlock closes /proc
+	 * to tasks */
 	if (r == 0 && pid_namespace)
 		r = add_rule(view, &(struct policy_path){ "/proc", POLICY_READ, true });
 	if (r == 0)
@@ -523,7 +530,7 @@ int view_build(const struct policy *policy, bool pid_namespace, struct sandbox_t
 		r = view_populate(view);
 	if (r == 0)
 		r = root_finish(view);
-	free(view); /* what its nodes hold goes with this process, which is about to exit */
+	free(view); /* the memory of its nodes goes with this process, which is about to exit */
 	return r < 0 ? error_trace(r) : fd_steal(&namespace);
 }
 
@@ -577,8 +584,8 @@ static int mount_below(const struct view_below *below) {
 									  : 0;
 }
 
-/* A mount namespace of the worker's own, lest its siblings see it. A bind mount keeps what the flags of its source
- * forbid. */
+/* The mount namespace is the worker's own, so that its siblings do not see the scratch. A bind
+ * mount keeps the restrictions of its source's flags. */
 int view_mount_scratch(uint64_t size, const struct view_below *below, size_t n_below) {
 	char options[64];
 	int r = 0;

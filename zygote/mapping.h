@@ -24,8 +24,7 @@ enum mapping_flag {
 	MAPPING_SHARED = 1 << 0,
 	MAPPING_LOCKED = 1 << 1,      /* lo */
 	MAPPING_USERFAULTFD = 1 << 2, /* um, uw, ui */
-	MAPPING_ODD =
-	    1 << 3, /* wf dc io pf mm ht gd dp ss sl: not to be forked, or not replaceable */
+	MAPPING_ODD = 1 << 3, /* wf dc io pf mm ht gd dp ss sl: not forked, or not replaceable */
 	MAPPING_NO_DUMP = 1 << 4, /* dd */
 	MAPPING_KEYED = 1 << 5,   /* it has a protection key */
 };
