@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Which features Linux 6.1 has not is said in base/feature.c too; tests/cli/test_absent.c holds the two
- * together.
+ * base/feature.c also lists the features that Linux 6.1 lacks; tests/cli/test_absent.c checks that
+ * the two lists agree.
  */
 #include "cli/absent.h"
 

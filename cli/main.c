@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * warmfork: what can be asked of an image without writing a program. A user of the public headers
- * like any other: what it cannot find out, nobody can.
+ * warmfork: what can be learned about an image without writing a program. The command uses only the
+ * public headers, like any other program: what it cannot find out, no program can.
  */
 #include <stdio.h>
 #include <string.h>
@@ -78,14 +78,14 @@ static enum command_status dispatch(int argc, char **argv) {
 int main(int argc, char **argv) {
 	enum command_status status;
 
-	/* `warmfork attack` has this program for an image; in the zygote this does not return. */
+	/* `warmfork attack` has this program as its image; in the zygote this does not return. */
 	if (wf_init(argc, argv, attack_image()) < 0) {
 		(void)fprintf(stderr, "warmfork: %s\n", wf_last_error());
 		return COMMAND_FAILED;
 	}
 	status = argc < 1 ? COMMAND_USAGE : dispatch(argc, argv);
 
-	/* A report that did not get through must not look like one that did. */
+	/* A report that was not written completely must not look like one that was. */
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		perror("warmfork: standard output");
 		return COMMAND_FAILED;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Everything that is wrong is answered with one sentence that says what would be right.
+ * Every error is answered with one sentence that says what would be right.
  */
 #include "cli/options.h"
 
@@ -58,7 +58,7 @@ static void fill(const struct options_grammar *grammar, struct option known[OPTI
 	memcpy(known + n, common, sizeof common);
 }
 
-/* getopt_long(3) does not tell which option it choked on if the word was another's value. */
+/* getopt_long(3) does not tell which option it rejected if the word was another option's value. */
 static bool refuse(const struct options_grammar *grammar, int option, const char *word) {
 	if (option == ':')
 		return options_complain(grammar->command, "%s takes a value", word);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Text comes from preloads: whatever bytes they wrote. JSON takes only UTF-8, so what is none
- * becomes U+FFFD, in both forms; a terminal would obey control characters, so these are shown.
+ * Text comes from preloads, which may write any bytes. JSON takes only UTF-8, so invalid bytes
+ * become U+FFFD, in both forms. A terminal would obey control characters, so they are made visible.
  */
 #include "cli/report.h"
 
@@ -26,7 +26,7 @@ static bool is_continuation(unsigned char c) {
 	return (c & 0xc0) == 0x80;
 }
 
-/* Of the UTF-8 character at `at`, of a terminated string; 0: there is none. */
+/* The size of the UTF-8 character at `at` in a terminated string; 0 if there is none. */
 static size_t character_size(const unsigned char *at) {
 	unsigned char c = at[0], second = at[1];
 
@@ -36,7 +36,7 @@ static size_t character_size(const unsigned char *at) {
 		return 0;
 	if (c < 0xe0)
 		return 2;
-	/* too long a form, half of a surrogate pair, beyond U+10FFFF */
+	/* an overlong form, half of a surrogate pair, beyond U+10FFFF */
 	if ((c == 0xe0 && second < 0xa0) || (c == 0xed && second > 0x9f) ||
 	    (c == 0xf0 && second < 0x90) || (c == 0xf4 && second > 0x8f))
 		return 0;
@@ -47,7 +47,7 @@ static size_t character_size(const unsigned char *at) {
 	return is_continuation(at[3]) ? 4 : 0;
 }
 
-/* A copy that is valid; NULL: no memory. */
+/* Returns a valid copy; NULL if there is no memory. */
 static char *copy_text(const char *text) {
 	char *copy = malloc(strlen(text) * strlen(replacement) + 1), *end = copy;
 
@@ -120,7 +120,7 @@ void report_clear(struct report *report) {
 
 /* --- text ---------------------------------------------------------------------------------- */
 
-/* One character; returns what follows it. */
+/* Writes one character and returns what follows it. */
 static const char *write_character(FILE *to, const char *text) {
 	const unsigned char *at = (const unsigned char *)text;
 	size_t size = character_size(at);
@@ -129,7 +129,7 @@ static const char *write_character(FILE *to, const char *text) {
 		(void)fputs(replacement, to);
 	else if ((at[0] < 0x20 && at[0] != '\n' && at[0] != '\t') || at[0] == 0x7f)
 		(void)fprintf(to, "\\x%02x", at[0]);
-	else if (at[0] == 0xc2 && at[1] < 0xa0) /* U+0080 to U+009F are commands too */
+	else if (at[0] == 0xc2 && at[1] < 0xa0) /* U+0080 to U+009F are control characters too */
 		(void)fprintf(to, "\\u%04x", at[1]);
 	else
 		(void)fwrite(text, 1, size, to);
@@ -158,7 +158,7 @@ void report_say(const char *command, const char *format, ...) {
 	(void)fputc('\n', stderr);
 }
 
-/* The bytes of `text` that fit into a line: up to a blank or newline, if there is one in time. */
+/* The number of bytes of `text` that fit into a line: up to a blank or newline, if there is one. */
 static size_t line_size(const char *text) {
 	size_t blank = 0, columns = 0, i = 0;
 
@@ -211,7 +211,7 @@ static void write_time(FILE *to, uint64_t ns) {
 
 static void write_value(FILE *to, const struct report_fact *fact) {
 	if (!fact->known) {
-		(void)fputs("-", to); /* nobody knows, or there is none */
+		(void)fputs("-", to); /* unknown, or there is none */
 		return;
 	}
 	switch (fact->kind) {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * What attackers and the host that judges them have in common.
+ * What attackers share with the host that judges them.
  *
- * The two sides of a row stand side by side in one file: what a hostile task does inside, and how
- * the host finds out from outside whether it got through. The host does not take "the call failed"
- * for an answer. It has made a token that nobody was told, and it came back or not; it has a file,
- * a sibling, a socket, and these are as they were or not.
+ * The two sides of a row are next to each other in one file: what a hostile task does inside, and
+ * how the host finds out from outside whether it got through. That a call failed is no proof for
+ * the host. It has made a token that it has told nobody, and the token came back or not; it has a
+ * file, a sibling, a socket, and these are unchanged or not.
  */
 #pragma once
 
@@ -21,14 +21,14 @@
 #include <warmfork/inspect.h>
 #include <warmfork/task.h>
 
-#define ATTACK_TOKEN       17 /* 16 hexadecimal digits, and the end */
+#define ATTACK_TOKEN       17 /* 16 hexadecimal digits and a NUL */
 #define ATTACK_PATH        256
 #define ATTACK_ANSWER      8192
 #define ATTACK_BITS        8 /* that an attacker has to find out */
-#define ATTACK_DESCRIPTORS 3 /* of a task, the line included */
+#define ATTACK_DESCRIPTORS 3 /* of a task, including the line */
 
 /* Limits of the policy. Attackers try to exceed them by a fixed amount, so that a control, which
- * has none, does no harm either. */
+ * has no limits, does no harm either. */
 #define ATTACK_PROCESSES         16
 #define ATTACK_PROCESSES_TRIED   64
 #define ATTACK_MEMORY            ((size_t)64 << 20)
@@ -42,28 +42,28 @@
 
 /* --- what an attacker is told ---------------------------------------------------------------- */
 
-/* The input of its task, as it is. Nothing here is a secret. */
+/* The input of its task, byte by byte. Nothing in it is secret. */
 struct attack_brief {
-	char in[ATTACK_PATH];      /* directory, declared readable */
+	char in[ATTACK_PATH];      /* a directory that is declared readable */
 	char input[ATTACK_PATH];   /* in/data */
-	char out[ATTACK_PATH];     /* directory, declared writable */
-	char outside[ATTACK_PATH]; /* directory, declared nowhere */
+	char out[ATTACK_PATH];     /* a directory that is declared writable */
+	char outside[ATTACK_PATH]; /* a directory that is not declared */
 	char secret[ATTACK_PATH];  /* outside/secret: a token */
-	char nonce[ATTACK_TOKEN];  /* of this bout: to sign with */
+	char nonce[ATTACK_TOKEN];  /* of this bout, for signing */
 	char masked[ATTACK_TOKEN]; /* what the sibling was given, each byte xor ATTACK_MASK */
 	pid_t sibling;             /* another worker of the pool, as the host sees it */
-	pid_t sibling_inside;      /* and as it sees itself */
-	pid_t stand_in;            /* a process of the host's user: what an executor is */
+	pid_t sibling_inside;      /* the same, as the sibling sees it */
+	pid_t stand_in;            /* a process of the host's user, like an executor */
 	pid_t zygote;
 	int32_t bits_at[ATTACK_BITS]; /* descriptors of the sibling */
-	bool own_pids;                /* the pool has a pid namespace, or all of us have */
+	bool own_pids;                /* the pool, or the whole command, has a pid namespace */
 	uint16_t tcp_port, udp_port, free_port;
 	char abstract[ATTACK_TOKEN];
 	char socket[ATTACK_PATH]; /* outside/socket */
 	int32_t segment;          /* shmid */
 	int32_t queue_key;
 	int32_t key;     /* serial */
-	uint64_t detail; /* of this row alone: which of its acts, whose program */
+	uint64_t detail; /* of this row: which of its acts, or whose program */
 };
 #define ATTACK_MASK 0x55
 
@@ -71,35 +71,35 @@ struct attack_brief {
 
 const struct attack_brief *attack_brief(struct wf_call *call);
 
-/* The host's end of this socket is the proof of life: it reads end-of-file when nobody is left who
- * was forked from the attacker. */
+/* The host's end of this socket proves whether anything lives: it reads end-of-file when no process
+ * forked from the attacker is left. */
 int attack_line(const struct wf_call *call);
-/* One message: a letter, and what it says. */
+/* Sends one message: a letter and its data. */
 void attack_say(const struct wf_call *call, char letter, const void *data, size_t size);
-/* The deed is done: look. Returns when the host has. */
+/* Tells the host that the deed is done, and returns when the host has looked. */
 void attack_hold(const struct wf_call *call);
-/* Blocks until the host has let go; for processes that an attacker has forked. */
+/* Blocks until the host lets go; for processes that an attacker has forked. */
 void attack_wait(const struct wf_call *call);
 
-/* Of a socket's name; an abstract one starts with a zero byte and has no end. */
+/* The size of a socket's name. An abstract one starts with a zero byte and is not terminated. */
 socklen_t attack_address_size(const struct sockaddr_un *address, bool abstract);
 
-/* The end of every attacker: whether it believes that it got through, and what it found. */
+/* Ends every attacker: answers whether it believes that it got through, and what it found. */
 int attack_answer(struct wf_call *call, bool believes, const void *loot, size_t size);
-/* Reads up to `size` bytes; how many, or -1. */
+/* Reads up to `size` bytes. Returns their number, or -1. */
 ssize_t attack_read(const char *path, void *data, size_t size);
-/* Overwrites the start of a file; did it? */
+/* Overwrites the start of a file. Returns whether that worked. */
 bool attack_overwrite(int fd, const char *text);
 
-/* What a sibling holds in its memory, at an address that its brothers know, since they have one
- * mother. */
+/* What a sibling holds in its memory, at an address that the other workers know because they are
+ * forks of the same zygote. */
 struct attack_held {
 	char token[ATTACK_TOKEN];
 	uint64_t word;
 };
 extern struct attack_held attack_held;
 #define ATTACK_WORD UINT64_C(0x5afe5afe5afe5afe)
-/* Pages at a fixed place, of which the sibling has written to some: a bit each. */
+/* Pages at a fixed address, some of which the sibling has written to, one for each bit. */
 #define ATTACK_PAGES ((void *)0x123400000000)
 
 /* --- the host -------------------------------------------------------------------------------- */
@@ -107,12 +107,12 @@ extern struct attack_held attack_held;
 enum attack_verdict {
 	ATTACK_STOPPED = 1,
 	ATTACK_THROUGH,
-	ATTACK_NOTHING, /* of the library's own rows: it was not even tried, so nothing is shown */
+	ATTACK_NOTHING, /* of the library's own rows: it was not even tried, which shows nothing */
 	ATTACK_ERROR,   /* the host could not make the attempt */
 	ATTACK_NONE,    /* not tried */
 };
 
-/* Layers that are tried alone. */
+/* The layers that are tried alone. */
 enum attack_layer {
 	ATTACK_LANDLOCK,
 	ATTACK_SECCOMP,
@@ -124,11 +124,11 @@ enum attack_layer {
 	N_ATTACK_LAYERS,
 };
 
-/* What is in force in an attempt: nothing, all of the policy, or one layer of it. */
+/* What is in force in an attempt: nothing, the whole policy, or one layer of it. */
 enum attack_column { ATTACK_CONTROL, ATTACK_POLICY, ATTACK_ALONE /* + enum attack_layer */ };
 #define N_ATTACK_COLUMNS (ATTACK_ALONE + (int)N_ATTACK_LAYERS)
 
-/* Another worker of the same pool, minding its own business. */
+/* Another worker of the same pool, which does its own work. */
 struct attack_sibling {
 	struct wf_future *future;
 	int line;
@@ -138,7 +138,7 @@ struct attack_sibling {
 	unsigned bits; /* which of its descriptors are the attacker's, which pages are there */
 };
 
-/* A process of the host's: what stands for the executor, and for programs of the same user. */
+/* A process of the host that stands for the executor and for programs of the same user. */
 struct attack_stand_in {
 	pid_t pid;
 	int fd; /* pidfd */
@@ -147,48 +147,48 @@ struct attack_stand_in {
 };
 
 struct attack_setting {
-	const char *preset; /* NULL: only the file */
-	const char *policy; /* a file; NULL: none */
-	bool contained;     /* in a pid namespace that was made for it */
+	const char *preset; /* NULL if only the file counts */
+	const char *policy; /* a file, or NULL */
+	bool contained;     /* it runs in a pid namespace made for it */
 };
 
-/* What attacks are made on, of one executor. */
+/* The target of the attacks: one executor, and what belongs to it. */
 struct attack_ground {
 	const struct attack_setting *setting;
 	struct wf_executor *executor;
 	int column;    /* enum attack_column */
-	bool controls; /* there is no layer: attacks are meant to succeed */
+	bool controls; /* there is no layer, so attacks are meant to succeed */
 	struct attack_brief brief;
 	char root[ATTACK_PATH];
 	int root_fd;
 	char secret[ATTACK_TOKEN], linked[ATTACK_TOKEN];
-	int abstract, pathname, tcp, udp; /* sockets that listen; -1 */
-	int ended;                        /* an eventfd: the attacker's task has an outcome */
+	int abstract, pathname, tcp, udp; /* listening sockets, or -1 */
+	int ended;                        /* an eventfd: the attacker's task has its outcome */
 	int lent;                         /* a descriptor whose file holds the sibling's token */
-	int shared, other;                /* two files: a bit each */
+	int shared, other;                /* two files, one for each value of a bit */
 	struct attack_sibling sibling;
 	struct attack_stand_in stand_in;
 	struct wf_statistics before;
 	char segment_token[ATTACK_TOKEN], key_token[ATTACK_TOKEN];
-	int extra[ATTACK_DESCRIPTORS - 1]; /* descriptors that this row hands over; -1 */
-	uint64_t number;                   /* what a row remembers */
-	int fd;                            /* likewise; -1 */
+	int extra[ATTACK_DESCRIPTORS - 1]; /* descriptors that this row passes to the task, or -1 */
+	uint64_t number;                   /* for the row's own use */
+	int fd;                            /* likewise, or -1 */
 	pid_t pid;
 };
 
-/* One attempt, when it is over. */
+/* One attempt after its end. */
 struct attack_bout {
-	/* A copy, without what it points to: the executor's own descriptors of a task are closed
-	 * only when its future is given back, and until then the line would have no end. */
-	struct wf_outcome outcome; /* kind 0: none in time */
+	/* A copy without what it points to. The executor closes its own descriptors of a task only
+	 * when the future is released, and until then the line would not end. */
+	struct wf_outcome outcome; /* kind 0 if there was none in time */
 	pid_t pid;
-	bool held;        /* it came as far as to let the host look */
+	bool held;        /* it got as far as letting the host look */
 	bool believes;    /* that it got through */
 	bool seen;        /* look() saw it */
-	bool gone;        /* nobody is left of it */
-	bool signed_off;  /* the line said the nonce */
-	unsigned n_alive; /* processes that said that they live */
-	uint64_t told;    /* a number that it told */
+	bool gone;        /* none of its processes is left */
+	bool signed_off;  /* the nonce came over the line */
+	unsigned n_alive; /* processes that have reported that they live */
+	uint64_t told;    /* a number that it reported */
 	char loot[ATTACK_ANSWER];
 	size_t loot_size;
 };
@@ -200,25 +200,24 @@ struct attack {
 	wf_function function;
 	unsigned flags;
 	int timeout_ms;
-	unsigned stops; /* 1 << enum attack_layer: those that must stop it alone */
-	int landlock;   /* which ABI Landlock needs for that; 0: any */
+	unsigned stops; /* 1 << enum attack_layer: the layers that must stop it alone */
+	int landlock;   /* the ABI that Landlock needs for that; 0 for any */
 	bool (*prepare)(struct attack_ground *ground);
-	/* While the attacker holds. */
+	/* Called while the attacker holds. */
 	void (*look)(struct attack_ground *ground, struct attack_bout *bout);
 	enum attack_verdict (*judge)(struct attack_ground *ground, const struct attack_bout *bout);
-	/* Also when prepare() failed half-way. */
+	/* Called even if prepare() failed half-way. */
 	void (*clean)(struct attack_ground *ground);
-	/* Instead of all these. */
+	/* Replaces all of these. */
 	enum attack_verdict (*run)(struct attack_ground *ground, const struct attack *attack);
-	/* Which kernel feature is not there, or would have to be; NULL: it can be tried. Asked
-	 * of this machine, each time. */
+	/* Returns the kernel feature that is missing, or would have to be missing; NULL if the
+	 * attack can be tried. Checked on this machine each time. */
 	const char *(*inapplicable)(void);
 };
 
 enum attack_flag {
-	ATTACK_SIBLING = 1 << 0, /* another worker is there */
-	ATTACK_LIBRARY =
-	    1 << 1, /* it is not for a layer to stop this, but for the library to cope */
+	ATTACK_SIBLING = 1 << 0, /* another worker runs */
+	ATTACK_LIBRARY = 1 << 1, /* the library has to survive it; no layer has to stop it */
 	ATTACK_CAPTURE = 1 << 2, /* stdout is captured, up to ATTACK_OUTPUT */
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Nothing here waits for ever: an attacker that neither holds nor ends is killed with its deadline,
- * and a descendant that keeps the line open is the finding, not a reason to wait for it.
+ * Nothing here waits for ever. An attacker that neither holds nor ends is killed at its deadline. A
+ * descendant that keeps the line open is the finding, and no reason to wait for it.
  */
 #include "cli/attack/bout.h"
 
@@ -20,9 +20,9 @@
 #include "cli/attack/host.h"
 #include "cli/attack/image.h"
 
-#define DEADLINE_MS 10000 /* of an attacker that has no other */
+#define DEADLINE_MS 10000 /* of an attacker that has no deadline of its own */
 #define OUTCOME_MS  15000
-#define GONE_MS     10000 /* for the last process of an attacker, after the library has swept */
+#define GONE_MS     10000 /* for the last process of an attacker, after the library's sweep */
 
 /* --- the pool ------------------------------------------------------------------------------ */
 
@@ -77,7 +77,7 @@ bool attack_pool_is_whole(struct attack_ground *ground) {
 
 /* --- a task -------------------------------------------------------------------------------- */
 
-/* One end for the attacker, as its descriptor 0; one for us. */
+/* One end becomes the attacker's descriptor 0; the other is ours. */
 static bool open_line(int ends[2]) {
 	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0;
 }
@@ -88,7 +88,7 @@ static void release(int line) {
 
 struct task {
 	struct wf_future *future;
-	int line; /* ours; -1 */
+	int line; /* our end, or -1 */
 };
 
 static void task_free(struct task *task) {
@@ -135,7 +135,7 @@ static bool task_start(struct attack_ground *ground, const struct attack *attack
 	return started;
 }
 
-/* One message of the line, if there is one; false: there will be none. */
+/* Receives one message of the line, if there is one. Returns false if no more will come. */
 static bool hear(struct attack_ground *ground, struct attack_bout *bout, int line) {
 	char message[64] = { 0 };
 	ssize_t n = recv(line, message, sizeof message - 1, MSG_DONTWAIT);
@@ -161,7 +161,7 @@ static void note_end(struct wf_future *future, const struct wf_outcome *outcome,
 	(void)!write(ground->ended, &(uint64_t){ 1 }, sizeof(uint64_t));
 }
 
-/* Until it holds, or has ended. */
+/* Listens until the attacker holds or has ended. */
 static void listen_to(struct attack_ground *ground, struct attack_bout *bout, int line) {
 	struct pollfd poll_fds[2] = { { .fd = line, .events = POLLIN },
 				      { .fd = ground->ended, .events = POLLIN } };
@@ -174,7 +174,7 @@ static void listen_to(struct attack_ground *ground, struct attack_bout *bout, in
 	}
 }
 
-/* Hears what is left, and whether anybody is. */
+/* Receives what is left, and returns whether the line has ended. */
 static bool is_gone(struct attack_ground *ground, struct attack_bout *bout, int line) {
 	struct pollfd poll_fd = { .fd = line, .events = POLLIN };
 
@@ -197,8 +197,8 @@ static void take_answer(struct attack_bout *bout) {
 	memcpy(bout->loot, answer + 1, bout->loot_size);
 }
 
-/* The callback may come a little later than the outcome, and must not be taken for the next
- * one's. */
+/* The callback may come a little later than the outcome, and must not be mistaken for that of the
+ * next attempt. */
 static void take_end(const struct attack_ground *ground) {
 	struct pollfd poll_fd = { .fd = ground->ended, .events = POLLIN };
 	uint64_t n;
@@ -221,7 +221,7 @@ static void take_outcome(const struct attack_ground *ground, struct task *task,
 	task->future = wf_future_free(task->future);
 }
 
-/* WF_LOG makes the library tell what it does; here, the bouts. */
+/* With WF_LOG the library logs what it does; this logs the bouts. */
 static void trace(const struct attack_ground *ground, const struct attack *attack,
 		  const struct attack_bout *bout) {
 	if (!getenv("WF_LOG"))
@@ -264,7 +264,7 @@ bool attack_run(struct attack_ground *ground, const struct attack *attack,
 
 /* --- the sibling --------------------------------------------------------------------------- */
 
-/* Its number in its own pid namespace is the last one of the line. */
+/* The last number of the line is the one in its own pid namespace. */
 static pid_t innermost(pid_t pid) {
 	char numbers[128];
 	const char *at;
@@ -374,7 +374,7 @@ static void clean_up(struct attack_ground *ground, const struct attack *attack) 
 static enum attack_verdict attempt(struct attack_ground *ground, const struct attack *attack) {
 	struct attack_bout bout;
 
-	/* A worker that could not be made attacks nobody, and is no proof of anything. */
+	/* A worker that could not be made attacks nothing and proves nothing. */
 	if (!attack_run(ground, attack, &bout) || bout.outcome.kind == 0 ||
 	    bout.outcome.kind == WF_NOT_STARTED)
 		return ATTACK_ERROR;

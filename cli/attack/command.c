@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * warmfork attack: is the sandbox what it says, on this machine, under this policy?
+ * warmfork attack: tests whether the sandbox does what it promises, on this machine and
+ * under this policy.
  *
- * A table of attacks by columns: without any layer, where the attack has to succeed, or its row
- * proves nothing; under the whole policy; and under each layer alone, so that none can be broken
- * and hide behind another. Each column is a pool of its own, each attempt a fresh worker of it.
+ * The result is a table with a row for each attack and these columns: without any layer, where the
+ * attack has to succeed, or its row proves nothing; under the whole policy; and under each layer
+ * alone, so that a broken layer cannot hide behind another. Each column is a pool of its own, and
+ * each attempt a fresh worker of it.
  */
 #include <errno.h>
 #include <signal.h>
@@ -30,7 +32,8 @@ static enum command_status refused(void) {
 
 /* --- interruption -------------------------------------------------------------------------- */
 
-/* What was made to be attacked is removed all the same: the attempt that is under way is the last. */
+/* On an interrupt the current attempt is the last, and what was made for the attacks is
+ * still removed. */
 static volatile sig_atomic_t interrupted;
 
 static void interrupt(int signal) {
@@ -60,7 +63,7 @@ static int open_column(struct attack_ground *ground, int column) {
 	return r;
 }
 
-/* What is in force, a worker has to tell. */
+/* Only a worker can tell which layers are in force. */
 static void ask_layers(struct attack_ground *ground, char *ret, size_t size) {
 	struct wf_task task = WF_TASK(.function = ATTACK_BE_INNOCENT);
 	struct wf_future *future;
@@ -120,7 +123,7 @@ static void start_table(struct attack_table *table, const struct attack_options 
 	}
 }
 
-/* A layer that this machine does not have at all is a column of its own that cannot be opened. */
+/* A layer that this machine lacks entirely is a column whose pool cannot be opened. */
 static bool fill_table(struct attack_table *table, struct attack_ground *ground) {
 	int n = table->options->quick ? ATTACK_ALONE : N_ATTACK_COLUMNS;
 
@@ -148,7 +151,7 @@ static enum command_status judge(const struct attack_table *table) {
 	return status;
 }
 
-/* A mistake in it is no attack that got through. */
+/* A mistake in the policy is not an attack that got through. */
 static bool is_usable(const struct attack_setting *setting) {
 	struct wf_policy *policy = NULL;
 	bool usable = attack_base_policy(setting, &policy) >= 0;
@@ -189,7 +192,7 @@ static enum command_status attack_all(const struct attack_options *options) {
 
 /* --- started by itself ---------------------------------------------------------------------- */
 
-/* With the line of another process, until it is killed. */
+/* Uses the line of another process, and runs until it is killed. */
 static int run_for_another(struct attack_ground *ground, const struct attack *attack) {
 	struct wf_future *future;
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * The command starts itself again, with the same preset and policy, for one attack and one column
- * of the table. What that one found is its exit status.
+ * of the table. The exit status is the result of that attempt.
  *
- * Contained, it is the first process of a pid namespace with a /proc of its own. The first process
- * cannot be signalled from inside, and when it ends, everything in there does. Who is not root
- * gets there by a user namespace.
+ * Contained, it is the first process of a pid namespace with a /proc of its own. That process
+ * cannot be signalled from inside, and when it ends, the kernel ends all others in the namespace.
+ * Without root it gets there through a user namespace.
  */
 #include "cli/attack/contained.h"
 
@@ -28,7 +28,7 @@ struct inner {
 	char *arguments[16];
 };
 
-/* Before the fork: after it, in a process with threads, nothing may be allocated. */
+/* Called before the fork: after it, in a process with threads, nothing may be allocated. */
 static void make_inner(struct inner *inner, const struct attack_ground *ground,
 		       const struct attack *attack, bool contained) {
 	static char name[] = "warmfork", command[] = "attack", option[] = "--" ATTACK_INNER,
@@ -63,7 +63,7 @@ static bool write_file(const char *path, const char *text) {
 	return written;
 }
 
-/* As ourselves: only the namespace is new, not who we are. */
+/* Maps us to ourselves: only the namespace is new, not the identity. */
 static bool enter_user_namespace(uid_t uid, gid_t gid) {
 	char users[64], groups[64];
 
@@ -85,7 +85,7 @@ static bool mount_proc(void) {
 	return mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0;
 }
 
-/* The status of the first process in there. */
+/* Returns the status of the first process in the namespace. */
 static int contain(bool (*work)(void *), void *context) {
 	siginfo_t info = { 0 };
 	pid_t pid;

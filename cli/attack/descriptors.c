@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Attacks by descriptors: those that were left open by mistake (the image's preload leaves three),
- * those of the worker's own channel, and too many of them.
+ * Attacks through descriptors: those left open by mistake (the image's preload leaves three), those
+ * of the worker's own channel, and too many of them.
  *
- * What is sent into the channel is no secret to anybody who reads the library; a task can always
- * do it. So these rows are the library's: the pool has to live on, and lose no more than this
- * task.
+ * The format of the channel is no secret, because the library's source is public, and a task can
+ * always write to the channel. So these rows test the library: the pool has to live on, and lose no
+ * more than this task.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +26,7 @@
 #define RIGHTS    250 /* the kernel takes 253 in one message */
 #define A_LEAK    (RIGHTS / 2)
 
-/* The next inherited regular file or directory after `fd`; -1: no more. */
+/* Finds the next inherited regular file or directory after `fd`; -1 if there are no more. */
 static int next_of_kind(int fd, mode_t kind) {
 	struct stat info;
 
@@ -70,7 +70,7 @@ static enum attack_verdict judge_inherited(struct attack_ground *ground,
 
 /* --- 11: the offset of an input ------------------------------------------------------------- */
 
-/* The first one moves it, the second one, in another worker, tells where it is. */
+/* The first task moves it; the second one, in another worker, reports where it is. */
 static int move_offset(struct wf_call *call) {
 	uint64_t offset = 0;
 
@@ -121,7 +121,7 @@ static enum attack_verdict judge_lock(struct attack_ground *ground,
 
 /* --- 13, 14, 15: the channel ---------------------------------------------------------------- */
 
-/* The next socket that is not the line to the host. */
+/* Finds the next socket that is not the line to the host. */
 static int next_socket(const struct wf_call *call, int fd) {
 	socklen_t size = sizeof(int);
 	int type;
@@ -142,7 +142,7 @@ static int send_all(struct wf_call *call, const void *data, size_t size) {
 	return attack_answer(call, n > 0, NULL, 0);
 }
 
-/* Garbage of a size that could be a message; also nothing at all, which reads like an end. */
+/* Writes garbage of the size of a message, and also nothing at all, which reads like an end. */
 static int write_garbage(struct wf_call *call) {
 	unsigned char garbage[4096];
 
@@ -151,8 +151,7 @@ static int write_garbage(struct wf_call *call) {
 	return send_all(call, garbage, sizeof garbage);
 }
 
-/* Messages of each small kind and length, and one that is too large: as large as the socket
- * takes. */
+/* Writes messages of each small type and length, and one that is as large as the socket takes. */
 static int forge_messages(struct wf_call *call) {
 	unsigned char message[64] = { 0 };
 	size_t size = OVERSIZED;
@@ -218,7 +217,7 @@ static enum attack_verdict judge_channel(struct attack_ground *ground,
 					 const struct attack_bout *bout) {
 	bool lives = bout->outcome.kind != 0 && bout->outcome.kind != WF_ZYGOTE_LOST &&
 		     attack_pool_works(ground) && attack_pool_is_whole(ground);
-	/* who is ended for what he sent has no time to tell of it */
+	/* an attacker that is ended for what it sent has no time to report it */
 	bool sent = bout->told > 0 ||
 		    (bout->outcome.kind == WF_KILLED && bout->outcome.killed.by == WF_BY_PROTOCOL);
 	bool leaks = attack_count_descriptors(getpid(), "") > (int)ground->number + A_LEAK;
@@ -230,7 +229,7 @@ static enum attack_verdict judge_channel(struct attack_ground *ground,
 
 /* --- 23: too many --------------------------------------------------------------------------- */
 
-/* Also those that are on their way and in nobody's table. */
+/* Counts those that are in flight and in no table, too. */
 static int exhaust_descriptors(struct wf_call *call) {
 	unsigned own = 0, flying = 0;
 	int ends[2];
@@ -245,7 +244,7 @@ static int exhaust_descriptors(struct wf_call *call) {
 	return attack_answer(call, own >= ATTACK_DESCRIPTORS_MOST || flying > 1, NULL, 0);
 }
 
-/* Not one more than the limit: the worker has some from before it. */
+/* One more than the limit proves nothing, because the worker has some from before it was set. */
 static void count_theirs(struct attack_ground *ground, struct attack_bout *bout) {
 	(void)ground;
 	bout->seen = attack_count_descriptors(bout->pid, "") > 2 * ATTACK_DESCRIPTORS_MOST;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Attacks on how a task ends, and on what one worker knows of another: it does not want to end, it
- * ends as something that it is not, it outlives the executor, it learns where things lie in
- * memory.
+ * Attacks on how a task ends, and on what one worker knows about another: it refuses to end, it
+ * pretends to end in another way, it outlives the executor, it learns where things lie in memory.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +25,7 @@
 #define STOPPED_MS 5000
 #define LINGER_MS  30000
 #define SWEPT_MS   8000
-/* Larger are only the shadows of sanitizers. */
+/* Only the shadow memory of sanitizers is larger. */
 #define SEARCHED_MOST (UINT64_C(1) << 30)
 
 /* --- 57, 58: a task that does not end ------------------------------------------------------- */
@@ -45,7 +44,7 @@ static char state_of(pid_t pid) {
 	return state[strspn(state, "\t ")];
 }
 
-/* It has said so before it did. */
+/* It reported this before it stopped. */
 static void see_stopped(struct attack_ground *ground, struct attack_bout *bout) {
 	(void)ground;
 	for (int i = 0; i < STOPPED_MS && !bout->seen; i++) {
@@ -55,7 +54,7 @@ static void see_stopped(struct attack_ground *ground, struct attack_bout *bout) 
 	}
 }
 
-/* It is not deaf to SIGKILL only. */
+/* Only SIGKILL can end it. */
 static int ignore_signals(struct wf_call *call) {
 	sigset_t all;
 
@@ -77,7 +76,7 @@ static void see_ignored(struct attack_ground *ground, struct attack_bout *bout) 
 	attack_status(bout->pid, "SigIgn:", ignored, sizeof ignored);
 	n = strlen(ignored);
 	bout->seen =
-	    n >= 4 && (ignored[n - 4] & 4); /* SIGTERM, 15: of the fourth digit from the end */
+	    n >= 4 && (ignored[n - 4] & 4); /* SIGTERM, 15: in the fourth digit from the end */
 }
 
 static enum attack_verdict judge_endless(struct attack_ground *ground,
@@ -106,8 +105,8 @@ static int outlive_executor(struct wf_call *call) {
 	_exit(0);
 }
 
-/* With an executor of another process, which is killed when the attacker has said that it is
- * there. */
+/* Uses an executor in another process, which is killed when the attacker has reported that
+ * it runs. */
 static enum attack_verdict run_outlive(struct attack_ground *ground, const struct attack *attack) {
 	struct attack_bout bout = { .held = false };
 	struct pollfd poll_fd = { .events = POLLIN };
@@ -124,7 +123,7 @@ static enum attack_verdict run_outlive(struct attack_ground *ground, const struc
 	poll_fd.fd = ends[0];
 	lived = pid > 0 && poll(&poll_fd, 1, LINGER_MS) == 1 && recv(ends[0], &byte, 1, 0) == 1;
 	if (pid > 0) {
-		(void)syscall(SYS_kill, pid, SIGKILL); /* our child, whom nobody else waits for */
+		(void)syscall(SYS_kill, pid, SIGKILL); /* our child, which no other process reaps */
 		(void)waitid(P_PID, (id_t)pid, &info, WEXITED);
 	}
 	while (!bout.gone && poll(&poll_fd, 1, SWEPT_MS) == 1)
@@ -179,7 +178,7 @@ static enum attack_verdict run_forged(struct attack_ground *ground, const struct
 
 /* --- 66: what is in one's own memory ------------------------------------------------------- */
 
-/* All that is mapped is read, whatever a sanitizer thinks of it. */
+/* Reads all mapped memory, whatever a sanitizer says to that. */
 #if defined(__clang__)
 __attribute__((no_sanitize("address", "thread")))
 #else
@@ -213,7 +212,8 @@ static uint64_t number_of(const char **text) {
 	}
 }
 
-/* Where the kernel says what is mapped; where it does not, what every program has. */
+/* Searches where the kernel says what is mapped; if it does not say, where every program
+ * has memory. */
 static bool search_line(const char *line, const char *masked) {
 	uint64_t start, end;
 
@@ -226,8 +226,8 @@ static bool search_line(const char *line, const char *masked) {
 	return is_there((const char *)(uintptr_t)start, (const char *)(uintptr_t)end, masked);
 }
 
-/* Speculation reads what is mapped. So nothing may be mapped that was given to somebody else:
- * not in the worker, and so not in the zygote that it is a copy of. */
+/* Speculation can read everything that is mapped. So nothing that was given to another task may be
+ * mapped in the worker, nor in the zygote that it is a copy of. */
 static int search_memory(struct wf_call *call) {
 	static char maps[1 << 16];
 	char *planted = malloc(ATTACK_TOKEN), *line, *rest = maps;
@@ -239,7 +239,7 @@ static int search_memory(struct wf_call *call) {
 	for (line = strtok_r(maps, "\n", &rest); n > 0 && line; line = strtok_r(NULL, "\n", &rest))
 		found |= search_line(line, masked);
 	found |= is_there((const char *)&attack_held, (const char *)(&attack_held + 1), masked);
-	/* the search would find it */
+	/* the search must not find it here */
 	for (size_t i = 0; planted && i < ATTACK_TOKEN; i++)
 		planted[i] = (char)(masked[i] ^ ATTACK_MASK);
 	works = planted && is_there(planted, planted + ATTACK_TOKEN, masked);
@@ -256,7 +256,7 @@ static enum attack_verdict judge_found(struct attack_ground *ground,
 
 /* --- 67: addresses ------------------------------------------------------------------------- */
 
-/* Of the program, a library, the heap's first block, a mapping. */
+/* Addresses of the program, a library, the first block of the heap, and a mapping. */
 static int tell_addresses(struct wf_call *call) {
 	void *block = malloc(64),
 	     *page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -281,7 +281,8 @@ static bool ask_addresses(struct attack_ground *ground, const struct attack *att
 	return told;
 }
 
-/* Brothers have the same, which is what makes it an attack; the next generation has others. */
+/* Workers of one zygote have the same addresses, which makes this an attack; the next generation
+ * has others. */
 static enum attack_verdict run_addresses(struct attack_ground *ground,
 					 const struct attack *attack) {
 	uint64_t first[4], brother[4], next[4];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Attacks on files: what was not declared is read, what was declared readable is changed, and what
- * is written is a trap for whoever collects it.
+ * Attacks on files: reading what was not declared, changing what was declared readable, and making
+ * output that is a trap for the program that collects it.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -21,7 +21,7 @@
 #include "cli/attack/program.h"
 
 #define CHANGED "changed by an attacker\n"
-/* A time that no file has by itself. */
+/* A time that no file has by accident. */
 #define LONG_AGO 1000000000
 
 /* `name` in the directory for outputs. */
@@ -34,7 +34,8 @@ static const char *in_out(struct wf_call *call, const char *name) {
 
 /* --- 1: a file that is not declared -------------------------------------------------------- */
 
-/* By its name, and by the roots of other processes: of the namespace's first one, of siblings. */
+/* Tries its name, and the roots of other processes: of the first one in the namespace, and
+ * of siblings. */
 static int open_outside(struct wf_call *call) {
 	static const char *const roots[] = { "", "/proc/1/root", "/proc/self/root", "/proc/2/root",
 					     "/proc/3/root" };
@@ -103,8 +104,8 @@ static int lay_traps(struct wf_call *call) {
 	return attack_answer(call, n > 0, NULL, 0);
 }
 
-/* As outputs of what is not trusted have to be collected: beneath, without links, without waiting,
- * and only regular files with no other name. */
+/* Opens a file as untrusted outputs must be collected: beneath the directory, without links,
+ * without blocking, and only regular files with no other name. */
 static int collect_open(int directory, const char *name) {
 	struct open_how how = {
 		.flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC,
@@ -213,7 +214,7 @@ static void clean_metadata(struct attack_ground *ground) {
 
 /* --- 9: does it exist? ---------------------------------------------------------------------- */
 
-/* The inode's number, and where a link leads: nobody can guess either. */
+/* The number of the inode, and the target of a link: neither can be guessed. */
 static int look_outside(struct wf_call *call) {
 	const struct attack_brief *brief = attack_brief(call);
 	char link[ATTACK_PATH + 8], loot[512] = "";
@@ -248,8 +249,8 @@ static enum attack_verdict judge_existence(struct attack_ground *ground,
 
 /* --- 63: the program of the host ------------------------------------------------------------ */
 
-/* CVE-2019-5736: a program cannot be written to while it runs; so a descriptor is kept until it
- * does not. */
+/* CVE-2019-5736: a running program cannot be written to, so a descriptor is kept until it
+ * has ended. */
 static int overwrite_program(struct wf_call *call) {
 	char path[64];
 	int fd;

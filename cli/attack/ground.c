@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * All that attackers may hurt is below one directory, or is a process or a socket of ours, and is
- * gone when the command is: also what an attacker has left there.
+ * Everything that attackers may damage is below one directory, or is a process or a socket of ours.
+ * All of it is gone when the command ends, and so is what an attacker has left there.
  *
- * The files that are not to be reached are readable by everybody: where the owner of a file
- * protects it, a broken layer would not show. What is writable for everybody is sticky, and opened
- * without following links, since the command may run as root in a /tmp that belongs to others too.
+ * The files that are not to be reached are world-readable: if the owner of a file protected it, a
+ * broken layer would not show. Directories that are world-writable are sticky, and opened without
+ * following links, because the command may run as root in a /tmp that others use too.
  */
 #include "cli/attack/ground.h"
 
@@ -43,12 +43,12 @@ static int remove_one(const char *path, const struct stat *info, int kind, struc
 	return kind == FTW_DP ? rmdir(path) : unlink(path);
 }
 
-/* But not the directory itself, of which a policy speaks. */
+/* The directory itself stays, because a policy names it. */
 static int remove_below(const char *path, const struct stat *info, int kind, struct FTW *walk) {
 	return walk->level == 0 ? 0 : remove_one(path, info, kind, walk);
 }
 
-/* What cannot be removed is told when the root is. */
+/* What cannot be removed is reported when the root is removed. */
 static void empty_out(const struct attack_ground *ground) {
 	(void)nftw(ground->brief.out, remove_below, REMOVE_DEPTH, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 }
@@ -62,8 +62,8 @@ static bool make_link(struct attack_ground *ground) {
 	return symlinkat(target, ground->root_fd, "outside/link") == 0;
 }
 
-/* in/held and outside/held keep their inodes: the image has them open. out/ keeps its own, since a
- * policy is about it. */
+/* in/held and outside/held keep their inodes, because the image has them open. out/ keeps its own,
+ * because a policy is about it. */
 static bool make_files(struct attack_ground *ground) {
 	attack_make_token(ground->secret);
 	return make_directory(ground, "in", 0755) && make_directory(ground, "out", 01777) &&
@@ -120,7 +120,7 @@ static bool open_sockets(struct attack_ground *ground) {
 	       ground->udp >= 0;
 }
 
-/* Connections and messages of an attacker that came late must not count for the next. */
+/* Connections and messages that an attacker made late must not count for the next one. */
 static void drain_sockets(const struct attack_ground *ground) {
 	const int listeners[] = { ground->abstract, ground->pathname, ground->tcp };
 	char message[64];
@@ -170,7 +170,7 @@ static int make_root(struct attack_ground *ground) {
 	return ground->root_fd < 0 ? -errno : 0;
 }
 
-/* Memory files: nobody can open them by a name. */
+/* Memory files, because they cannot be opened by name. */
 static bool make_lent(struct attack_ground *ground) {
 	ground->lent = memfd_create("lent", MFD_CLOEXEC);
 	ground->shared = memfd_create("shared", MFD_CLOEXEC);
@@ -214,8 +214,8 @@ int attack_ground_make(struct attack_ground *ground, const struct attack_setting
 	errno = 0;
 	if (r == 0 && (!make_files(ground) || !open_sockets(ground) || !make_lent(ground)))
 		r = errno > 0 ? -errno : -EIO;
-	/* In a session keyring of our own, which the pool inherits, no attacker finds the
-	 * user's. */
+	/* With a session keyring of our own, which the pool inherits, no attacker finds
+	 * the user's. */
 	(void)syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
 	if (r < 0)
 		report_say("attack",
@@ -238,7 +238,7 @@ bool attack_ground_reset(struct attack_ground *ground) {
 	empty_out(ground);
 	drain_sockets(ground);
 	attack_make_token(ground->brief.nonce);
-	/* a new one: what an attacker has done to it must not count for the next */
+	/* a new one, so that what an attacker has done to it does not count for the next */
 	attack_stand_in_stop(&ground->stand_in);
 	if (!attack_stand_in_start(&ground->stand_in))
 		return false;

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * What attacks are made on: files, sockets and processes that were made for it.
+ * The ground of the attacks: files, sockets and processes made for them.
  */
 #pragma once
 
 #include "cli/attack/attack.h"
 
-/* 0, or -errno with a sentence on stderr. */
+/* Returns 0; or -errno, with a sentence on stderr. */
 int attack_ground_make(struct attack_ground *ground, const struct attack_setting *setting);
-/* One that somebody else has made, for its paths only, and without a sentence; it is left there. */
+/* Uses the paths of a ground that another process has made, and leaves it there. Prints nothing. */
 int attack_ground_adopt(struct attack_ground *ground, const struct attack_setting *setting,
 			const char *root);
-/* As if nothing had happened: before each attempt. */
+/* Restores the ground before each attempt. */
 bool attack_ground_reset(struct attack_ground *ground);
 void attack_ground_remove(struct attack_ground *ground);

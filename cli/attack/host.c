@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * /proc is asked by number: of workers that hold still, and of children that we have not waited
- * for, so that no number can belong to somebody else meanwhile.
+ * /proc is read by process number: only for workers that hold still, and for children that have not
+ * been reaped, so that no number can belong to another process meanwhile.
  */
 #include "cli/attack/host.h"
 
@@ -55,7 +55,7 @@ const char *attack_sanitized(void) {
 #endif
 }
 
-/* Hidden from the library by its test switch, it is not there for us either. */
+/* A feature that the test switch hides from the library counts as missing here too. */
 static bool is_hidden(const char *feature) {
 	return absent_hides(getenv("WF_ABSENT"), feature);
 }

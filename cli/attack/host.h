@@ -1,65 +1,66 @@
 /* SPDX-License-Identifier: MIT
  *
- * What oracles ask with: about files, processes, and what an attacker has brought back.
+ * Functions for oracles: about files, processes, and what an attacker has brought back.
  */
 #pragma once
 
 #include "cli/attack/attack.h"
 
-/* 16 random hexadecimal digits. */
+/* Makes 16 random hexadecimal digits. */
 void attack_make_token(char token[ATTACK_TOKEN]);
 
-/* Judges that need no more than this. */
+/* Judges that need nothing else. */
 enum attack_verdict attack_verdict(bool through);
-/* The token outside/secret came back. */
+/* Judges whether the token outside/secret came back. */
 enum attack_verdict attack_judge_secret(struct attack_ground *ground,
 					const struct attack_bout *bout);
-/* The host saw it, or the attacker believes it. What the host is not allowed to see (a worker
- * under a policy may hide from those of the same user) is judged by what the attacker believes;
- * in the control the host must have seen it. */
+/* Got through if the host saw it or the attacker believes it. What the host may not look at (a
+ * worker under a policy may hide from processes of the same user) is judged by what the attacker
+ * believes; in the control the host must have seen it. */
 enum attack_verdict attack_judge_seen(struct attack_ground *ground, const struct attack_bout *bout);
-/* The attacker did something that it could not have done, and says so: for deeds without a
- * trace. */
+/* For deeds without a trace: the attacker reports something that it should not have been able
+ * to do. */
 enum attack_verdict attack_judge_belief(struct attack_ground *ground,
 					const struct attack_bout *bout);
 
-/* A sanitizer needs system calls that the filter allows it then, and puts the heap where it likes: for rows
- * that are about these. NULL: this is no such build. */
+/* For rows about system calls or the heap: a sanitizer needs calls that the filter then allows, and
+ * places the heap as it likes. NULL if this build has none. */
 const char *attack_sanitized(void);
-/* NULL, or: siblings of one pool can signal each other before Linux 6.12. */
+/* Before Linux 6.12, siblings of one pool can signal each other. NULL otherwise. */
 const char *attack_no_signal_scope(void);
-/* NULL, or: every memfd can be executed before Linux 6.3. */
+/* Before Linux 6.3, every memfd can be executed. NULL otherwise. */
 const char *attack_no_sealed_memfd(void);
 
 bool attack_has(const struct attack_bout *bout, const char *token);
 
 /* --- files --------------------------------------------------------------------------------- */
 
-/* The first bytes of a file below the root, as a string; "" if there is none. */
+/* Reads the first bytes of a file below the root, as a string; "" if there is none. */
 void attack_peek(const struct attack_ground *ground, const char *path, char *ret, size_t size);
 bool attack_is(const struct attack_ground *ground, const char *path, const char *content);
-/* Makes or overwrites one, never through a link. */
+/* Makes or overwrites a file, never through a link. */
 bool attack_put(const struct attack_ground *ground, const char *path, const char *content,
 		mode_t mode);
 
 /* --- processes ----------------------------------------------------------------------------- */
 
-/* Of /proc/PID/FILE; "" if it cannot be read. */
+/* Reads /proc/PID/FILE; "" if it cannot be read. */
 void attack_proc(pid_t pid, const char *file, char *ret, size_t size);
-/* The line of /proc/PID/status that starts with `key`, after it; "" if there is none. */
+/* Reads the line of /proc/PID/status that starts with `key`, without the key; "" if there
+ * is none. */
 void attack_status(pid_t pid, const char *key, char *ret, size_t size);
-/* Bytes: "VmRSS:" and the like; 0: unknown. */
+/* Bytes of "VmRSS:" and the like; 0 if unknown. */
 uint64_t attack_status_bytes(pid_t pid, const char *key);
-/* The soft limit, by its name in /proc/PID/limits; UINT64_MAX: none, or unknown. */
+/* The soft limit, by its name in /proc/PID/limits; UINT64_MAX if there is none or it is unknown. */
 uint64_t attack_soft_limit(pid_t pid, const char *name);
-/* How many descriptors lead to something of that name; -1: we may not look. */
+/* The number of descriptors that refer to something of that name; -1 if we may not look. */
 int attack_count_descriptors(pid_t pid, const char *name);
 
 /* --- the stand-in -------------------------------------------------------------------------- */
 
 bool attack_stand_in_start(struct attack_stand_in *stand_in);
-/* One that has a deadly signal pending does not. */
+/* False if a deadly signal is pending for it. */
 bool attack_stand_in_answers(const struct attack_stand_in *stand_in);
-/* What it does, with stdin. */
+/* Runs as the stand-in, which talks over stdin. */
 void attack_be_stand_in(void);
 void attack_stand_in_stop(struct attack_stand_in *stand_in);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The image of `warmfork attack` is the command itself: attackers are functions of it.
+ * The image of `warmfork attack` is the command itself: attackers are its functions.
  */
 #pragma once
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * What attackers share: how they speak to the host, and the sibling on which some of them are set.
+ * What attackers share: how they talk to the host, and the sibling that some of them attack.
  *
- * An attacker that has done its deed holds still until the host has looked; so most oracles can be
- * questions about a living process, and none depends on time. That the host lets go is an
- * end-of-file, since one message would wake one of many processes only.
+ * After its deed an attacker holds still until the host has looked. So most oracles can inspect a
+ * living process, and none depends on time. The host lets go by end-of-file, because a message
+ * would wake only one of several processes.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 #include "cli/attack/attack.h"
 #include "cli/attack/image.h"
 
-/* In the same place of all workers of an image: they are forks of it. */
+/* At the same address in all workers of an image, because they are forks of it. */
 struct attack_held attack_held = { .word = ATTACK_WORD };
 
 const struct attack_brief *attack_brief(struct wf_call *call) {
@@ -90,7 +90,7 @@ socklen_t attack_address_size(const struct sockaddr_un *address, bool abstract) 
 
 /* --- the sibling --------------------------------------------------------------------------- */
 
-/* One page in memory for each bit that is set. */
+/* Touches one page for each bit that is set. */
 static void touch_pages(unsigned bits) {
 	size_t size = (size_t)sysconf(_SC_PAGESIZE);
 	unsigned char *pages = mmap(ATTACK_PAGES, ATTACK_BITS * size, PROT_READ | PROT_WRITE,
@@ -104,7 +104,7 @@ static void touch_pages(unsigned bits) {
 			*(volatile unsigned char *)(pages + i * size) = 1;
 }
 
-/* Minds its own business, and answers questions about it. */
+/* Does its own work, and answers questions about it. */
 int attack_be_sibling(struct wf_call *call) {
 	const struct attack_sibling_brief *brief;
 	int32_t bits_at[ATTACK_BITS];
@@ -122,7 +122,7 @@ int attack_be_sibling(struct wf_call *call) {
 	return 0;
 }
 
-/* What another task of the pool is: it works, or it does not. */
+/* Stands for another task of the pool: it works or it does not. */
 int attack_be_innocent(struct wf_call *call) {
 	size_t size;
 	const void *input = wf_call_input(call, &size);
@@ -132,9 +132,9 @@ int attack_be_innocent(struct wf_call *call) {
 
 /* --- the image ----------------------------------------------------------------------------- */
 
-/* What a careless preload leaves open, so that there is something to inherit: a directory, a
- * file that is open for writing, and an input. They stay open, which the audit was told to let
- * pass. Where they cannot be opened there is nothing to attack, which the controls will tell. */
+/* Leaves open what a careless preload would, so that there is something to inherit: a directory, a
+ * file that is open for writing, and an input. The audit is told to allow that. If they cannot be
+ * opened there is nothing to attack, which the controls will show. */
 int attack_preload(const struct wf_preload_info *info) {
 	char path[ATTACK_PATH];
 	const char *outside = info->argument, *held = "held";

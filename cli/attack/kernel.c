@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Attacks on the kernel by its less travelled entrances: facilities that a task does not need,
- * system calls in another tongue, and code where there should be data. What they give is seen from
- * outside as a descriptor of the attacker, or proven by something that only works when they do.
+ * Attacks on rarely used entry points of the kernel: facilities that a task does not need, system
+ * calls of another ABI, and code in place of data. The host sees the result as a descriptor of the
+ * attacker, or it is proven by something that works only if the attack does.
  *
- * The machine code is x86-64, as the sandbox is.
+ * The machine code is x86-64, like the sandbox.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -32,10 +32,10 @@
 #include "cli/attack/host.h"
 #include "cli/attack/program.h"
 
-#define PAGE       ((size_t)4096)
-#define ANSWER     42
-#define X32_BIT    0x40000000L
-#define I386_WRITE 4
+#define PAGE        ((size_t)4096)
+#define ANSWER      42
+#define X32_BIT     0x40000000L
+#define I386_WRITE  4
 #define I386_GETPID 20
 
 /* The host looks for a descriptor of that name. */
@@ -108,7 +108,7 @@ static int read_key(struct wf_call *call) {
 	return attack_answer(call, n > 0, loot, n > 0 ? (size_t)n : 0);
 }
 
-/* In the session's keyring, which the pool has inherited from us. */
+/* The key is in the session's keyring, which the pool has inherited from us. */
 static bool make_key(struct attack_ground *ground) {
 	attack_make_token(ground->key_token);
 	ground->brief.key =
@@ -179,7 +179,7 @@ static const char *no_events(void) {
 
 /* --- 48: a program of its own -------------------------------------------------------------- */
 
-/* It has no file; or it has, in the output. Returns where nothing was executed. */
+/* Executes a memory file or a file in the output. Returns if nothing was executed. */
 static void execute_from(int fd) {
 	char name[] = "nobody", path[64], *arguments[] = { name, NULL };
 
@@ -199,7 +199,7 @@ static int write_program(struct wf_call *call, const char *path) {
 		(void)close(fd);
 		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0700);
 	}
-	/* what the program writes to has to stay open: a letter, and the nonce */
+	/* the program writes a letter and the nonce to this, so it has to stay open */
 	line = fcntl(attack_line(call), F_DUPFD, 0);
 	(void)snprintf(text, sizeof text, "n%s", attack_brief(call)->nonce);
 	attack_program_make(&program, line, text);
@@ -207,7 +207,7 @@ static int write_program(struct wf_call *call, const char *path) {
 		return -1;
 	if (!path)
 		return fd;
-	(void)close(fd); /* nobody executes what is open for writing */
+	(void)close(fd); /* a file that is open for writing cannot be executed */
 	return open(path, O_PATH | O_CLOEXEC);
 }
 
@@ -220,7 +220,7 @@ static int execute_own(struct wf_call *call) {
 	return attack_answer(call, false, NULL, 0);
 }
 
-/* Its program has signed. */
+/* Judges whether its program has signed. */
 static enum attack_verdict judge_signed(struct attack_ground *ground,
 					const struct attack_bout *bout) {
 	(void)ground;
@@ -268,7 +268,7 @@ static bool execute_page(void) {
 	       runs(page);
 }
 
-/* Written as a file, and mapped as a library would be. */
+/* Written as a file, and mapped like a library. */
 static bool execute_file(int fd) {
 	if (fd < 0 || pwrite(fd, code, sizeof code, 0) != (ssize_t)sizeof code ||
 	    ftruncate(fd, PAGE) < 0)
@@ -282,7 +282,7 @@ static bool execute_segment(void) {
 
 	if (segment >= 0)
 		(void)shmctl(segment, IPC_RMID, NULL);
-	if (page == MAP_FAILED) /* which is what shmat returns, too */
+	if (page == MAP_FAILED) /* shmat returns the same on failure */
 		return false;
 	memcpy(page, code, sizeof code);
 	return runs(page);
@@ -329,7 +329,7 @@ static const char *no_x32(void) {
 }
 
 #if defined(__x86_64__)
-/* The legacy entrance knows 32 bits of an address only. */
+/* The legacy entry point has only 32 bits for an address. */
 static int call_i386(struct wf_call *call) {
 	char *message = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
 			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
@@ -351,7 +351,7 @@ static int call_i386(struct wf_call *call) {
 }
 #endif
 
-/* Asked in a child: where there is no such entrance, knocking at it is deadly. */
+/* Tried in a child, because the call kills where there is no such entry point. */
 static const char *no_i386(void) {
 #if defined(__x86_64__)
 	siginfo_t end = { 0 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Attacks by too much of everything. Each tries to take a fixed amount, a few times of what the
- * policy allows, and little for a machine; so it does no harm where nothing stops it.
+ * Attacks by exhausting resources. Each tries to take a fixed amount, which is a few times what the
+ * policy allows but little for a machine, so it does no harm where nothing stops it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +29,7 @@
 #define INSTANCES 32 /* of inotify, of 128 that a user may have */
 #define BURNERS   8
 #define BURNER_NS ((uint64_t)20000000)
-#define STARVERS  12 /* with the attacker, as many as the limit allows, and some to spare */
+#define STARVERS  12 /* with the attacker, as many as the limit allows and some more */
 #define STARVE_MS 400
 #define TEMPORARY "/tmp"
 
@@ -52,7 +52,7 @@ static int fork_bomb(struct wf_call *call) {
 	return attack_answer(call, n >= ATTACK_PROCESSES, NULL, 0);
 }
 
-/* Each that lives has said so: what the attacker counted is not asked for. */
+/* Each living process has reported itself; the attacker's own count is not used. */
 static enum attack_verdict judge_processes(struct attack_ground *ground,
 					   const struct attack_bout *bout) {
 	(void)ground;
@@ -61,7 +61,8 @@ static enum attack_verdict judge_processes(struct attack_ground *ground,
 
 /* --- 19, 20: memory ------------------------------------------------------------------------ */
 
-/* In pieces, as a program would: one mapping that is refused as a whole would prove little. */
+/* Takes memory in pieces, as a program would: one mapping that is refused as a whole would
+ * prove little. */
 static size_t take_memory(int flags) {
 	size_t taken = 0;
 	char *piece;
@@ -83,7 +84,8 @@ static int memory_bomb(struct wf_call *call) {
 	return attack_answer(call, taken == ATTACK_MEMORY_TRIED, NULL, 0);
 }
 
-/* Memory files that are mapped and closed: no descriptor, no file size, and no private memory. */
+/* Memory files that are mapped and closed count as no descriptor, no file size and no
+ * private memory. */
 static size_t take_files(void) {
 	size_t taken = 0;
 	char *piece;
@@ -135,8 +137,8 @@ static size_t fill(int fd, size_t size) {
 	return written;
 }
 
-/* One file in the output that is too large; and in /tmp, where there is a limit of its own,
- * several that are not, and together are. They have no names, and end with the attacker. */
+/* Writes one file in the output that is too large; and in /tmp, which has a limit of its own,
+ * several that are too large only together. Those have no names, and end with the attacker. */
 static int fill_disk(struct wf_call *call) {
 	char path[ATTACK_PATH + 8];
 	size_t temporary = 0;
@@ -162,7 +164,7 @@ static enum attack_verdict judge_disk(struct attack_ground *ground,
 			      bout->believes);
 }
 
-/* First what is large and holds nothing, then what never ends. */
+/* First something large and empty, then something endless. */
 static int endless_output(struct wf_call *call) {
 	char path[ATTACK_PATH + 8];
 	int fd;
@@ -176,7 +178,7 @@ static int endless_output(struct wf_call *call) {
 	    call, fill(STDOUT_FILENO, ATTACK_FILE_SIZE_TRIED) >= ATTACK_FILE_SIZE_TRIED, NULL, 0);
 }
 
-/* A stream is capped by the library; a file only by a limit. */
+/* The library caps a stream; only a limit caps a file. */
 static enum attack_verdict judge_output(struct attack_ground *ground,
 					const struct attack_bout *bout) {
 	bool endless = bout->outcome.kind == 0 || bout->believes ||
@@ -187,8 +189,8 @@ static enum attack_verdict judge_output(struct attack_ground *ground,
 
 /* --- 24: what all processes of a user share -------------------------------------------------- */
 
-/* Message queues are the IPC namespace's. Instances of inotify are the user's, whatever
- * namespaces it may be in: each counts for whoever has made its user namespace, too. */
+/* Message queues belong to the IPC namespace. Instances of inotify belong to the user, whatever
+ * namespaces it may be in: each counts for the user that made its user namespace, too. */
 static int exhaust_user(struct wf_call *call) {
 	unsigned instances = 0;
 
@@ -246,7 +248,7 @@ static void read_limits(struct attack_ground *ground, struct attack_bout *bout) 
 		     attack_soft_limit(bout->pid, "Max file size") > ATTACK_FILE_SIZE;
 }
 
-/* The host alone: a limit that was raised to what it was is none. */
+/* Only the host judges this: raising a limit to its old value does not count. */
 static enum attack_verdict judge_raised(struct attack_ground *ground,
 					const struct attack_bout *bout) {
 	(void)ground;
@@ -262,7 +264,7 @@ static uint64_t own_cpu_ns(void) {
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-/* Many that each live for a short time, and of which none reaches a limit. */
+/* Many short-lived processes, none of which reaches a limit. */
 static int burn_in_children(struct wf_call *call) {
 	uint64_t n = 0;
 	pid_t pid;
@@ -295,7 +297,7 @@ static void ignore(int signal) {
 	(void)signal;
 }
 
-/* Processes that signal each other, and write to whatever is read, as fast as they can. */
+/* Processes that signal each other and write to everything that is read, as fast as they can. */
 static void starve(const struct wf_call *call, pid_t group) {
 	uint64_t until = own_cpu_ns() + (uint64_t)STARVE_MS * 1000000 / STARVERS;
 
@@ -325,7 +327,7 @@ static int starve_host(struct wf_call *call) {
 	return attack_answer(call, true, NULL, 0);
 }
 
-/* Beside it, somebody else's task comes and goes. */
+/* Meanwhile, another task comes and goes. */
 static void run_innocent(struct attack_ground *ground, struct attack_bout *bout) {
 	bout->seen = attack_pool_works(ground);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The rows of all files, by number; and as functions of the image that the command is. They are
- * put together at run time, in a zygote as well: the table of an image is an array, and no file
- * knows them all.
+ * The rows of all files, by number, and as functions of the image that the command is. They are
+ * collected at run time, in a zygote as well: the table of an image is an array, and no file
+ * knows all rows.
  */
 #include "cli/attack/list.h"
 

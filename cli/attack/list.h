@@ -6,5 +6,5 @@
 
 #include "cli/attack/attack.h"
 
-/* NULL: there is no attack of that number. */
+/* NULL if no attack has that number. */
 const struct attack *attack_find(unsigned number);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Attacks by sockets, and by what processes of a machine share without one: System V segments,
- * keys, a terminal. The listeners belong to the host, which finds out itself whether somebody
- * came.
+ * Attacks through sockets, and through what processes of a machine share without one: System V
+ * segments, keys, a terminal. The host owns the listeners, and checks itself whether a
+ * connection came.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -62,7 +62,7 @@ static int connect_pathname(struct wf_call *call) {
 	return attack_answer(call, done, NULL, 0);
 }
 
-/* Has somebody come to `listener`, and signed? */
+/* Tells whether `listener` has had a connection that signed. */
 static bool was_visited(const struct attack_ground *ground, int listener) {
 	char message[MESSAGE] = "";
 	bool signed_in = false;
@@ -131,7 +131,7 @@ static int receive_right(int socket) {
 	return fd;
 }
 
-/* CVE-2024-27297: written to when everybody believes that it is finished. */
+/* CVE-2024-27297: the file is written to when it is believed to be finished. */
 static int pass_descriptor(struct wf_call *call) {
 	const struct attack_brief *brief = attack_brief(call);
 	char path[ATTACK_PATH + 8];
@@ -145,7 +145,7 @@ static int pass_descriptor(struct wf_call *call) {
 	return attack_answer(call, done, NULL, 0);
 }
 
-/* The host is the accomplice. */
+/* The host plays the accomplice. */
 static enum attack_verdict judge_passed(struct attack_ground *ground,
 					const struct attack_bout *bout) {
 	const int listeners[] = { ground->abstract, ground->pathname };
@@ -194,7 +194,7 @@ static int use_tcp(struct wf_call *call) {
 	return attack_answer(call, false, NULL, 0);
 }
 
-/* A port that was free a moment ago; nobody else has a reason to take it at once. */
+/* Chooses a port that was free a moment ago; nothing else has a reason to take it at once. */
 static bool choose_port(struct attack_ground *ground) {
 	struct sockaddr_in address = loopback(0);
 	socklen_t size = sizeof address;
@@ -222,7 +222,7 @@ static enum attack_verdict judge_tcp(struct attack_ground *ground, const struct 
 
 /* --- 40: other families ----------------------------------------------------------------------- */
 
-/* The names of network interfaces: the host's are not for the worker. */
+/* The names of network interfaces: the worker must not see the host's. */
 static size_t list_interfaces(char *loot, size_t size) {
 	struct if_nameindex *all = if_nameindex();
 	size_t length = 0;
@@ -234,7 +234,7 @@ static size_t list_interfaces(char *loot, size_t size) {
 	return length < size ? length : size;
 }
 
-/* What a kernel offers to anybody who asks; the hash function is really one that was loaded. */
+/* Uses what a kernel offers to every process; the hash function is one that was really loaded. */
 static bool use_algorithm(void) {
 	struct sockaddr_alg address = { .salg_family = AF_ALG,
 					.salg_type = "hash",
@@ -299,8 +299,8 @@ static void type_nonce(struct wf_call *call) {
 		(void)ioctl(terminal, TIOCSTI, nonce + i);
 }
 
-/* Who leads a process group cannot lead a session, so a child does, and lives until the host has
- * read: its end would hang the terminal up. */
+/* The leader of a process group cannot become leader of a session, so a child does. It lives until
+ * the host has read, because its end would hang up the terminal. */
 static int type_for_user(struct wf_call *call) {
 	pid_t pid = fork();
 
@@ -318,7 +318,7 @@ static int type_for_user(struct wf_call *call) {
 	return attack_answer(call, false, NULL, 0);
 }
 
-/* ground->fd is the master, without which the slave is hung up. */
+/* ground->fd is the master, without which the slave hangs up. */
 static bool open_terminal(struct attack_ground *ground) {
 	struct termios raw = { 0 };
 

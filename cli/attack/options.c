@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Two of the options are for the command itself, and in no help.
+ * Two of the options are for the command itself, and are not in the help.
  */
 #include "cli/attack/options.h"
 

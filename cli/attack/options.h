@@ -9,26 +9,26 @@
 
 #define ATTACK_ROWS 67
 
-/* Not for people: what the command tells itself when it starts itself again. */
+/* Internal: passed by the command when it starts itself again. */
 #define ATTACK_STAND_IN "stand-in" /* do nothing until stdin ends */
-#define ATTACK_INNER    "inner"    /* one row, of which the answer is the exit status */
+#define ATTACK_INNER    "inner"    /* one row, whose verdict is the exit status */
 
 /* ROW:COLUMN:ROOT. */
 struct attack_inner {
 	unsigned number;
 	int column;
-	const char *root; /* ground to adopt; "": it makes its own, and is contained */
+	const char *root; /* the ground to adopt; "" if it makes its own and is contained */
 };
 
 struct attack_options {
 	struct attack_setting setting;
-	bool only[ATTACK_ROWS + 1]; /* by number; [0]: all */
-	bool quick;                 /* no layer alone */
+	bool only[ATTACK_ROWS + 1]; /* by number; [0] for all */
+	bool quick;                 /* tries no layer alone */
 	bool json;
 	bool stand_in, is_inner;
 	struct attack_inner inner;
 };
 
-/* False: the command is over, with *ret_status; all that there was to say has been said. */
+/* Returns false if the command is over, with *ret_status; any error has been reported then. */
 bool attack_options_parse(int argc, char **argv, struct attack_options *ret,
 			  enum command_status *ret_status);

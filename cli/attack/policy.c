@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * All columns have the same policy but for its layers: what a layer does is the difference between
- * two of them. A layer alone is not strict, since one that this machine does not have is told as
- * such and stops nothing; Landlock and seccomp bring no_new_privs, without which nobody but root
- * may use them.
+ * All columns have the same policy except for its layers, so the difference between two columns
+ * is what a layer does. A layer alone is not strict, because one that this machine lacks is
+ * reported as such and stops nothing. Landlock and seccomp bring no_new_privs, without which only
+ * root may use them.
  *
- * Refusals do not end a task here, whatever the preset says: an attacker may try what else there
- * is.
+ * Refusals do not end a task here, whatever the preset says: an attacker may go on trying.
  */
 #include "cli/attack/policy.h"
 
@@ -15,7 +14,7 @@
 
 static const struct layer {
 	const char *name;
-	const char *layers[4]; /* values of the key "layers"; the name of each in an outcome */
+	const char *layers[4]; /* values of the key "layers"; their names in an outcome */
 } layers[N_ATTACK_LAYERS] = {
 	[ATTACK_LANDLOCK] = { "landlock", { "landlock", "no_new_privs" } },
 	[ATTACK_SECCOMP] = { "seccomp", { "seccomp", "no_new_privs" } },
@@ -70,7 +69,7 @@ static int add_all(const struct attack_ground *ground, struct wf_policy *policy)
 	return r;
 }
 
-/* "none" first, which takes away what was there. */
+/* "none" comes first and removes what was there. */
 static int keep_layers(struct wf_policy *policy, int column) {
 	enum attack_layer layer = (enum attack_layer)(column - ATTACK_ALONE);
 	int r = wf_policy_add(policy, "layers", "none");
@@ -120,8 +119,8 @@ int attack_policy(const struct attack_ground *ground, int column, struct wf_poli
 	return r;
 }
 
-/* "user, mount, landlock 7; not in force: cgroup": what follows the entry that starts with this word;
- * NULL: there is none. */
+/* In "user, mount, landlock 7; not in force: cgroup", finds what follows the entry that starts with
+ * this word. NULL if there is none. */
 static const char *find_entry(const char *list, const char *name) {
 	size_t size = strlen(name);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Attacks by new privilege: namespaces in which a task would be root, mounts, the administrator's
- * calls.
+ * Attacks that try to gain privileges: namespaces in which a task would be root, mounts, and the
+ * administrator's calls.
  *
- * Those of the administrator are made in a way that has no effect when it succeeds: a quota sync,
- * the time set to nothing, a read of the kernel's log.
+ * The administrator's calls are made in a way that has no effect when they succeed: a quota sync,
+ * setting the time to nothing, a read of the kernel's log.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -32,7 +32,7 @@
 
 /* --- 45: a user namespace ------------------------------------------------------------------ */
 
-/* A child in one, by either call that makes children. */
+/* Makes a child in one, by either call that makes children. */
 static bool clone_user(void) {
 	struct clone_args arguments = { .flags = CLONE_NEWUSER, .exit_signal = SIGCHLD };
 	long pid = syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL);
@@ -53,7 +53,7 @@ static int unshare_user(struct wf_call *call) {
 	return attack_answer(call, done, NULL, 0);
 }
 
-/* A new one has no users yet. */
+/* A new user namespace has no users yet. */
 static void look_at_users(struct attack_ground *ground, struct attack_bout *bout) {
 	char map[256];
 
@@ -76,8 +76,8 @@ static const char *no_user_namespace(void) {
 
 /* --- 46: mounts ---------------------------------------------------------------------------- */
 
-/* As root, or as the root of a namespace of its own. Root's is kept out of the host's mounts, if that
- * is allowed. */
+/* Mounts as root, or as the root of a namespace of its own. Root's mount is kept out of the host's
+ * mounts, if that is allowed. */
 static bool mount_over(const char *path) {
 	if (unshare(CLONE_NEWNS) == 0)
 		(void)mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
@@ -87,7 +87,7 @@ static bool mount_over(const char *path) {
 	       mount("tmpfs", path, "tmpfs", 0, "size=64k") == 0;
 }
 
-/* The newer calls, which do not need a place; and another root. */
+/* Tries the newer calls, which need no mount point, and another root. */
 static bool mount_nowhere(const char *path) {
 	return syscall(SYS_fsopen, "tmpfs", 0) >= 0 ||
 	       syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC) >= 0 ||
@@ -115,7 +115,7 @@ static void look_at_mounts(struct attack_ground *ground, struct attack_bout *bou
 	bout->seen = strstr(mounts, line) != NULL;
 }
 
-/* Root's mount may be one in our own namespace. */
+/* Root's mount may be in our own namespace. */
 static void clean_mounts(struct attack_ground *ground) {
 	(void)umount2(ground->brief.out, MNT_DETACH | UMOUNT_NOFOLLOW);
 }
@@ -136,7 +136,7 @@ static int join_namespace(struct wf_call *call) {
 	return attack_answer(call, done, name.nodename, strlen(name.nodename));
 }
 
-/* A child of ours, in namespaces of its own, whose host name is a token. */
+/* A child of ours in namespaces of its own, with a token as host name. */
 __attribute__((noreturn)) static void live_elsewhere(const char *name, int ready, int over) {
 	char byte = 'y';
 
@@ -154,7 +154,7 @@ static int open_namespace(pid_t pid, const char *kind) {
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-/* ground->fd is what keeps the child alive. */
+/* ground->fd keeps the child alive. */
 static bool make_namespace(struct attack_ground *ground) {
 	int ready[2], over[2];
 	char byte;
@@ -195,8 +195,8 @@ static void end_namespace(struct attack_ground *ground) {
 
 /* --- 55: prctl ------------------------------------------------------------------------------- */
 
-/* Whether its memory can be looked at from outside, and whether capabilities survive a change of
- * the user. That it can adopt orphans is no row of its own: 17 has them. */
+/* Tests whether its memory can be inspected from outside, and whether capabilities survive a change
+ * of the user. Adopting orphans has no row of its own: row 17 covers it. */
 static int change_process(struct wf_call *call) {
 	int dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
 	bool done;
@@ -219,8 +219,8 @@ static int administrate(struct wf_call *call) {
 	return attack_answer(call, done, loot, n > 0 ? (size_t)n : 0);
 }
 
-/* The end of the log as we read it ourselves; where even we may not, there is nothing to
- * compare. */
+/* Compares with the end of the log as we read it ourselves; if we may not read it either, there is
+ * nothing to compare. */
 static enum attack_verdict judge_administrator(struct attack_ground *ground,
 					       const struct attack_bout *bout) {
 	char log[LOG_SIZE];

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Attacks on other processes: a sibling, which is another worker of the same pool and has the same
- * user, and the stand-in, which is what the executor is. And processes that do not want to end.
+ * Attacks on other processes: a sibling, which is another worker of the same pool with the same
+ * user, and the stand-in, which stands for the executor. Also processes that refuse to end.
  *
- * In a pid namespace the sibling has another number for its brothers than for us. Attackers try
- * both; in a namespace of the pool's own, the other number can only be a process of the pool.
+ * In a pid namespace the sibling has one number for the other workers and another for us. Attackers
+ * try both; in a namespace of the pool's own, the other number can only be a process of the pool.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -35,15 +35,15 @@
 #define STOLEN_FIRST 3
 #define STOLEN_LAST  256
 
-/* The numbers that the sibling may have here. */
+/* The numbers that the sibling may have in here. */
 #define N_TARGETS 2
 static void find_siblings(struct wf_call *call, pid_t targets[N_TARGETS]) {
 	targets[0] = attack_brief(call)->sibling;
 	targets[1] = attack_brief(call)->sibling_inside;
 }
 
-/* The executor has a duplicate of a task's descriptors, so the line has no end when the sibling
- * has. */
+/* The executor has duplicates of a task's descriptors, so the line does not end with
+ * the sibling. */
 static bool has_answered(const struct attack_ground *ground) {
 	struct pollfd poll_fd = { .fd = ground->sibling.line, .events = POLLIN };
 
@@ -56,8 +56,8 @@ static bool has_answered(const struct attack_ground *ground) {
 	return false;
 }
 
-/* Does the sibling answer, and is its memory as it was? One that has a deadly signal pending never
- * answers again. */
+/* Tells whether the sibling answers and its memory is unchanged. With a deadly signal pending it
+ * never answers again. */
 static bool sibling_is_well(struct attack_ground *ground) {
 	char answer[1 + sizeof(uint64_t)];
 	uint64_t word = 0;
@@ -78,7 +78,7 @@ __attribute__((noreturn)) static void linger(const struct wf_call *call, int tol
 	_exit(0);
 }
 
-/* An orphan in a session of its own: no parent, no process group to be found by. */
+/* An orphan in a session of its own: neither its parent nor its process group leads to it. */
 static bool make_orphan(const struct wf_call *call) {
 	int ends[2];
 	char byte;
@@ -199,7 +199,7 @@ static int answer_bits(struct wf_call *call, unsigned bits, bool known) {
 	return attack_answer(call, known, loot, known && length > 0 ? (size_t)length : 0);
 }
 
-/* move_pages(2) with nowhere to move to tells which pages are there. */
+/* move_pages(2) without destinations tells which pages are present. */
 static int find_pages(struct wf_call *call) {
 	pid_t targets[N_TARGETS];
 	void *pages[ATTACK_BITS];
@@ -227,7 +227,7 @@ static enum attack_verdict judge_bits(struct attack_ground *ground,
 	return attack_verdict(attack_has(bout, bits));
 }
 
-/* Of this process: does the kernel have the call? */
+/* Calls it on this process, to see whether the kernel has the call. */
 static const char *no_move_pages(void) {
 	void *page = (void *)((uintptr_t)&attack_held & ~(uintptr_t)4095);
 	int status;
@@ -239,7 +239,7 @@ static const char *no_move_pages(void) {
 
 /* --- 29, 30: signals ------------------------------------------------------------------------ */
 
-/* As what a descriptor sends to its owner when there is something to read. */
+/* Sends the signal as a descriptor sends one to its owner when there is something to read. */
 static bool signal_by_owner(pid_t target) {
 	int ends[2];
 	bool done;
@@ -272,8 +272,8 @@ static int signal_others(struct wf_call *call) {
 	return attack_answer(call, n > 0, NULL, 0);
 }
 
-/* Never outside of a pid namespace that holds nothing but ours: where a layer is broken, it would
- * end all that the user has. */
+/* Only in a pid namespace that holds nothing but our processes: with a broken layer it would end
+ * all processes of the user. */
 static int signal_everybody(struct wf_call *call) {
 	bool done = attack_brief(call)->own_pids && syscall(SYS_kill, -1, SIGKILL) == 0;
 
@@ -366,8 +366,8 @@ static enum attack_verdict judge_memory(struct attack_ground *ground,
 	return attack_verdict(attack_has(bout, ground->sibling.token) || !sibling_is_well(ground));
 }
 
-/* With Yama, a process may trace only its own descendants; nobody can show that we stop the
- * rest. */
+/* With Yama, a process may trace only its own descendants, so it cannot be shown that the sandbox
+ * stops the rest. */
 static const char *no_trace(void) {
 	char scope[16];
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * x86-64, as the sandbox is.
+ * The code is x86-64, like the sandbox.
  */
 #include "cli/attack/program.h"
 

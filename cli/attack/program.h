@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * A program that fits into a hundred and some bytes, so that one can be made anywhere.
+ * A program of some hundred bytes, small enough to be made anywhere.
  */
 #pragma once
 
@@ -10,6 +10,6 @@ struct attack_program {
 	unsigned char bytes[256];
 };
 
-/* Writes `text` (at most 31 bytes, and the zero after it) to the descriptor `fd` and ends; or with
- * `fd` -1 waits for a signal. */
+/* Makes a program that writes `text` (at most 31 bytes, and its NUL) to the descriptor `fd` and
+ * ends; with `fd` -1, one that waits for a signal. */
 void attack_program_make(struct attack_program *ret, int fd, const char *text);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * A process that stands for the executor, and for whatever else a user runs: attackers that got
- * through to the executor itself would end the command that counts them. It is this program again,
- * told to do nothing, with a token among its arguments and one in its environment.
+ * A process that stands for the executor, and for everything else that a user runs: attackers that
+ * got through to the executor itself would end the command that counts them. It is this program
+ * again, told to do nothing, with one token among its arguments and one in its environment.
  */
 #include <poll.h>
 #include <signal.h>

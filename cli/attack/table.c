@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * A layer that stops nothing alone may still be worth having, so the table has no score. But a
- * layer that has to stop an attack alone and does not is broken, however well another one hides
- * it.
+ * layer that must stop an attack alone and does not is broken, however well another one hides it.
  */
 #include "cli/attack/table.h"
 
@@ -31,7 +30,7 @@ static bool is_stop(enum attack_verdict verdict) {
 	return verdict == ATTACK_STOPPED || verdict == ATTACK_NOTHING;
 }
 
-/* A control of the library's rows shows that the attack was made, and not that it succeeds. */
+/* For the library's rows, a control shows that the attack was made, not that it succeeds. */
 static bool is_proven(const struct attack_row *row) {
 	enum attack_verdict control = row->verdicts[ATTACK_CONTROL];
 
@@ -45,8 +44,7 @@ enum attack_result attack_result(const struct attack_row *row) {
 		return ATTACK_NOT_APPLICABLE;
 	if (!is_proven(row))
 		return ATTACK_IS_UNPROVEN;
-	/* where the library does not cope without a policy, it does not with one that forbids it
-	 * either */
+	/* if the library fails without a policy, it fails with one that forbids the attack too */
 	if (row->attack->flags & ATTACK_LIBRARY && row->verdicts[ATTACK_CONTROL] == ATTACK_THROUGH)
 		return ATTACK_GOT_THROUGH;
 	return is_stop(row->verdicts[ATTACK_POLICY]) ? ATTACK_IS_STOPPED : ATTACK_GOT_THROUGH;
@@ -124,7 +122,7 @@ static void print_legend(const struct attack_table *table, FILE *to) {
 	    to);
 }
 
-/* What needs more than a word. */
+/* Prints what needs more than a word. */
 static void print_remarks(const struct attack_table *table, FILE *to) {
 	(void)fputc('\n', to);
 	for (size_t i = 1; i <= ATTACK_ROWS; i++) {
@@ -172,7 +170,7 @@ static const char *const verdicts[] = {
 	[ATTACK_NONE] = "not tried",
 };
 
-/* null: it is not in force, or was not tried. */
+/* null if the layer is not in force, or was not tried. */
 static json_t *json_alone(const struct attack_table *table, const struct attack_row *row) {
 	json_t *object = json_object();
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What all attempts came to, and how it is told.
+ * The results of all attempts, and their output.
  */
 #pragma once
 
@@ -18,7 +18,7 @@ enum attack_result {
 };
 
 struct attack_row {
-	const struct attack *attack; /* NULL: not asked for */
+	const struct attack *attack; /* NULL if not selected */
 	const char *reason;          /* why it is not applicable */
 	enum attack_verdict verdicts[N_ATTACK_COLUMNS];
 };
@@ -27,17 +27,17 @@ struct attack_table {
 	const struct attack_options *options;
 	struct attack_row rows[ATTACK_ROWS + 1];
 	bool in_force[N_ATTACK_COLUMNS];
-	/* Is the layer as it should be? Of namespaces all, and this ABI of Landlock. */
+	/* Whether the layer is complete: all namespaces, and this ABI of Landlock. */
 	bool all_namespaces;
 	int landlock;
-	char layers[512]; /* of the whole policy, as an outcome has them */
+	char layers[512]; /* of the whole policy, as in an outcome */
 };
 
 enum attack_result attack_result(const struct attack_row *row);
-/* Whether a layer alone did not stop what it must. */
+/* Tells whether a layer alone did not stop what it must. */
 bool attack_is_weak(const struct attack_table *table, const struct attack_row *row,
 		    enum attack_layer layer);
 
-/* 0, -ENOMEM, or -EIO: `to` does not take it. */
+/* Returns 0, -ENOMEM, or -EIO if writing to `to` failed. */
 int attack_print(const struct attack_table *table, FILE *to);
 int attack_print_json(const struct attack_table *table, FILE *to);

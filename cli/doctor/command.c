@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * warmfork doctor: what this machine offers to pools and sandboxes, what each missing piece costs,
- * and how to get it. Three steps that know nothing of each other: facts are probed, findings are
- * judged, and the report is written.
+ * and how to get it. It works in three independent steps: facts are probed, findings are judged,
+ * and the report is written.
  */
 #include <stdio.h>
 #include <string.h>
@@ -50,7 +50,7 @@ static const struct options_grammar grammar = {
 	.take = take_option,
 };
 
-/* False: the command is over, with *ret_status. */
+/* Returns false if the command is over, with *ret_status. */
 static bool parse(int argc, char **argv, bool *ret_json, enum command_status *ret_status) {
 	enum options_result result;
 	int rest = argc;

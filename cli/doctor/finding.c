@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Values may hold what others wrote (a path, a setting, a variable). Both forms of the report take
- * ASCII without control characters, so that is made of it here.
+ * Values may contain foreign text (a path, a setting, a variable). Both forms of the report take
+ * ASCII without control characters, so values are converted to that here.
  */
 #include "cli/doctor/finding.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What all subjects share: a trial works, fails with an errno, says nothing, or is hidden.
+ * What all subjects share: a trial works, fails with an errno, proves nothing, or is hidden.
  */
 #include "cli/doctor/judge.h"
 
@@ -9,7 +9,7 @@
 
 #include "cli/absent.h"
 
-/* "Operation not permitted (EPERM)" as the value of a trial that failed. */
+/* Sets "Operation not permitted (EPERM)" as the value of a trial that failed. */
 static void judge_error(struct finding *finding, int error) {
 	const char *words = strerrordesc_np(error), *name = strerrorname_np(error);
 

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * From facts to findings. Nothing here looks at the machine.
+ * Turns facts into findings, without looking at the machine.
  */
 #pragma once
 
 #include "cli/doctor/finding.h"
 #include "cli/doctor/probe.h"
 
-/* A trial of which there is no more to say than whether it works. */
+/* A trial about which there is no more to say than whether it works. */
 struct judge_rule {
 	enum probe_trial trial;
 	const char *key, *label;
 	unsigned needs, helps; /* enum finding_user, or-ed */
-	const char *feature;   /* the word of WF_ABSENT that hides it; NULL: none does */
+	const char *feature;   /* the word of WF_ABSENT that hides it, or NULL */
 	const char *costs, *remedy;
 };
 
@@ -30,5 +30,5 @@ void judge_processes(struct findings *findings, const struct probe_facts *facts)
 void judge_memory(struct findings *findings, const struct probe_facts *facts);
 void judge_settings(struct findings *findings, const struct probe_facts *facts);
 
-/* All of them. */
+/* Judges all of them. */
 void judge(const struct probe_facts *facts, struct findings *ret);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Control groups: two ways to have them, and what two limits do without.
+ * Control groups: two ways to get them, and two limits that replace them.
  */
 #include <errno.h>
 #include <string.h>
@@ -24,7 +24,7 @@ static enum finding_state state_of(const struct probe_facts *facts, enum probe_t
 	return works(facts, trial) ? FINDING_HERE : FINDING_MISSING;
 }
 
-/* A group below ours. What comes of having it or not is judged below. */
+/* A group below ours. The consequences are judged below. */
 static void judge_delegated(struct findings *findings, const struct probe_facts *facts) {
 	struct finding *finding =
 	    finding_add(findings, "cgroups", "v2", "version 2", state_of(facts, TRIAL_CGROUP_MAKE));
@@ -50,7 +50,8 @@ static void judge_delegated(struct findings *findings, const struct probe_facts 
 		finding_remedy(finding, DELEGATION);
 }
 
-/* Below our own there is `name` if that hands it on; that it could is half of it. */
+/* Groups below ours have `name` only if ours passes it on; if ours merely could, that is
+ * FINDING_PARTLY. */
 static void judge_controller(struct findings *findings, const struct probe_facts *facts,
 			     const char *name, const char *label, enum probe_trial trial) {
 	bool could = strstr(facts->cgroup_controllers, name) != NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What every pool stands on: the machine, processes, memory, and the administrator's settings.
+ * What every pool depends on: the machine, processes, memory, and the administrator's settings.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -28,7 +28,7 @@ static bool is_below_floor(const char *release) {
 	return major < FLOOR_MAJOR || (major == FLOOR_MAJOR && minor < FLOOR_MINOR);
 }
 
-/* A number refuses nobody: what an older kernel lacks is found missing by itself. */
+/* A version number refuses nothing: what an older kernel lacks is found missing by itself. */
 static void judge_kernel(struct findings *findings, const struct probe_facts *facts) {
 	struct finding *finding =
 	    finding_add(findings, "machine", "kernel", "kernel", FINDING_HERE);
@@ -301,7 +301,7 @@ static void judge_count(struct findings *findings, const struct probe_facts *fac
 		finding->state = FINDING_UNKNOWN;
 }
 
-/* A core that is piped is written whatever the limit of its size is. */
+/* A core that is piped is written whatever the limit of its size. */
 static void judge_core(struct findings *findings, const struct probe_facts *facts) {
 	struct finding *finding =
 	    finding_add(findings, "settings", "core_pattern", "cores of crashes", FINDING_HERE);

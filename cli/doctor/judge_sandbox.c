@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What sandboxes are made of: Landlock, namespaces, seccomp.
+ * What sandboxes are built from: Landlock, namespaces, seccomp.
  */
 #include <errno.h>
 #include <string.h>
@@ -49,7 +49,7 @@ static const char *landlock_remedy(int error) {
 	return "a kernel with CONFIG_SECURITY_LANDLOCK=y";
 }
 
-/* The levels of what is not there at all need no sentence each. */
+/* If there is no Landlock at all, its levels need no sentence each. */
 void judge_landlock(struct findings *findings, const struct probe_facts *facts) {
 	size_t first = findings->n;
 	struct finding *whole;
@@ -110,7 +110,7 @@ static const struct judge_rule namespaces[] = {
 	  "" },
 };
 
-/* The settings that refuse to ordinary users, one by one; "": none of them does. */
+/* The settings that make the kernel refuse ordinary users, one by one; "" if none does. */
 static const char *refusing_setting(const struct probe_facts *facts) {
 	if (facts->userns_clone == 0)
 		return "sysctl kernel.unprivileged_userns_clone=1";
@@ -153,7 +153,7 @@ static const char *namespace_remedy(const struct probe_facts *facts, int error) 
 	}
 }
 
-/* What is there by way of a user namespace is not without. */
+/* What is reached through a user namespace is not available without one. */
 static void hide(struct findings *findings, size_t first) {
 	for (size_t i = first; i < findings->n; i++) {
 		findings->list[i].state = FINDING_HIDDEN;
@@ -163,8 +163,8 @@ static void hide(struct findings *findings, size_t first) {
 	}
 }
 
-/* For ordinary users whatever keeps them from a user namespace keeps them from the others, with
- * another errno perhaps. */
+/* For ordinary users, the cause that bars a user namespace bars the others too, perhaps with
+ * another errno. */
 static bool follows_from_first(const struct probe_facts *facts, int error) {
 	int first = facts->trials[TRIAL_USER_NAMESPACE];
 
@@ -224,7 +224,7 @@ static const struct judge_rule seccomp[] = {
 	  "Linux 5.19 or later" },
 };
 
-/* A process has one listener at most, of all the filters that it lives under. */
+/* A process has at most one listener, among all filters that apply to it. */
 void judge_seccomp(struct findings *findings, const struct probe_facts *facts) {
 	size_t first = findings->n;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A trial forks and ends: namespaces, filters, mappings and descriptors go with it, so that nothing
- * has to be undone, and a filter around us that kills for a call kills only the child.
+ * A trial forks and ends. Namespaces, filters, mappings and descriptors end with the child, so
+ * nothing has to be undone, and a filter around us that kills for a call kills only the child.
  */
 #include "cli/doctor/probe.h"
 
@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* A safety net: no trial waits for anything but its own children. */
+/* A safety net: a trial waits only for its own children. */
 #define TRIAL_SECONDS 10
 
 static _Noreturn void child_run(probe_function function, int argument) {
@@ -31,8 +31,9 @@ static _Noreturn void child_run(probe_function function, int argument) {
 
 int probe_try(probe_function function, int argument) {
 	siginfo_t info = { .si_code = 0 };
-	/* Not the library's fork: ThreadSanitizer has that start a thread in the child, and nobody
-	 * who has threads enters a user namespace. No other thread runs that could hold a lock. */
+	/* Not the library's fork: there, ThreadSanitizer starts a thread in the child, and a
+	 * process with threads cannot enter a user namespace. No other thread runs that could hold
+	 * a lock. */
 	pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
 
 	if (pid == 0)

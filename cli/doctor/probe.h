@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What this machine offers, found out by using it: a version number says nothing about what a
+ * Finds out what this machine offers by using it: a version number does not tell what a
  * configuration, a container or a sandbox around us leaves of a kernel. Nothing here judges.
  */
 #pragma once
@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Each is tried in a child of its own, so that whatever it does ends with that. */
+/* Each trial runs in a child of its own, and all its effects end with that. */
 enum probe_trial {
 	/* Landlock */
 	TRIAL_LANDLOCK, /* a rule refuses what it should */
@@ -19,7 +19,7 @@ enum probe_trial {
 	TRIAL_LANDLOCK_IOCTL,
 	TRIAL_LANDLOCK_SCOPES,
 	TRIAL_LANDLOCK_AUDIT,
-	/* namespaces: all but the first from within a user namespace, if that can be had */
+	/* namespaces: all but the first from within a user namespace, if there can be one */
 	TRIAL_USER_NAMESPACE,
 	TRIAL_USER_MAP,
 	TRIAL_MOUNT_NAMESPACE,
@@ -32,7 +32,7 @@ enum probe_trial {
 	TRIAL_PROC,
 	TRIAL_LOOPBACK,
 	/* seccomp */
-	TRIAL_FILTER, /* one refuses what it should */
+	TRIAL_FILTER, /* a filter refuses what it should */
 	TRIAL_ACTION_ERRNO,
 	TRIAL_ACTION_KILL,
 	TRIAL_ACTION_LOG,
@@ -53,20 +53,20 @@ enum probe_trial {
 	TRIAL_COLLAPSE,
 	TRIAL_PAGEMAP_SCAN,
 	TRIAL_SYSCALL_DISPATCH,
-	/* control groups, in this process: they are directories, made and removed */
+	/* control groups, in this process: directories that are made and removed */
 	TRIAL_CGROUP_MAKE,
 	TRIAL_CGROUP_MEMORY,
 	TRIAL_CGROUP_PIDS,
 	TRIAL_CGROUP_KILL,
 	TRIAL_CGROUP_V1_MEMORY,
 	TRIAL_CGROUP_V1_PIDS,
-	TRIAL_CGROUP_KILLS, /* the counter of those killed for memory */
+	TRIAL_CGROUP_KILLS, /* the counter of processes killed for memory */
 	N_TRIALS,
 };
 
 /* Instead of an errno. */
 #define PROBE_WORKS   0
-#define PROBE_UNTRIED (-1) /* or nothing can be said */
+#define PROBE_UNTRIED (-1) /* or nothing is known */
 
 #define PROBE_NO_NUMBER INT64_MIN
 #define PROBE_TEXT      128
@@ -78,39 +78,39 @@ struct probe_facts {
 
 	char system[PROBE_TEXT], release[PROBE_TEXT], machine[PROBE_TEXT];
 	uid_t uid;
-	char container[PROBE_TEXT]; /* what says that we are in one; "": nothing does */
-	bool filtered;              /* a seccomp filter of somebody else's is on us */
+	char container[PROBE_TEXT]; /* what shows that we are in one; "" if nothing does */
+	bool filtered;              /* a seccomp filter of another program applies to us */
 	unsigned cpus;
 	uint64_t memory_bytes;
 	char absent[PROBE_PATH]; /* WF_ABSENT */
 
-	/* Settings; PROBE_NO_NUMBER: there is no such */
+	/* Settings; PROBE_NO_NUMBER if the kernel has none. */
 	int64_t userns_clone, userns_apparmor;
 	int64_t yama, tiocsti, overcommit, pid_max;
-	uint64_t descriptors, descriptors_most, processes; /* UINT64_MAX: no limit */
-	char huge_pages[PROBE_TEXT],
-	    huge_shared[PROBE_TEXT]; /* the word that is chosen; "": none */
+	uint64_t descriptors, descriptors_most, processes;    /* UINT64_MAX for no limit */
+	char huge_pages[PROBE_TEXT], huge_shared[PROBE_TEXT]; /* the word that is chosen, or "" */
 	char core_pattern[PROBE_TEXT];
 
-	/* Our own group in each, of version 2 the one above it if that offers more; "": none */
+	/* Our own group in each hierarchy, or in version 2 the one above it if that offers more;
+	 * or "". */
 	char cgroup[PROBE_PATH], cgroup_v1_memory[PROBE_PATH], cgroup_v1_pids[PROBE_PATH];
-	char cgroup_controllers[PROBE_TEXT]; /* that could be given to groups below it */
+	char cgroup_controllers[PROBE_TEXT]; /* that could be passed to groups below it */
 
 	char version[32];       /* of the library */
-	int helper;             /* PROBE_WORKS: it starts; else an errno */
-	char helper_words[512]; /* what the library said otherwise */
+	int helper;             /* PROBE_WORKS if it starts, else an errno */
+	char helper_words[512]; /* what the library said if it did not */
 };
 
-/* Some milliseconds, and one zygote. */
+/* Takes some milliseconds and one zygote. */
 void probe_machine(struct probe_facts *ret);
 
 /* --- the subjects -------------------------------------------------------------------------- */
 
-/* In a child: returns PROBE_WORKS or an errno. */
+/* Runs in a child; returns PROBE_WORKS or an errno. */
 typedef int (*probe_function)(int argument);
 
-/* In a child of its own: what `function` returned, EPERM if a filter killed it for trying,
- * PROBE_UNTRIED if something else did. */
+/* Runs `function` in a child. Returns what it returned, EPERM if a filter killed the child for
+ * trying, or PROBE_UNTRIED if it died otherwise. */
 int probe_try(probe_function function, int argument);
 
 void probe_kernel(struct probe_facts *ret); /* names, settings, limits */
@@ -122,5 +122,6 @@ void probe_memory(struct probe_facts *ret);
 void probe_cgroups(struct probe_facts *ret);
 void probe_helper(struct probe_facts *ret);
 
-/* The first line of a file, cut; "" if there is none. Returns whether it could be read. */
+/* Reads the first line of a file, truncated; "" if there is none. Returns whether the file could
+ * be read. */
 bool probe_read(const char *path, char *ret, size_t size);

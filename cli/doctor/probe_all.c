@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * All that is probed, in the order of the report.
+ * Runs all probes, in the order of the report.
  */
 #include <signal.h>
 
@@ -9,7 +9,7 @@
 void probe_machine(struct probe_facts *ret) {
 	const struct sigaction usual = { .sa_handler = SIG_DFL };
 
-	/* Whoever started us may have had it ignored: then children would leave no status. */
+	/* If our parent had SIGCHLD ignored, children would leave no status. */
 	(void)sigaction(SIGCHLD, &usual, NULL);
 	*ret = (struct probe_facts){ .landlock_abi = 0 };
 	for (size_t i = 0; i < N_TRIALS; i++)

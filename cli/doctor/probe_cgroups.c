@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Control groups: whether one can be made below our own, and what it has. The one change to the
- * machine that a trial here makes, for the time between two calls; signals wait until it is undone.
+ * Control groups: whether one can be made below our own, and what it has. Only this trial changes
+ * the machine, for the time between two calls; signals wait until the change is undone.
  */
 #include <errno.h>
 #include <signal.h>
@@ -76,7 +76,7 @@ static bool is_mount_of(enum hierarchy hierarchy, char *line, char **ret_root, c
 	return strcmp(type, "cgroup") == 0 && has_word(options, controllers[hierarchy]);
 }
 
-/* Containers are shown a part of the tree, and sometimes a path of the whole. */
+/* Containers see part of the tree, and sometimes a path of the whole tree. */
 static void join(char *ret, size_t size, const char *root, const char *point, const char *path) {
 	size_t length = strcmp(root, "/") == 0 ? 0 : strlen(root);
 
@@ -85,7 +85,7 @@ static void join(char *ret, size_t size, const char *root, const char *point, co
 	(void)snprintf(ret, size, "%s%s", point, strcmp(path, "/") == 0 ? "" : path);
 }
 
-/* Our own group, as a directory; "": there is none. */
+/* Finds our own group, as a directory; "" if there is none. */
 static void find_group(enum hierarchy hierarchy, char *ret, size_t size) {
 	FILE *file = fopen("/proc/self/mountinfo", "re");
 	char line[LINE], path[PROBE_PATH], *root, *point;
@@ -144,12 +144,12 @@ static void try_below(struct probe_facts *ret) {
 	(void)snprintf(path, sizeof path, "%s/cgroup.controllers", ret->cgroup);
 	(void)probe_read(path, ret->cgroup_controllers, sizeof ret->cgroup_controllers);
 	ret->trials[TRIAL_CGROUP_MAKE] = try_make(ret->cgroup, look_at, ret);
-	/* whoever moves between two groups needs this file of what is above both */
+	/* moving a process between two groups needs this file of the group above both */
 	if (ret->trials[TRIAL_CGROUP_MAKE] == PROBE_WORKS)
 		ret->trials[TRIAL_CGROUP_MAKE] = has_file(ret->cgroup, "cgroup.procs");
 }
 
-/* False: ours is the topmost, of what we are shown. */
+/* Returns false if ours is the topmost group that we can see. */
 static bool go_up(char *group) {
 	char path[2 * PROBE_PATH], *slash = strrchr(group, '/');
 
@@ -160,8 +160,8 @@ static bool go_up(char *group) {
 	return access(path, F_OK) == 0;
 }
 
-/* In our own group, or beside it: one that has processes hands no controller on, so what is
- * delegated is usually the one above. */
+/* Tries our own group and the one above it: a group with processes passes no controller on, so the
+ * delegated one is usually above. */
 static void try_unified(struct probe_facts *ret) {
 	struct probe_facts above = *ret;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The helper program is proved by having it load what is no module: whoever says so is one that
- * starts, speaks our version of the protocol, and has made a zygote.
+ * The helper program is tested by having it load something that is no module: if it reports that,
+ * it starts, speaks our version of the protocol, and has made a zygote.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 
 #define NO_MODULE "/"
 
-/* That there is no module is what we are after: nobody is to be told. */
+/* The missing module is what this expects, so it is not logged. */
 static void say_nothing(void *context, enum wf_log_level level, const char *line) {
 	(void)context;
 	(void)level;

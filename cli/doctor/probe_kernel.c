@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What needs no trial: names, settings of the administrator, and limits.
+ * Facts that need no trial: names, settings of the administrator, and limits.
  */
 #include <inttypes.h>
 #include <sched.h>
@@ -52,7 +52,7 @@ static void probe_names(struct probe_facts *ret) {
 	(void)snprintf(ret->machine, sizeof ret->machine, "%s", names.machine);
 }
 
-/* What runs containers leaves one of these. */
+/* Container runtimes leave one of these. */
 static void probe_container(struct probe_facts *ret) {
 	static const char *const marks[] = { "/run/.containerenv", "/.dockerenv",
 					     "/run/systemd/container" };

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Each level is asked for by what it added, since a ruleset can be made without consequence. That
+ * Each level is tested by asking for what it added, because making a ruleset has no effect. That
  * Landlock is in force is shown by a directory that cannot be opened any more.
  *
- * Our own structures and numbers: Debian 12's headers know only the first levels.
+ * The structures and numbers are defined here because Debian 12's headers have only
+ * the first levels.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -40,7 +41,7 @@ static const struct level {
 };
 #define N_LEVELS (sizeof levels / sizeof levels[0])
 
-/* Kernels that know less of it take the whole if the rest is zero. */
+/* Older kernels accept the larger struct if the rest is zero. */
 static int make_ruleset(const struct ruleset_attributes *attributes) {
 	return (int)syscall(SYS_landlock_create_ruleset, attributes, sizeof *attributes, 0u);
 }
@@ -49,7 +50,8 @@ static int try_level(int i) {
 	return make_ruleset(&levels[i].adds) < 0 ? errno : PROBE_WORKS;
 }
 
-/* Flags are looked at before the descriptor is: a kernel that knows this one misses only that. */
+/* The kernel checks flags before the descriptor, so one that knows this flag fails only because of
+ * the descriptor. */
 static int try_audit(int unused) {
 	(void)unused;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
@@ -67,11 +69,12 @@ static int try_rule(int unused) {
 	    syscall(SYS_landlock_restrict_self, ruleset, 0u) < 0)
 		return errno;
 	if (open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC) >= 0)
-		return ENOTRECOVERABLE; /* it says that it is in force, and is not */
+		return ENOTRECOVERABLE; /* the kernel says that it is in force, and it is not */
 	return errno == EACCES ? PROBE_WORKS : errno;
 }
 
-/* The one answer that is a number. Asked in a child too: a filter around us may kill for it. */
+/* The only result that is a number. It is asked in a child too, because a filter around us may kill
+ * for it. */
 static int ask_abi(int unused) {
 	(void)unused;
 	return (int)syscall(SYS_landlock_create_ruleset, NULL, 0, RULESET_VERSION);

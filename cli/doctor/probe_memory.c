@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What freezing an image takes, each as the zygote uses it.
+ * What freezing an image needs, each used as the zygote uses it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +25,7 @@ struct scan {
 #define SCAN         _IOWR('f', 16, struct scan)
 #define SCAN_PRESENT UINT64_C(8)
 
-/* The child's end closes and unmaps. */
+/* The child's end closes and unmaps everything. */
 static int make_file(unsigned flags) {
 	return memfd_create("warmfork doctor", MFD_CLOEXEC | flags);
 }
@@ -45,7 +45,7 @@ static int try_noexec(int unused) {
 	return make_file(NO_EXEC_SEAL) < 0 ? errno : PROBE_WORKS;
 }
 
-/* In twice the size there is one that is aligned. */
+/* Twice the size always contains an aligned huge page. */
 static int try_collapse(int unused) {
 	int file = make_file(0);
 	uintptr_t aligned;
@@ -57,7 +57,7 @@ static int try_collapse(int unused) {
 	memory = mmap(NULL, 2 * HUGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
 	if (memory == MAP_FAILED)
 		return errno;
-	/* the file's own alignment counts too: map it again where both agree */
+	/* the alignment in the file counts too: map it again where both agree */
 	aligned = ((uintptr_t)memory + HUGE_BYTES - 1) & ~(HUGE_BYTES - 1);
 	memory = mmap((void *)aligned, HUGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
 		      file, 0);
@@ -80,7 +80,7 @@ static int try_scan(int unused) {
 }
 
 static int try_dispatch(int unused) {
-	static char selector; /* 0: let all calls pass */
+	static char selector; /* 0 lets all calls pass */
 
 	(void)unused;
 	if (prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, 0UL, 0UL, &selector) < 0 ||
@@ -89,7 +89,7 @@ static int try_dispatch(int unused) {
 	return PROBE_WORKS;
 }
 
-/* Memory without two free megabytes in a row says nothing about the kernel. */
+/* If no two megabytes of memory in a row are free, that says nothing about the kernel. */
 static int unless_scarce(int r) {
 	return r == EAGAIN || r == ENOMEM || r == EBUSY ? PROBE_UNTRIED : r;
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Namespaces as a sandbox would enter them: a user namespace first, with our own identity mapped,
- * and the others from within it. Where there is none, root tries them directly.
+ * Enters namespaces as a sandbox would: a user namespace first, with our own identity mapped, and
+ * the others from within it. If there is none, root tries them directly.
  *
- * Having entered one is not enough: AppArmor lets everybody make a user namespace in which every
- * capability is refused, and a container that hides parts of /proc forbids a new one. So each is
- * used.
+ * Having entered one is not enough: AppArmor lets any user make a user namespace in which
+ * every capability is refused, and a container that hides parts of /proc forbids a new one. So
+ * each is used.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -58,7 +58,8 @@ static int try_map(int unused) {
 	return r == PROBE_WORKS ? write_text("/proc/self/gid_map", text) : r;
 }
 
-/* If the mapping failed, the namespace is ours nevertheless: what follows says what it is worth. */
+/* If the mapping failed, the namespace is ours nevertheless; what follows shows what it
+ * is worth. */
 static int enter(int flags) {
 	(void)try_map(0);
 	return unshare(flags) < 0 ? errno : PROBE_WORKS;
@@ -84,7 +85,7 @@ struct mount_attributes {
 #define FROM_EMPTY     0x4u
 #define READ_ONLY      1u
 
-/* All that there is, read-only, put somewhere. */
+/* Mounts a copy of everything, read-only. */
 static int try_view(int unused) {
 	const struct mount_attributes read_only = { .set = READ_ONLY };
 	int r = enter_mount(0);
@@ -132,7 +133,7 @@ static int mount_proc(void) {
 		   : PROBE_WORKS;
 }
 
-/* The namespace is that of the children. */
+/* The namespace applies to the children. */
 static int try_pid(int unused) {
 	int r = enter(CLONE_NEWPID);
 

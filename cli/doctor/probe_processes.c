@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * How processes are told from others, waited for and found. Numbers that Debian 12's headers lack
- * stand here.
+ * How processes are identified, waited for and found. Numbers that Debian 12's headers lack
+ * are defined here.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +27,8 @@ struct process_information {
 #define INFORMATION_EXIT (UINT64_C(1) << 3) /* 6.15 */
 #define EXIT_CODE        7
 
-/* A child that has ended with EXIT_CODE, waited for by its pidfd; the pidfd, or -errno. */
+/* Makes a child that ends with EXIT_CODE, and waits for it by its pidfd. Returns the pidfd,
+ * or -errno. */
 static int reap_child(siginfo_t *info) {
 	pid_t pid = fork();
 	struct pollfd wait = { .events = POLLIN };
@@ -55,7 +56,7 @@ static int try_pidfd(int unused) {
 	return errno == ESRCH ? PROBE_WORKS : errno;
 }
 
-/* What somebody else has reaped still tells how it ended. */
+/* The pidfd of a child that another process has reaped still tells how it ended. */
 static int try_pidfd_info(int unused) {
 	struct process_information information = { .mask = INFORMATION_EXIT };
 	siginfo_t info = { .si_code = 0 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Filters of three instructions, on a call that the child itself does not need. The kernel's own
- * header of them is the sandbox's alone, so the few numbers stand here.
+ * Filters of three instructions, on a call that the child itself does not need. Only the sandbox
+ * uses the kernel's header of filters, so the few numbers needed are defined here.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -45,10 +45,10 @@ struct answer {
 #define NOTIFY_ANSWER   _IOWR('!', 1, struct answer)
 #define ANSWER_CONTINUE 1u
 
-/* One that nobody uses in vain. */
+/* A call that nothing makes by accident. */
 #define FILTERED_CALL SYS_getppid
 
-/* A listener, 0, or -errno. */
+/* Returns a listener, 0, or -errno. */
 static int install(uint32_t action, unsigned flags) {
 	struct sock_filter instructions[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0), /* the call's number */
@@ -89,11 +89,12 @@ static int try_listener(int flags) {
 	return r < 0 ? -r : PROBE_WORKS;
 }
 
-/* The descriptor table is shared with whoever answers, who needs no more than the number. */
+/* The descriptor table is shared with the process that answers, so it needs only the number. */
 static _Noreturn void ask(int tell, pid_t parent) {
 	int listener;
 
-	/* Nobody answers if our parent has gone: its descriptors are ours too, and stay open. */
+	/* If our parent is gone nothing answers, and the call would wait for ever: the listener is
+	 * open in this process too. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
 		_exit(EIO);
 	listener = install(ACTION_NOTIFY, FLAG_LISTENER);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The text is that of other reports, a section at a time: there are more findings than one holds.
- * For programs each finding is an object, which a report's fact is not.
+ * The text is made of reports, one for each section, because there are more findings than one
+ * report holds. In JSON each finding is an object, unlike a fact of a report.
  */
 #include "cli/doctor/report.h"
 
@@ -33,7 +33,7 @@ static void add_text(char *text, const char *before, const char *more) {
 		(void)snprintf(text + length, TEXT - length, "%s%s", before, more);
 }
 
-/* What is here needs no word for it, unless it has none of its own. */
+/* The state "here" is left out, unless the finding has no value. */
 static void tell_finding(struct report *report, const struct finding *finding) {
 	char text[TEXT] = "";
 
@@ -116,7 +116,7 @@ static json_t *json_verdict(const struct verdict *verdict) {
 	return json_pack("{s:s, s:o}", "state", verdict_name(verdict->kind), "lacks", lacks);
 }
 
-/* Takes `fact`, which may be NULL. */
+/* Takes ownership of `fact`, which may be NULL. */
 static bool put(json_t *root, const char *section, const char *key, json_t *fact) {
 	json_t *members = json_object_get(root, section);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The findings, and what they come to, for people and for programs.
+ * Prints the findings and the verdicts, for people and for programs.
  */
 #pragma once
 
@@ -8,6 +8,6 @@
 
 #include "cli/doctor/finding.h"
 
-/* 0, -ENOMEM, or -EIO: `to` does not take it. */
+/* Returns 0, -ENOMEM, or -EIO if writing to `to` failed. */
 int doctor_print(const struct findings *findings, FILE *to);
 int doctor_print_json(const struct findings *findings, FILE *to);

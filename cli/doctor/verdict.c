@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What nobody can tell is not held against the machine: the pool itself will.
+ * What is unknown does not count against the machine: opening the pool will tell.
  */
 #include "cli/doctor/verdict.h"
 

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the findings come to for those who want plain pools, sandboxes, or to run tests in them.
+ * What the findings mean for users that want plain pools, sandboxes, or tests in sandboxes.
  */
 #pragma once
 
 #include "cli/doctor/finding.h"
 
 enum verdict_kind {
-	VERDICT_WORKS,   /* all of it */
-	VERDICT_LESS,    /* slower, or with less to tell */
+	VERDICT_WORKS,   /* all of it works */
+	VERDICT_LESS,    /* slower, or with less information */
 	VERDICT_REFUSED, /* something that it needs is missing */
 };
 
 struct verdict {
 	enum verdict_kind kind;
-	const struct finding *lacks[FINDINGS_MAX]; /* what it needs; else what would help */
+	const struct finding *lacks[FINDINGS_MAX]; /* what it needs, or else what would help */
 	size_t n_lacks;
 };
 

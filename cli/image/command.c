@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * warmfork image: all that an author of an image can be told about it before the first task runs.
+ * warmfork image: everything that the author of an image can learn about it before the
+ * first task runs.
  *
- * The numbers are the zygote's own, from the time between preload and freeze, but for two: what a
- * fork of an empty process takes on this machine is measured here, so that the image's has something
- * to be compared with; and the pages that were written to are counted after workers have been
- * forked, which is what writes to them.
+ * The numbers are the zygote's own, from the time between preload and freeze, with two exceptions.
+ * The time of a fork of an empty process is measured here, so that the image's can be compared with
+ * it. And the pages that were written to are counted after workers have been forked, because
+ * forking is what writes to them.
  */
 #include <stdio.h>
 #include <string.h>
@@ -59,7 +60,7 @@ static bool ask(struct wf_executor *executor, const struct image_options *option
 	ret->facts.size = sizeof ret->facts;
 	if (wf_executor_image(executor, &ret->facts) < 0)
 		return false;
-	/* What is not frozen has no pages to count: a few workers, to see that they start. */
+	/* An image that is not frozen has no pages to count; a few workers show that they start. */
 	if (!ret->facts.frozen && forks > 0)
 		forks = 1;
 	ret->n_lost = forks_make(executor, forks, &ret->statistics);
@@ -79,7 +80,7 @@ static void tell_image(struct report *report, const struct image_options *option
 	report_text(report, REPORT_LINES, "output", "preload wrote", facts->preload_output);
 }
 
-/* Heap and stack are parts of the anonymous memory, but for pages that only the kernel knows. */
+/* Heap and stack are parts of the anonymous memory, except for pages that only the kernel knows. */
 static void tell_memory(struct report *report, const struct wf_image_facts *facts) {
 	uint64_t named = facts->heap_bytes + facts->stack_bytes;
 
@@ -127,7 +128,7 @@ static void tell_fork(struct report *report, const struct findings *findings) {
 	const struct wf_image_facts *facts = &findings->facts;
 
 	report_section(report, "fork");
-	/* A freeze that did not succeed may have moved memory, and stays in force. */
+	/* A freeze that failed may have moved memory, which stays moved. */
 	tell_time(report, "frozen", "frozen", facts->frozen_bytes > 0 ? facts->fork_ns : 0);
 	tell_time(report, "unfrozen", "unfrozen", facts->fork_unfrozen_ns);
 	tell_time(report, "empty", "an empty process", findings->empty.fastest_ns);
@@ -179,7 +180,7 @@ static enum command_status tell(const struct image_options *options,
 
 /* ------------------------------------------------------------------------------------------- */
 
-/* An image from which no worker can be made is of no use, however well it was loaded. */
+/* An image from which no worker can be made is useless, however well it was loaded. */
 static enum command_status judge_workers(const struct findings *findings) {
 	if (findings->n_lost == 0)
 		return COMMAND_OK;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The executor is driven by us: each turn of its loop ends when something has happened, so waiting
- * for workers needs no clock but that of the patience.
+ * This program drives the executor: each turn of its loop ends when something has happened, so
+ * waiting for workers needs no clock except for giving up.
  */
 #include "cli/image/forks.h"
 
@@ -13,7 +13,7 @@
 
 #define EMPTY_FORKS   31
 #define TURN_MS       100
-#define PATIENCE_NS   ((uint64_t)1000000000)  /* nothing starts, and there are too few */
+#define PATIENCE_NS   ((uint64_t)1000000000)  /* nothing starts, and there are too few workers */
 #define INITIALIZE_NS ((uint64_t)60000000000) /* something starts */
 
 static uint64_t now_ns(void) {
@@ -62,11 +62,11 @@ void forks_options(struct wf_executor_options *options) {
 	options->workers = options->min_workers = FORKS_TOGETHER;
 	options->spares = WF_NO_SPARES;
 	options->idle_timeout_ms = WF_FOREVER;
-	options->tuning.start_attempts = 1; /* one that cannot start is told, not tried again */
+	options->tuning.start_attempts = 1; /* one that cannot start is reported, not retried */
 	options->caller_driven = true;
 }
 
-/* Waits until `n` workers are there, and no other. Gives up when too few are, and none starts. */
+/* Waits until there are exactly `n` workers. Gives up when there are too few and none starts. */
 static bool settle(struct wf_executor *executor, unsigned n, struct wf_statistics *now) {
 	struct wf_statistics before = { .idle = UINT32_MAX };
 	uint64_t since = 0;
@@ -86,7 +86,7 @@ static bool settle(struct wf_executor *executor, unsigned n, struct wf_statistic
 	}
 }
 
-/* All but one leave, so that all but one can be forked. */
+/* Has all workers but one leave, so that as many can be forked again. */
 static bool renew(struct wf_executor *executor, struct wf_statistics *now) {
 	return wf_executor_resize(executor, 1) == 0 && settle(executor, 1, now) &&
 	       wf_executor_resize(executor, FORKS_TOGETHER) == 0 &&
@@ -107,7 +107,8 @@ unsigned forks_make(struct wf_executor *executor, unsigned n, struct wf_statisti
 		settled = renew(executor, ret);
 	if (!settled)
 		return FORKS_TOGETHER - ret->idle;
-	/* The zygote looks at its image after it has answered: when it answers once more, it has. */
+	/* The zygote looks at its image after it has answered, so its next answer proves that
+	 * it has. */
 	counted = ret->forks;
 	(void)renew(executor, ret);
 	ret->forks = counted;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The model. A fork copies, of what its process has, on a machine on which one of an empty process
- * takes 60 us:
+ * The model: a fork copies the following from its process, on a machine on which a fork of an empty
+ * process takes 60 us:
  *
  *     page tables of private memory that is not frozen   12 us for each MiB of 4 KiB pages
  *     mappings                                           0.35 us each, 1 us with a private page
@@ -10,12 +10,12 @@
  *     pages written to since the freeze                  2.5 us each: the table of 512 pages
  *     descriptors beyond the first 64                    0.02 us each
  *
- * Measured on Linux 6.18, x86-64, in a virtual machine. Others take longer or less, in about the same
- * proportions: so all of it is scaled by what an empty fork takes here. That ranks; the measured
- * fork of the image bounds it. Nothing can cost more than what it takes beyond an empty one
- * (transparent huge pages, for one, make memory 30 times cheaper than the model thinks), and if it
- * takes much more than all of this explains, something runs at each fork that the model does not
- * know.
+ * This was measured on Linux 6.18, x86-64, in a virtual machine. Other machines take longer or
+ * less, in about the same proportions, so all of it is scaled by the time of an empty fork here.
+ * The model ranks the costs; the measured fork of the image bounds them. No cost can exceed the
+ * time that the fork takes beyond an empty one (transparent huge pages, for example, make memory 30
+ * times cheaper than the model assumes). If the fork takes much more than all of this explains,
+ * something runs at each fork that the model does not know.
  */
 #include "cli/image/obstacle.h"
 
@@ -33,27 +33,27 @@
 #define EMPTY_NS        60000
 #define PAGE_BYTES      4096
 
-/* What an image that holds nothing has all the same: the C library, ours, and the zygote. */
+/* What even an empty image has: the C library, ours, and the zygote. */
 #define FREE_MAPPINGS    50
 #define FREE_DESCRIPTORS 64
 
-/* Less than this, or a smaller part of a fork, is not worth anybody's work. */
+/* Less than this, or a smaller part of a fork, is not worth any effort. */
 #define SIGNIFICANT_NS   25000
 #define SIGNIFICANT_PART 4
-/* So much more is no difference on a busy machine. */
+/* A fork that takes longer by this part of an empty one is not slower, on a busy machine. */
 #define ABOUT_AS_MUCH_PART 2
-/* What the model does not explain must be this much, and so many times what it does, and what one
- * fork differs from another. */
+/* The unexplained time must be at least this, and this many times both the explained time and the
+ * spread of forks. */
 #define UNEXPLAINED_NS    100000
 #define UNEXPLAINED_TIMES 3
 
-/* WF_FREEZE_AUTO leaves images alone that are smaller. */
+/* WF_FREEZE_AUTO leaves smaller images alone. */
 #define SMALL_BYTES ((uint64_t)4 << 20)
 
 struct judgement {
 	const struct wf_image_facts *facts;
 	const struct obstacle_context *context;
-	uint64_t excess_ns; /* measured, beyond an empty process; UINT64_MAX: unknown */
+	uint64_t excess_ns; /* measured, beyond an empty process; UINT64_MAX if unknown */
 };
 
 static uint64_t microseconds(uint64_t ns) {
@@ -68,7 +68,7 @@ static uint64_t memory_ns(const struct judgement *judgement) {
 	return judgement->facts->unfrozen_bytes * MEMORY_MIB_NS >> 20;
 }
 
-/* How many have a private page is not known: no more than there are such pages. */
+/* The number of mappings with a private page is unknown; it is at most the number of such pages. */
 static uint64_t mappings_ns(const struct judgement *judgement) {
 	uint64_t n = beyond(judgement->facts->mappings, FREE_MAPPINGS);
 	uint64_t pages = judgement->facts->unfrozen_bytes / PAGE_BYTES;
@@ -192,7 +192,7 @@ static uint64_t scaled(const struct judgement *judgement, uint64_t cost_ns) {
 	return empty_ns > 0 ? cost_ns * (empty_ns / 100) / (EMPTY_NS / 100) : cost_ns;
 }
 
-/* Of what a fork should take, if it took longer: it may only have waited. */
+/* Compares with what a fork should take if it took longer, because it may only have waited. */
 static bool is_significant(const struct judgement *judgement, uint64_t explained_ns,
 			   uint64_t cost_ns) {
 	uint64_t fork_ns = judgement->context->empty_ns + explained_ns;
@@ -207,7 +207,8 @@ static bool prevents_freezing(const struct judgement *judgement) {
 	       judgement->context->wish != WF_FREEZE_NEVER;
 }
 
-/* The dearest, though it may not be worth mentioning. Returns what all cost together. */
+/* Finds the most expensive one, even if it is not worth mentioning. Returns the cost of
+ * all together. */
 static uint64_t find_dearest(const struct judgement *judgement, size_t *ret, uint64_t *ret_ns) {
 	uint64_t sum = 0;
 
@@ -237,8 +238,7 @@ static bool is_unexplained(const struct judgement *judgement, uint64_t explained
 	       rest >= explained_ns * UNEXPLAINED_TIMES * (empty_ns + noise_ns) / empty_ns;
 }
 
-/* A freeze that moved memory and yet did not succeed: forks write to too much of it, as the note
- * says. */
+/* The freeze moved memory and still failed: forks write to too much of it, as the note says. */
 static bool is_unsettled(const struct judgement *judgement) {
 	return !judgement->facts->frozen && judgement->facts->frozen_bytes > 0;
 }

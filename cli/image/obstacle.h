@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * What costs a fork of an image most, and what to do about it: a model of what fork(2) has to copy,
- * held against what forks really took. A pure function, for the sake of its tests.
+ * Finds what costs a fork of an image most, and what to do about it: a model of what fork(2)
+ * has to copy, compared with the time that forks really took. It is a pure function, so that it
+ * can be tested.
  */
 #pragma once
 
@@ -20,17 +21,17 @@ enum obstacle_kind {
 	OBSTACLE_OTHER,   /* the fork takes longer than all of these explain */
 };
 
-/* What the facts of an image do not say. */
+/* What the facts of an image do not include. */
 struct obstacle_context {
 	enum wf_freeze wish;    /* what the image was opened with */
-	uint64_t dirtied_pages; /* 0 also if nobody knows */
-	uint64_t empty_ns;      /* a fork of a process that holds next to nothing; 0: unknown */
-	uint64_t noise_ns;      /* by how much such forks differ */
+	uint64_t dirtied_pages; /* 0 also if unknown */
+	uint64_t empty_ns;      /* a fork of a process that holds next to nothing; 0 if unknown */
+	uint64_t noise_ns;      /* the spread of such forks */
 };
 
 struct obstacle {
 	enum obstacle_kind kind;
-	uint64_t cost_ns;  /* of each fork, about; 0 for OBSTACLE_NONE */
+	uint64_t cost_ns;  /* of each fork, approximately; 0 for OBSTACLE_NONE */
 	char what[256];    /* a sentence */
 	char remedy[1024]; /* another; empty for OBSTACLE_NONE */
 };

@@ -12,7 +12,7 @@
 
 struct image_options {
 	const char *module;
-	const char *argument; /* NULL: none */
+	const char *argument; /* NULL if there is none */
 	unsigned waive;       /* enum wf_audit, or-ed */
 	enum wf_freeze freeze;
 	unsigned forks; /* a multiple of FORKS_COUNTED */
@@ -20,10 +20,10 @@ struct image_options {
 	bool json;
 };
 
-/* False: the command is over, with *ret_status; all that there was to say has been said. */
+/* Returns false if the command is over, with *ret_status; any error has been reported then. */
 bool image_options_parse(int argc, char **argv, struct image_options *ret,
 			 enum command_status *ret_status);
 
-/* The words for --waive that would let pass what a refusal names ("threads,locks"); empty: none.
- * Cut to `size`. */
+/* The words for --waive that would allow what a refusal names ("threads,locks"), truncated to
+ * `size`; empty if there are none. */
 void image_options_waivers(const char *refusal, char *ret, size_t size);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * warmfork run: one program in a sandbox, as if it had been started without one: its streams, signals,
- * terminal and exit status are ours.
+ * warmfork run: runs one program in a sandbox as if it had been started without one, with our
+ * streams, signals, terminal and exit status.
  *
- * Everything is done in one thread: the executor is driven by the loop that also takes the signals. So
+ * Everything happens in one thread: the loop that takes the signals also drives the executor, so
  * nothing can happen between the two.
  */
 #include <errno.h>
@@ -30,14 +30,14 @@ struct run {
 	struct wf_executor *executor;
 	struct wf_future *future;
 	int signals;
-	FILE *report, *learned; /* NULL: not wanted */
-	int ended_by;           /* the signal that ended the program; 0: none */
-	struct wf_outcome none; /* if there is no future that has one */
+	FILE *report, *learned; /* NULL if not wanted */
+	int ended_by;           /* the signal that ended the program, or 0 */
+	struct wf_outcome none; /* if no future has one */
 };
 
 /* --- before -------------------------------------------------------------------------------- */
 
-/* Descriptors that are opened from here on must not become somebody's standard streams. */
+/* Descriptors that are opened from here on must not become the program's standard streams. */
 static bool fill_streams(void) {
 	for (int fd = 0; fd < 3; fd++)
 		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR | O_CLOEXEC) < 0)
@@ -45,7 +45,7 @@ static bool fill_streams(void) {
 	return true;
 }
 
-/* Before the program runs: after that it would be too late to be wrong. */
+/* The file is opened before the program runs: afterwards it would be too late for an error. */
 static bool open_file(const char *option, const char *name, FILE **ret) {
 	if (!name)
 		return true;
@@ -65,7 +65,7 @@ static bool close_file(const char *option, const char *name, FILE *file) {
 	return good || !file;
 }
 
-/* An error is told here, so that whoever looks at the stream after us finds none. */
+/* Reports a write error here, and clears it, so that later checks of the stream find none. */
 static bool has_got_through(FILE *to, const char *name) {
 	bool good = fflush(to) == 0 && !ferror(to);
 
@@ -106,7 +106,7 @@ static int open_executor(struct run *run) {
 	    &run->executor);
 }
 
-/* With a limit the policy has the last word on how much is kept. */
+/* With a limit, the policy decides how much is kept. */
 static struct wf_stdio stream_of(const struct run *run, int fd) {
 	if (run->options.capture && fd > 0)
 		return (struct wf_stdio){ .mode = WF_STDIO_CAPTURE,
@@ -145,7 +145,7 @@ static const struct wf_outcome *follow(struct run *run) {
 	}
 }
 
-/* The library has an image there, which is nothing to our user. */
+/* The library speaks of an image there, which means nothing to our user. */
 static const char *without_image(const char *sentence, const char *name) {
 	const char word[] = "image ";
 	size_t size = strlen(name);
@@ -157,7 +157,7 @@ static const char *without_image(const char *sentence, const char *name) {
 	return sentence + strlen(word) + size + 2;
 }
 
-/* Also what could not even be submitted has an outcome, and is reported like any other. */
+/* A task that could not even be submitted has an outcome too, and is reported like any other. */
 static const struct wf_outcome *fail(struct run *run, enum wf_phase phase, int r) {
 	run->none = (struct wf_outcome){
 		.size = sizeof run->none,
@@ -184,7 +184,7 @@ static const struct wf_outcome *run_program(struct run *run) {
 
 	if (r < 0)
 		return fail(run, r == -EIO || r == -EMFILE ? WF_PHASE_LAUNCH : WF_PHASE_PRELOAD, r);
-	/* Only now: as long as nothing runs, a signal may simply end us. */
+	/* Not earlier: while nothing runs, a signal may simply end us. */
 	run->signals = run_terminal_open(&run->terminal);
 	if (run->signals < 0) {
 		run_say("signals cannot be passed on: %s", strerrordesc_np(-run->signals));
@@ -208,7 +208,7 @@ static bool show_capture(const struct wf_capture *capture, FILE *to, const char 
 	return has_got_through(to, name);
 }
 
-/* Returns whether all of it got through. */
+/* Returns whether everything was written. */
 static bool tell(struct run *run, const struct wf_outcome *outcome) {
 	const struct run_options *options = &run->options;
 	bool good = show_capture(&outcome->standard_output, stdout, "standard output");
@@ -272,7 +272,7 @@ enum command_status run_command(int argc, char **argv) {
 	(void)wf_executor_free(run.executor);
 	run_request_clear(&run.request);
 	run_options_clear(&run.options);
-	/* Last, when nothing of it is left. */
+	/* This is last, when nothing of the run is left. */
 	if (run.ended_by)
 		run_terminal_end_by(&run.terminal, run.ended_by);
 	return (enum command_status)code;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * An outcome as JSON. All keys are always there; null where there is nothing to say. Whatever a program
- * has put into a path gets through: JSON takes only UTF-8, so in other text all that is not ASCII becomes
- * U+FFFD.
+ * An outcome as JSON. All keys are always there, with null where there is nothing to say. Any bytes
+ * that a program has put into a path survive; JSON takes only UTF-8, so in other text everything
+ * that is not ASCII becomes U+FFFD.
  */
 #include <errno.h>
 #include <jansson.h>

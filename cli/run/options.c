@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Each key of a policy has an option here, so that whatever a refusal asks for can be given on the
- * command line as well. Options end at the first word that is none: what follows is the program's.
+ * Each key of a policy has an option here, so that whatever a refusal asks for can be given
+ * on the command line as well. Options end at the first word that is not one; the rest
+ * belongs to the program.
  */
 #include "cli/run/options.h"
 
@@ -74,7 +75,7 @@ enum option_id {
 
 static const struct rule_option {
 	const char *name, *key;
-	bool is_list; /* of words that have no commas */
+	bool is_list; /* of words without commas */
 } rule_options[] = {
 	{ "read", "read", false },
 	{ "write", "write", false },
@@ -156,7 +157,7 @@ static bool add_policy(struct run_options *ret, const char *file) {
 	return true;
 }
 
-/* The words of a list, which is ours to cut: it is of our own command line. */
+/* Takes the words of a list, which may be cut up because it is our own command line. */
 static bool take_rule(const struct rule_option *option, char *text, struct run_options *ret) {
 	if (strcmp(option->name, "output") == 0)
 		ret->capture = strcmp(text, "none") != 0;

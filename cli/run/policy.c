@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * A sandbox has the directories that lie above or below a path of its policy, and no others. Whether
- * ours is one of them is guessed from the command line, for to try it out takes a worker; where policy
- * files say more than we can see, it is tried. A guess that was wrong costs that worker, or leaves the
- * program in /, never anything else.
+ * A sandbox has the directories above and below the paths of its policy, and no others. Whether
+ * ours is one of them is guessed from the command line, because trying it takes a worker; where
+ * policy files say more than is visible here, it is tried. A wrong guess costs that worker or
+ * leaves the program in /, and never anything else.
  */
 #include "cli/run/policy.h"
 
@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include <warmfork/executor.h>
 
-/* What the presets but `pure` have of their own, with the programs in it. */
+/* What all presets except `pure` have, with the programs in it. */
 static const char *const system_directories[] = { "/usr",   "/bin",   "/sbin",  "/lib",
 						  "/lib32", "/lib64", "/libx32" };
 #define N_SYSTEM_DIRECTORIES (sizeof system_directories / sizeof system_directories[0])
@@ -41,7 +41,7 @@ static bool is_pure(const struct run_options *options) {
 
 /* --- the policy ---------------------------------------------------------------------------- */
 
-/* The library speaks of keys, and the user has written options. */
+/* The library names keys, but the user has written options. */
 static enum run_status refuse_rule(const struct run_rule *rule) {
 	const char *sentence = wf_last_error();
 	char key[64];
@@ -69,7 +69,7 @@ static enum run_status compose_file(struct wf_policy *policy, const char *file) 
 	return r < 0 ? refuse_policy() : RUN_OK;
 }
 
-/* A file brings its preset, so the first of them is what the others are added to. */
+/* A file brings its preset, so the others are added to the first file. */
 static enum run_status make_policy(const struct run_options *options, struct wf_policy **ret) {
 	bool from_file = !options->preset && options->n_policies > 0;
 	enum run_status status = RUN_OK;
@@ -101,8 +101,8 @@ static bool is_installed(const char *path) {
 	return installed;
 }
 
-/* With the real directory: a sandbox has no others that ".." could lead out of. The name stays: programs
- * look at theirs. */
+/* With ".." the real directory is used, because a sandbox has no others that it could lead out of.
+ * The last name stays, because programs look at the name that they were started by. */
 static char *absolute_path(const char *working, const char *name) {
 	const char *slash = strrchr(name, '/');
 	char *written = NULL, *real, *path = NULL;
@@ -118,8 +118,8 @@ static char *absolute_path(const char *working, const char *name) {
 	return path;
 }
 
-/* A name without a slash is looked up where the preset has programs. One with a slash is meant as it
- * is: what else could be wanted than that it may be executed? */
+/* A name without a slash is looked up where the preset has programs. One with a slash is used as
+ * written, and may be executed: that is all that the user can have meant. */
 static enum run_status allow_program(const struct run_options *options, struct run_request *ret) {
 	const char *name = options->program ? options->program[0] : "";
 	struct run_rule rule = { name, "execute", NULL };
@@ -153,7 +153,7 @@ static bool is_path(const struct run_rule *rule) {
 	return false;
 }
 
-/* Both as it is written and as it is: the sandbox has the way to it, and it. */
+/* Checks it both as written and resolved: the sandbox has the way to it, and the target. */
 static bool leads_through(const char *path, const char *here) {
 	char *real = realpath(path, NULL);
 	bool leads = is_in(path, here) || (real && (is_in(real, here) || is_in(here, real)));
@@ -192,7 +192,7 @@ static enum run_status find_directory(const struct run_options *options, struct 
 	return RUN_OK;
 }
 
-/* "/" fits where any path did. */
+/* "/" fits into the space of any path. */
 void run_request_fall_back(struct run_request *request) {
 	request->falls_back = false;
 	request->missed = request->working;
@@ -205,7 +205,7 @@ enum run_status run_request_make(const struct run_options *options, struct run_r
 	enum run_status status;
 
 	*ret = (struct run_request){ .working = getcwd(NULL, 0) };
-	/* removed, or not ours to see: then there is nothing in it that could be asked for */
+	/* removed, or not visible to us: then the program cannot ask for anything in it */
 	if (!ret->working || ret->working[0] != '/') {
 		free(ret->working);
 		ret->working = strdup("/");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * From the command line to what the library is asked for: the policy, the program's path, and the
- * directory that it runs in.
+ * Turns the command line into a request to the library: the policy, the path of the program, and
+ * the directory that it runs in.
  */
 #pragma once
 
@@ -13,20 +13,19 @@
 struct run_request {
 	struct wf_policy *policy;
 	char *directory;
-	bool falls_back; /* nobody asked for the directory: / will do */
-	const char
-	    *missed;   /* where we are, since its sandbox has nothing of it; NULL: it runs there */
-	char *program; /* absolute; NULL: as it was written */
-	char *working; /* where we are */
+	bool falls_back;    /* the directory was not asked for: / will do */
+	const char *missed; /* our directory, if the sandbox lacks it; else NULL */
+	char *program;      /* absolute; NULL to use it as written */
+	char *working;      /* our directory */
 };
 
-/* RUN_OK, or what the command ends with: all that there was to say has been said. run_request_clear()
- * is the caller's in any case. */
+/* Returns RUN_OK, or the status to end with; any error has been reported then. The caller must call
+ * run_request_clear() in any case. */
 enum run_status run_request_make(const struct run_options *options, struct run_request *ret);
-/* From its directory to /. */
+/* Changes its directory to /. */
 void run_request_fall_back(struct run_request *request);
-/* The program's words. Two of them may differ from the command line's: with / for a directory, a path
- * from here would lead nowhere. */
+/* The words of the program. Two of them may differ from the command line's: with / as its
+ * directory, a path from here would lead nowhere. */
 const char *run_request_program(const struct run_request *request,
 				const struct run_options *options);
 void run_request_clear(struct run_request *request);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The library prints lines of a policy file, with one value in brackets. Values that YAML has to
- * write with escapes are left to the policy file: they hold what nobody can type.
+ * The library prints lines of a policy file, with one value in brackets. Values for which YAML
+ * needs escapes are left to the policy file, because they hold characters that cannot be typed.
  */
 #include "cli/run/remedy.h"
 
@@ -12,7 +12,7 @@
 
 #define VALUE_SIZE 4200 /* of a path */
 
-/* 'it''s' -> it's. What is not quoted is what it is. */
+/* 'it''s' becomes it's. An unquoted value stays as it is. */
 static void unquote(char *value) {
 	size_t length = strlen(value);
 	char *to = value;
@@ -27,7 +27,7 @@ static void unquote(char *value) {
 	*to = '\0';
 }
 
-/* False: it does not fit. */
+/* Returns false if it does not fit. */
 static bool quote(const char *value, char *ret, size_t size) {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 				    "_@%+=:,./-";

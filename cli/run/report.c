@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * A program that simply ended is not talked about. SIGINT and SIGPIPE are not either: who pressed
- * Ctrl-C knows, and a pipeline whose reader has had enough is no news.
+ * Nothing is said about a program that simply ended. Nothing is said about SIGINT and SIGPIPE
+ * either: a user who presses Ctrl-C knows, and it is no news that the reader of a pipeline
+ * has had enough.
  */
 #include "cli/run/report.h"
 
@@ -35,14 +36,14 @@ int run_report_status(const struct wf_outcome *outcome) {
 	case WF_VIOLATION:
 		return RUN_VIOLATION;
 	case WF_NOT_STARTED:
-		/* keys of the policy that do not go together */
+		/* keys of the policy that exclude each other */
 		return outcome->not_started.phase == WF_PHASE_PRELOAD &&
 			       outcome->not_started.error == EINVAL
 			   ? RUN_USAGE
 			   : RUN_NOT_STARTED;
 	case WF_CANCELLED:
 		return RUN_NOT_STARTED;
-	case WF_RETURNED: /* functions do, and there is none */
+	case WF_RETURNED: /* only functions return, and there are none */
 	case WF_FAILED:
 	case WF_KILLED:
 	case WF_ZYGOTE_LOST:
@@ -158,7 +159,7 @@ static void say_refusal(const struct wf_refusal *refusal) {
 		option[0] ? " (in a policy file: " : "", refusal->allow, option[0] ? ")" : "");
 }
 
-/* What ended the program has had its own sentence. */
+/* The refusal that ended the program has had its own sentence. */
 static bool was_survived(const struct wf_refusal *refusal) {
 	return refusal->error != 0;
 }
@@ -183,7 +184,7 @@ static void say_refusals(const struct wf_outcome *outcome) {
 
 /* --- where it ran -------------------------------------------------------------------------- */
 
-/* A word of the program's that is the name of something here. */
+/* Finds a word of the program that names something here. */
 static const char *find_missed(char *const *words) {
 	for (words++; *words; words++)
 		if ((*words)[0] != '/' && access(*words, F_OK) == 0)
@@ -204,7 +205,8 @@ static bool has_failed(const struct wf_outcome *outcome) {
 	return outcome->kind != WF_EXITED || outcome->exited.code != 0;
 }
 
-/* Who starts us as root may not expect this. Policy files may say otherwise, so they are not guessed at. */
+/* A user that runs this as root may not expect another identity. Policy files may set one, so
+ * nothing is guessed about them. */
 static bool has_other_identity(const struct wf_outcome *outcome,
 			       const struct run_options *options) {
 	if (geteuid() != 0 || options->n_policies > 0 || options->learn || !has_failed(outcome) ||

@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: MIT
  *
- * A shell sees one job, and we keep up that appearance in both directions, as a shell would with a job
- * of its own:
+ * A shell sees one job, and this code keeps up that appearance in both directions, as a shell would
+ * with a job of its own:
  *
  *     in the foreground, alone       the program's group is made the terminal's: Ctrl-C and Ctrl-Z
  *                                    are its own
- *     in a pipeline, in the          the terminal stays with our group, which others may be in that
+ *     in a pipeline, in the          the terminal stays with our group, because others in that may
  *     background                     read it; signals are passed on. If the program stops while our
  *                                    group has the terminal, it wanted to use it, and gets it
  *     it stops, and had the          we take the terminal back, stop our whole group (a script that
- *     terminal, or we passed         waits for us stops as well), and have the program go on when
- *     the signal on                  somebody has us go on
+ *     terminal, or we passed         waits for us stops as well), and continue the program when we
+ *     the signal on                  are continued
  *
- * That the program starts before it has the terminal is no race: at worst it is stopped for that, and
- * is given the terminal then. Whether it is stopped the kernel is asked, since what the library knows
- * may be older than the signal by which we had it go on.
+ * The program starts before it has the terminal, which is no race: at worst it is stopped for using
+ * it, and is given the terminal then. Whether it is stopped is read from the kernel, because what
+ * the library knows may be older than the signal with which we continued it.
  *
- * A pool that has a session of its own keeps the program from being the terminal's, and the kernel from
- * stopping it for its use. Then the terminal stays with our group for good, all signals of it are passed
- * on, and "given" means no more than that its modes are the program's.
+ * A pool with a session of its own keeps the program from getting the terminal, and the kernel from
+ * stopping it for using it. Then the terminal always stays with our group, all its signals are
+ * passed on, and "given" only means that the terminal's modes are the program's.
  *
- * Without a terminal nobody would have us go on, so a program that is stopped stays so alone.
+ * Without a terminal nothing would continue us, so a program that is stopped stays so alone.
  */
 #include "cli/run/terminal.h"
 
@@ -48,8 +48,9 @@ static bool is_ignored(int number) {
 	return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
-/* nohup(1) and shells that start something in the background mean it: so neither we nor the program
- * get what is ignored. SIGTTOU would stop us where we give and take the terminal. */
+/* nohup(1), and shells that start something in the background, ignore signals on purpose,
+ * so neither we nor the program get those. SIGTTOU would stop us when we give and take
+ * the terminal. */
 static int block_signals(void) {
 	sigset_t blocked, passed;
 
@@ -110,7 +111,7 @@ static void restore(const struct run_terminal *terminal) {
 
 /* --- stopping ------------------------------------------------------------------------------ */
 
-/* "4711 (any name) T ...": the state is behind the last parenthesis. */
+/* "4711 (any name) T ...": the state follows the last parenthesis. */
 static bool is_stopped(pid_t pid) {
 	char path[64], text[256];
 	const char *end;
@@ -128,8 +129,8 @@ static bool is_stopped(pid_t pid) {
 	return end && strncmp(end, ") T", 3) == 0;
 }
 
-/* Returns when somebody has had us go on; at once where nobody could, since the kernel stops no group
- * that has no shell. */
+/* Returns when we have been continued, and at once where that is impossible, because the kernel
+ * does not stop a group without a shell. */
 static void stop_group(void) {
 	const struct timespec now = { 0, 0 };
 	sigset_t stop, go_on;
@@ -141,7 +142,7 @@ static void stop_group(void) {
 	(void)kill(0, SIGTSTP);
 	(void)sigprocmask(SIG_UNBLOCK, &stop, NULL);
 	(void)sigprocmask(SIG_BLOCK, &stop, NULL);
-	/* The program will be told by us, once: another time might be after it has stopped again. */
+	/* We continue the program, once: a second SIGCONT might come after it has stopped again. */
 	(void)sigtimedwait(&go_on, NULL, &now);
 }
 
@@ -220,8 +221,8 @@ void run_terminal_close(struct run_terminal *terminal, bool as_it_was) {
 		restore(terminal);
 }
 
-/* What was typed at the terminal the program alone has got: a script that waits for us must have it
- * too, or it would go on. No core: ours would tell about this command. */
+/* Only the program received what was typed at the terminal. A script that waits for us must receive
+ * it too, or it would go on. No core is written, because ours would be about this command. */
 void run_terminal_end_by(const struct run_terminal *terminal, int number) {
 	const struct sigaction standard = { .sa_handler = SIG_DFL };
 	const struct rlimit no_core = { 0, 0 };

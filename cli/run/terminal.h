@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The terminal, and the signals that it or anybody sends us, for a program in a process group of its
- * own. It has the terminal while it runs in the foreground, stops together with us, and goes on when
- * we do.
+ * Handles the terminal, and all signals sent to us, for a program in a process group of its own.
+ * The program has the terminal while it runs in the foreground, stops together with us, and
+ * continues when we do.
  */
 #pragma once
 
@@ -13,26 +13,26 @@
 #include <warmfork/executor.h>
 
 struct run_terminal {
-	int fd;            /* of our controlling terminal; -1: none of our streams is one */
+	int fd;            /* of our controlling terminal; -1 if none of our streams is one */
 	pid_t group;       /* ours */
-	bool eager;        /* the program gets it at once, not only when it asks */
+	bool eager;        /* the program gets the terminal at once, not only when it asks */
 	bool introduced;   /* the program has started */
 	bool is_elsewhere; /* it is in another session */
 	bool given;        /* it has the terminal */
-	bool was_given;    /* when it ended */
-	bool stopping;     /* somebody has told us to stop, and we the program */
+	bool was_given;    /* when the program ended */
+	bool stopping;     /* we were told to stop, and have told the program */
 	bool has_modes, has_program_modes;
 	struct termios modes, program_modes;
-	sigset_t waiting; /* signals that came before the program could have them */
+	sigset_t waiting; /* signals that came before the program could get them */
 };
 
-/* Blocks the signals that are to be passed on, those that we would ignore aside. Returns a descriptor
- * that polls readable when there is one, or a negative errno. */
+/* Blocks the signals to be passed on, except for those that we ignore. Returns a descriptor that
+ * polls readable when there is one, or a negative errno. */
 int run_terminal_open(struct run_terminal *ret);
-/* Does what there is to do: after each dispatch of the executor, and when `signals` is readable. May
- * stop this process, and return when it goes on. */
+/* Does what there is to do. Call it after each dispatch of the executor, and when `signals` is
+ * readable. It may stop this process, and returns when that is continued. */
 void run_terminal_follow(struct run_terminal *terminal, int signals, struct wf_future *future);
-/* The terminal is ours again; `as_it_was`: with the modes that it had. */
+/* Takes the terminal back; with `as_it_was`, in the modes that it had. */
 void run_terminal_close(struct run_terminal *terminal, bool as_it_was);
-/* As the program ended. Returns if that signal does not end us. */
+/* Ends this process as the program ended. Returns if the signal does not end us. */
 void run_terminal_end_by(const struct run_terminal *terminal, int number);
