@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A step of a pipeline: sort(1), which reads what is in ./in, writes to ./out, and can do nothing else.
+ * A step of a pipeline: sort(1), which reads what is in ./in, writes to ./out, and can
+ * do nothing else.
  */
 #include <stdio.h>
 #include <unistd.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * The demonstration: spell-checks the licence texts of this machine, one fresh process for each
- * file, all of them forked from a zygote that has loaded the dictionary once. They are sandboxed:
+ * The demonstration: spell-checks the licence texts of this machine, in one fresh process for each
+ * file, all forked from a zygote that has loaded the dictionary once. The processes are sandboxed:
  * they compute, read the files that they are to check, and can do nothing else. Four tasks
- * misbehave on purpose; the others must not notice. Then a sample of the files is done again in
- * both ways: by the pool, and by starting a program that loads the dictionary for each file.
+ * misbehave on purpose, and the others must not notice. Then a sample of the files is checked again
+ * in two ways: by the pool, and by starting a program that loads the dictionary for each file.
  *
  * Exits 0 only if every file came back, each of the four ended as it should, and both ways
  * counted the same.
@@ -38,7 +38,7 @@
 
 struct job {
 	const char *function;
-	const char *path; /* NULL: it misbehaves */
+	const char *path; /* NULL if it misbehaves */
 	struct wf_future *future;
 	const struct wf_outcome *outcome; /* of the future */
 	struct spell_count count;         /* if it returned */
@@ -47,7 +47,7 @@ struct job {
 /* Written by the executor's thread. */
 struct progress {
 	atomic_size_t done;
-	atomic_uint_least64_t first_ns; /* 0: no result yet */
+	atomic_uint_least64_t first_ns; /* 0 if there is no result yet */
 };
 
 struct batch {
@@ -69,7 +69,7 @@ static uint64_t now_ns(void) {
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-/* The module and the program lie beside this one. */
+/* The module and the program are in the same directory as this one. */
 static int find_places(struct places *ret) {
 	char self[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
@@ -125,7 +125,7 @@ static int submit(struct wf_executor *executor, struct job *job, struct progress
 	return r;
 }
 
-/* Waits for all, drawing if somebody looks. */
+/* Waits for all of them, and draws the progress on a terminal. */
 static int await_all(struct batch *batch, bool drawing) {
 	struct wf_future **futures = malloc((batch->n + 1) * sizeof(struct wf_future *));
 	int r = -ETIMEDOUT;
@@ -176,7 +176,7 @@ static void batch_clear(struct batch *batch) {
 	free(batch->jobs);
 }
 
-/* All files, and the four that misbehave spread among them. */
+/* All files, with the four that misbehave spread among them. */
 static int all_jobs(const struct files *files, struct batch *ret) {
 	static const char *const misbehaving[] = { "crash", "hang", "leave", "peek" };
 	size_t at = 0;
@@ -339,7 +339,7 @@ static int compare(struct wf_executor *executor, const struct files *files, cons
 		r = run_batch(executor, &sample, false);
 	if (r < 0) {
 		(void)complain("the sample");
-		(void)wf_executor_close(executor, WF_CLOSE_KILL); /* `sample` goes away */
+		(void)wf_executor_close(executor, WF_CLOSE_KILL); /* `sample` goes out of scope */
 	} else if (all_expected(&sample)) {
 		char *paths[SAMPLE];
 
@@ -370,7 +370,7 @@ static int run(struct wf_executor *executor, const struct files *files, uint64_t
 	if (run_batch(executor, &batch, isatty(STDOUT_FILENO)) < 0 ||
 	    wf_executor_image(executor, &facts) < 0) {
 		(void)complain("the files");
-		(void)wf_executor_close(executor, WF_CLOSE_KILL); /* `batch` goes away */
+		(void)wf_executor_close(executor, WF_CLOSE_KILL); /* `batch` goes out of scope */
 	} else {
 		report_batch(&batch, opened_ns, (double)facts.preload_ns / 1e6);
 		status = all_expected(&batch) ? 0 : 1;
@@ -382,8 +382,8 @@ static int run(struct wf_executor *executor, const struct files *files, uint64_t
 	return status;
 }
 
-/* Workers compute, and read the texts. On a machine that lacks something of the sandbox, which
- * `warmfork doctor` would name, they run with what there is, and the last line says with what. */
+/* Workers compute, and read the texts. If this machine lacks a part of the sandbox, which `warmfork
+ * doctor` names, they run with the rest, and the last line says with what. */
 static int open_pool(const char *module, struct wf_executor **ret) {
 	struct wf_policy *policy = NULL;
 	int r = wf_policy_new("pure", &policy);

@@ -32,7 +32,7 @@ static bool is_wanted(const FTSENT *entry, bool documentation) {
 }
 
 static int walk(struct files *files, const char *root, bool documentation) {
-	char *root_copy = strdup(root); /* fts_open() wants it writable */
+	char *root_copy = strdup(root); /* fts_open() wants a writable string */
 	char *roots[] = { root_copy, NULL };
 	FTS *fts = root_copy ? fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, by_path) : NULL;
 	FTSENT *entry;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The texts that the demo reads: what every Debian machine has.
+ * The texts that the demo reads, which every Debian machine has.
  */
 #pragma once
 
@@ -14,7 +14,7 @@ struct files {
 	size_t n;
 };
 
-/* Every regular file below FILES_LICENSES and every FILES_DOCUMENTATION/PACKAGE/copyright;
- * symbolic links are not followed, so that no text is counted twice. 0, or -errno. */
+/* Finds every regular file below FILES_LICENSES and every FILES_DOCUMENTATION/PACKAGE/copyright.
+ * Symbolic links are not followed, so that no text is counted twice. Returns 0 or -errno. */
 int files_find(struct files *ret);
 void files_clear(struct files *files);

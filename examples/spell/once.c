@@ -13,7 +13,7 @@
 
 struct child {
 	pid_t pid;
-	int output; /* what it prints */
+	int output; /* reads what it prints */
 };
 
 static int start(const char *program, const char *path, struct child *ret) {
@@ -42,7 +42,7 @@ static int start(const char *program, const char *path, struct child *ret) {
 	return 0;
 }
 
-/* The next number of `text`, which is moved behind it. */
+/* Parses the next number of `text`, and moves *text behind it. */
 static bool parse_number(const char **text, uint64_t *ret) {
 	const char *at = *text;
 	uint64_t number = 0;
@@ -88,7 +88,7 @@ int once_run(const char *program, char *const *paths, size_t n, size_t at_once,
 		at_once = 1;
 	if (at_once > AT_ONCE_MAX)
 		at_once = AT_ONCE_MAX;
-	/* a ring: the oldest is waited for; loading takes all of them about as long */
+	/* a ring: the oldest is awaited, because all take about as long to load */
 	for (size_t finished = 0; finished < n; finished++) {
 		while (r == 0 && started < n && started < finished + at_once) {
 			r = start(program, paths[started], &children[started % at_once]);

@@ -13,7 +13,7 @@
 
 #define AFFIXES    "/usr/share/hunspell/en_US.aff"
 #define WORDS      "/usr/share/hunspell/en_US.dic"
-#define WORD_BYTES 64 /* nothing longer is in a dictionary; the rest of it is skipped */
+#define WORD_BYTES 64 /* no dictionary has longer words; the rest is skipped */
 
 struct spell_dictionary {
 	Hunhandle *hunspell;
@@ -22,7 +22,7 @@ struct spell_dictionary {
 struct spell_dictionary *spell_load(void) {
 	struct spell_dictionary *dictionary;
 
-	/* hunspell takes a missing file for an empty dictionary */
+	/* hunspell treats a missing file as an empty dictionary */
 	if (access(AFFIXES, R_OK) < 0 || access(WORDS, R_OK) < 0)
 		return NULL;
 	dictionary = calloc(1, sizeof *dictionary);
@@ -41,7 +41,8 @@ struct spell_dictionary *spell_free(struct spell_dictionary *dictionary) {
 	return NULL;
 }
 
-/* The whole file, at most SPELL_FILE_MAX bytes of it; freed by the caller. NULL with errno. */
+/* Returns the file, or its first SPELL_FILE_MAX bytes, to be freed by the caller. NULL
+ * with errno. */
 static char *read_whole(const char *path, size_t *ret_size) {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat status;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The task module of the spelling demo. The dictionary is loaded once, in the zygote; every worker
- * is a fork that has it already. Four functions misbehave on purpose.
+ * is a fork of that and has it from the start. Four functions misbehave on purpose.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -37,7 +37,7 @@ static int check(struct wf_call *call) {
 	return wf_return(call, &count, sizeof count);
 }
 
-/* A sanitizer would rather report this than let it happen. */
+/* A sanitizer would report this instead of letting it happen. */
 __attribute__((no_sanitize("undefined"))) static int crash(struct wf_call *call) {
 	volatile int *volatile nowhere = NULL;
 
@@ -60,7 +60,7 @@ static int leave(struct wf_call *call) {
 	exit(0); /* NOLINT(concurrency-mt-unsafe): a worker has one thread */
 }
 
-/* What is no business of a spell checker. */
+/* Something that a spell checker has no need to do. */
 static int peek(struct wf_call *call) {
 	int fd = open("/etc/shadow", O_RDONLY | O_CLOEXEC);
 

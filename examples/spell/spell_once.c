@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * spell_once FILE: what one does without a zygote. Loads the dictionary, checks one file, prints
+ * spell_once FILE: the alternative to a zygote. Loads the dictionary, checks one file, and prints
  * "WORDS MISSPELT".
  */
 #include <inttypes.h>
