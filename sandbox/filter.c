@@ -349,7 +349,7 @@ static void file_rules(struct builder *builder) {
 		allow_if(builder, SYS_creat, 1, SETID_BITS, 0);
 }
 
-/* Calls that Landlock judges by path; a listener that is told of them continues them. */
+/* Calls that Landlock judges by path; a listener that receives one continues it. */
 static bool names_path(int number) {
 	static const int numbers[] = {
 		SYS_execve,   SYS_execveat, SYS_truncate,  SYS_unlink,    SYS_unlinkat,

@@ -425,8 +425,7 @@ static void file_limit_lift(struct rlimit *ret_before) {
 	(void)setrlimit(RLIMIT_FSIZE, &high);
 }
 
-/* Pages that nobody has written to belong to a file now; without this a core file would
- * lack them. */
+/* Pages that were not written to belong to a file now; without this a core file would lack them. */
 static void dump_private_files(void) {
 	cleanup_close int fd = open("/proc/self/coredump_filter", O_RDWR | O_CLOEXEC);
 	char text[32] = "";

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * A page is private if it is present or swapped out and belongs to no file. On a frozen mapping
- * that means that it was written to since the freeze, so writes need no tracking.
+ * that means that it was written to since the freeze, so writes need not be tracked.
  *
  * Reading untouched memory maps the zero page. It is left out where the kernel can tell it apart,
  * because a hole reads as zeroes too. /proc/PID/pagemap alone cannot tell; then some pages of

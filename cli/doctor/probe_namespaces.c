@@ -76,7 +76,7 @@ static int enter_mount(int flags) {
 	return r;
 }
 
-/* <linux/mount.h> cannot be included beside <sys/mount.h>. */
+/* <linux/mount.h> cannot be included together with <sys/mount.h>. */
 struct mount_attributes {
 	uint64_t set, clear, propagation, user_namespace;
 };

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Nothing is said about a program that simply ended. Nothing is said about SIGINT and SIGPIPE
- * either: a user who presses Ctrl-C knows, and it is no news that the reader of a pipeline
- * has had enough.
+ * Nothing is said about a program that simply ended, nor about SIGINT and SIGPIPE: a user who
+ * presses Ctrl-C knows, and it is no news that the reader of a pipeline has had enough.
  */
 #include "cli/run/report.h"
 
