@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The functions that a task may call. A small result lies in the worker's own buffer. A large one
- * lies in a memfd that travels to the executor and is sealed before that, so that the executor maps
- * bytes that nobody can change.
+ * The functions that a task may call. A small result lies in the worker's own buffer. A large
+ * one lies in a memfd that is sealed and sent to the executor, which then maps bytes that
+ * nobody can change.
  */
 #include "zygote/call.h"
 
