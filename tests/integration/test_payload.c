@@ -231,7 +231,8 @@ START_TEST(test_huge_result) {
 	const int before = fixture_count_descriptors();
 
 	expect_filled(executor, HUGE_SIZE, 44);
-	ck_assert_int_eq(fixture_count_descriptors(), before);
+	/* fewer, if something that opening needed has been closed since */
+	ck_assert_int_le(fixture_count_descriptors(), before);
 	pool_close(executor);
 }
 END_TEST
