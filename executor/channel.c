@@ -24,7 +24,8 @@
 #include "proto/wire.h"
 
 #define CHANNEL_RECEIVE_BATCH 64
-#define CHANNEL_TASK_OVERHEAD 64 /* of a task's other fields, packed */
+#define UNBEGUN_MS            2000 /* for a worker that owes nothing to begin its next task */
+#define CHANNEL_TASK_OVERHEAD 64   /* of a task's other fields, packed */
 
 static void on_channel(struct source *source, uint32_t events);
 
@@ -201,9 +202,21 @@ static int not_sent(struct worker *worker, unsigned n, int r) {
 		/* what the worker has sent can still be read; the end comes after that */
 		worker->broken = true;
 		return CHANNEL_GONE;
+	case -EMSGSIZE:
+		return r;
 	default:
-		return is_shortage(r) ? CHANNEL_SHORT : r < 0 ? r : CHANNEL_GONE;
+		if (is_shortage(r))
+			return CHANNEL_SHORT;
+		stop_distrust(worker, "has a channel that cannot be written to");
+		return CHANNEL_GONE;
 	}
+}
+
+/* What a task has left in its cell says nothing of the next one. */
+static void forget_last_task(struct cell *cell) {
+	atomic_store(&cell->lost_channel, 0);
+	atomic_store(&cell->crash.known, 0);
+	atomic_store(&cell->stack_size, 0);
 }
 
 int channel_hand_out(struct worker *worker, struct wf_future *const *futures, unsigned n) {
@@ -211,6 +224,8 @@ int channel_hand_out(struct worker *worker, struct wf_future *const *futures, un
 	uint64_t first = worker->next_sequence;
 	int r;
 
+	if (claim_outstanding(worker) == 0)
+		forget_last_task(worker->cell);
 	for (unsigned i = 0; i < n; i++)
 		claim_assign(worker, futures[i], now);
 	futures[0]->leads_frame = true;
@@ -282,15 +297,25 @@ static bool is_expected(const struct worker *worker, const struct message_result
 }
 
 static void handle_result(struct worker *worker, const struct message_result *result, int r_receive,
-			  int memfd) {
+			  const struct wire_frame *frame) {
 	struct wf_future *future = worker->assigned[result->sequence % CELL_CLAIMS];
+	int memfd = frame->n_descriptors == 1 ? frame->descriptors[0] : -1;
 
 	if (!is_expected(worker, result)) {
 		stop_distrust(worker, "sent a result that nobody asked for");
 		return;
 	}
+	if (frame->n_descriptors > (result->payload_in_memfd ? 1 : 0)) {
+		stop_distrust(worker, "sent a result with descriptors that do not belong to it");
+		return;
+	}
+	worker->answered_at = engine_now(worker->engine);
 	if (!future) {
 		claim_answered(worker);
+		return;
+	}
+	if (!claim_had_started(future)) {
+		stop_distrust(worker, "sent the result of a task that it had not begun");
 		return;
 	}
 	account_times(future);
@@ -371,8 +396,7 @@ static void handle(struct worker *worker, struct wire_frame *frame, int r_receiv
 	arena_reset(arena);
 	r = message_unpack(frame->type, frame->body, frame->size, arena, &message);
 	if (r == 0 && message.type == MESSAGE_RESULT)
-		handle_result(worker, &message.result, r_receive,
-			      frame->n_descriptors == 1 ? frame->descriptors[0] : -1);
+		handle_result(worker, &message.result, r_receive, frame);
 	else if (r == 0 && message.type == MESSAGE_WORKER_READY)
 		handle_ready(worker, &message.worker_ready, frame);
 	else if (r == 0 && message.type == MESSAGE_LEAVING)
@@ -417,6 +441,19 @@ void channel_receive(struct worker *worker) {
 		/* nothing more is due; anything unexpected wakes the loop again */
 		if (claim_outstanding(worker) == 0 && worker->state == WORKER_READY)
 			return;
+}
+
+void channel_check(struct worker *worker, nsec_t now) {
+	const struct wf_future *head = claim_head(worker);
+	nsec_t since;
+
+	if (!head || worker->stopped || worker->stop != STOP_NONE || claim_had_started(head))
+		return;
+	since = worker->answered_at > head->handed ? worker->answered_at : head->handed;
+	if (now < clock_after_ms(since, UNBEGUN_MS))
+		return;
+	if (claim_take_unbegun(worker))
+		stop_distrust(worker, "does not begin the tasks that it is given");
 }
 
 void channel_drain(struct worker *worker) {

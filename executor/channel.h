@@ -34,3 +34,7 @@ int channel_hand_out(struct worker *worker, struct wf_future *const *futures, un
 void channel_receive(struct worker *worker);
 /* Reads everything that is left after the worker has ended. */
 void channel_drain(struct worker *worker);
+/* Has it not begun, for long, what it was given? A task that answers and then goes on, or that leaves
+ * its channel deaf, would keep those behind it from ever running: they are taken back, and the worker
+ * is ended. Called now and then. */
+void channel_check(struct worker *worker, nsec_t now);

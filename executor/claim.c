@@ -140,17 +140,19 @@ static bool frame_was_read(const struct wf_future *future) {
 bool claim_has_started(const struct wf_future *future) {
 	if (future->state != FUTURE_HANDED || !future->worker)
 		return false;
-	/* anything but QUEUED: a worker that scribbles on its cell must not hide a running task */
-	if (!is_queued(future) || future->result_here)
+	if (future->result_here)
 		return true;
-	return claim_head(future->worker) == future && frame_was_read(future);
+	/* anything but QUEUED: a worker that scribbles on its cell must not hide a running task */
+	return claim_head(future->worker) == future &&
+	       (!is_queued(future) || frame_was_read(future));
 }
 
+/* Answers come in order, so no word of the cell makes a task behind the head the one that ran. */
 bool claim_had_started(const struct wf_future *future) {
-	if (!is_queued(future) || future->result_here || future->verdict != VERDICT_NONE)
+	if (future->result_here || future->verdict != VERDICT_NONE)
 		return true;
-	return claim_head(future->worker) == future && future->leads_frame &&
-	       frame_was_read(future);
+	return claim_head(future->worker) == future &&
+	       (!is_queued(future) || (future->leads_frame && frame_was_read(future)));
 }
 
 nsec_t claim_started_at(struct wf_future *future) {
@@ -199,6 +201,12 @@ unsigned claim_take_back(struct worker *worker, unsigned n) {
 	return taken;
 }
 
+static void give_back(struct wf_future *future) {
+	take_off(future);
+	future->returns++;
+	future_requeue(future);
+}
+
 void claim_renounce(struct worker *worker) {
 	for (uint64_t s = worker->next_sequence; s > worker->first_sequence; s--) {
 		struct wf_future *future = worker->assigned[(s - 1) % CELL_CLAIMS];
@@ -208,10 +216,20 @@ void claim_renounce(struct worker *worker) {
 		if (claim_had_started(future))
 			break;
 		(void)claim_swap(claim_of(future), future->sequence, CLAIM_CANCELLED);
-		take_off(future);
-		future->returns++;
-		future_requeue(future);
+		give_back(future);
 	}
+}
+
+/* The head may be begun at this very moment: then its word is no longer QUEUED. */
+bool claim_take_unbegun(struct worker *worker) {
+	struct wf_future *head = claim_head(worker);
+
+	if (!head || claim_had_started(head) ||
+	    !claim_swap(claim_of(head), head->sequence, CLAIM_CANCELLED))
+		return false;
+	give_back(head);
+	claim_renounce(worker);
+	return true;
 }
 
 struct wf_future *claim_newest(struct worker *worker) {

@@ -47,6 +47,9 @@ nsec_t claim_started_at(struct wf_future *future);
 /* Takes a task that has not started off its channel. It is in no queue then. */
 bool claim_take(struct wf_future *future);
 /* Takes a task that has not started off the queue or its channel. It is in no queue then. */
+/* The same for a worker that ought to have begun the first of its tasks long ago: takes back all of
+ * them. Returns false if it has begun it. */
+bool claim_take_unbegun(struct worker *worker);
 bool claim_withdraw(struct wf_future *future);
 /* Takes back and queues up to `n` tasks that have not started, newest first. Returns how many. */
 unsigned claim_take_back(struct worker *worker, unsigned n);

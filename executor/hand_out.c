@@ -189,7 +189,7 @@ static bool give(struct pool *pool, struct worker *worker, struct wf_future *con
 		return true;
 	}
 	put_back(futures, n);
-	if (r < 0 && n == 1) {
+	if (r < 0) {
 		future_unqueue(futures[0]);
 		refuse(futures[0], -r,
 		       r == -EMSGSIZE ? "its context does not fit in a message"

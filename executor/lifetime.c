@@ -345,7 +345,8 @@ static void release_in_callback(struct wf_executor *executor) {
 	bool detach;
 
 	executor_lock(executor);
-	begin_close(executor, WF_CLOSE_FINISH);
+	begin_close(executor, executor->engine.options.public.caller_driven ? WF_CLOSE_KILL
+									    : WF_CLOSE_FINISH);
 	if (executor->engine.options.public.caller_driven && executor->keeper.running) {
 		/* nothing may drive it any more: the keeper ends everything, and then itself */
 		keeper_quit(&executor->keeper);

@@ -80,6 +80,7 @@ static void arm_ping(struct generation *generation, nsec_t now) {
 static void on_ping_timer(struct timer *timer, nsec_t now) {
 	struct generation *generation = container_of(timer, struct generation, ping_timer);
 	struct message message = { .type = MESSAGE_PING, .ping = { ++generation->n_requests } };
+	int r;
 
 	if (generation->state == GENERATION_LOST || !has_work(generation))
 		return;
@@ -89,9 +90,12 @@ static void on_ping_timer(struct timer *timer, nsec_t now) {
 		generation_kill(generation);
 		return;
 	}
+	workers_foreach (worker, generation)
+		channel_check(worker, now);
 	generation->heard = false;
-	generation->pinged = true;
-	(void)link_send(generation, &message, NULL, 0);
+	/* one that our own want of memory kept back asks for no answer */
+	r = link_send(generation, &message, NULL, 0);
+	generation->pinged = r == 0 || r == WIRE_E_AGAIN;
 	arm_ping(generation, now);
 }
 

@@ -83,7 +83,8 @@ static int submit_one(struct wf_map *map, uint64_t batch) {
 	atomic_fetch_add(&map->references, 1);
 	r = wf_future_on_done(item->future, on_done, item);
 	if (r < 0)
-		atomic_fetch_sub(&map->references, 1); /* not the last one: the caller has one */
+		/* for want of memory, nothing would append it later: wf_map_next() waits for it */
+		on_done(item->future, NULL, item);
 	return r;
 }
 
@@ -239,6 +240,8 @@ int wf_map_next(struct wf_map *map, int timeout_ms, size_t *ret_index,
 		return r; /* otherwise existing results come first */
 	r = map->options.as_completed ? next_completed(map, timeout_ms, &item)
 				      : next_in_order(map, timeout_ms, &item);
+	if (r >= 0 && map->options.as_completed)
+		r = wait_for_one(item->future, WF_FOREVER); /* see submit_one() */
 	if (r < 0)
 		return report_next(r, timeout_ms);
 	map->fetched++;

@@ -460,6 +460,12 @@ static void settle_fault(struct pool *pool, struct worker *worker) {
 			  worker->fault.text ? worker->fault.text : "no memory");
 }
 
+/* The worker's word, so it counts only where it can be true. */
+static bool is_executing(const struct worker *worker) {
+	return worker->engine->options.public.image == WF_IMAGE_COMMAND &&
+	       claim_has_tasks(worker) && atomic_load(&worker->cell->executing);
+}
+
 /* Handles the facts that its state does not reflect. */
 static void settle_facts(struct worker *worker) {
 	struct wf_future *head = claim_head(worker);
@@ -473,7 +479,7 @@ static void settle_facts(struct worker *worker) {
 		stop_worker(worker, 0);
 	}
 	/* a worker that has become a program closes the channel, as it should */
-	if (worker->eof && !worker->silence_seen && !atomic_load(&worker->cell->executing)) {
+	if (worker->eof && !worker->silence_seen && !is_executing(worker)) {
 		worker->silence_seen = true;
 		stop_unless_ended(worker);
 	}

@@ -16,7 +16,14 @@
 #define STACK_GRACE_MS   100  /* for the worker to write its call stack */
 
 static void signal_worker(struct worker *worker, int signal) {
-	int r = worker->pidfd >= 0 ? process_signal(worker->pidfd, signal) : 0;
+	int r = 0;
+
+	/* There was no descriptor for it when it was spawned. Its end is reported before it is
+	 * reaped, so until we have that report the number is its own. */
+	if (worker->pidfd < 0 && worker->pid > 0 && worker->state < WORKER_ENDED)
+		worker->pidfd = process_open(worker->pid);
+	if (worker->pidfd >= 0)
+		r = process_signal(worker->pidfd, signal);
 
 	if (r < 0 && r != -ESRCH)
 		engine_log(worker->engine, LOG_WARNING, "signal %d for worker %d: %s", signal,
@@ -102,7 +109,7 @@ void stop_with_stack(struct worker *worker) {
 
 static void blame_tasks(struct worker *worker) {
 	claim_foreach (future, worker) {
-		if (future->verdict != VERDICT_NONE || !claim_has_started(future))
+		if (future->verdict != VERDICT_NONE || !claim_had_started(future))
 			continue;
 		future->verdict = VERDICT_KILLED;
 		future->verdict_killer = WF_BY_PROTOCOL;

@@ -121,6 +121,7 @@ struct worker {
 	uint64_t first_sequence, next_sequence;
 	uint64_t frame_sequence; /* the first task of the last frame sent */
 	uint64_t tasks_done;
+	nsec_t answered_at;              /* its last result */
 	uint64_t memory_growth;          /* bytes, by its last task */
 	uint64_t kills_before;           /* for memory, in our control group: evidence.h */
 	struct wf_future *awaiting_exit; /* WF_TASK_WAIT_EXIT: its outcome is filled; a reference */

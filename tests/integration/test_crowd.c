@@ -38,7 +38,7 @@ START_TEST(test_idle_worker_is_replaced) {
 	watch_kill(&workers);
 	pool_await(executor, one_died_idle);
 	pool_check_works(executor);
-	ck_assert_uint_eq(watch_alive(&workers), 0);
+	expect_ended(&workers);
 	watch_clear(&workers);
 	pool_close(executor);
 }

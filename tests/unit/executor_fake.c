@@ -180,6 +180,7 @@ void fake_answer(struct fake *fake, struct fake_worker *worker, uint64_t sequenc
 		 enum result_kind kind) {
 	struct message message = { .type = MESSAGE_RESULT };
 
+	(void)fake_claim(worker, sequence); /* if it has not begun it yet */
 	message.result = (struct message_result){ .sequence = sequence, .kind = kind, .text = "" };
 	fake_say(fake, worker, &message);
 }

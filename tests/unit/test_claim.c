@@ -2,6 +2,8 @@
  *
  * executor/claim: whose a task is, whatever a worker writes into its cell.
  */
+#include <signal.h>
+
 #include "executor/channel.h"
 #include "executor/conclude.h"
 #include "tests/support/fixture.h"
@@ -203,6 +205,78 @@ START_TEST(test_unread_at_the_end_is_innocent) {
 }
 END_TEST
 
+/* --- a task that lies about its neighbours --- */
+
+/* It has marked those behind it as started, and is ended. */
+START_TEST(test_only_the_first_can_have_started) {
+	struct fake *fake = fake_reused(8);
+	struct fake_worker *worker = fake_add(fake);
+	struct wf_future *futures[3];
+
+	give(fake, worker, futures, 3);
+	(void)fake_receive(fake, worker);
+	(void)fake_claim(worker, futures[1]->sequence);
+	(void)fake_claim(worker, futures[2]->sequence);
+	ck_assert(claim_had_started(futures[0]));
+	for (size_t i = 1; i < 3; i++) {
+		ck_assert(!claim_has_started(futures[i]));
+		ck_assert(!claim_had_started(futures[i]));
+	}
+	fake_end(fake, worker, 0, SIGKILL);
+	ck_assert_int_eq(futures[0]->outcome.kind, WF_SIGNALLED);
+	fake_release(fake, futures[0]);
+	for (size_t i = 1; i < 3; i++)
+		fake_cancel(fake, futures[i]);
+	fake_free(fake);
+}
+END_TEST
+
+/* It answers for itself and for one that lies behind it. */
+START_TEST(test_result_of_a_task_that_was_not_begun_is_a_breach) {
+	struct fake *fake = fake_reused(8);
+	struct fake_worker *worker = fake_add(fake);
+	struct message forged = { .type = MESSAGE_RESULT };
+	struct wf_future *futures[2];
+
+	give(fake, worker, futures, 2);
+	(void)fake_receive(fake, worker);
+	fake_answer(fake, worker, futures[0]->sequence, RESULT_RETURNED);
+	forged.result = (struct message_result){ .sequence = futures[1]->sequence,
+						 .kind = RESULT_RETURNED,
+						 .text = "" };
+	fake_say(fake, worker, &forged);
+	ck_assert_int_ne(worker->worker->stop, STOP_NONE);
+	fake_end(fake, worker, 0, SIGKILL);
+	ck_assert_int_eq(futures[0]->outcome.kind, WF_RETURNED);
+	fake_release(fake, futures[0]);
+	fake_cancel(fake, futures[1]);
+	fake_free(fake);
+}
+END_TEST
+
+/* It answers, and goes on: what is handed to its worker then is never begun. */
+START_TEST(test_worker_that_begins_nothing_is_ended) {
+	struct fake *fake = fake_reused(8);
+	struct fake_worker *worker = fake_add(fake);
+	struct wf_future *futures[2];
+
+	give(fake, worker, futures, 2);
+	(void)fake_receive(fake, worker);
+	channel_check(worker->worker, fake_time() + 60 * NSEC_PER_SEC);
+	ck_assert_int_eq(worker->worker->stop, STOP_NONE);
+	fake_answer(fake, worker, futures[0]->sequence, RESULT_RETURNED);
+	channel_check(worker->worker, fake_time() + NSEC_PER_SEC);
+	ck_assert_int_eq(futures[1]->state, FUTURE_HANDED);
+	channel_check(worker->worker, fake_time() + 3 * NSEC_PER_SEC);
+	ck_assert_int_eq(futures[1]->state, FUTURE_QUEUED);
+	ck_assert_int_ne(worker->worker->stop, STOP_NONE);
+	fake_end(fake, worker, 0, SIGKILL);
+	fake_release(fake, futures[0]);
+	fake_cancel(fake, futures[1]);
+	fake_free(fake);
+}
+END_TEST
+
 START_TEST(test_room_is_what_the_worker_may_still_do) {
 	struct fake *fake = fake_new((struct wf_executor_options){
 	    .workers = 4, .tuning.hand_ahead = 8, .max_tasks_per_worker = 3 });
@@ -241,6 +315,9 @@ int main(void) {
 	tcase_add_test(test_case, test_leaving_in_the_middle_of_a_task_is_a_breach);
 	tcase_add_test(test_case, test_leaving_twice_is_no_breach);
 	tcase_add_test(test_case, test_unread_at_the_end_is_innocent);
+	tcase_add_test(test_case, test_only_the_first_can_have_started);
+	tcase_add_test(test_case, test_result_of_a_task_that_was_not_begun_is_a_breach);
+	tcase_add_test(test_case, test_worker_that_begins_nothing_is_ended);
 	tcase_add_test(test_case, test_room_is_what_the_worker_may_still_do);
 	return fixture_run("claim", test_case);
 }

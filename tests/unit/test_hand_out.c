@@ -174,6 +174,7 @@ START_TEST(test_no_descriptors_is_a_wait) {
 	futures[0] = fake_submit(fake);
 	hand_out(&fake->pool);
 	ck_assert_uint_eq(claim_count(busy->worker), 1);
+	ck_assert_uint_eq(fake_receive(fake, busy), 1);
 	futures[1] = fake_submit(fake);
 	futures[1]->context = capturing();
 	futures[2] = fake_submit(fake);
