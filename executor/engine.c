@@ -77,6 +77,25 @@ static void keep_line(void *context, enum log_level level, const char *text) {
 	list_append(&engine->lines, &line->link);
 }
 
+/* A write to stderr may block as a handler may: neither happens under the lock. */
+static void make_log(struct engine *engine) {
+	log_init(&engine->standard_error, NULL, NULL);
+	log_init(&engine->log, keep_line, engine);
+	if (engine->options.public.log)
+		return;
+	engine->log.on = engine->standard_error.on;
+	engine->log.level = engine->standard_error.level;
+}
+
+static void hand_on(struct engine *engine, const struct log_line *line) {
+	const struct wf_executor_options *options = &engine->options.public;
+
+	if (options->log)
+		options->log(options->log_context, (enum wf_log_level)line->level, line->text);
+	else
+		log_write(&engine->standard_error, line->level, "%s", line->text);
+}
+
 int engine_init(struct engine *engine, struct options *options) {
 	int r;
 
@@ -89,7 +108,7 @@ int engine_init(struct engine *engine, struct options *options) {
 	list_init(&engine->lines);
 	list_init(&engine->deferred);
 	list_init(&engine->changed);
-	log_init(&engine->log, engine->options.public.log ? keep_line : NULL, engine);
+	make_log(engine);
 	evidence_init(&engine->evidence);
 	must(pthread_mutex_init(&engine->lock, NULL) == 0);
 	r = make_loop(engine);
@@ -141,8 +160,7 @@ void engine_unlock(struct engine *engine) {
 	list_foreach_safe (link, next, &lines) {
 		struct log_line *line = container_of(link, struct log_line, link);
 
-		engine->options.public.log(engine->options.public.log_context,
-					   (enum wf_log_level)line->level, line->text);
+		hand_on(engine, line);
 		free(line);
 	}
 }

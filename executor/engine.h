@@ -48,7 +48,8 @@ struct engine {
 	struct source doorbell_source;
 	struct options options;
 	struct log log;
-	struct link lines; /* struct log_line: for the handler once the lock is free */
+	struct log standard_error; /* where lines go without a handler */
+	struct link lines;         /* struct log_line: for the handler once the lock is free */
 	unsigned n_lines;
 	struct link deferred; /* struct deferred */
 	bool awake;           /* the dispatching thread is at work and will look at those */

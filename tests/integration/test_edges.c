@@ -4,6 +4,7 @@
  * last handle that is given back in a callback. Each has been wrong once.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -229,6 +230,43 @@ START_TEST(test_keeper_killed_beside_a_stopped_zygote) {
 }
 END_TEST
 
+static void *drain(void *end) {
+	char bytes[4096];
+
+	while (read(*(int *)end, bytes, sizeof bytes) > 0)
+		continue;
+	return NULL;
+}
+
+/* Its reader has stopped: log lines wait, and nobody waits for the lines. */
+START_TEST(test_standard_error_that_takes_nothing) {
+	const char byte = 0;
+	struct wf_executor *executor;
+	struct wf_future *future;
+	pthread_t reader;
+	int ends[2], old = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+
+	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+	ck_assert_int_eq(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
+	while (write(ends[1], &byte, 1) == 1)
+		continue;
+	ck_assert_int_eq(fcntl(ends[1], F_SETFL, 0), 0);
+	ck_assert_int_ge(dup2(ends[1], STDERR_FILENO), 0);
+	ck_assert_int_eq(setenv("WF_LOG", "info", 1), 0);
+	executor = pool_open_regime(_i); /* which logs that the image is ready */
+	future = pool_call(executor, "echo", "past it");
+	ck_assert_int_eq(pthread_create(&reader, NULL, drain, &ends[0]), 0);
+	expect_text(pool_wait(future), "past it");
+	wf_future_free(future);
+	pool_close(executor);
+	ck_assert_int_eq(dup2(old, STDERR_FILENO), STDERR_FILENO);
+	ck_assert_int_eq(close(old), 0);
+	ck_assert_int_eq(close(ends[1]), 0);
+	ck_assert_int_eq(pthread_join(reader, NULL), 0);
+	ck_assert_int_eq(close(ends[0]), 0);
+}
+END_TEST
+
 static atomic_uint n_complaints;
 
 static void note_complaint(void *context, enum wf_log_level level, const char *line) {
@@ -258,6 +296,7 @@ END_TEST
 int main(void) {
 	TCase *story = fixture_case("edges");
 
+	add_for_both(story, test_standard_error_that_takes_nothing);
 	add_for_both(story, test_close_kill_beside_a_hand_out);
 	tcase_add_test(story, test_close_cancel_takes_back_what_was_handed_ahead);
 	add_for_both(story, test_tasks_that_wait_for_the_exit_in_a_row);
