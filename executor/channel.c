@@ -414,15 +414,16 @@ static void close_incoming(struct worker *worker) {
 	worker_changed(worker);
 }
 
-/* Returns false if there is nothing more to read now. */
-static bool receive_one(struct worker *worker) {
+enum received { RECEIVED_ONE, RECEIVED_NOTHING, RECEIVED_LATER /* we are out of memory */ };
+
+static enum received receive_one(struct worker *worker) {
 	struct wire_frame frame uninitialized;
 	int r = wire_receive(worker->channel, worker->engine->receive_frame, MSG_DONTWAIT, &frame);
 
 	worker->reset = worker->reset || frame.reset;
 	if (r == 0 || r == WIRE_E_TRUNCATED) {
 		handle(worker, &frame, r);
-		return worker->source.loop;
+		return worker->source.loop ? RECEIVED_ONE : RECEIVED_NOTHING;
 	}
 	if (r == WIRE_E_EOF)
 		close_incoming(worker);
@@ -430,14 +431,14 @@ static bool receive_one(struct worker *worker) {
 		stop_distrust(worker, "sent a malformed frame");
 	else if (r < 0)
 		stop_distrust(worker, "has a channel that cannot be read");
-	/* we are out of memory, which is not the worker's fault: the loop comes back */
-	return false;
+	/* that we are out of memory is not the worker's fault: the loop comes back */
+	return r == WIRE_E_CROWDED ? RECEIVED_LATER : RECEIVED_NOTHING;
 }
 
 void channel_receive(struct worker *worker) {
 	/* Bounded, so that one worker cannot keep the others waiting. The source is
 	 * level-triggered, so the rest is not lost. */
-	for (int i = 0; i < CHANNEL_RECEIVE_BATCH && receive_one(worker); i++)
+	for (int i = 0; i < CHANNEL_RECEIVE_BATCH && receive_one(worker) == RECEIVED_ONE; i++)
 		/* nothing more is due; anything unexpected wakes the loop again */
 		if (claim_outstanding(worker) == 0 && worker->state == WORKER_READY)
 			return;
@@ -456,9 +457,12 @@ void channel_check(struct worker *worker, nsec_t now) {
 		stop_distrust(worker, "does not begin the tasks that it is given");
 }
 
-void channel_drain(struct worker *worker) {
-	while (worker->source.loop && receive_one(worker))
-		;
+bool channel_drain(struct worker *worker) {
+	enum received received = RECEIVED_ONE;
+
+	while (worker->source.loop && received == RECEIVED_ONE)
+		received = receive_one(worker);
+	return received != RECEIVED_LATER;
 }
 
 static void on_channel(struct source *source, uint32_t events) {

@@ -21,6 +21,7 @@
 #include "executor/postmortem.h"
 #include "executor/stop.h"
 
+#define DRAIN_MS    5    /* until memory for what a worker has sent is looked for again */
 #define NO_GRACE_MS 1000 /* for a worker that leaves by itself if the options have no grace */
 
 void pool_init(struct pool *pool, struct engine *engine, struct generations *generations) {
@@ -423,9 +424,27 @@ static void settle_ready(struct pool *pool, struct worker *worker) {
 	worker->tasks_settled = worker->tasks_done;
 }
 
+static void on_drain_timer(struct timer *timer, nsec_t now) {
+	(void)now;
+	worker_changed(container_of(timer, struct worker, timer));
+}
+
+/* What it sent before it ended counts, unless it cannot be trusted. That holds for a worker we killed
+ * too: it may have done other tasks before the one that was to be ended. Returns false if that must
+ * wait for memory. */
+static bool drain(struct worker *worker) {
+	struct engine *engine = worker->engine;
+
+	return channel_drain(worker) ||
+	       timer_set(engine->loop, &worker->timer, clock_after_ms(engine_now(engine), DRAIN_MS),
+			 on_drain_timer) < 0;
+}
+
 static void settle_end(struct pool *pool, struct worker *worker) {
 	bool was_busy;
 
+	if (!worker->settled_end && !drain(worker))
+		return;
 	if (!worker->settled_end) {
 		worker->settled_end = true;
 		timer_clear(&worker->timer);

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 
 #include "executor/account.h"
-#include "executor/channel.h"
 #include "executor/claim.h"
 #include "executor/conclude.h"
 
@@ -156,9 +155,6 @@ bool postmortem(struct worker *worker) {
 	struct wf_future *future;
 	bool busy = false;
 
-	/* What it sent before it ended counts, unless it cannot be trusted. That holds for a worker
-	 * we killed too: it may have done other tasks before the one that was to be ended. */
-	channel_drain(worker);
 	/* newest first, so that the queue gets them back in order */
 	while ((future = claim_newest(worker)) != NULL) {
 		bool started = claim_had_started(future);

@@ -171,12 +171,18 @@ ssize_t recvmsg(int fd, struct msghdr *message, int flags) {
 START_TEST(test_nobody_is_distrusted_for_want_of_memory) {
 	struct wf_executor *executor = pool_open_regime(_i);
 	struct wf_statistics statistics;
+	struct wf_future *future;
 
 	for (int i = 0; i < 10; i++) {
 		atomic_store(&n_failures, N_SHORT);
 		pool_check_works(executor);
 		ck_assert_uint_eq(atomic_load(&n_failures), 0);
 	}
+	/* its result is on the channel, and it has ended */
+	future = pool_call(executor, "echo", "last words");
+	atomic_store(&n_failures, N_SHORT);
+	expect_text(pool_wait(future), "last words");
+	wf_future_free(future);
 	atomic_store(&n_failures, N_SHORT);
 	ck_assert_int_eq(wf_executor_reload(executor), 0);
 	ck_assert_uint_eq(atomic_load(&n_failures), 0);
