@@ -448,13 +448,15 @@ void channel_check(struct worker *worker, nsec_t now) {
 	const struct wf_future *head = claim_head(worker);
 	nsec_t since;
 
-	if (!head || worker->stopped || worker->stop != STOP_NONE || claim_had_started(head))
+	if (!head || worker->stopped || worker->stop != STOP_NONE || !claim_is_unsaid(head))
 		return;
 	since = worker->answered_at > head->handed ? worker->answered_at : head->handed;
 	if (now < clock_after_ms(since, UNBEGUN_MS))
 		return;
 	if (claim_take_unbegun(worker))
 		stop_distrust(worker, "does not begin the tasks that it is given");
+	else if (claim_is_unsaid(head))
+		stop_distrust(worker, "took a task without saying that it began it");
 }
 
 bool channel_drain(struct worker *worker) {

@@ -24,6 +24,10 @@ static bool is_queued(const struct wf_future *future) {
 	return atomic_load(&claim_of(future)->word) == claim_word(future->sequence, CLAIM_QUEUED);
 }
 
+bool claim_is_unsaid(const struct wf_future *future) {
+	return future->worker && is_queued(future);
+}
+
 /* --- what lies on a channel ---------------------------------------------------------------- */
 
 unsigned claim_outstanding(const struct worker *worker) {

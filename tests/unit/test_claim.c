@@ -6,6 +6,7 @@
 
 #include "executor/channel.h"
 #include "executor/conclude.h"
+#include "proto/wire.h"
 #include "tests/support/fixture.h"
 #include "tests/unit/executor_fake.h"
 
@@ -277,6 +278,26 @@ START_TEST(test_worker_that_begins_nothing_is_ended) {
 }
 END_TEST
 
+/* A frame that is gone is no task that runs: an earlier task has left the channel deaf, or this one
+ * hides. Either way it must not be started again, and must not wait for ever. */
+START_TEST(test_worker_that_takes_a_task_in_silence_is_ended) {
+	struct fake *fake = fake_reused(8);
+	struct fake_worker *worker = fake_add(fake);
+	struct wf_future *futures[2];
+
+	give(fake, worker, futures, 2);
+	wire_discard(worker->peer);
+	channel_check(worker->worker, fake_time() + 3 * NSEC_PER_SEC);
+	ck_assert_int_ne(worker->worker->stop, STOP_NONE);
+	fake_end(fake, worker, 0, SIGKILL);
+	ck_assert_int_eq(futures[0]->outcome.kind, WF_KILLED);
+	ck_assert_int_eq(futures[0]->outcome.killed.by, WF_BY_PROTOCOL);
+	fake_release(fake, futures[0]);
+	fake_cancel(fake, futures[1]);
+	fake_free(fake);
+}
+END_TEST
+
 START_TEST(test_room_is_what_the_worker_may_still_do) {
 	struct fake *fake = fake_new((struct wf_executor_options){
 	    .workers = 4, .tuning.hand_ahead = 8, .max_tasks_per_worker = 3 });
@@ -318,6 +339,7 @@ int main(void) {
 	tcase_add_test(test_case, test_only_the_first_can_have_started);
 	tcase_add_test(test_case, test_result_of_a_task_that_was_not_begun_is_a_breach);
 	tcase_add_test(test_case, test_worker_that_begins_nothing_is_ended);
+	tcase_add_test(test_case, test_worker_that_takes_a_task_in_silence_is_ended);
 	tcase_add_test(test_case, test_room_is_what_the_worker_may_still_do);
 	return fixture_run("claim", test_case);
 }
