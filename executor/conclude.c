@@ -262,7 +262,8 @@ static const char *killer_name(enum wf_killer killer) {
 	case WF_BY_CLOSE:
 		return "the executor was closed with WF_CLOSE_KILL";
 	case WF_BY_PROTOCOL:
-		return "it closed, flooded or garbled its worker's channel, and the worker was ended";
+		return "its worker's channel was closed, flooded, garbled or left unanswered, "
+		       "and the worker was ended";
 	}
 	return "";
 }

@@ -8,7 +8,7 @@
  * and a crash can be blamed on the task that was running.
  *
  * The executor's own safety does not depend on the content: a worker that scribbles here only
- * confuses what is said about its own tasks.
+ * confuses what is said about its own tasks: the one that runs, and the one directly behind it.
  */
 #pragma once
 

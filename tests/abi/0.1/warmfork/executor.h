@@ -238,9 +238,10 @@ enum wf_clock {
 };
 
 enum wf_killer {
-	WF_BY_CALLER = 1,   /* wf_future_kill() */
-	WF_BY_CLOSE = 2,    /* wf_executor_close(WF_CLOSE_KILL) */
-	WF_BY_PROTOCOL = 3, /* its worker closed, flooded or garbled its channel */
+	WF_BY_CALLER = 1, /* wf_future_kill() */
+	WF_BY_CLOSE = 2,  /* wf_executor_close(WF_CLOSE_KILL) */
+	/* its worker's channel was closed, flooded, garbled or left unanswered */
+	WF_BY_PROTOCOL = 3,
 };
 
 enum wf_phase {
