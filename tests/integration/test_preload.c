@@ -57,10 +57,10 @@ END_TEST
 START_TEST(test_preload_hangs) {
 	struct wf_executor_options options = variant_options("hang");
 
-	options.preload_timeout_ms = 300;
+	options.preload_timeout_ms = 2000;
 	expect_refused(&options);
 	expect_said("looking for the dictionary");
-	expect_said("300 ms");
+	expect_said("2000 ms");
 	expect_said("the toy");
 }
 END_TEST
