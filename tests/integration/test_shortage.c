@@ -140,7 +140,7 @@ START_TEST(test_captured_tasks_share_few_descriptors) {
 
 	options.workers = WORKERS;
 	/* each worker has a channel and a pidfd, and two pipes while it runs a task */
-	(void)fixture_limit_descriptors((rlim_t)fixture_count_descriptors() + 3 * WORKERS);
+	(void)fixture_limit_descriptors((rlim_t)fixture_count_descriptors() + (rlim_t)3 * WORKERS);
 	executor = pool_open(&options);
 	for (size_t i = 0; i < TASKS; i++)
 		futures[i] = call_captured(executor, "burn 2000; out here");
