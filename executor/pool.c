@@ -341,7 +341,8 @@ void pool_start_failed(struct pool *pool, enum wf_phase phase, int error, const 
 	(void)timer_set(engine->loop, &pool->start_timer, pool->start.not_before, on_start_timer);
 	engine_log(engine, LOG_WARNING,
 		   "a worker could not start (%u in a row, again in %d ms): %s",
-		   spent ? pool->start.budget : pool->start.failures, pool->start.delay_ms, text);
+		   pool->start.failures ? pool->start.failures : pool->start.budget,
+		   pool->start.delay_ms, text);
 	if (spent && pool->census.able == 0)
 		pool_fail_queue(pool, phase, error, text);
 }

@@ -132,7 +132,8 @@ static void on_start_overdue(struct timer *timer, nsec_t now) {
 	(void)now;
 	if (worker->state == WORKER_STARTED)
 		worker_blame(worker, WF_PHASE_INITIALIZE, ETIMEDOUT,
-			     "the initializer did not end in time (options.preload_timeout_ms)");
+			     "it was not ready in time: its after_fork hook or its initializer "
+			     "hangs (options.preload_timeout_ms)");
 	stop_kill(worker);
 }
 
