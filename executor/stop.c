@@ -9,19 +9,34 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/fd.h"
 #include "base/process.h"
 #include "executor/claim.h"
 
 #define CHANNEL_GRACE_MS 1000 /* between the end of its channel and that of the process */
 #define STACK_GRACE_MS   100  /* for the worker to write its call stack */
 
+/* For a worker that there was no descriptor for when it was spawned. Its zygote reports its end before
+ * it reaps it, so the number is its own as long as that zygote lives: asked after the opening. Once the
+ * zygote or the keeper has gone, it may be a stranger's. */
+static void open_late(struct worker *worker) {
+	const struct generation *generation = worker->generation;
+	int pidfd;
+
+	if (worker->pid <= 0 || worker->state >= WORKER_ENDED || generation->orphaned ||
+	    generation->state == GENERATION_LOST || generation->pidfd < 0)
+		return;
+	pidfd = process_open(worker->pid);
+	if (process_has_ended(generation->pidfd))
+		pidfd = fd_close(pidfd);
+	worker->pidfd = pidfd;
+}
+
 static void signal_worker(struct worker *worker, int signal) {
 	int r = 0;
 
-	/* There was no descriptor for it when it was spawned. Its end is reported before it is
-	 * reaped, so until we have that report the number is its own. */
-	if (worker->pidfd < 0 && worker->pid > 0 && worker->state < WORKER_ENDED)
-		worker->pidfd = process_open(worker->pid);
+	if (worker->pidfd < 0)
+		open_late(worker);
 	if (worker->pidfd >= 0)
 		r = process_signal(worker->pidfd, signal);
 
