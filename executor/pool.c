@@ -444,9 +444,9 @@ static bool drain(struct worker *worker) {
 static void settle_end(struct pool *pool, struct worker *worker) {
 	bool was_busy;
 
-	if (!worker->settled_end && !drain(worker))
-		return;
 	if (!worker->settled_end) {
+		if (!drain(worker))
+			return;
 		worker->settled_end = true;
 		timer_clear(&worker->timer);
 		was_busy = postmortem(worker);

@@ -749,9 +749,7 @@ int main(int argc, char **argv) {
 	(void)argc;
 	if (r >= 0)
 		return r;
-	/* not below /tmp, where those who have scratch space see their own */
-	setenv("TMPDIR", "/var/tmp", 1);
-	story = fixture_case("command");
+	story = sandboxed_case("command");
 	add_for_both(story, test_program_finds_its_arguments);
 	add_for_both(story, test_program_has_many_arguments);
 	add_for_both(story, test_program_is_looked_up);

@@ -455,9 +455,7 @@ int main(int argc, char **argv) {
 	(void)argc;
 	if (r >= 0)
 		return r;
-	/* not below /tmp, where those who have scratch space see their own */
-	setenv("TMPDIR", "/var/tmp", 1);
-	story = fixture_case("sandbox");
+	story = sandboxed_case("sandbox");
 	add_for_presets(story, test_declared_files_are_there);
 	add_for_presets(story, test_declared_file_alone_has_no_neighbours);
 	add_for_continuing(story, test_declared_program_runs);

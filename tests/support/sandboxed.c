@@ -201,3 +201,8 @@ int sandboxed_begin(char **argv) {
 		return skip("WF_ABSENT hides a layer: that is the story degraded");
 	return sandboxed_begin_without(argv);
 }
+
+TCase *sandboxed_case(const char *name) {
+	setenv("TMPDIR", "/var/tmp", 1);
+	return fixture_case(name);
+}

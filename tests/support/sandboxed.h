@@ -56,3 +56,6 @@ void scratch_install(const char *name, const char *program);
 int sandboxed_begin(char **argv);
 /* The same for the story of missing layers. */
 int sandboxed_begin_without(char **argv);
+/* fixture_case(), with a scratch directory that those see who have scratch space of their own: it is not
+ * below /tmp. */
+TCase *sandboxed_case(const char *name);

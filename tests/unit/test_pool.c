@@ -234,6 +234,13 @@ START_TEST(test_idempotent_task_is_tried_again_then_quarantined) {
 END_TEST
 
 /* An end whose report is late is no breach of the protocol: its channel closed because it ended. */
+static void expect_blame_on_zygote(struct fake *fake, struct wf_future *future) {
+	ck_assert_int_eq(future->outcome.kind, WF_ZYGOTE_LOST);
+	ck_assert_ptr_nonnull(strstr(future->outcome.evidence, "its zygote ended by itself"));
+	fake_release(fake, future);
+	fake_free(fake);
+}
+
 START_TEST(test_zygote_that_ends_itself_explains_a_kill) {
 	struct fake *fake = fake_pool((struct wf_executor_options){ .size = 0 });
 	struct fake_worker *worker = fake_add(fake);
@@ -242,10 +249,7 @@ START_TEST(test_zygote_that_ends_itself_explains_a_kill) {
 	fake->generation->exited = true;
 	fake->generation->exit = (struct exit_status){ .exited = true, .code = 9 };
 	fake_end(fake, worker, 0, SIGKILL);
-	ck_assert_int_eq(future->outcome.kind, WF_ZYGOTE_LOST);
-	ck_assert_ptr_nonnull(strstr(future->outcome.evidence, "its zygote ended by itself"));
-	fake_release(fake, future);
-	fake_free(fake);
+	expect_blame_on_zygote(fake, future);
 }
 END_TEST
 
@@ -258,10 +262,7 @@ START_TEST(test_zygote_that_ends_itself_explains_an_end_without_a_status) {
 	fake->generation->exited = true;
 	fake->generation->exit = (struct exit_status){ .exited = true, .code = 0 };
 	fake_end_unknown(fake, worker);
-	ck_assert_int_eq(future->outcome.kind, WF_ZYGOTE_LOST);
-	ck_assert_ptr_nonnull(strstr(future->outcome.evidence, "its zygote ended by itself"));
-	fake_release(fake, future);
-	fake_free(fake);
+	expect_blame_on_zygote(fake, future);
 }
 END_TEST
 
