@@ -274,12 +274,12 @@ END_TEST
 /* The C library's, which the loop grows by; it can be made to fail. */
 static bool no_memory;
 
-void *reallocarray(void *memory, size_t n, size_t size) {
+void *reallocarray(void *ptr, size_t nmemb, size_t size) {
 	if (no_memory) {
 		errno = ENOMEM;
 		return NULL;
 	}
-	return realloc(memory, n * size);
+	return realloc(ptr, nmemb * size);
 }
 
 START_TEST(test_reserved_timers_need_no_memory) {
