@@ -7,8 +7,11 @@
  */
 #include "base/clock.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <time.h>
+
+#include "base/error.h"
 
 static nsec_t clock_monotonic(void) {
 	struct timespec now;
@@ -38,4 +41,25 @@ int clock_until_ms(nsec_t now, nsec_t at) {
 	/* Rounded up: waking too early would make the caller spin until the moment has come. */
 	ms = (at - now - 1) / NSEC_PER_MSEC + 1;
 	return ms > INT_MAX ? INT_MAX : (int)ms;
+}
+
+int clock_condition_init(pthread_cond_t *condition) {
+	pthread_condattr_t attribute;
+	int r = pthread_condattr_init(&attribute);
+
+	if (r)
+		return error_origin(-r);
+	r = pthread_condattr_setclock(&attribute, CLOCK_MONOTONIC);
+	r = r ? r : pthread_cond_init(condition, &attribute);
+	(void)pthread_condattr_destroy(&attribute);
+	return r ? error_origin(-r) : 0;
+}
+
+int clock_condition_wait(pthread_cond_t *condition, pthread_mutex_t *lock, nsec_t at) {
+	struct timespec time = { .tv_sec = (time_t)(at / NSEC_PER_SEC),
+				 .tv_nsec = (long)(at % NSEC_PER_SEC) };
+
+	if (at == NSEC_NEVER)
+		return -pthread_cond_wait(condition, lock);
+	return -pthread_cond_timedwait(condition, lock, &time);
 }

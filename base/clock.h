@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <pthread.h>
 #include <stdint.h>
 
 typedef uint64_t nsec_t;
@@ -22,3 +23,8 @@ static inline nsec_t clock_now(void) {
 nsec_t clock_after_ms(nsec_t now, int ms);
 /* For poll(2): milliseconds until `at`, rounded up; -1 for NSEC_NEVER; 0 if it has passed. */
 int clock_until_ms(nsec_t now, nsec_t at);
+
+/* A condition whose timed waits follow this clock. Returns 0 or -errno. */
+int clock_condition_init(pthread_cond_t *condition);
+/* pthread_cond_timedwait(3) until `at`, which may be NSEC_NEVER. Returns 0 or -ETIMEDOUT. */
+int clock_condition_wait(pthread_cond_t *condition, pthread_mutex_t *lock, nsec_t at);

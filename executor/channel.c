@@ -10,6 +10,7 @@
 #include "executor/channel.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -20,6 +21,7 @@
 #include "executor/account.h"
 #include "executor/claim.h"
 #include "executor/conclude.h"
+#include "executor/offload.h"
 #include "executor/stop.h"
 #include "proto/wire.h"
 
@@ -405,7 +407,15 @@ static void handle(struct worker *worker, struct wire_frame *frame, int r_receiv
 		;
 	else
 		stop_distrust(worker, "sent a message that it may not send");
-	wire_frame_close(frame);
+}
+
+/* The memory of a result is what we have made sure it is. Whatever else a worker sends may block
+ * whoever closes it. */
+static void close_received(struct worker *worker, struct wire_frame *frame) {
+	if (frame->n_descriptors == 1 && fcntl(frame->descriptors[0], F_GET_SEALS) >= 0)
+		wire_frame_close(frame);
+	else if (frame->n_descriptors > 0)
+		offload_close(worker->engine->offload, frame->descriptors, frame->n_descriptors);
 }
 
 static void close_incoming(struct worker *worker) {
@@ -421,10 +431,11 @@ static enum received receive_one(struct worker *worker) {
 	int r = wire_receive(worker->channel, worker->engine->receive_frame, MSG_DONTWAIT, &frame);
 
 	worker->reset = worker->reset || frame.reset;
-	if (r == 0 || r == WIRE_E_TRUNCATED) {
+	if (r == 0 || r == WIRE_E_TRUNCATED)
 		handle(worker, &frame, r);
+	close_received(worker, &frame);
+	if (r == 0 || r == WIRE_E_TRUNCATED)
 		return worker->source.loop ? RECEIVED_ONE : RECEIVED_NOTHING;
-	}
 	if (r == WIRE_E_EOF)
 		close_incoming(worker);
 	else if (r == WIRE_E_MALFORMED)

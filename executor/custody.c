@@ -193,13 +193,25 @@ static void orphan_worker(struct worker *worker) {
 }
 
 static void fail_loading(struct generation *generation) {
-	const char *breach = generation->keeper->breach;
+	const struct keeper *keeper = generation->keeper;
+	const char *helper = keeper_helper(&generation->engine->options);
 
-	if (breach)
+	if (keeper->start_error)
+		generation_fail(generation, WF_PHASE_LAUNCH, keeper->start_error,
+				"the helper program %s cannot be started: %s; set options.helper "
+				"or WARMFORK_HELPER",
+				helper, strerrordesc_np(keeper->start_error));
+	else if (keeper->breach)
 		generation_fail(generation, WF_PHASE_LAUNCH, EPROTO,
 				"its keeper sent %s, which it may not: is %s the warmfork-zygote "
 				"of this version?",
-				breach, keeper_helper(&generation->engine->options));
+				keeper->breach, helper);
+	else if (!keeper->pid)
+		generation_fail(generation, WF_PHASE_LAUNCH, 0,
+				"the helper program %s ended without a word: it is not the "
+				"warmfork-zygote of this version; set options.helper or "
+				"WARMFORK_HELPER",
+				helper);
 	else
 		generation_fail(generation, WF_PHASE_LAUNCH, 0,
 				"the keeper ended before the image was ready");

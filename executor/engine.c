@@ -106,7 +106,6 @@ int engine_init(struct engine *engine, struct options *options) {
 	queue_init(&engine->queue);
 	list_init(&engine->due);
 	list_init(&engine->lines);
-	list_init(&engine->deferred);
 	list_init(&engine->changed);
 	make_log(engine);
 	evidence_init(&engine->evidence);
@@ -182,32 +181,4 @@ void engine_ring(struct engine *engine) {
 
 bool engine_is_busy(const struct engine *engine) {
 	return engine->n_pending > engine->queue.size + engine->n_tickets;
-}
-
-/* --- deferred, without the lock ------------------------------------------------------------ */
-
-void engine_defer(struct engine *engine, struct deferred *deferred,
-		  void (*run)(struct deferred *deferred)) {
-	deferred->run = run;
-	list_append(&engine->deferred, &deferred->link);
-	if (!engine->awake)
-		engine_ring(engine);
-}
-
-bool engine_run_deferred(struct engine *engine) {
-	struct link jobs;
-
-	list_init(&jobs);
-	engine_lock(engine);
-	list_take(&jobs, &engine->deferred);
-	engine_unlock(engine);
-	if (list_is_empty(&jobs))
-		return false;
-	while (!list_is_empty(&jobs)) {
-		struct deferred *deferred = list_first(&jobs, struct deferred, link);
-
-		list_remove(&deferred->link);
-		deferred->run(deferred);
-	}
-	return true;
 }

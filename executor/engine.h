@@ -9,7 +9,7 @@
  * The lock guards everything. The thread that holds it may send on any socket (all sends are
  * non-blocking) and arm any timer, so a submitting thread hands its task straight to an idle
  * worker. Only one thread receives, the one that dispatches: the executor's own, or the caller's.
- * Nothing that may block is done under the lock: see engine_defer().
+ * Nothing that may block is done under the lock, nor by that thread: offload.h.
  */
 #pragma once
 
@@ -29,11 +29,7 @@
 #include "executor/statistics.h"
 #include "proto/arena.h"
 
-/* Work that may block. The dispatching thread runs it without the lock; it frees itself. */
-struct deferred {
-	struct link link; /* engine::deferred */
-	void (*run)(struct deferred *deferred);
-};
+struct offload;
 
 struct engine {
 	_Atomic unsigned references;            /* handles and futures */
@@ -51,8 +47,7 @@ struct engine {
 	struct log standard_error; /* where lines go without a handler */
 	struct link lines;         /* struct log_line: for the handler once the lock is free */
 	unsigned n_lines;
-	struct link deferred; /* struct deferred */
-	bool awake;           /* the dispatching thread is at work and will look at those */
+	struct offload *offload; /* for what may block */
 
 	struct queue queue;  /* futures waiting for a worker */
 	struct link due;     /* resolved futures whose callbacks have not run */
@@ -92,11 +87,5 @@ void engine_ring(struct engine *engine);
 
 /* Does any worker have a task? */
 bool engine_is_busy(const struct engine *engine);
-
-/* Under the lock: the dispatching thread will call `run` soon, without the lock. */
-void engine_defer(struct engine *engine, struct deferred *deferred,
-		  void (*run)(struct deferred *deferred));
-/* Without the lock: runs what was deferred. Returns true if there was anything. */
-bool engine_run_deferred(struct engine *engine);
 
 #define engine_log(engine, level, ...) log_write(&(engine)->log, (level), __VA_ARGS__)

@@ -268,16 +268,9 @@ static void step(struct wf_executor *executor, int timeout_ms) {
 			return;
 		}
 	}
-	engine->awake = true;
 	loop_dispatch(engine->loop, &batch);
 	executor_pump(executor);
-	engine->awake = false;
 	engine_unlock(engine);
-	if (engine_run_deferred(engine)) {
-		engine_lock(engine);
-		executor_pump(executor);
-		engine_unlock(engine);
-	}
 	executor_run_due(executor);
 }
 
@@ -288,21 +281,16 @@ void executor_step(struct wf_executor *executor, int timeout_ms) {
 
 /* The thread that should wake us may sleep forever; then there is nothing to wait for. */
 static int sleep_on_changed(struct wf_executor *executor, nsec_t until) {
-	struct timespec at = { .tv_sec = (time_t)(until / NSEC_PER_SEC),
-			       .tv_nsec = (long)(until % NSEC_PER_SEC) };
-	int r = 0;
+	int r;
 
 	executor_check(executor);
 	if (executor->state == EXECUTOR_CLOSED)
 		return 0;
 	executor->n_sleepers++;
-	if (until == NSEC_NEVER)
-		(void)pthread_cond_wait(&executor->changed, &executor->engine.lock);
-	else
-		r = pthread_cond_timedwait(&executor->changed, &executor->engine.lock, &at);
+	r = clock_condition_wait(&executor->changed, &executor->engine.lock, until);
 	executor->n_sleepers--;
 	engine_forget_now(&executor->engine); /* the lock was free meanwhile */
-	return r == ETIMEDOUT ? -ETIMEDOUT : 0;
+	return r;
 }
 
 /* A caller takes one step as the dispatcher; under the lock before and after. */

@@ -4,6 +4,7 @@
  *
  *   wf_executor
  *       |-- engine       lock, loop, queue of waiting futures, counters: what all parts may know
+ *       |-- offload      threads for what may block
  *       |-- keeper       the process that starts zygotes and outlives them
  *       |-- generations  one for each image that is alive, with its zygote and its workers
  *       |-- pool         slots, and which worker is idle, busy, leaving
@@ -19,6 +20,7 @@
 #include "executor/future.h"
 #include "executor/generation.h"
 #include "executor/keeper_link.h"
+#include "executor/offload.h"
 #include "executor/pool.h"
 #include "executor/registry.h"
 #include "executor/succession.h"
@@ -27,6 +29,7 @@ enum executor_state { EXECUTOR_OPENING, EXECUTOR_OPEN, EXECUTOR_CLOSING, EXECUTO
 
 struct wf_executor {
 	struct engine engine;
+	struct offload offload;
 	struct keeper keeper;
 	struct generations generations;
 	struct pool pool;

@@ -39,9 +39,7 @@ int future_new(struct engine *engine, struct wf_future **ret) {
 	return 0;
 }
 
-struct wf_future *future_unref(struct wf_future *future) {
-	if (!future || atomic_fetch_sub(&future->references, 1) != 1)
-		return NULL;
+static void destroy(struct wf_future *future) {
 	while (future->callbacks) {
 		struct future_callback *callback = future->callbacks;
 
@@ -57,6 +55,33 @@ struct wf_future *future_unref(struct wf_future *future) {
 	(void)wf_policy_free(future->learned);
 	(void)engine_unref(future->engine);
 	free(future);
+}
+
+static void run_destroy(struct job *job) {
+	destroy(container_of(job, struct wf_future, job));
+}
+
+/* Closing the user's descriptors may block, on a file system of theirs, and this may be the thread
+ * that dispatches. Returns false if no thread of ours takes such work any more. */
+static bool offload_destroy(struct wf_future *future) {
+	struct engine *engine = future->engine;
+	bool on;
+
+	engine_lock(engine);
+	on = offload_is_on(engine->offload);
+	future->job.run = run_destroy;
+	if (on)
+		offload_add(engine->offload, &future->job);
+	engine_unlock(engine);
+	return on;
+}
+
+struct wf_future *future_unref(struct wf_future *future) {
+	if (!future || atomic_fetch_sub(&future->references, 1) != 1)
+		return NULL;
+	if (!future->context || !task_context_has_descriptors(future->context) ||
+	    !offload_destroy(future))
+		destroy(future);
 	return NULL;
 }
 

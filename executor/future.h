@@ -23,6 +23,7 @@
 #include "base/loop.h"
 #include "executor/capture.h"
 #include "executor/engine.h"
+#include "executor/offload.h"
 #include "executor/outcome.h"
 #include "executor/payload.h"
 #include "executor/refusal.h"
@@ -69,6 +70,7 @@ struct wf_future {
 	_Atomic unsigned references;
 	struct engine *engine; /* of its executor; a reference */
 	struct link link;      /* in the queue; or on the list of those with due callbacks */
+	struct job job;        /* to free it where that may block */
 	enum future_state state;
 
 	/* the task; constant after submit */

@@ -17,6 +17,7 @@
 #include "base/control_group.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "executor/offload.h"
 
 #define GENERATION_TIMERS 4
 #define CELLS_SIZE        (LIMIT_WORKERS * CELL_SIZE)
@@ -110,12 +111,12 @@ int generation_new(struct generations *generations, struct engine *engine, struc
 
 /* Removing control groups may wait for the kernel, so it is done without the lock. */
 struct group_removal {
-	struct deferred deferred;
+	struct job job;
 	char *paths[2];
 };
 
-static void remove_groups(struct deferred *deferred) {
-	struct group_removal *removal = container_of(deferred, struct group_removal, deferred);
+static void remove_groups(struct job *job) {
+	struct group_removal *removal = container_of(job, struct group_removal, job);
 
 	for (size_t i = 0; i < 2; i++) {
 		if (removal->paths[i] && *removal->paths[i])
@@ -134,7 +135,8 @@ static void clear_groups(struct generation *generation) {
 	if (removal) {
 		removal->paths[0] = image->memory_group;
 		removal->paths[1] = image->pids_group;
-		engine_defer(generation->engine, &removal->deferred, remove_groups);
+		removal->job.run = remove_groups;
+		offload_add(generation->engine->offload, &removal->job);
 	} else {
 		free(image->memory_group);
 		free(image->pids_group);

@@ -21,6 +21,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "executor/offload.h"
 #include "executor/spawn.h"
 #include "proto/wire.h"
 
@@ -47,26 +48,19 @@ void keeper_init(struct keeper *keeper, struct engine *engine, const struct keep
 
 /* --- starting it --------------------------------------------------------------------------- */
 
-/* A session of its own shields a pool from the host's terminal and its signals. Programs that the
- * user asked for may be meant to use that terminal: a process group is enough against its
- * signals. */
-static int spawn_guard(struct keeper *keeper, int control, int host) {
-	const struct options *options = &keeper->engine->options;
-	char program[] = "warmfork-zygote", role[] = "keeper", padding[] = TITLE_PADDING;
-	char *argv[] = { program, role, padding, NULL };
-	const struct spawn spawn = {
-		.path = keeper_helper(options),
-		.argv = argv,
-		.first = control,
-		.second = host,
-		.session = options->public.image != WF_IMAGE_COMMAND,
-	};
-
-	return error_trace(spawn_detached(&spawn, &keeper->guard));
-}
+/* The start of a helper program. */
+struct start {
+	struct job job;
+	struct engine *engine; /* a reference */
+	struct keeper *keeper; /* is part of the executor, and so as old as it */
+	char *path;
+	bool session;
+	int control, host; /* what the program gets */
+};
 
 static void on_guard_end(struct source *source, uint32_t events);
 static void on_keeper(struct source *source, uint32_t events);
+static void lose(struct keeper *keeper);
 
 static uint64_t inode_of(int fd) {
 	struct stat status;
@@ -74,9 +68,89 @@ static uint64_t inode_of(int fd) {
 	return fstat(fd, &status) < 0 ? 0 : status.st_ino;
 }
 
+static void start_free(struct start *start) {
+	if (!start)
+		return;
+	(void)fd_close(start->control);
+	(void)fd_close(start->host);
+	free(start->path);
+	(void)engine_unref(start->engine);
+	free(start);
+}
+
+static int spawn_guard(const struct start *start, int *ret_guard) {
+	char program[] = "warmfork-zygote", role[] = "keeper", padding[] = TITLE_PADDING;
+	char *argv[] = { program, role, padding, NULL };
+	const struct spawn spawn = {
+		.path = start->path,
+		.argv = argv,
+		.first = start->control,
+		.second = start->host,
+		.session = start->session,
+	};
+
+	return error_trace(spawn_detached(&spawn, ret_guard));
+}
+
+/* Under the lock. Takes the guard over. */
+static void started(struct keeper *keeper, int r, int guard) {
+	keeper->start = NULL;
+	keeper->guard = guard;
+	if (r >= 0)
+		r = source_add(keeper->engine->loop, &keeper->guard_source, guard, EPOLLIN,
+			       on_guard_end);
+	if (r >= 0) {
+		keeper->engine->statistics.keeper_starts++;
+		return;
+	}
+	keeper->start_error = -r;
+	keeper->guard = fd_close(keeper->guard);
+	lose(keeper);
+}
+
+/* Without the lock. If the keeper has been given up meanwhile, its socket is closed: the program
+ * reads the end of it, and ends. */
+static void run_start(struct job *job) {
+	struct start *start = container_of(job, struct start, job);
+	struct engine *engine = start->engine;
+	int guard = -1, r = spawn_guard(start, &guard);
+
+	engine_lock(engine);
+	if (start->keeper->start == start)
+		started(start->keeper, r, guard);
+	else
+		(void)fd_close(guard);
+	engine_ring(engine); /* for the pump */
+	engine_unlock(engine);
+	start_free(start);
+}
+
+/* A session of its own shields a pool from the host's terminal and its signals. Programs that the
+ * user asked for may be meant to use that terminal: a process group is enough against its
+ * signals. */
+static int start_new(struct keeper *keeper, int *control, struct start **ret) {
+	const struct options *options = &keeper->engine->options;
+	struct start *start = calloc(1, sizeof *start);
+
+	*ret = start;
+	if (!start)
+		return error_origin(-ENOMEM);
+	start->job.run = run_start;
+	start->engine = engine_ref(keeper->engine);
+	start->keeper = keeper;
+	start->session = options->public.image != WF_IMAGE_COMMAND;
+	start->control = fd_steal(control);
+	start->path = strdup(keeper_helper(options));
+	start->host = process_open(getpid());
+	if (start->host < 0)
+		return error_trace(start->host);
+	return start->path ? 0 : error_origin(-ENOMEM);
+}
+
 int keeper_start(struct keeper *keeper) {
-	struct loop *loop = keeper->engine->loop;
-	cleanup_close int peer = -1, host = -1, control = -1;
+	struct engine *engine = keeper->engine;
+	cleanup_close int peer = -1, control = -1;
+	struct start *start = NULL;
 	int pair[2], r;
 
 	r = fd_seqpacket_pair(pair);
@@ -84,16 +158,11 @@ int keeper_start(struct keeper *keeper) {
 		return error_trace(r);
 	control = pair[0];
 	peer = pair[1];
-	host = process_open(getpid());
-	if (host < 0)
-		return error_trace(host);
-	r = spawn_guard(keeper, peer, host);
-	r = r < 0 ? r : source_add(loop, &keeper->source, control, EPOLLIN, on_keeper);
-	r = r < 0 ? r
-		  : source_add(loop, &keeper->guard_source, keeper->guard, EPOLLIN, on_guard_end);
+	r = start_new(keeper, &peer, &start);
+	if (r >= 0)
+		r = source_add(engine->loop, &keeper->source, control, EPOLLIN, on_keeper);
 	if (r < 0) {
-		source_remove(&keeper->source);
-		keeper->guard = fd_close(keeper->guard);
+		start_free(start);
 		return error_trace(r);
 	}
 	keeper->control = fd_steal(&control);
@@ -102,13 +171,14 @@ int keeper_start(struct keeper *keeper) {
 	keeper->running = true;
 	keeper->quitting = false;
 	keeper->breach = NULL;
-	keeper->engine->statistics.keeper_starts++;
+	keeper->start = start;
+	keeper->start_error = 0;
+	offload_add(engine->offload, &start->job);
 	return 0;
 }
 
 /* --- to it --------------------------------------------------------------------------------- */
 
-static void lose(struct keeper *keeper);
 static void clear_when_gone(struct keeper *keeper);
 
 static void on_keeper_silent(struct timer *timer, nsec_t now) {
@@ -172,8 +242,9 @@ void keeper_quit(struct keeper *keeper) {
 
 	keeper->quitting = true;
 	keeper_expect(keeper); /* its end */
-	/* the end of the stream says the same */
-	if (send_to(keeper, &message, NULL, 0) != 0 && keeper->control >= 0)
+	/* The end of the stream says the same, and to us that we need not wait for a program that
+	 * has not started. */
+	if ((send_to(keeper, &message, NULL, 0) != 0 || keeper->start) && keeper->control >= 0)
 		(void)shutdown(keeper->control, SHUT_RDWR);
 }
 
@@ -260,7 +331,6 @@ static bool take_frame(struct keeper *keeper, struct wire_frame *frame) {
 		engine_log(engine, LOG_ERROR, "the keeper sent %s, which it may not",
 			   keeper->breach);
 	}
-	wire_frame_close(frame);
 	return good;
 }
 
@@ -275,10 +345,9 @@ static void on_keeper(struct source *source, uint32_t events) {
 
 		if (r == WIRE_E_AGAIN || r == WIRE_E_CROWDED)
 			return;
-		if ((r != 0 && r != WIRE_E_TRUNCATED) || !take_frame(keeper, &frame)) {
+		if ((r != 0 && r != WIRE_E_TRUNCATED) || !take_frame(keeper, &frame))
 			lose(keeper);
-			return;
-		}
+		wire_frame_close(&frame);
 	}
 }
 
@@ -295,9 +364,10 @@ static void lose(struct keeper *keeper) {
 	if (!keeper->running)
 		return;
 	keeper->running = false;
+	keeper->start = NULL; /* whatever comes of it finds its socket closed */
 	source_remove(&keeper->source);
 	timer_clear(&keeper->reply_timer);
-	if (!keeper->quitting)
+	if (!keeper->quitting && !keeper->start_error)
 		engine_log(engine, LOG_ERROR, "the keeper (%d) is lost", (int)keeper->pid);
 	/* a keeper of another version ends then */
 	if (keeper->breach)

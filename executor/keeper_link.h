@@ -11,6 +11,7 @@
 
 struct generations;
 struct keeper;
+struct start;
 
 /* All are called under the lock. */
 struct keeper_events {
@@ -42,6 +43,8 @@ struct keeper {
 	struct source death_source; /* the pidfd, once KeeperReady has brought it */
 	struct source guard_source;
 	bool running; /* it can be talked to; pidfd and guard stay open until they have ended */
+	struct start *start; /* its program is being started; NULL */
+	int start_error;     /* why it was not; 0 */
 	bool quitting;
 	const char *breach; /* the message that it sent but must not send; NULL */
 	/* outstanding answers: ZygoteStarted, Kept, reports of ends, its own end */
@@ -52,7 +55,9 @@ struct keeper {
 void keeper_init(struct keeper *keeper, struct engine *engine, const struct keeper_events *events,
 		 struct generations *generations);
 
-/* Starts the helper program. Returns 0 or -errno; -ENOENT, -EACCES: there is no helper. */
+/* Has the helper program started, which the file system that it lies on may delay (offload.h). The
+ * keeper can be written to at once; it is lost if the program cannot be started. Returns 0 or
+ * -errno. */
 int keeper_start(struct keeper *keeper);
 /* `fds` (borrowed): the zygote's control socket, its output, and for kind self the program. */
 int keeper_start_zygote(struct keeper *keeper, const struct message_start_zygote *start,

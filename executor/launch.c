@@ -45,13 +45,12 @@ static int make_nonce(char nonce[2 * NONCE_BYTES + 1]) {
 	return 0;
 }
 
-/* The program as it is on disk now, for a reload; for the first image, as it was started. */
-static int open_program(uint64_t generation) {
+int launch_open_program(bool anew) {
 	char path[LIMIT_PATH];
 	ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
 	int fd = -1;
 
-	if (n > 0 && generation > 1) {
+	if (n > 0 && anew) {
 		path[n] = '\0';
 		if (n > 10 && strcmp(path + n - 10, " (deleted)") == 0)
 			path[n - 10] = '\0';
@@ -135,8 +134,7 @@ static int send_load(struct generation *generation, const char *nonce, int cells
 }
 
 static int start_with(struct generation *generation, struct keeper *keeper, int control, int output,
-		      int cells) {
-	cleanup_close int program = -1;
+		      int cells, int program) {
 	char nonce[2 * NONCE_BYTES + 1];
 	int fds[3] = { control, output, -1 }, r;
 	size_t n_fds = 2;
@@ -144,19 +142,15 @@ static int start_with(struct generation *generation, struct keeper *keeper, int 
 	r = make_nonce(nonce);
 	if (r < 0)
 		return error_trace(r);
-	if (generation->engine->options.public.image == WF_IMAGE_SELF) {
-		program = open_program(generation->number);
-		if (program < 0)
-			return error_trace(program);
+	if (program >= 0)
 		fds[n_fds++] = program;
-	}
 	r = send_start(generation, keeper, nonce, fds, n_fds);
 	if (r == 0)
 		r = send_load(generation, nonce, cells);
 	return r > 0 ? -EPIPE : r;
 }
 
-static int open_link(struct generation *generation, struct keeper *keeper, int cells) {
+static int open_link(struct generation *generation, struct keeper *keeper, int cells, int program) {
 	static const struct task_stream stream = { .limit = LIMIT_PRELOAD_OUTPUT,
 						   .overflow = WF_OVERFLOW_TRUNCATE };
 	struct engine *engine = generation->engine;
@@ -176,18 +170,18 @@ static int open_link(struct generation *generation, struct keeper *keeper, int c
 		r = timer_set(engine->loop, &generation->preload_timer,
 			      clock_after_ms(engine_now(engine), timeout_ms), on_preload_overdue);
 	if (r >= 0)
-		r = start_with(generation, keeper, peer, output, cells);
+		r = start_with(generation, keeper, peer, output, cells, program);
 	return r < 0 ? error_trace(r) : 0;
 }
 
-int launch_zygote(struct generations *generations, struct keeper *keeper) {
+int launch_zygote(struct generations *generations, struct keeper *keeper, int program) {
 	struct generation *generation;
 	cleanup_close int cells = -1;
 	int r = generation_new(generations, keeper->engine, &generation, &cells);
 
 	if (r < 0)
 		return error_trace(r);
-	r = open_link(generation, keeper, cells);
+	r = open_link(generation, keeper, cells, program);
 	if (r < 0) {
 		generation_free(generations, generation);
 		return error_trace(r);

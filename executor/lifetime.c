@@ -11,6 +11,7 @@
 #include <sys/auxv.h>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/report.h"
 #include "executor/custody.h"
 #include "executor/launch.h"
@@ -25,6 +26,7 @@ static void release_loop(struct wf_executor *executor) {
 	keeper_clear(&executor->keeper);
 	pool_stop_timers(&executor->pool);
 	timer_clear(&executor->succession.launch_timer);
+	succession_set_program(&executor->succession, -1);
 	engine_stop(&executor->engine);
 	executor_unlock(executor);
 }
@@ -44,9 +46,10 @@ static void destroy(struct engine *engine) {
 	struct wf_executor *executor = executor_of(engine);
 
 	abandon_workers(executor);
-	(void)engine_run_deferred(engine);
+	offload_run(&executor->offload);
 	payload_keep(false);
 	release_loop(executor);
+	offload_deinit(&executor->offload);
 	pool_deinit(&executor->pool);
 	generations_deinit(&executor->generations);
 	engine_deinit(engine);
@@ -54,25 +57,16 @@ static void destroy(struct engine *engine) {
 	free(executor);
 }
 
-static int make_condition(struct wf_executor *executor) {
-	pthread_condattr_t attribute;
-	int r = pthread_condattr_init(&attribute);
-
-	if (r)
-		return error_origin(-r);
-	r = pthread_condattr_setclock(&attribute, CLOCK_MONOTONIC);
-	r = r ? r : pthread_cond_init(&executor->changed, &attribute);
-	(void)pthread_condattr_destroy(&attribute);
-	return r ? error_origin(-r) : 0;
-}
-
 /* Connects the parts that need to know each other. */
 static int assemble(struct wf_executor *executor, struct options *options) {
 	struct engine *engine = &executor->engine;
-	int r = engine_init(engine, options);
+	int r = offload_init(&executor->offload, engine), r_engine = engine_init(engine, options);
 
+	if (r >= 0)
+		r = r_engine;
 	engine->destroy = destroy;
 	engine->process = registry_process();
+	engine->offload = &executor->offload;
 	generations_init(&executor->generations);
 	keeper_init(&executor->keeper, engine, &custody_events, &executor->generations);
 	pool_init(&executor->pool, engine, &executor->generations);
@@ -93,7 +87,7 @@ static int make(const struct wf_executor_options *given, struct wf_executor **re
 	if (r < 0)
 		return r;
 	executor = calloc(1, sizeof *executor);
-	r = executor ? make_condition(executor) : -ENOMEM;
+	r = executor ? clock_condition_init(&executor->changed) : -ENOMEM;
 	if (r < 0) {
 		free(executor);
 		options_deinit(&options);
@@ -118,6 +112,8 @@ static void *run(void *context) {
 	executor_lock(executor);
 	detached = executor->thread_detached;
 	executor->thread_done = true;
+	if (detached)
+		offload_dismiss(&executor->offload);
 	executor_unlock(executor);
 	if (detached)
 		(void)engine_unref(&executor->engine);
@@ -175,20 +171,7 @@ static int image_outcome(const struct wf_executor *executor, uint64_t generation
 			    generations->failed_text ? generations->failed_text : "no memory");
 }
 
-static int report_start(const struct wf_executor *executor, int r) {
-	const char *helper = keeper_helper(&executor->engine.options);
-
-	if (r == -ENOENT || r == -EACCES)
-		return report_error(-EIO,
-				    "the helper program %s cannot be started: %s; set "
-				    "options.helper or WARMFORK_HELPER",
-				    helper, strerrordesc_np(-r));
-	if (r == -EPIPE)
-		return report_error(-EIO,
-				    "the helper program %s ended without a word: it is not the "
-				    "warmfork-zygote of this version; set options.helper or "
-				    "WARMFORK_HELPER",
-				    helper);
+static int report_start(int r) {
 	return report_internal(r, "starting keeper and zygote");
 }
 
@@ -200,20 +183,34 @@ static int await_image(struct wf_executor *executor, uint64_t generation) {
 		     : image_outcome(executor, generation);
 }
 
+/* *ret: -1 if the image is of another kind. Returns 0 or a public error, reported. */
+static int open_program(const struct wf_executor *executor, bool anew, int *ret) {
+	*ret = -1;
+	if (executor->engine.options.public.image != WF_IMAGE_SELF)
+		return 0;
+	*ret = launch_open_program(anew);
+	return *ret < 0 ? report_internal(*ret, "opening this program") : 0;
+}
+
 static int start_image(struct wf_executor *executor) {
 	uint64_t generation;
-	int r;
+	int program, r = open_program(executor, false, &program);
 
+	if (r < 0)
+		return r;
 	executor_lock(executor);
+	succession_set_program(&executor->succession, program);
 	r = succession_start(&executor->succession);
 	generation = executor->generations.last;
 	executor_unlock(executor);
 	if (r < 0)
-		return report_start(executor, r);
+		return report_start(r);
+	offload_run(&executor->offload); /* the keeper's program */
 	r = start_thread(executor);
 	if (r < 0)
 		return r;
 	executor_lock(executor);
+	offload_begin(&executor->offload);
 	r = await_image(executor, generation);
 	if (r >= 0) {
 		executor->state = EXECUTOR_OPEN;
@@ -302,6 +299,7 @@ static void release(struct wf_executor *executor) {
 	if (join)
 		(void)pthread_join(executor->thread, NULL);
 	executor_run_due(executor);
+	offload_end(&executor->offload);
 	registry_remove(&executor->registered);
 	if (!abandon)
 		release_loop(executor);
@@ -353,6 +351,8 @@ static void release_in_callback(struct wf_executor *executor) {
 	}
 	detach = executor->has_thread && !executor->thread_detached;
 	executor->thread_detached = executor->thread_detached || detach;
+	if (!detach)
+		offload_dismiss(&executor->offload);
 	executor_unlock(executor);
 	registry_remove(&executor->registered);
 	if (detach)
@@ -385,27 +385,32 @@ static bool may_load(struct wf_executor *executor, const void *context) {
 	return succession_may_start(&executor->succession) || executor->state != EXECUTOR_OPEN;
 }
 
-static int start_next(struct wf_executor *executor) {
+static int start_next(struct wf_executor *executor, int *program) {
 	int r = executor_await(executor, may_load, NULL, NSEC_NEVER);
 
 	if (r < 0)
 		return report_internal(r, "waiting for the image before");
 	if (executor->state != EXECUTOR_OPEN)
 		return report_error(-ESHUTDOWN, "the executor is closed");
+	succession_set_program(&executor->succession, fd_steal(program));
 	r = succession_start(&executor->succession);
-	return r < 0 ? report_start(executor, r) : 0;
+	return r < 0 ? report_start(r) : 0;
 }
 
 int lifetime_reload(struct wf_executor *executor) {
 	/* before the wait: an image that is loading may have read the file before it changed */
 	struct file_identity file = options_file_now(&executor->engine.options);
+	cleanup_close int program = -1;
 	int r;
 
 	if (executor_in_callback())
 		return report_error(-EDEADLK,
 				    "an executor cannot be reloaded in a callback: it would wait");
+	r = open_program(executor, true, &program);
+	if (r < 0)
+		return r;
 	executor_lock(executor);
-	r = start_next(executor);
+	r = start_next(executor, &program);
 	if (r >= 0)
 		r = await_image(executor, executor->generations.last);
 	if (r >= 0)

@@ -360,7 +360,6 @@ static void receive_one(struct generation *generation, struct wire_frame *frame)
 		source_remove(&generation->source);
 		generation_kill(generation);
 	}
-	wire_frame_close(frame);
 }
 
 /* Returns true if there may be more. */
@@ -375,11 +374,12 @@ static bool link_receive(struct generation *generation) {
 			return false;
 		if (r == 0 || r == WIRE_E_TRUNCATED) {
 			receive_one(generation, &frame);
-			continue;
+		} else {
+			source_remove(&generation->source);
+			/* it may live on without its socket; its end is reported either way */
+			generation_kill(generation);
 		}
-		source_remove(&generation->source);
-		/* it may live on without its socket; its end is reported either way */
-		generation_kill(generation);
+		wire_frame_close(&frame);
 	}
 	return generation->source.loop;
 }

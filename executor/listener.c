@@ -30,6 +30,7 @@
 #include "executor/attempt.h"
 #include "executor/claim.h"
 #include "executor/learn.h"
+#include "executor/offload.h"
 #include "executor/stop.h"
 #include "policy/document.h"
 #include "policy/line.h"
@@ -41,16 +42,17 @@
 #define NOTIF_SET_FLAGS_6_6    _IOW('!', 4, uint64_t)
 #define NOTIF_SYNC_WAKE_UP_6_6 1UL
 
-/* One notification while it is handled without the lock. Generation and worker may be gone when it
- * comes back, so they are looked up again by their numbers. */
+/* One notification while it is looked at without the lock. Generation and worker may be gone when
+ * it comes back, so they are looked up again by their numbers. */
 struct notice {
-	struct deferred deferred;
+	struct job job;
 	struct engine *engine; /* a reference */
 	const struct generations *generations;
 	uint64_t generation, worker;     /* worker 0: the listener belongs to the generation */
 	pid_t ancestors[LISTENER_DEPTH]; /* of the caller, starting with itself */
 	size_t n_ancestors;
 	struct attempt attempt;
+	_Atomic bool answered; /* it was late */
 };
 
 /* --- who ----------------------------------------------------------------------------------- */
@@ -270,27 +272,41 @@ static int learn(struct notice *notice) {
 	return 0;
 }
 
-/* In the dispatching thread, without the lock: /proc, the caller's memory and the files that it
- * names may all make us wait. */
-static void on_notice(struct deferred *deferred) {
-	struct notice *notice = container_of(deferred, struct notice, deferred);
+/* Without the lock: /proc, the caller's memory and the files that it names may all make us wait. */
+static void on_notice(struct job *job) {
+	struct notice *notice = container_of(job, struct notice, job);
 	struct engine *engine = notice->engine;
 	const struct options *options = &engine->options;
 	struct generation *generation;
 	bool learns = options->public.learn && !attempt_is_foreign(&notice->attempt);
 	int learned = 0;
 
-	attempt_look(&notice->attempt, document_view(options->policy), learns);
-	find_ancestors(notice);
-	if (learns)
+	if (!notice->answered) {
+		attempt_look(&notice->attempt, document_view(options->policy), learns);
+		find_ancestors(notice);
+	}
+	if (learns && !notice->answered)
 		learned = learn(notice);
 	engine_lock(engine);
 	generation = generations_find(notice->generations, notice->generation);
-	if (generation)
+	if (generation && !notice->answered)
 		answer(notice, generation, learns ? learned : decide(notice, generation));
 	engine_unlock(engine);
 	free(notice);
 	(void)engine_unref(engine);
+}
+
+/* A file system or a memory that does not answer must not hold the caller longer than it does
+ * outside a sandbox: what the call itself tells is enough to answer, though not for a note. */
+static void on_late_notice(struct job *job) {
+	struct notice *notice = container_of(job, struct notice, job);
+	struct generation *generation = generations_find(notice->generations, notice->generation);
+
+	notice->answered = true;
+	if (generation)
+		answer(
+		    notice, generation,
+		    judge_unknown(&notice->attempt, document_view(notice->engine->options.policy)));
 }
 
 /* --- receiving ----------------------------------------------------------------------------- */
@@ -322,14 +338,15 @@ static bool receive(int fd, struct generation *generation, uint64_t worker) {
 		return true;
 	}
 	/* without the paths: they are large, and written before they are read */
-	notice->deferred.link = (struct link){ NULL, NULL };
+	notice->job = (struct job){ .run = on_notice, .late = on_late_notice };
 	notice->engine = engine_ref(engine);
 	notice->generations = generation->generations;
 	notice->generation = generation->number;
 	notice->worker = worker;
 	notice->n_ancestors = 0;
+	notice->answered = false;
 	attempt_init(&notice->attempt, &request);
-	engine_defer(engine, &notice->deferred, on_notice);
+	offload_add(engine->offload, &notice->job);
 	return true;
 }
 

@@ -451,9 +451,8 @@ static void settle_end(struct pool *pool, struct worker *worker) {
 		timer_clear(&worker->timer);
 		was_busy = postmortem(worker);
 		give_up_slot(pool, worker);
-		source_remove(&worker->source);
 		source_remove(&worker->end_source);
-		worker->channel = fd_close(worker->channel);
+		worker_close_channel(worker);
 		worker->pidfd = fd_close(worker->pidfd);
 		judge_start(pool, worker, was_busy);
 	}

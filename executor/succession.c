@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/uninitialized.h"
 #include "executor/launch.h"
 #include "executor/link.h"
@@ -26,8 +27,14 @@ void succession_init(struct succession *succession, struct generations *generati
 	*succession = (struct succession){
 		.engine = keeper->engine, .generations = generations, .keeper = keeper, .pool = pool
 	};
+	succession->program = -1;
 	backoff_init(&succession->launch, options->tuning.backoff_ms,
 		     options->tuning.backoff_max_ms, (unsigned)options->tuning.start_attempts);
+}
+
+void succession_set_program(struct succession *succession, int program) {
+	(void)fd_close(succession->program);
+	succession->program = program;
 }
 
 /* --- failed starts ------------------------------------------------------------------------- */
@@ -180,7 +187,9 @@ int succession_start(struct succession *succession) {
 
 	if (!succession->keeper->running)
 		r = keeper_start(succession->keeper);
-	return r < 0 ? error_trace(r) : launch_zygote(succession->generations, succession->keeper);
+	return r < 0 ? error_trace(r)
+		     : launch_zygote(succession->generations, succession->keeper,
+				     succession->program);
 }
 
 static bool is_wanted(const struct succession *succession) {

@@ -16,10 +16,14 @@ struct succession {
 	struct pool *pool;
 	struct backoff launch; /* for starts of keeper and zygotes */
 	struct timer launch_timer;
+	int program; /* of kind self: what zygotes are started from until the next reload; -1 */
 };
 
 void succession_init(struct succession *succession, struct generations *generations,
 		     struct keeper *keeper, struct pool *pool);
+
+/* Under the lock: takes over `program`. */
+void succession_set_program(struct succession *succession, int program);
 
 /* Acts on everything that has happened to generations; frees those that are gone. Returns true if
  * something has changed, which may affect workers. */

@@ -236,6 +236,13 @@ struct task_context *task_context_free(struct task_context *context) {
 	return NULL;
 }
 
+bool task_context_has_descriptors(const struct task_context *context) {
+	for (int i = 0; i < 3; i++)
+		if (context->streams[i].descriptor >= 0)
+			return true;
+	return context->n_descriptors > 0;
+}
+
 static bool same_strings(char *const *a, char *const *b, size_t n) {
 	for (size_t i = 0; i < n; i++)
 		if (strcmp(a[i], b[i]) != 0)

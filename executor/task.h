@@ -45,6 +45,7 @@ struct task_context {
 int task_context_new(const struct wf_context *given, struct task_context **ret);
 struct task_context *task_context_ref(struct task_context *context);
 struct task_context *task_context_free(struct task_context *context); /* drops a reference */
+bool task_context_has_descriptors(const struct task_context *context);
 bool task_context_equal(const struct task_context *a, const struct task_context *b);
 /* Points into `context`. */
 void task_context_message(const struct task_context *context, struct message_context *ret);

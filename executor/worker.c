@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "executor/offload.h"
 
 #define STAYS    WORKER_STAYS
 #define BREACHES WORKER_BREACHES
@@ -105,16 +106,25 @@ static void forget_pid(struct worker *worker) {
 		*at = worker->next_by_pid;
 }
 
+void worker_close_channel(struct worker *worker) {
+	source_remove(&worker->source);
+	/* after the end of the stream nothing is left in it, and there is nobody to send more */
+	if (worker->eof)
+		(void)fd_close(worker->channel);
+	else if (worker->channel >= 0)
+		offload_close(worker->engine->offload, &worker->channel, 1);
+	worker->channel = -1;
+}
+
 void worker_free(struct worker *worker) {
 	struct generation *generation = worker->generation;
 
 	list_remove(&worker->changed_link);
 	timer_clear(&worker->timer);
-	source_remove(&worker->source);
 	source_remove(&worker->end_source);
 	source_remove(&worker->listener_source);
 	(void)fd_close(worker->listener_fd);
-	(void)fd_close(worker->channel);
+	worker_close_channel(worker);
 	(void)fd_close(worker->pidfd);
 	forget_pid(worker);
 	generation->by_cell[worker->cell_index] = NULL;

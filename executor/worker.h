@@ -159,6 +159,8 @@ int worker_next(enum worker_state state, enum worker_event event);
 int worker_new(struct generation *generation, uint64_t number, unsigned slot_number,
 	       struct worker **ret);
 /* It must have left its slot and lists, and its tasks must have been dealt with. */
+/* What a task has left in it, unread descriptors above all, may make that block: see offload.h. */
+void worker_close_channel(struct worker *worker);
 void worker_free(struct worker *worker);
 
 /* By its id, and by its process; NULL if there is none. */

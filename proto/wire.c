@@ -3,7 +3,8 @@
  * Frames on a SOCK_SEQPACKET socket. One sendmsg(2) is one frame with its descriptors, whole or not
  * at all, so there is no state to keep between calls and nothing to resynchronise. On the way in,
  * descriptors are collected before anything else is checked: whatever is wrong with the frame,
- * those that the kernel has put into our table must be closed, or a peer could fill it.
+ * those that the kernel has put into our table must be closed by the receiver, or a peer could fill
+ * it.
  */
 #include "proto/wire.h"
 
@@ -17,10 +18,9 @@
 #include "base/fd.h"
 #include "base/uninitialized.h"
 
-/* SCM_MAX_FD of the kernel. There is room for as many as a peer can send, so that too many can be
- * told from our own table being full, and for credentials, in case SO_PASSCRED has been set. */
-#define KERNEL_DESCRIPTORS 253
-#define CONTROL_ROOM       (CMSG_SPACE(KERNEL_DESCRIPTORS * sizeof(int)) + CMSG_SPACE(64))
+/* There is room for as many descriptors as a peer can send, so that too many can be told from our
+ * own table being full, and for credentials, in case SO_PASSCRED has been set. */
+#define CONTROL_ROOM (CMSG_SPACE(WIRE_DESCRIPTORS * sizeof(int)) + CMSG_SPACE(64))
 
 static void header_write(uint8_t *header, uint16_t type, size_t size) {
 	header[0] = (uint8_t)type;
@@ -92,42 +92,29 @@ int wire_send(int socket, uint16_t type, uint8_t *buffer, size_t body_size, cons
 	return n < 0 ? socket_error(errno) : 0;
 }
 
-/* Takes over what fits and closes the rest. Returns false if there were too many. */
-static bool take_rights(struct cmsghdr *header, struct wire_frame *frame) {
+static void take_rights(struct cmsghdr *header, struct wire_frame *frame) {
 	size_t n = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-	bool fits = true;
 
-	for (size_t i = 0; i < n; i++) {
-		int fd;
-
-		memcpy(&fd, CMSG_DATA(header) + i * sizeof fd, sizeof fd);
-		if (frame->n_descriptors < LIMIT_FRAME_DESCRIPTORS) {
-			frame->descriptors[frame->n_descriptors++] = fd;
-		} else {
-			fd_close(fd);
-			fits = false;
-		}
-	}
-	return fits;
+	if (n > WIRE_DESCRIPTORS - frame->n_descriptors)
+		n = WIRE_DESCRIPTORS - frame->n_descriptors; /* the kernel sends no more */
+	memcpy(frame->descriptors + frame->n_descriptors, CMSG_DATA(header), n * sizeof(int));
+	frame->n_descriptors += n;
 }
 
-static bool take_descriptors(struct msghdr *message, struct wire_frame *frame) {
-	bool fits = true;
-
+static void take_descriptors(struct msghdr *message, struct wire_frame *frame) {
 	for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header;
 	     header = CMSG_NXTHDR(message, header))
 		if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
-			fits &= take_rights(header, frame);
-	return fits;
+			take_rights(header, frame);
 }
 
 static int frame_check(const struct msghdr *message, const uint8_t *buffer, size_t received,
-		       bool descriptors_fit, struct wire_frame *frame) {
+		       struct wire_frame *frame) {
 	int r;
 
 	if (received == 0)
 		return WIRE_E_EOF;
-	if (message->msg_flags & MSG_TRUNC || !descriptors_fit)
+	if (message->msg_flags & MSG_TRUNC || frame->n_descriptors > LIMIT_FRAME_DESCRIPTORS)
 		return WIRE_E_MALFORMED;
 	r = header_read(buffer, received, frame);
 	if (r)
@@ -142,9 +129,7 @@ int wire_receive(int socket, uint8_t *buffer, int flags, struct wire_frame *ret)
 	} control uninitialized;
 	struct iovec part = { .iov_base = buffer, .iov_len = LIMIT_FRAME };
 	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control };
-	bool fit;
 	ssize_t n;
-	int r;
 
 	ret->n_descriptors = 0;
 	ret->reset = false;
@@ -159,11 +144,8 @@ int wire_receive(int socket, uint8_t *buffer, int flags, struct wire_frame *ret)
 	}
 	if (n < 0)
 		return errno == ENOMEM ? WIRE_E_CROWDED : socket_error(errno);
-	fit = take_descriptors(&message, ret);
-	r = frame_check(&message, buffer, (size_t)n, fit, ret);
-	if (r)
-		wire_frame_close(ret);
-	return r;
+	take_descriptors(&message, ret);
+	return frame_check(&message, buffer, (size_t)n, ret);
 }
 
 /* Whatever does not fit is dropped (SOCK_SEQPACKET), including descriptors without room. Uses

@@ -403,7 +403,6 @@ static void keeper_receive(void) {
 		return;
 	if (r == 0) {
 		keeper_dispatch(&frame);
-		wire_frame_close(&frame);
 	} else if (r == WIRE_E_TRUNCATED && frame.type == MESSAGE_START_ZYGOTE) {
 		struct message message;
 
@@ -414,6 +413,7 @@ static void keeper_receive(void) {
 		keeper_end_pool(r == WIRE_E_EOF ? LOG_INFO : LOG_ERROR,
 				"the executor's connection has ended");
 	}
+	wire_frame_close(&frame);
 }
 
 /* Handles everything that children may have done, and sends everything that waits. */

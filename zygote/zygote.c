@@ -253,13 +253,12 @@ static void zygote_receive(struct session *session, int flags) {
 
 	if (r == WIRE_E_AGAIN || r == WIRE_E_CROWDED)
 		return;
-	if (r == 0 || r == WIRE_E_TRUNCATED) {
+	if (r == 0 || r == WIRE_E_TRUNCATED)
 		zygote_dispatch(session, &frame, r != 0);
-		wire_frame_close(&frame);
-		return;
-	}
-	session_end(session, r == WIRE_E_EOF ? LOG_INFO : LOG_ERROR,
-		    "the executor's connection has ended");
+	else
+		session_end(session, r == WIRE_E_EOF ? LOG_INFO : LOG_ERROR,
+			    "the executor's connection has ended");
+	wire_frame_close(&frame);
 }
 
 /* --- serving ------------------------------------------------------------------------------- */

@@ -53,8 +53,10 @@
  * async-signal-safe. After a fork of the host without exec, every call in the child returns -ECHILD
  * (or NULL, or nothing) and touches nothing, because the locks and sockets are the parent's.
  *
- * The library installs no signal handler, waits for no child but its own, changes no process
- * attribute, and starts one thread per executor, or none (options.caller_driven).
+ * The library installs no signal handler, waits for no child but its own, and changes no process
+ * attribute. It starts one thread per executor, or none (options.caller_driven); and one more for
+ * what may block on somebody else, such as a file system, once there is such work. If that thread
+ * is stuck, another takes over, up to eight.
  *
  * Ownership follows the same rules in every call. What you pass in is borrowed until the call
  * returns, and copied if it is needed for longer (descriptors are duplicated). There are two

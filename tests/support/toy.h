@@ -18,6 +18,7 @@
  *     spam STREAM N       N bytes of toy_letter()      cat                  answers its stdin
  *     close_channel       closes every descriptor but its stdio
  *     flood_channel KIND  "garbage" or "empty" frames into every socket
+ *     linger_channel PORT frames with a socket that lingers, because nobody reads on that port; hangs
  *     shutdown_channel    shuts down every socket   replace_channel  /dev/null in its place
  *     truncate_cells      tries to make that memory shorter: "refused", "not found", "truncated"
  *     unclaim             sets the claim word of the running task back, as if it had not started

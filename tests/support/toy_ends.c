@@ -2,8 +2,10 @@
  *
  * The toy's steps that end, stop or block a task, and those that abuse its channel.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -142,6 +144,62 @@ static int for_each_socket(void (*act)(int fd)) {
 	return n;
 }
 
+/* A connection to a local port with bytes that its peer does not read. */
+static int open_lingering(int port) {
+	const struct sockaddr_in there = { .sin_family = AF_INET,
+					   .sin_port = htons((uint16_t)port),
+					   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	const struct linger for_long = { 1, 3600 };
+	char bytes[4096] = "";
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (connect(fd, (const struct sockaddr *)&there, sizeof there) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_LINGER, &for_long, sizeof for_long) < 0)
+		return -1;
+	while (send(fd, bytes, sizeof bytes, MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+		;
+	return fd;
+}
+
+#define LINGERING 64
+
+/* Frames of a byte, each with `fd`; at once, because the first one costs us our life. */
+static void flood_with(int channel, int fd) {
+	struct mmsghdr all[LINGERING];
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof fd)] = { 0 };
+	char byte = 'x';
+	struct iovec bytes = { &byte, 1 };
+	const struct msghdr message = { .msg_iov = &bytes,
+					.msg_iovlen = 1,
+					.msg_control = control,
+					.msg_controllen = sizeof control };
+
+	*CMSG_FIRSTHDR(&message) = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof fd),
+						     .cmsg_level = SOL_SOCKET,
+						     .cmsg_type = SCM_RIGHTS };
+	memcpy(CMSG_DATA(CMSG_FIRSTHDR(&message)), &fd, sizeof fd);
+	for (size_t i = 0; i < LINGERING; i++)
+		all[i].msg_hdr = message;
+	(void)sendmmsg(channel, all, LINGERING, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* Whoever closes the connection last waits for its peer. */
+static int linger_channel(struct wf_call *call, const char *argument) {
+	int channel = -1, lingering;
+
+	for (int fd = 3; channel < 0 && fd < DESCRIPTORS_MAX; fd++) {
+		struct stat status;
+
+		if (fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode))
+			channel = fd;
+	}
+	lingering = open_lingering((int)number_at(argument, NULL));
+	if (channel < 0 || lingering < 0)
+		return wf_fail(call, errno, "there is no connection to send");
+	flood_with(channel, lingering);
+	toy_hang();
+}
+
 static void shut(int fd) {
 	shutdown(fd, SHUT_RDWR);
 }
@@ -229,6 +287,7 @@ const struct toy_entry toy_ends[] = {
 	{ "burn", burn },
 	{ "close_channel", close_channel },
 	{ "flood_channel", flood_channel },
+	{ "linger_channel", linger_channel },
 	{ "shutdown_channel", shutdown_channel },
 	{ "replace_channel", replace_channel },
 	{ "unclaim", unclaim },

@@ -61,6 +61,8 @@ struct fake *fake_new(struct wf_executor_options options) {
 	options.module = "/nowhere/fake.so";
 	ck_assert_int_eq(options_init(&kept, &options), 0);
 	ck_assert_int_eq(engine_init(&fake->engine, &kept), 0);
+	ck_assert_int_eq(offload_init(&fake->offload, &fake->engine), 0);
+	fake->engine.offload = &fake->offload;
 	fake->engine.destroy = nothing_to_destroy;
 	fake->function = names_intern(&fake->engine.functions, "function");
 	arena_init(&fake->arena, fake->memory, sizeof fake->memory);
@@ -94,6 +96,8 @@ void fake_free(struct fake *fake) {
 	generations_deinit(&fake->generations);
 	for (unsigned i = 0; i < fake->n_workers; i++)
 		fd_close(fake->workers[i].peer);
+	offload_run(&fake->offload);
+	offload_deinit(&fake->offload);
 	engine_deinit(&fake->engine);
 	free(fake);
 }

@@ -9,6 +9,7 @@
 #include "executor/claim.h"
 #include "executor/deadline.h"
 #include "executor/hand_out.h"
+#include "executor/offload.h"
 #include "executor/pool.h"
 #include "executor/stop.h"
 #include "executor/succession.h"
@@ -23,6 +24,7 @@ struct fake_worker {
 
 struct fake {
 	struct engine engine;
+	struct offload offload; /* a test runs its jobs */
 	struct generations generations;
 	struct generation *generation;
 	struct pool pool;

@@ -82,7 +82,8 @@ static void answer_one(struct fake *fake) {
 		engine_lock(engine);
 		loop_dispatch(engine->loop, &batch);
 		engine_unlock(engine);
-	} while (!engine_run_deferred(&fake->engine));
+	} while (list_is_empty(&fake->offload.jobs));
+	offload_run(&fake->offload);
 }
 
 static void listen_to(struct fake *fake, int listener) {

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+#include "executor/offload.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "executor/engine.h"
+
+#define PATIENCE_MS 1000 /* for one job, and for one in the queue */
+#define STUCK_MAX   8
+
+struct hand {
+	struct engine *engine; /* a reference */
+	pthread_t thread;
+	struct job *job; /* what it does now, under nobody's lock */
+	nsec_t since;
+	bool done; /* it has only to return */
+	bool left; /* detached: it frees itself */
+};
+
+int offload_init(struct offload *offload, struct engine *engine) {
+	*offload = (struct offload){ .engine = engine };
+	list_init(&offload->jobs);
+	return clock_condition_init(&offload->changed);
+}
+
+void offload_deinit(struct offload *offload) {
+	must(list_is_empty(&offload->jobs));
+	(void)pthread_cond_destroy(&offload->changed);
+}
+
+/* --- a thread ------------------------------------------------------------------------------ */
+
+static void do_job(struct hand *hand, struct job *job) {
+	struct engine *engine = hand->engine;
+
+	list_remove(&job->link);
+	hand->job = job;
+	hand->since = engine_now(engine);
+	engine_unlock(engine);
+	job->run(job);
+	engine_lock(engine);
+	hand->job = NULL;
+	if (!list_is_empty(&engine->changed))
+		engine_ring(engine); /* the pump decides what follows */
+}
+
+/* One that comes back late goes on if nobody has taken its place. */
+static bool may_go_on(const struct offload *offload, const struct hand *hand) {
+	return offload->hand == hand || (!offload->hand && !list_is_empty(&offload->jobs));
+}
+
+static void *work(void *context) {
+	struct hand *hand = context;
+	struct engine *engine = hand->engine;
+	struct offload *offload = engine->offload;
+
+	engine_lock(engine);
+	while (may_go_on(offload, hand)) {
+		if (!list_is_empty(&offload->jobs))
+			do_job(hand, list_first(&offload->jobs, struct job, link));
+		else if (!offload->ending)
+			must(pthread_cond_wait(&offload->changed, &engine->lock) == 0);
+		else
+			break;
+	}
+	hand->done = true;
+	must(pthread_cond_broadcast(&offload->changed) == 0);
+	if (hand->left) {
+		offload->n_stuck--;
+		free(hand);
+	}
+	engine_unlock(engine);
+	(void)engine_unref(engine);
+	return NULL;
+}
+
+/* Signals are the host's business; none must be delivered to our thread. */
+static int start_thread(struct hand *hand) {
+	sigset_t all, old;
+	int r;
+
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
+	r = pthread_create(&hand->thread, NULL, work, hand);
+	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (r == 0)
+		(void)pthread_setname_np(hand->thread, "warmfork-aside");
+	return -r;
+}
+
+/* Returns false if there cannot be one more. */
+static bool start_hand(struct offload *offload) {
+	struct hand *hand = offload->n_stuck < STUCK_MAX ? calloc(1, sizeof *hand) : NULL;
+
+	if (!hand)
+		return false;
+	hand->engine = engine_ref(offload->engine);
+	if (start_thread(hand) < 0) {
+		(void)engine_unref(hand->engine);
+		free(hand);
+		return false;
+	}
+	offload->hand = hand;
+	return true;
+}
+
+/* --- who waits too long -------------------------------------------------------------------- */
+
+static void be_late(struct job *job) {
+	void (*late)(struct job *) = job->late;
+
+	job->late = NULL;
+	if (late)
+		late(job);
+}
+
+static void leave(struct offload *offload) {
+	struct hand *hand = offload->hand;
+
+	hand->left = true;
+	(void)pthread_detach(hand->thread);
+	offload->hand = NULL;
+	offload->n_stuck++;
+}
+
+static void watch(struct offload *offload);
+
+static void on_watch(struct timer *timer, nsec_t now) {
+	struct offload *offload = container_of(timer, struct offload, watch);
+	struct hand *hand = offload->hand;
+
+	if (hand && hand->job && now >= clock_after_ms(hand->since, PATIENCE_MS)) {
+		be_late(hand->job);
+		leave(offload);
+	}
+	if (!offload->hand && !list_is_empty(&offload->jobs))
+		(void)start_hand(offload);
+	list_foreach_safe (link, next, &offload->jobs) {
+		struct job *job = container_of(link, struct job, link);
+
+		if (now < clock_after_ms(job->since, PATIENCE_MS))
+			break; /* so were those behind it */
+		be_late(job);
+	}
+	if (!list_is_empty(&offload->jobs) || (offload->hand && offload->hand->job))
+		watch(offload);
+}
+
+static void watch(struct offload *offload) {
+	struct engine *engine = offload->engine;
+
+	(void)timer_set(engine->loop, &offload->watch,
+			clock_after_ms(engine_now(engine), PATIENCE_MS), on_watch);
+}
+
+/* --- jobs ---------------------------------------------------------------------------------- */
+
+void offload_begin(struct offload *offload) {
+	offload->begun = true;
+}
+
+void offload_add(struct offload *offload, struct job *job) {
+	job->since = engine_now(offload->engine);
+	list_append(&offload->jobs, &job->link);
+	if (!offload_is_on(offload))
+		return;
+	if (offload->hand)
+		must(pthread_cond_signal(&offload->changed) == 0);
+	else
+		(void)start_hand(offload);
+	if (!offload->watch.loop)
+		watch(offload);
+}
+
+void offload_run(struct offload *offload) {
+	struct engine *engine = offload->engine;
+
+	engine_lock(engine);
+	while (!list_is_empty(&offload->jobs)) {
+		struct job *job = list_first(&offload->jobs, struct job, link);
+
+		list_remove(&job->link);
+		engine_unlock(engine);
+		job->run(job);
+		engine_lock(engine);
+	}
+	engine_unlock(engine);
+}
+
+/* Under the lock: waits for the thread on duty to end, or leaves it if it is stuck. */
+static void end_hand(struct offload *offload) {
+	struct engine *engine = offload->engine;
+	struct hand *hand = offload->hand;
+	nsec_t until = clock_after_ms(clock_now(), PATIENCE_MS);
+
+	while (!hand->done && clock_condition_wait(&offload->changed, &engine->lock, until) == 0)
+		;
+	engine_forget_now(engine);
+	if (!hand->done) {
+		leave(offload);
+		return;
+	}
+	offload->hand = NULL;
+	engine_unlock(engine);
+	(void)pthread_join(hand->thread, NULL);
+	free(hand);
+	engine_lock(engine);
+}
+
+void offload_end(struct offload *offload) {
+	struct engine *engine = offload->engine;
+
+	engine_lock(engine);
+	offload->ending = true;
+	timer_clear(&offload->watch);
+	must(pthread_cond_broadcast(&offload->changed) == 0);
+	while (offload->hand) {
+		end_hand(offload);
+		if (!list_is_empty(&offload->jobs) && !offload->hand)
+			(void)start_hand(offload);
+	}
+	engine_unlock(engine);
+	if (offload->n_stuck < STUCK_MAX)
+		offload_run(offload);
+}
+
+void offload_dismiss(struct offload *offload) {
+	offload->ending = true;
+	timer_clear(&offload->watch);
+	if (offload->hand)
+		leave(offload);
+	must(pthread_cond_broadcast(&offload->changed) == 0);
+}
+
+/* --- descriptors --------------------------------------------------------------------------- */
+
+struct closing {
+	struct job job;
+	size_t n;
+	int fds[];
+};
+
+/* A socket that lingers keeps whoever closes it last until its peer has read everything. */
+static void close_patiently(int fd) {
+	const struct linger none = { 0, 0 };
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+	(void)fd_close(fd);
+}
+
+static void run_closing(struct job *job) {
+	struct closing *closing = container_of(job, struct closing, job);
+
+	for (size_t i = 0; i < closing->n; i++)
+		close_patiently(closing->fds[i]);
+	free(closing);
+}
+
+void offload_close(struct offload *offload, const int *fds, size_t n) {
+	struct closing *closing = n ? malloc(sizeof *closing + n * sizeof closing->fds[0]) : NULL;
+
+	if (!closing) {
+		fd_close_all(fds, n); /* of two evils: without memory, this may block */
+		return;
+	}
+	*closing = (struct closing){ .job = { .run = run_closing }, .n = n };
+	memcpy(closing->fds, fds, n * sizeof fds[0]);
+	offload_add(offload, &closing->job);
+}

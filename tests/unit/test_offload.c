@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * executor/offload: work that blocks keeps nobody. Jobs block on a pipe, for as long as the test wants;
+ * that they are late is a matter of the clock, which the test moves.
+ */
+#include "executor/offload.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "tests/support/fixture.h"
+#include "tests/unit/executor_fake.h"
+
+#define STUCK_MAX 8
+#define PATIENCE  (1000 * NSEC_PER_MSEC)
+
+/* It says that it runs, then waits for a byte or the end of `gate`, then says that it is done. */
+struct errand {
+	struct job job;
+	int gate;
+	int begun, done; /* write ends of pipes */
+	int n_late;
+};
+
+static struct fake *fake;
+static int begun[2], done[2];
+
+static void run(struct job *job) {
+	struct errand *errand = container_of(job, struct errand, job);
+	char byte = 'x';
+
+	if (write(errand->begun, &byte, 1) != 1)
+		return;
+	if (errand->gate >= 0)
+		(void)!read(errand->gate, &byte, 1);
+	(void)!write(errand->done, &byte, 1);
+}
+
+static void late(struct job *job) {
+	container_of(job, struct errand, job)->n_late++;
+}
+
+static void begin(void) {
+	fake = fake_reused(1);
+	ck_assert_int_eq(pipe2(begun, O_CLOEXEC), 0);
+	ck_assert_int_eq(pipe2(done, O_CLOEXEC), 0);
+	offload_begin(&fake->offload);
+}
+
+/* A thread that has been left, because time stands still for whoever waits for it here, has no other
+ * sign of its end than that it gives its reference back. */
+static void end(void) {
+	offload_end(&fake->offload);
+	while (atomic_load(&fake->engine.references) > 1)
+		(void)sched_yield();
+	fake_free(fake);
+	fd_close_all(begun, 2);
+	fd_close_all(done, 2);
+}
+
+static void add(struct errand *errand, int gate) {
+	*errand = (struct errand){ .job = { .run = run, .late = late },
+				   .gate = gate,
+				   .begun = begun[1],
+				   .done = done[1] };
+	engine_lock(&fake->engine);
+	offload_add(&fake->offload, &errand->job);
+	engine_unlock(&fake->engine);
+}
+
+static void await(const int *pipe_fds) {
+	char byte;
+
+	ck_assert_int_eq(read(pipe_fds[0], &byte, 1), 1);
+}
+
+static int count_late(const struct errand *errand) {
+	int n;
+
+	engine_lock(&fake->engine);
+	n = errand->n_late;
+	engine_unlock(&fake->engine);
+	return n;
+}
+
+START_TEST(test_jobs_are_done_elsewhere) {
+	struct errand errands[3];
+
+	begin();
+	for (int i = 0; i < 3; i++)
+		add(&errands[i], -1);
+	for (int i = 0; i < 3; i++)
+		await(done);
+	fake_pass(fake, 10 * PATIENCE);
+	ck_assert_int_eq(count_late(&errands[0]), 0);
+	end();
+}
+END_TEST
+
+START_TEST(test_ending_does_what_is_queued) {
+	struct errand errands[3];
+
+	begin();
+	for (int i = 0; i < 3; i++)
+		add(&errands[i], -1);
+	offload_end(&fake->offload);
+	for (int i = 0; i < 3; i++)
+		await(done);
+	end();
+}
+END_TEST
+
+START_TEST(test_a_stuck_job_keeps_no_other) {
+	struct errand stuck, next;
+	int gate[2];
+
+	begin();
+	ck_assert_int_eq(pipe2(gate, O_CLOEXEC), 0);
+	add(&stuck, gate[0]);
+	await(begun);
+	add(&next, -1);
+	fake_pass(fake, PATIENCE - 1);
+	ck_assert_int_eq(count_late(&stuck), 0);
+	fake_pass(fake, 1);
+	await(begun);
+	await(done);
+	ck_assert_int_eq(count_late(&stuck), 1);
+	fake_pass(fake, 10 * PATIENCE);
+	ck_assert_int_eq(count_late(&stuck), 1);
+	fd_close(gate[1]);
+	await(done);
+	fd_close(gate[0]);
+	end();
+}
+END_TEST
+
+/* Once too many are stuck, the others wait; but they are told that they are late. */
+START_TEST(test_only_so_many_threads) {
+	struct errand stuck[STUCK_MAX], next;
+	int gate[2];
+
+	begin();
+	ck_assert_int_eq(pipe2(gate, O_CLOEXEC), 0);
+	for (int i = 0; i < STUCK_MAX; i++) {
+		add(&stuck[i], gate[0]);
+		await(begun);
+		fake_pass(fake, PATIENCE);
+		ck_assert_int_eq(count_late(&stuck[i]), 1);
+	}
+	add(&next, -1);
+	fake_pass(fake, PATIENCE);
+	ck_assert_int_eq(count_late(&next), 1);
+	fd_close(gate[1]); /* whoever comes back does it */
+	for (int i = 0; i < STUCK_MAX + 1; i++)
+		await(done);
+	fd_close(gate[0]);
+	end();
+}
+END_TEST
+
+/* The end does not wait for it, and it may come back at any time later. */
+START_TEST(test_ending_beside_a_stuck_job) {
+	struct errand stuck, next;
+	int gate[2];
+
+	begin();
+	ck_assert_int_eq(pipe2(gate, O_CLOEXEC), 0);
+	add(&stuck, gate[0]);
+	await(begun);
+	add(&next, -1);
+	offload_end(&fake->offload);
+	await(done);
+	fd_close(gate[1]);
+	await(done);
+	fd_close(gate[0]);
+	end();
+}
+END_TEST
+
+START_TEST(test_descriptors_are_closed) {
+	int ends[2];
+	char byte;
+
+	begin();
+	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+	engine_lock(&fake->engine);
+	offload_close(&fake->offload, &ends[1], 1);
+	engine_unlock(&fake->engine);
+	ck_assert_int_eq(read(ends[0], &byte, 1), 0);
+	fd_close(ends[0]);
+	end();
+}
+END_TEST
+
+int main(void) {
+	TCase *test_case = fixture_case("offload");
+
+	tcase_add_test(test_case, test_jobs_are_done_elsewhere);
+	tcase_add_test(test_case, test_ending_does_what_is_queued);
+	tcase_add_test(test_case, test_a_stuck_job_keeps_no_other);
+	tcase_add_test(test_case, test_only_so_many_threads);
+	tcase_add_test(test_case, test_ending_beside_a_stuck_job);
+	tcase_add_test(test_case, test_descriptors_are_closed);
+	return fixture_run("offload", test_case);
+}
