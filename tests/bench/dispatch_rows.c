@@ -5,8 +5,6 @@
  */
 #include <stdlib.h>
 
-#include <poll.h>
-
 #include "pool.h"
 #include "raw.h"
 #include "rows.h"
@@ -51,7 +49,7 @@ static void fresh_burst(struct dispatch *dispatch, const char *name) {
 	double took[SPARES];
 
 	pool_await_idle(dispatch->executor, SPARES);
-	(void)poll(NULL, 0, 1); /* ready, and then asleep */
+	measure_pause(1); /* ready, and then asleep */
 	for (int i = 0; i < SPARES; i++) {
 		uint64_t start = measure_now();
 
@@ -64,7 +62,7 @@ static void fresh_burst(struct dispatch *dispatch, const char *name) {
 
 /* Timed: one byte there, one back. With a pause first, as above. */
 static void raw_burst(struct dispatch *dispatch, const char *name) {
-	(void)poll(NULL, 0, 1);
+	measure_pause(1);
 	for (int i = 0; i < SPARES; i++) {
 		uint64_t start = measure_now();
 

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -63,6 +64,10 @@ static int compare(const void *a, const void *b) {
 double measure_median(double *values, size_t n) {
 	qsort(values, n, sizeof *values, compare);
 	return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}
+
+void measure_pause(int ms) {
+	(void)poll(NULL, 0, ms);
 }
 
 /* --- CPUs ---------------------------------------------------------------------------------- */

@@ -42,5 +42,9 @@ void measure_pin(int cpu); /* the calling thread, and what it starts from now on
 void measure_unpin(void);
 unsigned measure_cpus(void);
 
+/* Sleeps, which no test may do. A benchmark does: whoever looks again and again takes the CPU from
+ * those that it measures, and a process is cold only when it has been asleep. */
+void measure_pause(int ms);
+
 /* `name` in the folder of this program. The text is valid until the next call. */
 const char *measure_beside(const char *name);

@@ -4,7 +4,6 @@
  */
 #include "pool.h"
 
-#include <poll.h>
 #include <string.h>
 
 #include "measure.h"
@@ -58,7 +57,7 @@ void pool_await_idle(struct wf_executor *executor, unsigned n) {
 		if (driven)
 			(void)wf_executor_dispatch(executor, WAIT_MS);
 		else
-			(void)poll(NULL, 0, 1);
+			measure_pause(1);
 	}
 }
 
@@ -70,7 +69,7 @@ void pool_await_quiet(struct wf_executor *executor, unsigned n) {
 	while (proc_children(pool_statistics(executor).zygote_pid, pids, PIDS_MAX) > n) {
 		if (measure_since(start) > WAIT_MS * 1e3)
 			measure_die("the zygote still has more children than its %u workers", n);
-		(void)poll(NULL, 0, 10);
+		measure_pause(10);
 	}
 }
 

@@ -5,7 +5,6 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -149,7 +148,7 @@ static void *queue_100k_open(bool quick) {
 	queue->executor = pool_open(WF_EXECUTOR_OPTIONS(.workers = 1, .tuning.hand_ahead = 1));
 	queue->holder = pool_submit(queue->executor, &task);
 	while (pool_statistics(queue->executor).running == 0)
-		(void)poll(NULL, 0, 1);
+		measure_pause(1);
 	queue_grow(queue, LONG_QUEUE);
 	return queue;
 }
@@ -216,7 +215,7 @@ static void *idle_wakeups_open(bool quick) {
 	pool_await_idle(idle->executor, IDLE_WORKERS);
 	for (int i = 0; i < 100; i++)
 		pool_trip(idle->executor);
-	(void)poll(NULL, 0, SETTLE_MS);
+	measure_pause(SETTLE_MS);
 	return idle;
 }
 
@@ -256,7 +255,7 @@ static void idle_wakeups_round(void *state) {
 		measure_die("the zygote has %zu children, not %d", n - 2, IDLE_WORKERS);
 	for (size_t i = 0; i < n; i++)
 		before[i] = switches_of(pids[i], pids[i]);
-	(void)poll(NULL, 0, idle->ms);
+	measure_pause(idle->ms);
 	for (size_t i = 0; i < n; i++)
 		sum += switches_of(pids[i], pids[i]) - before[i];
 	measure_emit("ours", (double)(sum + own_switches() - own));

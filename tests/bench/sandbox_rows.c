@@ -3,7 +3,6 @@
  * What the sandbox costs. Each pool is driven by the caller and forks on demand, so that nothing is hidden by a
  * worker that was ready; the row about parked ones says so.
  */
-#include <poll.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -137,7 +136,7 @@ static void burst(struct wf_executor *executor, const char *name) {
 	double took[SPARES];
 
 	pool_await_idle(executor, SPARES);
-	(void)poll(NULL, 0, 1); /* ready, and then asleep */
+	measure_pause(1); /* ready, and then asleep */
 	for (int i = 0; i < SPARES; i++) {
 		uint64_t start = measure_now();
 

@@ -6,6 +6,7 @@ Its arguments are those of programs.py."""
 import hashlib
 import json
 import os
+import select
 import shutil
 import stat
 import subprocess
@@ -87,17 +88,23 @@ class Place:
         return found
 
 
+def children():
+    with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:
+        return [int(pid) for pid in file.read().split()]
+
+
 def left_behind():
     """The children of a process that ended are ours: we are their subreaper."""
     end = time.monotonic() + 10
-    while time.monotonic() < end:
-        try:
-            if os.waitpid(-1, os.WNOHANG) == (0, 0):
-                time.sleep(0.01)
-        except ChildProcessError:
-            return []
-    with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:
-        return file.read().split()
+    while left := children():
+        for pid in left:
+            pidfd = os.pidfd_open(pid)
+            ended, _, _ = select.select([pidfd], [], [], max(0, end - time.monotonic()))
+            os.close(pidfd)
+            if not ended:
+                return children()
+            os.waitpid(pid, 0)
+    return []
 
 
 def execute(place, command, stdin=b"", sandboxed=True):

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/support/look.h"
 #include "tests/support/more.h"
 #include "tests/support/number.h"
 #include "tests/support/program.h"
@@ -497,12 +497,12 @@ START_TEST(test_signal_is_not_ours) {
 END_TEST
 
 static bool reaches_stopped(struct wf_future *future, bool stopped) {
-	for (int i = 0; i < FIXTURE_CAP_MS; i++) {
-		if (process_of(future).stopped == stopped)
-			return true;
-		poll(NULL, 0, 1);
-	}
-	return false;
+	struct look look = look_begin(FIXTURE_CAP_MS);
+
+	while (process_of(future).stopped != stopped)
+		if (!look_again(&look))
+			return false;
+	return true;
 }
 
 START_TEST(test_program_is_stopped_and_goes_on) {
@@ -695,10 +695,11 @@ static _Noreturn void host_run(int kind, int say) {
 
 /* What was adopted by this process is reaped: the init of a pid namespace waits for it. */
 static void expect_reaped(const struct watch *watch) {
-	for (int i = 0; i < FIXTURE_CAP_MS && watch_alive(watch) > 0; i++) {
+	struct look look = look_begin(FIXTURE_CAP_MS);
+
+	do
 		fixture_reap_adopted();
-		poll(NULL, 0, 1);
-	}
+	while (watch_alive(watch) > 0 && look_again(&look));
 	expect_ended(watch);
 	fixture_reap_adopted();
 }

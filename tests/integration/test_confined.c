@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/support/look.h"
 #include "tests/support/more.h"
 #include "tests/support/number.h"
 #include "tests/support/program.h"
@@ -329,10 +329,11 @@ static void reap_adopted(const struct watch *watch) {
 }
 
 static void expect_reaped(const struct watch *watch) {
-	for (int i = 0; i < FIXTURE_CAP_MS && watch_alive(watch) > 0; i++) {
+	struct look look = look_begin(FIXTURE_CAP_MS);
+
+	do
 		reap_adopted(watch);
-		poll(NULL, 0, 1);
-	}
+	while (watch_alive(watch) > 0 && look_again(&look));
 	expect_ended(watch);
 }
 

@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "tests/support/look.h"
 #include "tests/support/more.h"
 
 /* The path of the module that the executor loads. */
@@ -378,10 +379,12 @@ END_TEST
 #define GENERATIONS 16 /* that may be busy at once */
 
 static void await_reload(struct wf_executor *executor) {
-	int r, n = 0;
+	struct look look = look_begin(FIXTURE_CAP_MS);
+	int r;
 
-	while ((r = wf_executor_reload(executor)) == -EIO && n++ < FIXTURE_CAP_MS)
-		poll(NULL, 0, 1);
+	do
+		r = wf_executor_reload(executor);
+	while (r == -EIO && look_again(&look));
 	ck_assert_msg(r == 0, "wf_executor_reload: %d: %s", r, wf_last_error());
 }
 

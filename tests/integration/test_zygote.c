@@ -2,7 +2,6 @@
  *
  * Story: the zygote dies, or the keeper, while the pool is idle, forks, queues and runs.
  */
-#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -87,15 +86,6 @@ END_TEST
 
 /* --- a zygote or keeper that is stopped --- */
 
-/* Stops it, and waits until it is. */
-static void stop_process(pid_t pid) {
-	ck_assert_int_gt(pid, 0);
-	ck_assert_int_eq(kill(pid, SIGSTOP), 0);
-	for (int i = 0; i < FIXTURE_CAP_MS && process_state(pid) != 'T'; i++)
-		poll(NULL, 0, 1);
-	ck_assert_int_eq(process_state(pid), 'T');
-}
-
 /* What a worker has until its end must have been reported. */
 #define MORE_THAN_GRACE_MS 1500
 
@@ -120,7 +110,7 @@ static void check_late_report(int regime, const char *script, unsigned flags,
 	cord_open(&cord);
 	*ret_future = cord_submit(&cord, executor, &task);
 	cord_expect(&cord, "started");
-	stop_process(zygote);
+	pool_stop_process(zygote);
 	cord_release(&cord);
 	cord_release(&cord); /* for a second attempt */
 	ck_assert_ptr_null(wf_future_wait(*ret_future, MORE_THAN_GRACE_MS));
@@ -182,7 +172,7 @@ START_TEST(test_end_of_a_reused_worker_is_missed) {
 	options.tuning.zygote_reply_ms = 1000;
 	executor = pool_open(&options);
 	pool_check_works(executor);
-	stop_process(pool_statistics(executor).zygote_pid);
+	pool_stop_process(pool_statistics(executor).zygote_pid);
 	cord_open(&cord);
 	future = cord_call(&cord, executor, "script", silent_ends[_i]);
 	cord_expect(&cord, "started");
@@ -205,7 +195,7 @@ START_TEST(test_close_beside_a_zygote_that_owes_a_worker) {
 	options.spares = WF_NO_SPARES;
 	options.tuning.zygote_reply_ms = 10 * FIXTURE_CAP_MS;
 	executor = pool_open(&options);
-	stop_process(pool_statistics(executor).zygote_pid);
+	pool_stop_process(pool_statistics(executor).zygote_pid);
 	future = pool_call(executor, "echo", "unwanted");
 	ck_assert_int_eq(wf_future_cancel(future), 0);
 	wf_future_free(future);
@@ -227,7 +217,7 @@ static struct wf_future *hang_alone(struct wf_executor *executor, struct watch *
 	future = cord_submit(&cord, executor, &with_cord);
 	cord_expect(&cord, "started");
 	pool_watch(executor, watch);
-	stop_process(pool_statistics(executor).keeper_pid);
+	pool_stop_process(pool_statistics(executor).keeper_pid);
 	ck_assert_int_eq(kill(pool_statistics(executor).zygote_pid, signal), 0);
 	cord_close(&cord);
 	return future;

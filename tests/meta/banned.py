@@ -93,6 +93,9 @@ RULES = (
          "strerror(errno)", "strerrordesc_np(errno)"),
     Rule("sleep", call("sleep|usleep|nanosleep|clock_nanosleep"), ("tests",),
          "wait for the event itself, with a deadline", "usleep(1000)", "poll(&p, 1, 1000)"),
+    Rule("sleep", call("poll|ppoll|select|pselect"), ("tests",),
+         "wait for the event itself, with a deadline; what has none is looked at: look.h",
+         "poll(NULL, 0, 1)", "poll(&p, 1, 1000)", first_is(r"NULL|0\s*,")),
 )
 MARK = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 ALLOW = "tests/meta/banned_allow.txt"

@@ -6,11 +6,12 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include "tests/support/look.h"
 
 struct wf_executor_options more_options(int regime) {
 	struct wf_executor_options options = pool_options(regime);
@@ -116,7 +117,9 @@ static int count_threads(void) {
 }
 
 void more_await_thread(void) {
-	for (int i = 0; i < FIXTURE_CAP_MS && count_threads() > 0; i++)
-		(void)poll(NULL, 0, 1);
+	struct look look = look_begin(FIXTURE_CAP_MS);
+
+	while (count_threads() > 0 && look_again(&look))
+		;
 	ck_assert_int_eq(count_threads(), 0);
 }

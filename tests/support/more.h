@@ -37,6 +37,6 @@ struct wf_future *more_gate(struct cord *cord, struct wf_executor *executor);
 /* Waits on a semaphore that a callback or a thread posts, at most FIXTURE_CAP_MS. */
 void more_await(sem_t *event);
 
-/* Nobody joins the thread of an executor that was given back in a callback: it is looked for once a
- * millisecond, for its descriptors are closed when it has gone. */
+/* Nobody joins the thread of an executor that was given back in a callback: it is looked for
+ * again and again, because its descriptors are closed when it has gone. */
 void more_await_thread(void);

@@ -7,10 +7,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "tests/support/look.h"
 #include "tests/support/number.h"
 
 enum wf_freeze pool_freeze(void) {
@@ -117,13 +119,14 @@ struct wf_statistics pool_statistics(struct wf_executor *executor) {
 }
 
 bool pool_reaches(struct wf_executor *executor, pool_wanted wanted) {
-	for (int i = 0; i < FIXTURE_CAP_MS; i++) {
+	struct look look = look_begin(FIXTURE_CAP_MS);
+
+	do {
 		const struct wf_statistics statistics = pool_statistics(executor);
 
 		if (wanted(&statistics))
 			return true;
-		poll(NULL, 0, 1);
-	}
+	} while (look_again(&look));
 	return false;
 }
 
@@ -145,6 +148,16 @@ void pool_watch_workers(struct wf_executor *executor, struct watch *watch) {
 			watch_add(watch, all.items[i].pid);
 	}
 	watch_clear(&all);
+}
+
+void pool_stop_process(pid_t pid) {
+	struct look look = look_begin(FIXTURE_CAP_MS);
+
+	ck_assert_int_gt(pid, 0);
+	ck_assert_int_eq(kill(pid, SIGSTOP), 0);
+	while (process_state(pid) != 'T' && look_again(&look))
+		;
+	ck_assert_int_eq(process_state(pid), 'T');
 }
 
 void pool_end_process(pid_t pid) {

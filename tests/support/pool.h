@@ -75,8 +75,8 @@ pid_t pool_ask_pid(struct wf_executor *executor);
 
 struct wf_statistics pool_statistics(struct wf_executor *executor);
 
-/* Waits until the statistics satisfy `wanted`: they have no event, so they are looked at once a
- * millisecond, up to FIXTURE_CAP_MS. */
+/* Waits until the statistics satisfy `wanted`: they have no event, so they are looked at
+ * again and again, for FIXTURE_CAP_MS. */
 typedef bool (*pool_wanted)(const struct wf_statistics *statistics);
 #define pool_await(executor, wanted)                                                               \
 	ck_assert_msg(pool_reaches(executor, wanted), "the statistics never showed " #wanted)
@@ -90,6 +90,9 @@ void pool_watch_workers(struct wf_executor *executor, struct watch *watch);
 
 /* SIGKILL to a process of the pool that is alive, and the wait until it is gone. */
 void pool_end_process(pid_t pid);
+
+/* SIGSTOP to one, and the wait until it is stopped. */
+void pool_stop_process(pid_t pid);
 
 /* A `pool_wanted`: the first zygote was lost, and its successor is there. */
 bool pool_has_second_zygote(const struct wf_statistics *statistics);

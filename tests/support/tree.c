@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/support/look.h"
 #include "tests/support/number.h"
 
 #define PROCESSES_MAX 8192
@@ -167,18 +168,11 @@ size_t watch_alive(const struct watch *watch) {
 	return n;
 }
 
-static int64_t now_ms(void) {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 size_t watch_await_end(const struct watch *watch, int cap_ms) {
-	int64_t end = now_ms() + cap_ms;
+	int64_t end = look_now_ms() + cap_ms;
 
 	for (size_t i = 0; i < watch->n; i++) {
-		int64_t left = end - now_ms();
+		int64_t left = end - look_now_ms();
 
 		if (!item_has_ended(&watch->items[i], left > 0 ? (int)left : 0))
 			break;
