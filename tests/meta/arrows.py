@@ -105,67 +105,70 @@ def check(top):
     return 1 if found or not paths else 0
 
 
+# for --self-test: the headers that there are, what is a finding, and what is none
+HEADERS = {"cli/doctor/judge.h", "executor/link.h", "examples/spell/spell.h", "zygote/spawn.h"}
+BAD = (
+    ("base/fd.c", '#include "proto/wire.h"'),
+    ("base/fd.c", "#include <warmfork/task.h>"),
+    ("proto/wire.c", '#include "executor/link.h"'),
+    ("proto/wire.c", "#include <warmfork/executor.h>"),
+    ("proto/wire.c", '#include "policy/document.h"'),
+    ("policy/document.c", '#include "executor/link.h"'),
+    ("policy/document.c", '#include "zygote/spawn.h"'),
+    ("zygote/spawn.c", '#include "policy/document.h"'),
+    ("executor/link.c", '#include "zygote/spawn.h"'),
+    ("executor/link.c", "#include <seccomp.h>"),
+    ("zygote/spawn.c", "#include <seccomp.h>"),
+    ("executor/link.c", '#include "sandbox/sandbox.h"'),
+    ("proto/wire.c", '#include "sandbox/sandbox.h"'),
+    ("policy/document.c", '#include "sandbox/sandbox.h"'),
+    ("sandbox/view.c", '#include "zygote/spawn.h"'),
+    ("sandbox/view.c", '#include "policy/document.h"'),
+    ("sandbox/view.c", "#include <warmfork/policy.h>"),
+    ("executor/link.c", '#  include "warmfork.pb-c.h"'),
+    ("zygote/spawn.c", '#include "executor/link.h"'),
+    ("zygote/spawn.c", '#include "../executor/link.h"'),
+    ("examples/hello.c", '#include "base/fd.h"'),
+    ("cli/main.c", "#include <base/fd.h>"),
+    ("cli/main.c", '#include "warmfork/task.h"'),
+    ("cli/main.c", '#include "cli/run/options.h"'),
+    ("cli/run/command.c", '#include "cli/attack/table.h"'),
+    ("cli/attack/command.c", '#include "cli/run/options.h"'),
+    ("cli/doctor/command.c", '#include "cli/image/forks.h"'),
+    ("cli/image/command.c", '#include "base/fd.h"'),
+    ("cli/image/command.c", '#include "../doctor/judge.h"'),
+    ("cli/new/new.c", '#include "cli/report.h"'),
+    ("executor/api.c", '#include "cli/report.h"'),
+    ("include/warmfork/task.h", "#include <stdio.h>"),
+    ("proto/wire.c", '#include "nowhere.h"'),
+    ("elsewhere/wire.c", ""),
+)
+GOOD = (
+    ("executor/link.c", '#include "executor/link.h"\n#include "proto/wire.h"'),
+    ("executor/api.c", "#include <warmfork/executor.h>"),
+    ("executor/api.c", '#include "policy/document.h"'),
+    ("policy/document.c", '#include "proto/policy.h"\n#include <warmfork/policy.h>'),
+    ("proto/packed.c", '#include <protobuf-c/protobuf-c.h>\n#include "warmfork.pb-c.h"'),
+    ("sandbox/filter.c", "#include <seccomp.h>"),
+    ("sandbox/view.c", '#include "sandbox/sandbox.h"\n#include "proto/policy.h"'),
+    ("zygote/worker.c", '#include "sandbox/sandbox.h"'),
+    ("examples/spell/demo.c", '#include "spell.h"\n#include <warmfork/executor.h>'),
+    ("cli/main.c", '#include "cli/attack/image.h"\n#include "cli/command.h"'),
+    ("cli/run/command.c", '#include "cli/report.h"\n#include "cli/run/options.h"'),
+    ("base/fd.c", '/* for example\n#include "proto/wire.h"\n*/'),
+    ("tests/unit/test_wire.c", '#include "proto/wire.h"\n#include "executor/link.h"'),
+)
+
+
 def self_test():
-    headers = {"cli/doctor/judge.h", "executor/link.h", "examples/spell/spell.h", "zygote/spawn.h"}
-    bad = (
-        ("base/fd.c", '#include "proto/wire.h"'),
-        ("base/fd.c", "#include <warmfork/task.h>"),
-        ("proto/wire.c", '#include "executor/link.h"'),
-        ("proto/wire.c", "#include <warmfork/executor.h>"),
-        ("proto/wire.c", '#include "policy/document.h"'),
-        ("policy/document.c", '#include "executor/link.h"'),
-        ("policy/document.c", '#include "zygote/spawn.h"'),
-        ("zygote/spawn.c", '#include "policy/document.h"'),
-        ("executor/link.c", '#include "zygote/spawn.h"'),
-        ("executor/link.c", "#include <seccomp.h>"),
-        ("zygote/spawn.c", "#include <seccomp.h>"),
-        ("executor/link.c", '#include "sandbox/sandbox.h"'),
-        ("proto/wire.c", '#include "sandbox/sandbox.h"'),
-        ("policy/document.c", '#include "sandbox/sandbox.h"'),
-        ("sandbox/view.c", '#include "zygote/spawn.h"'),
-        ("sandbox/view.c", '#include "policy/document.h"'),
-        ("sandbox/view.c", "#include <warmfork/policy.h>"),
-        ("executor/link.c", '#  include "warmfork.pb-c.h"'),
-        ("zygote/spawn.c", '#include "executor/link.h"'),
-        ("zygote/spawn.c", '#include "../executor/link.h"'),
-        ("examples/hello.c", '#include "base/fd.h"'),
-        ("cli/main.c", "#include <base/fd.h>"),
-        ("cli/main.c", '#include "warmfork/task.h"'),
-        ("cli/main.c", '#include "cli/run/options.h"'),
-        ("cli/run/command.c", '#include "cli/attack/table.h"'),
-        ("cli/attack/command.c", '#include "cli/run/options.h"'),
-        ("cli/doctor/command.c", '#include "cli/image/forks.h"'),
-        ("cli/image/command.c", '#include "base/fd.h"'),
-        ("cli/image/command.c", '#include "../doctor/judge.h"'),
-        ("cli/new/new.c", '#include "cli/report.h"'),
-        ("executor/api.c", '#include "cli/report.h"'),
-        ("include/warmfork/task.h", "#include <stdio.h>"),
-        ("proto/wire.c", '#include "nowhere.h"'),
-        ("elsewhere/wire.c", ""),
-    )
-    good = (
-        ("executor/link.c", '#include "executor/link.h"\n#include "proto/wire.h"'),
-        ("executor/api.c", "#include <warmfork/executor.h>"),
-        ("executor/api.c", '#include "policy/document.h"'),
-        ("policy/document.c", '#include "proto/policy.h"\n#include <warmfork/policy.h>'),
-        ("proto/packed.c", '#include <protobuf-c/protobuf-c.h>\n#include "warmfork.pb-c.h"'),
-        ("sandbox/filter.c", "#include <seccomp.h>"),
-        ("sandbox/view.c", '#include "sandbox/sandbox.h"\n#include "proto/policy.h"'),
-        ("zygote/worker.c", '#include "sandbox/sandbox.h"'),
-        ("examples/spell/demo.c", '#include "spell.h"\n#include <warmfork/executor.h>'),
-        ("cli/main.c", '#include "cli/attack/image.h"\n#include "cli/command.h"'),
-        ("cli/run/command.c", '#include "cli/report.h"\n#include "cli/run/options.h"'),
-        ("base/fd.c", '/* for example\n#include "proto/wire.h"\n*/'),
-        ("tests/unit/test_wire.c", '#include "proto/wire.h"\n#include "executor/link.h"'),
-    )
-    exists = headers.__contains__
-    wrong = [case for case in bad if not list(findings(*case, exists))]
-    wrong += [case for case in good if list(findings(*case, exists))]
-    tried = {room(path) for path, _ in bad}
+    exists = HEADERS.__contains__
+    wrong = [case for case in BAD if not list(findings(*case, exists))]
+    wrong += [case for case in GOOD if list(findings(*case, exists))]
+    tried = {room(path) for path, _ in BAD}
     wrong += [f"nothing is tried that {own}/ may not include" for own in MAY if own not in tried]
     for case in wrong:
         print(f"arrows: judged wrongly: {case}")
-    print(f"arrows: {len(bad) + len(good)} cases, {len(wrong)} judged wrongly")
+    print(f"arrows: {len(BAD) + len(GOOD)} cases, {len(wrong)} judged wrongly")
     return 1 if wrong else 0
 
 
