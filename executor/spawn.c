@@ -42,7 +42,7 @@
 #define KERNEL_SIGNALS 8
 
 /* What the clones share with us. */
-struct attempt {
+struct clones {
 	const struct spawn *spawn;
 	char *stacks;
 	int pidfd; /* -1: no program has been started */
@@ -94,31 +94,31 @@ in_borrowed_memory static void forget_signals(void) {
 }
 
 in_borrowed_memory static int run_program(void *argument) {
-	struct attempt *attempt = argument;
-	const struct spawn *spawn = attempt->spawn;
+	struct clones *clones = argument;
+	const struct spawn *spawn = clones->spawn;
 
 	if (spawn->session ? setsid() < 0 : setpgid(0, 0) < 0)
-		attempt->error = errno;
+		clones->error = errno;
 	else
-		attempt->error = place_descriptors(spawn);
-	if (attempt->error == 0) {
+		clones->error = place_descriptors(spawn);
+	if (clones->error == 0) {
 		forget_signals();
 		(void)syscall(SYS_execve, spawn->path, spawn->argv, environ);
-		attempt->error = errno;
+		clones->error = errno;
 	}
 	(void)syscall(SYS_exit_group, 1);
 	return 1;
 }
 
 in_borrowed_memory static int run_starter(void *argument) {
-	struct attempt *attempt = argument;
+	struct clones *clones = argument;
 	siginfo_t info;
-	pid_t program = plain_clone(run_program, attempt->stacks + 2 * SPAWN_STACK,
-				    CLONE_VM | CLONE_VFORK | CLONE_PIDFD, attempt, &attempt->pidfd);
+	pid_t program = plain_clone(run_program, clones->stacks + 2 * SPAWN_STACK,
+				    CLONE_VM | CLONE_VFORK | CLONE_PIDFD, clones, &clones->pidfd);
 
 	if (program < 0)
-		attempt->error = errno;
-	else if (attempt->error != 0)
+		clones->error = errno;
+	else if (clones->error != 0)
 		(void)syscall(SYS_waitid, P_PID, program, &info, WEXITED | __WALL, NULL);
 	(void)syscall(SYS_exit_group, 0);
 	return 0;
@@ -126,15 +126,15 @@ in_borrowed_memory static int run_starter(void *argument) {
 
 /* --- in our own process -------------------------------------------------------------------- */
 
-static int run(struct attempt *attempt) {
+static int run(struct clones *clones) {
 	const uint64_t all = UINT64_MAX;
 	uint64_t before;
 	pid_t starter;
 	int r = 0;
 
 	(void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, KERNEL_SIGNALS);
-	starter = plain_clone(run_starter, attempt->stacks + SPAWN_STACK,
-			      CLONE_VM | CLONE_VFORK | CLONE_FILES, attempt);
+	starter = plain_clone(run_starter, clones->stacks + SPAWN_STACK,
+			      CLONE_VM | CLONE_VFORK | CLONE_FILES, clones);
 	if (starter < 0)
 		r = error_origin(-errno);
 	(void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, KERNEL_SIGNALS);
@@ -142,7 +142,7 @@ static int run(struct attempt *attempt) {
 		return r;
 	/* ECHILD: the host waits for clones as well, which it may */
 	(void)process_reap(starter, NULL);
-	return attempt->error ? error_origin(-attempt->error) : 0;
+	return clones->error ? error_origin(-clones->error) : 0;
 }
 
 /* Moves it to a number that place_descriptors() does not overwrite before it is used. */
@@ -153,7 +153,7 @@ static int move_up(int fd, int *ret) {
 
 int spawn_detached(const struct spawn *spawn, int *ret_pidfd) {
 	cleanup_close int first = -1, second = -1;
-	struct attempt attempt = { .pidfd = -1 };
+	struct clones clones = { .pidfd = -1 };
 	struct spawn moved = *spawn;
 	int r = move_up(spawn->first, &first);
 
@@ -162,16 +162,16 @@ int spawn_detached(const struct spawn *spawn, int *ret_pidfd) {
 		return error_trace(r);
 	moved.first = first;
 	moved.second = second;
-	attempt.spawn = &moved;
-	attempt.stacks = mmap(NULL, 2 * SPAWN_STACK, PROT_READ | PROT_WRITE,
-			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-	if (attempt.stacks == MAP_FAILED)
+	clones.spawn = &moved;
+	clones.stacks = mmap(NULL, 2 * SPAWN_STACK, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	if (clones.stacks == MAP_FAILED)
 		return error_origin(-errno);
-	r = run(&attempt);
-	(void)munmap(attempt.stacks, 2 * SPAWN_STACK);
+	r = run(&clones);
+	(void)munmap(clones.stacks, 2 * SPAWN_STACK);
 	if (r < 0)
-		(void)fd_close(attempt.pidfd);
+		(void)fd_close(clones.pidfd);
 	else
-		*ret_pidfd = attempt.pidfd;
+		*ret_pidfd = clones.pidfd;
 	return error_trace(r);
 }
