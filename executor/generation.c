@@ -128,7 +128,7 @@ static void remove_groups(struct job *job) {
 
 /* Called when nothing of the zygote is left: it has given up the privilege to do this itself. */
 static void clear_groups(struct generation *generation) {
-	struct image *image = &generation->image;
+	struct image_report *image = &generation->image;
 	struct group_removal *removal =
 	    image->memory_group || image->pids_group ? calloc(1, sizeof *removal) : NULL;
 
@@ -145,7 +145,7 @@ static void clear_groups(struct generation *generation) {
 }
 
 static void clear_image(struct generation *generation) {
-	struct image *image = &generation->image;
+	struct image_report *image = &generation->image;
 
 	free(image->functions);
 	free(image->audit);
@@ -250,7 +250,7 @@ static void append_findings(char **text, const struct message_finding *findings,
 }
 
 static int take_functions(struct generation *generation, const struct message_image_ready *ready) {
-	struct image *image = &generation->image;
+	struct image_report *image = &generation->image;
 
 	image->functions = calloc(ready->n_functions + 1, sizeof image->functions[0]);
 	if (!image->functions)
@@ -285,7 +285,7 @@ static int take_freeze(struct image_freeze *freeze, const struct message_image_r
 }
 
 static int take_sandbox(struct generation *generation, const struct message_image_ready *ready) {
-	struct image *image = &generation->image;
+	struct image_report *image = &generation->image;
 
 	generation->init = ready->init;
 	if (ready->init > 0)
@@ -305,7 +305,7 @@ static int take_sandbox(struct generation *generation, const struct message_imag
 }
 
 int generation_take_image(struct generation *generation, const struct message_image_ready *ready) {
-	struct image *image = &generation->image;
+	struct image_report *image = &generation->image;
 
 	image->has_initializer = ready->has_initializer;
 	image->preload_ns = ready->preload_ns;

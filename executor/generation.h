@@ -50,8 +50,8 @@ enum generation_state {
 
 #define GENERATION_PID_CHAINS 512
 
-/* What its zygote said about the image. */
-struct image {
+/* What its zygote has reported about the image. */
+struct image_report {
 	const char **functions; /* interned: names.h */
 	size_t n_functions;
 	bool has_initializer;
@@ -85,7 +85,7 @@ struct generation {
 	struct link link;                /* generations::list */
 	enum generation_state state;
 	uint64_t number;
-	struct image image;
+	struct image_report image;
 
 	/* its zygote */
 	pid_t pid;

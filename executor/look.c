@@ -116,7 +116,7 @@ static void copy_freeze_facts(const struct image_freeze *freeze, struct wf_image
 }
 
 /* One name per line; NULL: out of memory. */
-static char *join_functions(const struct image *image) {
+static char *join_functions(const struct image_report *image) {
 	size_t size = 1, used = 0;
 	char *names;
 
@@ -135,7 +135,7 @@ static char *join_functions(const struct image *image) {
 }
 
 static int copy_facts(const struct generation *generation, struct wf_image_facts *facts) {
-	const struct image *image = &generation->image;
+	const struct image_report *image = &generation->image;
 	const struct capture *output = &generation->output;
 
 	facts->generation = generation->number;
