@@ -86,17 +86,26 @@ END_TEST
 
 /* --- a zygote or keeper that is stopped --- */
 
-/* What a worker has until its end must have been reported. */
-#define MORE_THAN_GRACE_MS 1500
-
 static struct wf_executor *open_patient(int regime) {
 	struct wf_executor_options options = pool_options(regime);
 
-	options.workers = 1;
 	options.max_attempts = 2;
 	options.tuning.zygote_reply_ms = 60000;
 	return pool_open(&options);
 }
+
+/* The executor kills a worker that has closed its channel and lives on when the grace between these
+ * two is over. One that closes it now is killed after the grace of all that closed it before. */
+static void await_grace_of_earlier_ends(struct cord *deserter, pid_t pid) {
+	static struct watch watch;
+
+	watch_add(&watch, pid);
+	cord_release(deserter);
+	expect_ended(&watch);
+	watch_clear(&watch);
+}
+
+static const char deserts[] = "deaf; started; wait; close_channel; hang";
 
 /* That a worker's end is reported late says nothing against the worker. */
 static void check_late_report(int regime, const char *script, unsigned flags,
@@ -104,18 +113,30 @@ static void check_late_report(int regime, const char *script, unsigned flags,
 	struct wf_task task = WF_TASK(.function = "script", .input = script,
 				      .input_size = strlen(script), .flags = flags);
 	struct wf_executor *executor = open_patient(regime);
-	pid_t zygote = pool_statistics(executor).zygote_pid;
-	struct cord cord;
+	const pid_t zygote = pool_statistics(executor).zygote_pid;
+	static struct cord cord, deserter;
+	static struct watch watch;
+	struct wf_future *deserted;
+	pid_t pid;
 
 	cord_open(&cord);
+	cord_open(&deserter);
 	*ret_future = cord_submit(&cord, executor, &task);
-	cord_expect(&cord, "started");
+	watch_add(&watch, cord_expect_pid(&cord, "started"));
+	deserted = cord_call(&deserter, executor, "script", deserts);
+	pid = cord_expect_pid(&deserter, "started");
 	pool_stop_process(zygote);
 	cord_release(&cord);
 	cord_release(&cord); /* for a second attempt */
-	ck_assert_ptr_null(wf_future_wait(*ret_future, MORE_THAN_GRACE_MS));
+	expect_ended(&watch);
+	await_grace_of_earlier_ends(&deserter, pid);
+	ck_assert_ptr_null(wf_future_outcome(*ret_future));
 	ck_assert_int_eq(kill(zygote, SIGCONT), 0);
+	expect_killed(pool_wait(deserted), WF_BY_PROTOCOL);
 	(void)pool_wait(*ret_future);
+	watch_clear(&watch);
+	wf_future_free(deserted);
+	cord_close(&deserter);
 	cord_close(&cord);
 	*ret_executor = executor;
 }

@@ -189,6 +189,12 @@ void fake_answer(struct fake *fake, struct fake_worker *worker, uint64_t sequenc
 	fake_say(fake, worker, &message);
 }
 
+void fake_hang_up(struct fake *fake, struct fake_worker *worker) {
+	worker->peer = fd_close(worker->peer);
+	channel_receive(worker->worker);
+	pool_settle(&fake->pool);
+}
+
 static void end(struct fake *fake, struct fake_worker *worker, const struct exit_status *status) {
 	worker->peer = fd_close(worker->peer);
 	worker_ended(worker->worker, status, true);

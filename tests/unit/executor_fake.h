@@ -78,6 +78,8 @@ void fake_answer(struct fake *fake, struct fake_worker *worker, uint64_t sequenc
 void fake_return(struct fake *fake, struct fake_worker *worker, uint64_t sequence);
 /* Sends any message as the worker, and has the executor read it. */
 void fake_say(struct fake *fake, struct fake_worker *worker, const struct message *message);
+/* It closes its channel, and the executor sees that. */
+void fake_hang_up(struct fake *fake, struct fake_worker *worker);
 /* Its process ends, all its descriptors with it; the report has come. */
 void fake_end(struct fake *fake, struct fake_worker *worker, int exit_code, int signal);
 /* Nobody can tell how. */

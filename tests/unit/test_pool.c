@@ -6,8 +6,12 @@
 #include "executor/pool.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "executor/deadline.h"
 #include "executor/link.h"
@@ -233,7 +237,58 @@ START_TEST(test_idempotent_task_is_tried_again_then_quarantined) {
 }
 END_TEST
 
-/* An end whose report is late is no breach of the protocol: its channel closed because it ended. */
+/* A process that has ended, and is not reaped. */
+static int open_ended_child(pid_t *ret_pid) {
+	struct pollfd end = { .events = POLLIN };
+
+	*ret_pid = fork();
+	if (*ret_pid == 0)
+		_exit(0);
+	end.fd = pidfd_open(*ret_pid, 0);
+	ck_assert_int_ge(end.fd, 0);
+	ck_assert_int_eq(poll(&end, 1, FIXTURE_CAP_MS), 1);
+	return end.fd;
+}
+
+/* Its channel closed because it ended, and the report comes after the grace between the two. */
+START_TEST(test_end_reported_late_is_no_breach) {
+	struct fake *fake = fake_pool((struct wf_executor_options){ .size = 0 });
+	struct fake_worker *worker = fake_add(fake);
+	struct wf_future *future = run_one(fake, worker);
+	siginfo_t info;
+	pid_t pid;
+
+	worker->worker->pidfd = open_ended_child(&pid);
+	fake_hang_up(fake, worker);
+	fake_pass(fake, MS(5000));
+	ck_assert_int_eq(worker->worker->stop, STOP_NONE);
+	fake_end(fake, worker, 3, 0);
+	ck_assert_int_eq(future->outcome.kind, WF_EXITED);
+	ck_assert_int_eq(future->outcome.exited.code, 3);
+	ck_assert_int_eq(waitid(P_PID, (id_t)pid, &info, WEXITED), 0);
+	fake_release(fake, future);
+	fake_free(fake);
+}
+END_TEST
+
+START_TEST(test_worker_that_closes_its_channel_and_lives_on_is_killed) {
+	struct fake *fake = fake_pool((struct wf_executor_options){ .size = 0 });
+	struct fake_worker *worker = fake_add(fake);
+	struct wf_future *future = run_one(fake, worker);
+
+	fake_hang_up(fake, worker);
+	fake_pass(fake, MS(999));
+	ck_assert_int_eq(worker->worker->stop, STOP_NONE);
+	fake_pass(fake, MS(2));
+	ck_assert_int_eq(worker->worker->stop, STOP_KILL);
+	fake_end(fake, worker, 0, SIGKILL);
+	ck_assert_int_eq(future->outcome.kind, WF_KILLED);
+	ck_assert_int_eq((int)future->outcome.killed.by, (int)WF_BY_PROTOCOL);
+	fake_release(fake, future);
+	fake_free(fake);
+}
+END_TEST
+
 static void expect_blame_on_zygote(struct fake *fake, struct wf_future *future) {
 	ck_assert_int_eq(future->outcome.kind, WF_ZYGOTE_LOST);
 	ck_assert_ptr_nonnull(strstr(future->outcome.evidence, "its zygote ended by itself"));
@@ -516,6 +571,8 @@ int main(void) {
 	tcase_add_test(test_case, test_last_failed_start_is_told);
 	tcase_add_test(test_case, test_crash_hits_the_task_that_ran);
 	tcase_add_test(test_case, test_idempotent_task_is_tried_again_then_quarantined);
+	tcase_add_test(test_case, test_end_reported_late_is_no_breach);
+	tcase_add_test(test_case, test_worker_that_closes_its_channel_and_lives_on_is_killed);
 	tcase_add_test(test_case, test_zygote_that_ends_itself_explains_a_kill);
 	tcase_add_test(test_case, test_zygote_that_ends_itself_explains_an_end_without_a_status);
 	tcase_add_test(test_case, test_zygote_of_a_worker_at_work_must_answer);
