@@ -70,9 +70,11 @@
  * newer header than the library's. Members that your header lacks take their defaults; members that
  * the library does not know must be zero, or the call returns -EINVAL. When the library fills in a
  * struct, it writes no more than `size` bytes, and zero to members that it does not know. Structs
- * that are embedded in others, or that live in arrays, have `reserved` members instead, which must
- * be zero. Three structs are complete and will never change: struct wf_bytes, struct
- * wf_function_entry and struct wf_rlimit.
+ * that belong to the library and are only read (struct wf_outcome, wf_worker_info, wf_preload_info)
+ * have the `size` that the library knows: a member that lies beyond it is not there. Structs that
+ * are embedded in others, or that live in arrays, have `reserved` members instead, which must be
+ * zero. Three structs are complete and will never change: struct wf_bytes, struct wf_function_entry
+ * and struct wf_rlimit.
  *
  * The headers need C11 or newer. In C++ (20) the option macros need a named variable, because you
  * cannot take their address in place.

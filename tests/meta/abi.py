@@ -4,8 +4,14 @@
 
 abi_program.c is compiled against each folder of tests/abi/ (the headers of a release, as they were),
 and against the headers of today whose sized structs have one member more each. The library is not
-touched. What a newer program leaves zero works; what it sets is refused, with a sentence."""
+touched. What a newer program leaves zero works; what it sets is refused, with a sentence. What the
+library hands out tells by its size where it ends.
 
+    abi.py --list           prints what tests/abi/SHA256SUMS has to be
+
+The saved headers are what was released: SHA256SUMS names each of them with its sum."""
+
+import hashlib
 import os
 import re
 import subprocess
@@ -26,20 +32,18 @@ SIZED = {
     "wf_statistics": None,
     "wf_image_facts": None,
     "wf_process": None,
+    "wf_outcome": None,
+    "wf_worker_info": None,
+    "wf_preload_info": None,
 }
 STRUCT = re.compile(r"^struct (wf_\w+) \{\n\tsize_t size;.*?^\};$", re.DOTALL | re.MULTILINE)
-# filled in by the library, whose header knows all of it
-BY_LIBRARY = {"wf_outcome", "wf_worker_info", "wf_preload_info"}
 FLAGS = ["-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers"]
 
 
 def grow(text, seen):
     """The header of a later release: each struct that a caller sizes has another member."""
     def one(match):
-        name = match.group(1)
-        if name in BY_LIBRARY:
-            return match.group(0)
-        seen.add(name)
+        seen.add(match.group(1))
         return match.group(0)[:-2] + "\tuint64_t grown[2];\n};"
     return STRUCT.sub(one, text)
 
@@ -69,8 +73,27 @@ def complaints(program, helper, what, *arguments):
         yield f"{what} {' '.join(arguments)}: exit status {run.returncode}: {run.stdout}"
 
 
+def sums(releases):
+    """A line `SUM  PATH` of each saved header, as sha256sum(1) writes and checks them."""
+    paths = [os.path.join(folder, name) for folder, _, names in os.walk(releases) for name in names
+             if folder != releases]
+    for path in sorted(paths):
+        with open(path, "rb") as file:
+            digest = hashlib.sha256(file.read()).hexdigest()
+        yield f"{digest}  {os.path.relpath(path, releases)}"
+
+
+def changed(releases):
+    with open(os.path.join(releases, "SHA256SUMS"), encoding="utf-8") as file:
+        listed = file.read().splitlines()
+    for line in sorted({*listed} ^ {*sums(releases)}, key=lambda line: line.split()[1:]):
+        what = "is listed, and is not there or differs" if line in listed else "is not listed"
+        yield f"tests/abi/SHA256SUMS: {line} {what}: a released header never changes"
+
+
 def findings(top, work, library, helper):
     releases = os.path.join(top, "tests", "abi")
+    yield from changed(releases)
     for release in sorted(name for name in os.listdir(releases) if name[0].isdigit()):
         program = os.path.join(work, f"of-{release}")
         compile_program(top, os.path.join(releases, release), program, library)
@@ -86,6 +109,9 @@ def findings(top, work, library, helper):
 
 
 def main():
+    if sys.argv[1:] == ["--list"]:
+        print(*sums(os.path.join(csource.root(), "tests", "abi")), sep="\n")
+        return 0
     top, library, helper = csource.root(), *map(os.path.abspath, sys.argv[1:3])
     with tempfile.TemporaryDirectory() as work:
         found = list(findings(top, work, library, helper))

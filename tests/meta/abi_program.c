@@ -2,7 +2,8 @@
  *
  * A program of another release: tests/meta/abi.py compiles it against saved headers, and against headers
  * whose structs have grown by a member (then GROWN is defined), and runs it with the library of this
- * tree. It is its own image and uses every struct that has a size.
+ * tree. It is its own image and uses every struct that has a size. Those that belong to the library
+ * (an outcome, what a hook is told) say by their size which members they have.
  *
  *     abi_program           all new members zero: everything works
  *     abi_program STRUCT    the new member of that struct is set: refused, with a sentence
@@ -23,10 +24,14 @@
 #define SET(object, is)    ((object).grown[0] = (is) ? FAR : 0)
 #define IS_CLEAR(object)   ((object).grown[0] == 0 && (object).grown[1] == 0)
 #define MAKE_DIRTY(object) memset((object).grown, 0xff, sizeof(object).grown)
+/* The library's header ends before what has grown, and the size says so. */
+#define TELLS_ITS_SIZE(object)                                                                     \
+	((object)->size <= (size_t)((const char *)(object)->grown - (const char *)(object)))
 #else
-#define SET(object, is)    ((void)(is))
-#define IS_CLEAR(object)   1
-#define MAKE_DIRTY(object) ((void)0)
+#define SET(object, is)        ((void)(is))
+#define IS_CLEAR(object)       1
+#define MAKE_DIRTY(object)     ((void)0)
+#define TELLS_ITS_SIZE(object) ((object)->size >= sizeof *(object))
 #endif
 
 #define expect(condition)                                                                          \
@@ -54,13 +59,35 @@ static int shout(struct wf_call *call) {
 	return wf_return(call, "HERE", 4);
 }
 
+static int preload(const struct wf_preload_info *info) {
+	expect(TELLS_ITS_SIZE(info));
+	expect(info->argument_size == 4 && memcmp(info->argument, "load", 4) == 0);
+	expect(info->generation == 1);
+	return 0;
+}
+
+static void expect_worker(const struct wf_worker_info *info) {
+	expect(TELLS_ITS_SIZE(info));
+	expect(info->slot == 0 && info->worker_id > 0 && info->generation == 1);
+	expect(info->entropy && info->entropy_size == 32);
+}
+
+static int initialize(const struct wf_worker_info *info) {
+	expect_worker(info);
+	return 0;
+}
+
 static struct wf_module image = {
 	.size = sizeof image,
+	.preload = preload,
+	.after_fork = expect_worker,
+	.initialize = initialize,
 	.functions = WF_FUNCTIONS({ "shout", shout }),
 };
 
 static void expect_shout(const struct wf_outcome *outcome) {
-	expect(outcome && outcome->kind == WF_RETURNED && outcome->returned.size == 4);
+	expect(outcome && TELLS_ITS_SIZE(outcome));
+	expect(outcome->kind == WF_RETURNED && outcome->returned.size == 4);
 	expect(memcmp(outcome->returned.data, "HERE", 4) == 0);
 }
 
@@ -86,7 +113,8 @@ static void look_inside(struct wf_executor *executor, struct wf_future *future) 
 static struct wf_executor *open_pool(struct wf_context *context) {
 	struct wf_executor_options options =
 	    WF_EXECUTOR_OPTIONS(.image = WF_IMAGE_SELF, .helper = getenv("WARMFORK_HELPER"),
-				.workers = 1);
+				.workers = 1, .preload_argument = "load",
+				.preload_argument_size = 4);
 	struct wf_executor *executor = NULL;
 	int r;
 
