@@ -348,6 +348,104 @@ START_TEST(test_task_handed_ahead_is_cancelled_without_touching_its_worker) {
 }
 END_TEST
 
+/* --- two executors of one host --- */
+
+/* How the first of them is stuck. */
+enum stuck { ALL_BUSY, WORKERS_STOPPED, ZYGOTE_STOPPED, KEEPER_STOPPED, ALL_STOPPED, N_STUCK };
+
+struct half {
+	struct wf_executor *executor;
+	struct cord cords[2];
+	struct wf_future *running[2], *queued;
+	pid_t workers[2];
+};
+
+/* All workers have a task that waits, and one more task is queued. */
+static void half_open(struct half *half, int regime) {
+	struct wf_executor_options options = pool_options(regime);
+
+	options.tuning.hand_ahead = 1;
+	options.tuning.zygote_reply_ms = 10 * FIXTURE_CAP_MS;
+	half->executor = pool_open(&options);
+	for (size_t i = 0; i < 2; i++) {
+		cord_open(&half->cords[i]);
+		half->running[i] = cord_call(&half->cords[i], half->executor, "script",
+					     "started; wait; echo done");
+		half->workers[i] = cord_expect_pid(&half->cords[i], "started");
+	}
+	half->queued = pool_call(half->executor, "echo", "queued");
+}
+
+static void half_finish(struct half *half) {
+	for (size_t i = 0; i < 2; i++)
+		cord_release(&half->cords[i]);
+	for (size_t i = 0; i < 2; i++) {
+		expect_text(pool_wait(half->running[i]), "done");
+		wf_future_free(half->running[i]);
+		cord_close(&half->cords[i]);
+	}
+	expect_text(pool_wait(half->queued), "queued");
+	wf_future_free(half->queued);
+}
+
+/* Stops what `how` names of it, and fills in whom to resume. Returns how many. */
+static size_t half_stop(const struct half *half, int how, pid_t stopped[4]) {
+	const struct wf_statistics statistics = pool_statistics(half->executor);
+	size_t n = 0;
+
+	if (how == WORKERS_STOPPED || how == ALL_STOPPED) {
+		stopped[n++] = half->workers[0];
+		stopped[n++] = half->workers[1];
+	}
+	if (how == ZYGOTE_STOPPED || how == ALL_STOPPED)
+		stopped[n++] = statistics.zygote_pid;
+	if (how == KEEPER_STOPPED || how == ALL_STOPPED)
+		stopped[n++] = statistics.keeper_pid;
+	for (size_t i = 0; i < n; i++)
+		pool_stop_process(stopped[i]);
+	return n;
+}
+
+/* Its workers end in every way, its image is loaded anew, and it closes. */
+static void expect_unharmed(struct half *half) {
+	struct wf_future *crashed, *killed;
+	struct cord cord;
+
+	half_finish(half);
+	crashed = pool_call(half->executor, "script", "crash 11");
+	expect_signalled(pool_wait(crashed), SIGSEGV);
+	cord_open(&cord);
+	killed = cord_call(&cord, half->executor, "script", "deaf; started; hang");
+	cord_expect(&cord, "started");
+	ck_assert_int_eq(wf_future_kill(killed, WF_NO_GRACE), 0);
+	expect_killed(pool_wait(killed), WF_BY_CALLER);
+	ck_assert_int_eq(wf_executor_reload(half->executor), 0);
+	pool_check_works(half->executor);
+	wf_future_free(crashed);
+	wf_future_free(killed);
+	cord_close(&cord);
+	pool_close(half->executor);
+}
+
+START_TEST(test_executor_beside_one_that_is_stuck_is_unharmed) {
+	static struct half stuck, other;
+	pid_t stopped[4];
+	size_t n;
+
+	half_open(&other, _i / N_STUCK);
+	half_open(&stuck, _i / N_STUCK);
+	n = half_stop(&stuck, _i % N_STUCK, stopped);
+	expect_unharmed(&other);
+	for (size_t i = 0; i < 2; i++)
+		expect_running(stuck.running[i]);
+	ck_assert_int_eq((int)wf_future_state(stuck.queued), (int)WF_PENDING);
+	for (size_t i = 0; i < n; i++)
+		ck_assert_int_eq(kill(stopped[i], SIGCONT), 0);
+	half_finish(&stuck);
+	pool_close(stuck.executor);
+}
+END_TEST
+
 int main(void) {
 	TCase *story = fixture_case("stop");
 
@@ -366,5 +464,7 @@ int main(void) {
 	add_for_both(story, test_late_task_shows_its_stack);
 	add_for_both(story, test_queued_task_is_cancelled_at_once);
 	tcase_add_test(story, test_task_handed_ahead_is_cancelled_without_touching_its_worker);
+	tcase_add_loop_test(story, test_executor_beside_one_that_is_stuck_is_unharmed, 0,
+			    2 * N_STUCK);
 	return fixture_run("stop", story);
 }
