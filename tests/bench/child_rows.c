@@ -69,7 +69,7 @@ static void open_cell(struct parent *parent) {
 }
 
 static void freeze_this(void) {
-	static char *image; /* as long as the process */
+	static char *image; /* it stays for the life of the process */
 	struct freeze *freeze = freeze_new();
 
 	image = malloc(IMAGE);
@@ -198,7 +198,7 @@ const struct row child_overhead = {
 	child_close,
 };
 
-/* Ours as above; timed in the reference: posix_spawn() and waitid(). */
+/* Ours is timed as in child_only. Timed in the reference: posix_spawn() and waitid(). */
 static void spawn_static_round(void *state) {
 	const struct parent *parent = state;
 	double worker[SPAWNS], spawned[SPAWNS];

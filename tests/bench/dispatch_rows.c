@@ -49,7 +49,7 @@ static void fresh_burst(struct dispatch *dispatch, const char *name) {
 	double took[SPARES];
 
 	pool_await_idle(dispatch->executor, SPARES);
-	measure_pause(1); /* ready, and then asleep */
+	measure_pause(1); /* the workers are ready; now they fall asleep */
 	for (int i = 0; i < SPARES; i++) {
 		uint64_t start = measure_now();
 
@@ -60,7 +60,7 @@ static void fresh_burst(struct dispatch *dispatch, const char *name) {
 		measure_emit(name, took[i]);
 }
 
-/* Timed: one byte there, one back. With a pause first, as above. */
+/* Timed: one byte to the other process and one back, after a pause, as in fresh_burst(). */
 static void raw_burst(struct dispatch *dispatch, const char *name) {
 	measure_pause(1);
 	for (int i = 0; i < SPARES; i++) {

@@ -14,7 +14,7 @@
 #include "zygote/freeze.h"
 
 #define FORKS          100
-#define FORKS_UNFROZEN 5 /* they take long */
+#define FORKS_UNFROZEN 5 /* each of them takes long */
 #define TURNS          5
 #define PAGE           4096
 #define DIRTY_PAGES    16
@@ -76,7 +76,7 @@ static void *pair_open(const struct shape *ours, const struct shape *reference) 
 	}
 	raw_forker_start(&pair->reference, measure_cpu_main(), reference ? take_shape : NULL,
 			 &shape);
-	/* until both are there */
+	/* an answer says that the process is there */
 	(void)raw_forker_median(&pair->ours, 1);
 	(void)raw_forker_median(&pair->reference, 1);
 	return pair;

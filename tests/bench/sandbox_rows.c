@@ -136,7 +136,7 @@ static void burst(struct wf_executor *executor, const char *name) {
 	double took[SPARES];
 
 	pool_await_idle(executor, SPARES);
-	measure_pause(1); /* ready, and then asleep */
+	measure_pause(1); /* the workers are ready; now they fall asleep */
 	for (int i = 0; i < SPARES; i++) {
 		uint64_t start = measure_now();
 

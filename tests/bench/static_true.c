@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The least that one can start: linked statically, does nothing.
+ * The cheapest program to start: it is linked statically and does nothing.
  */
 int main(void) {
 	return 0;

@@ -91,7 +91,7 @@ static void *fresh_throughput_1g_open(bool quick) {
 	return throughput;
 }
 
-/* The same, of two pools in turn. */
+/* Timed as above, for two pools in turn. */
 static void fresh_throughput_1g_round(void *state) {
 	struct throughput *throughput = state;
 

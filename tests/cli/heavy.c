@@ -87,7 +87,7 @@ static int load_holes(long n) {
 	return fill(64) != 0 || pthread_atfork(write_pages, NULL, NULL) != 0;
 }
 
-/* Never the same ones. */
+/* Writes to other pages at each fork. */
 static void write_other_pages(void) {
 	static size_t next;
 

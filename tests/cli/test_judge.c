@@ -10,7 +10,7 @@
 #include "cli/doctor/verdict.h"
 #include "tests/support/fixture.h"
 
-/* Everything works, for an ordinary user. */
+/* A machine on which everything works, seen by an ordinary user. */
 static struct probe_facts whole(void) {
 	return (struct probe_facts){
 		.landlock_abi = 7,
@@ -215,7 +215,7 @@ START_TEST(test_what_refuses_namespaces) {
 }
 END_TEST
 
-/* One can be made, and is worth nothing. */
+/* A user namespace can be made, but gives no privileges. */
 START_TEST(test_apparmor) {
 	struct probe_facts facts = whole();
 	struct findings findings;
@@ -339,7 +339,7 @@ START_TEST(test_hidden) {
 	expect_state(&findings, "landlock", "refer", FINDING_HERE);
 	expect_state(&findings, "landlock", "truncate", FINDING_HIDDEN);
 	expect_verdict(&findings, USER_SANDBOX, VERDICT_LESS);
-	/* a part of a word names nothing */
+	/* a part of a name is not that name */
 	(void)snprintf(facts.absent, sizeof facts.absent, "collapsed,coll,");
 	findings = judged(&facts);
 	expect_state(&findings, "memory", "collapse", FINDING_HERE);
@@ -382,7 +382,7 @@ START_TEST(test_settings) {
 }
 END_TEST
 
-/* Nobody could tell: no reason to refuse. */
+/* What could not be found out is no reason to refuse. */
 START_TEST(test_untried) {
 	struct probe_facts facts = whole();
 	struct findings findings;

@@ -27,7 +27,7 @@ static struct wf_image_facts light(void) {
 	};
 }
 
-/* The same, of which nothing was frozen. */
+/* The same image, but nothing of it was frozen. */
 static struct wf_image_facts unfrozen(char *note) {
 	struct wf_image_facts facts = light();
 
@@ -68,7 +68,7 @@ START_TEST(test_none) {
 }
 END_TEST
 
-/* Dearer than it should be, but not by enough to say why. */
+/* The fork costs more than it should, but too little more to name a cause. */
 START_TEST(test_none_that_stands_out) {
 	struct wf_image_facts facts = light();
 	struct obstacle obstacle;

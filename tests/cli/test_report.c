@@ -131,7 +131,7 @@ START_TEST(test_json) {
 }
 END_TEST
 
-/* Better none than a report that lacks something. */
+/* A report that has no room for all facts is not printed at all. */
 START_TEST(test_too_many_facts) {
 	struct report report = { .n = 0 };
 

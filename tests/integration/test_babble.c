@@ -27,7 +27,7 @@ START_TEST(test_keeper_that_babbles) {
 	ck_assert_ptr_null(executor);
 	ck_assert_msg(strstr(wf_last_error(), "which it may not") != NULL, "%s: %s", keepers[_i],
 		      wf_last_error());
-	/* it is nobody's fault but its own */
+	/* an honest helper works as before */
 	options.helper = getenv("WARMFORK_HELPER");
 	executor = pool_open(&options);
 	pool_check_works(executor);

@@ -65,7 +65,7 @@ START_TEST(test_task_cannot_take_the_hosts_memory_away) {
 	const struct wf_outcome *outcome = pool_wait(future);
 
 	pool_check_works(executor);
-	if (outcome->returned.size != strlen("not found")) /* it may be out of reach */
+	if (outcome->returned.size != strlen("not found")) /* a task may not find it */
 		expect_text(outcome, "refused");
 	wf_future_free(future);
 	pool_close(executor);

@@ -150,7 +150,7 @@ START_TEST(test_program_is_looked_up) {
 	command_run(executor, ARGV(name, "tell"), &context, 0, output, sizeof output);
 	expect_line(output, "environment COLOUR=blue");
 	ck_assert_int_eq(count_lines(output, "environment "), 2);
-	path[5] = '\0'; /* PATH= */
+	path[5] = '\0'; /* PATH is empty */
 	future = command_submit(executor, ARGV(name), &context);
 	expect_kind(pool_wait(future), WF_NOT_STARTED);
 	ck_assert_int_eq((int)wf_future_outcome(future)->not_started.phase, (int)WF_PHASE_EXEC);
@@ -190,7 +190,7 @@ START_TEST(test_program_starts_in_its_directory) {
 }
 END_TEST
 
-/* Exactly its three, and those that the task brought. */
+/* A program has its three standard streams and the descriptors of its task, and no others. */
 START_TEST(test_program_inherits_no_other_descriptor) {
 	struct wf_context context = pool_capturing();
 	struct wf_executor *executor = command_open(policy_for(_i));
@@ -227,7 +227,7 @@ START_TEST(test_program_reads_and_writes) {
 	char output[65536];
 	int ends[2];
 
-	/* nothing to read, unless it is given */
+	/* standard input is empty unless the context gives one */
 	command_run(executor, ARGV(PROGRAM, "copy"), NULL, 0, output, sizeof output);
 	ck_assert_str_eq(output, "");
 	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
@@ -248,7 +248,7 @@ START_TEST(test_program_reads_and_writes) {
 }
 END_TEST
 
-/* Whatever its host has done to its own. */
+/* A program starts with default dispositions, whatever its host has done to its own. */
 START_TEST(test_program_has_signals_as_new) {
 	const struct sigaction ignore = { .sa_handler = SIG_IGN };
 	struct wf_executor *executor;
@@ -327,7 +327,7 @@ START_TEST(test_program_is_ended_by_a_signal) {
 END_TEST
 
 static void check_not_executed(struct wf_executor *executor, const char *program, int error) {
-	/* where everybody may look */
+	/* directories that everybody may search */
 	const char *const environment[] = { "PATH=/usr/bin:/bin", NULL };
 	const struct wf_context context = WF_CONTEXT(.environment = environment);
 	struct wf_future *future = command_submit(executor, ARGV(program, "exit", "0"), &context);
@@ -693,7 +693,8 @@ static _Noreturn void host_run(int kind, int say) {
 		pause();
 }
 
-/* What was adopted by this process is reaped: the init of a pid namespace waits for it. */
+/* Waits for the end of all watched processes, and reaps those that this process has adopted: the
+ * init of a pid namespace ends only when all others in it have been reaped. */
 static void expect_reaped(const struct watch *watch) {
 	struct look look = look_begin(FIXTURE_CAP_MS);
 

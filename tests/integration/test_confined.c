@@ -63,7 +63,7 @@ START_TEST(test_cpu_limit) {
 }
 END_TEST
 
-/* The kernel's word where there is a control group; else the task is told. */
+/* Where there is a control group, the kernel kills the task; elsewhere its allocation fails. */
 START_TEST(test_memory_limit) {
 	struct wf_executor *executor =
 	    sandboxed_open(_i, policy_of("pure", "limits.memory", "64M", NULL));
@@ -103,7 +103,6 @@ START_TEST(test_memory_limit_and_a_large_result) {
 }
 END_TEST
 
-/* Of each worker: what its neighbour has does not count. */
 static void kill_task(struct wf_future *future) {
 	struct wf_process process = { .size = sizeof process };
 
@@ -141,6 +140,7 @@ START_TEST(test_evidence_of_an_earlier_task) {
 }
 END_TEST
 
+/* Each worker has this limit for itself. */
 START_TEST(test_limit_of_processes) {
 	struct wf_policy *policy = policy_of("stage", "limits.processes", "8", NULL);
 	struct wf_executor_options options = sandboxed_options(_i, policy);
@@ -208,7 +208,7 @@ START_TEST(test_limit_of_output) {
 }
 END_TEST
 
-/* Each worker has its own, which the host does not see. */
+/* Each worker has a scratch directory of its own, which the host does not see. */
 START_TEST(test_limit_of_scratch) {
 	struct wf_policy *policy = policy_of("stage", "limits.scratch", "1M", NULL);
 	struct wf_executor_options options = sandboxed_options(_i, policy);
@@ -241,7 +241,7 @@ END_TEST
 
 /* --- what is left behind --- */
 
-/* Of what lives below the zygote, those that it has not forked itself. */
+/* Watches the processes below the zygote that it has not forked itself. */
 static void watch_left(struct wf_executor *executor, struct watch *left) {
 	const pid_t zygote = pool_statistics(executor).zygote_pid;
 	static struct watch all;
@@ -487,7 +487,7 @@ int main(int argc, char **argv) {
 	story = fixture_case("confined");
 	add_for_both(story, test_wall_limit);
 	add_for_both(story, test_cpu_limit);
-	if (!POOL_SANITIZED) { /* whose shadow is memory too */
+	if (!POOL_SANITIZED) {
 		add_for_both(story, test_memory_limit);
 		add_for_both(story, test_memory_limit_and_a_large_result);
 	} else {

@@ -261,7 +261,7 @@ START_TEST(test_bad_descriptor_is_refused) {
 	    wf_submit(executor, &WF_TASK(.function = "where", .context = &first), NULL), -EINVAL);
 	ck_assert_int_eq(
 	    wf_submit(executor, &WF_TASK(.function = "where", .context = &third), NULL), -EINVAL);
-	/* a number that the pool does not use itself */
+	/* a number that the pool does not use for itself */
 	if (fcntl(closed, F_GETFD) < 0)
 		ck_assert_int_eq(
 		    wf_submit(executor, &WF_TASK(.function = "where", .context = &second), NULL),
@@ -346,7 +346,7 @@ START_TEST(test_nonsense_limits_are_refused) {
 }
 END_TEST
 
-/* Nice is not to be had back without privilege, so a reused worker leaves. */
+/* Without privilege, niceness cannot be lowered again, so a reused worker leaves. */
 START_TEST(test_nice_of_a_task) {
 	const struct wf_context context = WF_CONTEXT(.nice = 3);
 	struct wf_executor *executor = open_one_worker(_i, NULL);

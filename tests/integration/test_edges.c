@@ -17,7 +17,8 @@
 
 #define ROUNDS 15
 
-/* Handed to an idle worker, and claimed or not when the close looks. */
+/* The task was handed to an idle worker, which may or may not have claimed it when the close
+ * looks. */
 START_TEST(test_close_kill_beside_a_hand_out) {
 	for (int i = 0; i < ROUNDS; i++) {
 		struct wf_executor *executor = pool_open_regime(_i);
@@ -238,7 +239,7 @@ static void *drain(void *end) {
 	return NULL;
 }
 
-/* Its reader has stopped: log lines wait, and nobody waits for the lines. */
+/* The reader of stderr has stopped: log lines wait there, but no task waits for the lines. */
 START_TEST(test_standard_error_that_takes_nothing) {
 	const char byte = 0;
 	struct wf_executor *executor;

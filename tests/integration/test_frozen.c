@@ -57,7 +57,7 @@ static struct heavy_answer heavy_ask(struct wf_executor *executor, const char *f
 	return answer;
 }
 
-/* Asks in a pool of its own, several times. */
+/* Opens a pool and asks it several times. */
 static void check_in_pool(int regime, const char *words, const char *function) {
 	struct wf_executor *executor = heavy_open(regime, words);
 
@@ -144,7 +144,7 @@ START_TEST(test_mremap_grows_a_preloaded_mapping_by_zeroes) {
 }
 END_TEST
 
-/* Once for each worker: what has grown, grows no more than that. */
+/* Each task has a fresh worker, in which the blocks are as small as the preload has left them. */
 START_TEST(test_realloc_grows_preloaded_blocks) {
 	struct wf_executor *executor = heavy_open(FRESH, variants[_i]);
 
@@ -239,7 +239,7 @@ static void core_read(const char *path, uint64_t address, char *text, size_t siz
 	close(fd);
 }
 
-/* A debugger finds it too. */
+/* A debugger finds the bytes of the image, too. */
 static void check_by_gdb(const char *core, uint64_t address) {
 	char command[64], said[4096];
 	const char *arguments[] = {

@@ -174,7 +174,7 @@ static void hear_elsewhere(struct wf_future *future, const struct wf_outcome *ou
 		(void)pthread_mutex_unlock(&users_lock);
 }
 
-/* Who cancels may hold locks that the callbacks of others want, and wait for. */
+/* A thread that cancels may hold locks for which the callbacks of other futures wait. */
 START_TEST(test_cancel_runs_no_callback_of_another_future) {
 	const struct wf_task last = WF_TASK(.function = "where", .priority = -16);
 	struct wf_executor_options options = more_options(REUSED);

@@ -8,7 +8,7 @@
 #include "tests/support/more.h"
 #include "tests/support/program.h"
 
-/* Those that need nothing from us. */
+/* Habits that any user can have. */
 static const char *const modes[] = {
 	"reaps-anything",         "has-no-child",
 	"ignores-sigchld",        "wants-no-zombies",

@@ -106,7 +106,7 @@ START_TEST(test_worker_beyond_the_memory_limit) {
 }
 END_TEST
 
-/* The counter moved for an earlier death: it is no evidence for this one. */
+/* A counter that moved for an earlier death is no evidence for this one. */
 START_TEST(test_evidence_is_used_once) {
 	const size_t bytes = 2 * LIMIT_BYTES;
 	struct group group = { "", "" };

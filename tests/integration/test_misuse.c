@@ -145,7 +145,7 @@ START_TEST(test_absurd_options) {
 }
 END_TEST
 
-/* The ends of a range belong to it. */
+/* Both ends of a range are allowed values. */
 START_TEST(test_options_at_their_ends) {
 	struct wf_executor_options options = more_options(_i);
 
@@ -277,7 +277,7 @@ START_TEST(test_absurd_waits_and_maps) {
 }
 END_TEST
 
-/* What is no number has a value of its own: in the wrong place it is refused, and says so. */
+/* Named values, and numbers below zero: where one has no meaning, it is refused with a sentence. */
 static const int sentinels[] = { WF_FOREVER,       WF_NO_GRACE, WF_NO_SPARES,
 				 WF_DEFAULT_GRACE, -5,          INT_MIN };
 
@@ -371,7 +371,7 @@ START_TEST(test_statistics_and_facts_of_other_headers) {
 }
 END_TEST
 
-/* Its strings are its own: those of an earlier call are freed, as a leak checker sees. */
+/* Facts own their strings, and a second call frees those of the first: a leak checker sees it. */
 START_TEST(test_facts_are_asked_for_again) {
 	struct wf_executor *executor = more_open(_i);
 	struct wf_image_facts facts = WF_IMAGE_FACTS();

@@ -64,7 +64,7 @@ static void host_close(void) {
 	close(host.out);
 }
 
-/* The end of its input, and a good end. */
+/* Ends its input, and expects it to leave in good order. */
 static void host_leave(void) {
 	siginfo_t info = { 0 };
 

@@ -58,7 +58,7 @@ START_TEST(test_task_fails_with_a_message) {
 }
 END_TEST
 
-/* Below and above what has room in the frame, alone and beside the message. */
+/* Sizes below and above what a frame holds, alone and beside the message. */
 static const size_t failing_sizes[] = { 0,
 					1,
 					LIMIT_INLINE_BESIDE_TEXT,

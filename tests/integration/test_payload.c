@@ -196,7 +196,7 @@ START_TEST(test_huge_argument_in_a_buffer) {
 
 		expect_digest(pool_wait(future), data, HUGE_SIZE);
 		wf_future_free(future);
-		/* one may be kept for the next, and only one */
+		/* at most one memfd is kept for the next task */
 		ck_assert_int_le(fixture_count_descriptors(), before + 1);
 	}
 	free(data);

@@ -12,7 +12,7 @@
 
 /* --- a bound --- */
 
-/* One worker, that is busy, and a queue with room for two. */
+/* A pool with one worker, which is busy, and a queue with room for two. */
 struct jam {
 	struct wf_executor *executor;
 	struct cord cord;

@@ -60,7 +60,7 @@ static const struct wish wishes[] = {
 };
 #define N_WISHES ((int)N_OF(wishes))
 
-/* What stage allows already is no wish there. */
+/* Does the preset refuse it? stage allows fork and this call already. */
 static bool is_refused(const struct wish *wish, const char *preset) {
 	if (strcmp(preset, "pure") == 0)
 		return wish->pure;
@@ -156,7 +156,7 @@ static void check_violation(const struct wish *wish, const struct wf_outcome *ou
 	ck_assert_ptr_nonnull(strstr(outcome->evidence, at_scratch(wish->line)));
 }
 
-/* pure ends, and so does any that is told to. */
+/* Under pure, and under any preset with on_refusal: end, a refusal ends the task. */
 START_TEST(test_refusal_ends_the_task) {
 	const struct wish *wish = &wishes[_i % N_WISHES];
 	const char *preset = presets[(_i / N_WISHES) % 3];
@@ -351,7 +351,7 @@ START_TEST(test_foreign_calls_end_the_task_without_a_listener) {
 }
 END_TEST
 
-/* Its caller answers for the listener, too. */
+/* The caller who drives the executor also has to answer what the listener is asked. */
 START_TEST(test_refusals_of_a_driven_executor) {
 	struct wf_policy *policy = policy_of(CONTINUING(_i), NULL);
 	struct wf_executor_options options = sandboxed_options(CONTINUING_REGIME(_i), policy);

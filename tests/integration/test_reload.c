@@ -353,7 +353,7 @@ static struct wf_executor *open_to_hang(int regime, char *path, size_t size) {
 	return pool_open(&options);
 }
 
-/* The image that is being loaded then is not at fault. */
+/* A close during a reload is reported as such, and not as a failure of the new image. */
 START_TEST(test_close_while_it_reloads) {
 	static const enum wf_close hows[] = { WF_CLOSE_FINISH, WF_CLOSE_CANCEL, WF_CLOSE_KILL };
 	struct reloader reloader;

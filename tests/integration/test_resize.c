@@ -265,7 +265,7 @@ END_TEST
 
 /* --- recycling --- */
 
-/* `_i` tasks for each worker. */
+/* The loop index is the number of tasks of each worker. */
 START_TEST(test_worker_is_recycled_after_exactly_n_tasks) {
 	struct wf_executor_options options = more_options(REUSED);
 	uint64_t worker_id = 0;

@@ -24,7 +24,7 @@
 #include "tests/support/sandboxed.h"
 #include "tests/support/toy_sandbox.h"
 
-/* From which ABI on. */
+/* The versions of Landlock that brought these. */
 #define LANDLOCK_PORTS  4
 #define LANDLOCK_SCOPES 6
 
@@ -105,7 +105,7 @@ END_TEST
 
 /* --- the network --- */
 
-/* A door of the host's, at 127.0.0.1. */
+/* Opens a listening socket of the host, at 127.0.0.1. */
 static int listen_at_door(long *ret_port) {
 	struct sockaddr_in address = { .sin_family = AF_INET,
 				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -127,7 +127,7 @@ static bool somebody_came(int door) {
 	return poll(&event, 1, 0) == 1;
 }
 
-/* Of the machine, as an outcome tells it. */
+/* The version of Landlock that is in force here, as an outcome tells it. */
 static int landlock_abi(void) {
 	struct wf_executor *executor = sandboxed_open(FRESH, policy_of("pure", NULL));
 	struct wf_future *future = pool_call(executor, "try", "privileges");

@@ -77,7 +77,7 @@ START_TEST(test_other_number_of_workers_resizes) {
 }
 END_TEST
 
-/* It stays warm when all have given it back. */
+/* The shared executor stays open when all have given it back. */
 START_TEST(test_pool_stays_warm_when_nobody_holds_it) {
 	const struct wf_executor_options options = more_options(_i);
 	struct wf_executor *executor = share(&options, NULL);

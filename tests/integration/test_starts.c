@@ -32,7 +32,7 @@ static struct wf_executor *open_pool_that(int regime, const char *what, int atte
 	return pool_open(&options);
 }
 
-/* Once, and the task has another worker then. */
+/* The first start fails, and the task gets another worker. */
 static const char *const once[] = { "stop first", "hang first", "crash first" };
 
 START_TEST(test_start_that_fails_once) {
@@ -49,7 +49,7 @@ START_TEST(test_start_that_fails_once) {
 }
 END_TEST
 
-/* Each: the task is told so, and the pool can be closed. */
+/* Every start fails: the outcome of the task says so, and the pool can be closed. */
 static const char *const always[] = { "stop all", "hang all", "crash all" };
 
 START_TEST(test_start_that_always_fails) {

@@ -206,7 +206,7 @@ START_TEST(test_end_of_a_reused_worker_is_missed) {
 }
 END_TEST
 
-/* Nobody waits for a fork that nobody wants any more. */
+/* A close does not wait for a worker that no task needs any more. */
 START_TEST(test_close_beside_a_zygote_that_owes_a_worker) {
 	struct wf_executor_options options = pool_options(FRESH);
 	struct wf_executor *executor;
@@ -481,7 +481,7 @@ START_TEST(test_keeper_killed_while_idle) {
 	pool_await(executor, second_keeper_serves);
 	watch_clear(&pool);
 	pool_close(executor);
-	fixture_reap_adopted(); /* which the fixture made ours */
+	fixture_reap_adopted(); /* the fixture is a subreaper, so the orphans are ours */
 }
 END_TEST
 

@@ -27,10 +27,10 @@ void fixture_reap_adopted(void);
 /* How many descriptors this process has open. */
 int fixture_count_descriptors(void);
 
-/* One of /dev/null. */
+/* Opens /dev/null, and returns the descriptor. */
 int fixture_open_null(void);
 
-/* Descriptors may be less than `n` from now on. Returns what the limit was. */
+/* Sets the limit: every new descriptor is below `n` from now on. Returns what it was. */
 rlim_t fixture_limit_descriptors(rlim_t n);
 
 /* The same, with room for `n` of them from the first that is free. */

@@ -42,7 +42,7 @@ IMPOSTOR(yaml_parser_parse)
 IMPOSTOR(yaml_parser_set_encoding)
 IMPOSTOR(yaml_parser_set_input_string)
 IMPOSTOR(yaml_scalar_event_initialize)
-/* nor is a function of the library's that it calls itself anybody else's */
+/* the library calls its own function of that name, not this one */
 IMPOSTOR(wf_private_helper_main)
 IMPOSTOR(message_unpack)
 IMPOSTOR(wire_send)
@@ -60,7 +60,7 @@ static const struct wf_module image = {
 	.functions = WF_FUNCTIONS({ "answer", answer }),
 };
 
-/* Read, printed and read again. */
+/* A policy that was read, printed and read again, so that libyaml is used in both directions. */
 static struct wf_policy *policy(void) {
 	static const char text[] = "preset: stage\ncalls: [threads]\nstrict: no\n";
 	struct wf_policy *read = NULL, *again = NULL;

@@ -13,7 +13,7 @@
 #define PAGE ((size_t)4096)
 
 #ifndef MADV_GUARD_INSTALL
-#define MADV_GUARD_INSTALL 102 /* 6.13 */
+#define MADV_GUARD_INSTALL 102 /* since Linux 6.13 */
 #endif
 
 unsigned char *memory_region(size_t n_pages, int protection) {

@@ -19,7 +19,7 @@ unsigned char *memory_region(size_t n_pages, int protection);
 /* The mapping that holds `address`; if there is none, its `end` is 0 and all else is nonsense. */
 struct mapping memory_at(const void *address);
 
-/* Can it be read, without a signal? */
+/* True if it can be read. Asking raises no signal. */
 bool memory_is_readable(const void *address);
 
 /* MADV_GUARD_INSTALL; false: this kernel has none. */

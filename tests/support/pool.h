@@ -42,7 +42,7 @@ struct wf_executor_options pool_options(int regime);
 
 struct wf_executor *pool_open(const struct wf_executor_options *options);
 
-/* Both in one. */
+/* Opens a pool with pool_options(). */
 struct wf_executor *pool_open_regime(int regime);
 
 /* Finishes, closes, frees. */
@@ -50,17 +50,17 @@ void pool_close(struct wf_executor *executor);
 
 struct wf_future *pool_submit(struct wf_executor *executor, const struct wf_task *task);
 
-/* A text as input: what a test says most often. */
+/* Submits a task whose input is a text. */
 struct wf_future *pool_call(struct wf_executor *executor, const char *function, const char *input);
 
 /* The same with a context, which may be NULL. */
 struct wf_future *pool_call_in(struct wf_executor *executor, const char *function,
 			       const char *input, const struct wf_context *context);
 
-/* What a task writes is kept, both streams. */
+/* A context that captures standard output and standard error. */
 struct wf_context pool_capturing(void);
 
-/* The outcome, which comes within FIXTURE_CAP_MS or the test fails. */
+/* Waits for the outcome; the test fails if it does not come within FIXTURE_CAP_MS. */
 const struct wf_outcome *pool_wait(struct wf_future *future);
 
 /* Calls "echo", expects the answer and forgets it: the pool works. */
@@ -82,16 +82,16 @@ typedef bool (*pool_wanted)(const struct wf_statistics *statistics);
 	ck_assert_msg(pool_reaches(executor, wanted), "the statistics never showed " #wanted)
 bool pool_reaches(struct wf_executor *executor, pool_wanted wanted);
 
-/* The keeper, the zygote, workers, and what they started. */
+/* Watches the keeper, the zygote, the workers, and what they started. */
 void pool_watch(struct wf_executor *executor, struct watch *watch);
 
-/* The workers alone: what the zygote forked and is alive. */
+/* Watches the workers alone: the children of the zygote that are alive. */
 void pool_watch_workers(struct wf_executor *executor, struct watch *watch);
 
-/* SIGKILL to a process of the pool that is alive, and the wait until it is gone. */
+/* Sends SIGKILL to a process of the pool that is alive, and waits until it has ended. */
 void pool_end_process(pid_t pid);
 
-/* SIGSTOP to one, and the wait until it is stopped. */
+/* Sends SIGSTOP to it, and waits until it is stopped. */
 void pool_stop_process(pid_t pid);
 
 /* A `pool_wanted`: the first zygote was lost, and its successor is there. */

@@ -6,7 +6,7 @@
 
 #include "tests/support/pool.h"
 
-/* The code, and a sentence that says something. */
+/* Asserts the code, and that wf_last_error() has a sentence. */
 #define expect_refused(call, code)                                                                 \
 	do {                                                                                       \
 		ck_assert_int_eq(call, code);                                                      \

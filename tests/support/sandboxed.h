@@ -15,7 +15,7 @@
 struct wf_policy *policy_of(const char *preset, ...) __attribute__((sentinel));
 void policy_add(struct wf_policy *policy, const char *key, const char *value);
 
-/* One line more, as an outcome suggests it and a person would put it into the file. */
+/* Adds a line of a policy file, such as an outcome suggests. */
 void policy_add_line(struct wf_policy *policy, const char *preset, const char *line);
 
 /* pool_options() of the sandboxed toy (toy_sandbox.h), with one worker. */
@@ -43,11 +43,11 @@ const char *refusals_describe(const struct wf_outcome *outcome);
 
 /* `name` below fixture_scratch(), which everybody may enter. A static buffer, one of 8 in turn. */
 const char *scratch_path(const char *name);
-/* Made anew, for everybody to read and write. */
+/* Makes the file anew; everybody may read and write it. */
 void scratch_write(const char *name, const char *text);
 void scratch_make_directory(const char *name);
 void scratch_expect(const char *name, const char *text);
-/* A copy that everybody may execute. */
+/* Copies a program there; everybody may execute it. */
 void scratch_install(const char *name, const char *program);
 
 /* First in main() of a story that needs all layers. With WF_TEST_USER=UID in the environment, root

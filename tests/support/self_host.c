@@ -210,7 +210,7 @@ static int nests_pools(void) {
 	return 0;
 }
 
-/* With a module as well: that contradicts. */
+/* WF_IMAGE_SELF and a module contradict each other. */
 static int names_a_module(void) {
 	struct wf_executor_options options = options_for(0);
 	struct wf_executor *executor = NULL;
@@ -260,7 +260,7 @@ static int loses_its_table(void) {
 	return 0;
 }
 
-/* Set-uid: refused, whatever the image. */
+/* A set-uid program is refused, whatever its image. */
 static int is_privileged(void) {
 	struct wf_executor_options options = options_for(0);
 	struct wf_executor *executor = NULL;
@@ -301,7 +301,7 @@ int main(int argc, char **argv) {
 	if (argc == 2 && strcmp(argv[1], "loses-its-table") == 0)
 		setenv("TEST_LOSES_ITS_TABLE", "yes", 1);
 	else if (getenv("TEST_LOSES_ITS_TABLE"))
-		(void)wf_init(argc, argv, &broken); /* returns only if it goes wrong */
+		(void)wf_init(argc, argv, &broken); /* it returns only if it fails */
 	expect(wf_init(argc, argv, &module) == 0);
 	expect(printf("main\n") > 0 && fflush(stdout) == 0);
 	if (argc == 3 && strcmp(argv[1], "starts-privileged") == 0)

@@ -21,7 +21,7 @@ static int preload(const struct wf_preload_info *info) {
 	return sscanf(text, "%15s %15s %511s", how, who, path) == 3 ? 0 : 1;
 }
 
-/* The number of this worker. */
+/* Returns the number of this worker, from 1. */
 static off_t count(void) {
 	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 	off_t number = write(fd, "w", 1) == 1 ? lseek(fd, 0, SEEK_CUR) : -1;

@@ -23,7 +23,7 @@ struct watch {
 	size_t n;
 };
 
-/* Neither a zombie nor gone. */
+/* False for a zombie, and for a process that is gone. */
 bool process_is_alive(pid_t pid);
 
 /* The parent of `pid`, or -1. */
@@ -38,7 +38,7 @@ void watch_add(struct watch *watch, pid_t pid);
 /* Adds `root` and all that live and descend from it, by parent or by session. */
 void watch_tree(struct watch *watch, pid_t root);
 
-/* The guard, the keeper, and all that descend from it. */
+/* Adds the guard, the keeper, and all that descend from it. */
 void watch_pool(struct watch *watch, pid_t keeper);
 
 /* The number of watched processes that are neither zombies nor gone. */
@@ -47,7 +47,7 @@ size_t watch_alive(const struct watch *watch);
 /* Waits for the event that the last of them ends. Returns how many live on after `cap_ms`. */
 size_t watch_await_end(const struct watch *watch, int cap_ms);
 
-/* SIGKILL to each. */
+/* Sends SIGKILL to each. */
 void watch_kill(const struct watch *watch);
 
 /* Forgets all of them. */

@@ -43,23 +43,23 @@ struct fake *fake_new(struct wf_executor_options options);
 struct fake *fake_reused(int hand_ahead);
 void fake_free(struct fake *fake);
 
-/* What clock_now() says. */
+/* The time that clock_now() tells the executor. */
 nsec_t fake_time(void);
 /* The timers that are due by now fire. */
 void fake_fire(struct fake *fake);
-/* Time passes, and they fire. */
+/* Moves the clock on by `time`, and fires what is due. */
 void fake_pass(struct fake *fake, nsec_t time);
 
 /* A worker in the first slot that is free, READY and settled. */
 struct fake_worker *fake_add(struct fake *fake);
-/* The same, but it has only been asked for. */
+/* A worker that has been asked of the zygote and has no process yet. */
 struct fake_worker *fake_ask(struct fake *fake);
 /* One that was asked for has a process, and has not said yet that it is ready. */
 void fake_spawned(struct fake *fake, struct fake_worker *worker);
 
 /* A future in the queue, with one reference of the caller's. */
 struct wf_future *fake_submit(struct fake *fake);
-/* `n` of them, one behind the other. */
+/* Queues `n` futures. */
 void fake_submit_all(struct fake *fake, struct wf_future **futures, size_t n);
 /* Of one that has resolved: gives the caller's reference back, and the engine's. */
 void fake_release(struct fake *fake, struct wf_future *future);
@@ -82,5 +82,5 @@ void fake_say(struct fake *fake, struct fake_worker *worker, const struct messag
 void fake_hang_up(struct fake *fake, struct fake_worker *worker);
 /* Its process ends, all its descriptors with it; the report has come. */
 void fake_end(struct fake *fake, struct fake_worker *worker, int exit_code, int signal);
-/* Nobody can tell how. */
+/* Its process ends, and no status tells how. */
 void fake_end_unknown(struct fake *fake, struct fake_worker *worker);

@@ -14,7 +14,7 @@ static struct backoff backoff_made(unsigned budget) {
 	return backoff;
 }
 
-/* Each after the pause that the one before asked for. */
+/* Each attempt is made when the pause after the one before is over. */
 static bool fail_again(struct backoff *backoff) {
 	return backoff_failed(backoff, backoff->not_before);
 }
@@ -52,7 +52,7 @@ START_TEST(test_spent_budget_needs_work) {
 	ck_assert(!backoff_allows(&backoff, backoff.not_before, false));
 	ck_assert(backoff_allows(&backoff, backoff.not_before, true));
 	ck_assert(!backoff_allows(&backoff, backoff.not_before - 1, true));
-	/* a budget for each piece of work */
+	/* each piece of work has a budget of its own */
 	ck_assert(!fail_again(&backoff));
 	ck_assert(!fail_again(&backoff));
 	ck_assert(fail_again(&backoff));

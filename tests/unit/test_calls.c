@@ -445,7 +445,7 @@ static const struct decoding decodings[] = {
 	{ "lseek", { 1, (uint64_t)-4096, 1 }, { NULL }, "1, -4096, 1" },
 	{ "close", { UINT32_MAX }, { NULL }, "-1" },
 
-	/* the rest */
+	/* all others */
 	{ "ioctl", { 0, 0x5412, 0x7ffc0010 }, { NULL }, "0, 0x5412, 0x7ffc0010" },
 	{ "ptrace", { 0x10, 42 }, { NULL }, "0x10, 42, 0, 0" },
 	{ "getpid", { 1, 2, 3 }, { NULL }, "" },

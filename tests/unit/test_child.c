@@ -39,7 +39,7 @@ static int await_state(pid_t pid, int options) {
 	return info.si_code;
 }
 
-/* Lets it go as often as it waits for us. */
+/* Resumes the tracee each time that it waits for its tracer, until it ends. */
 static struct exit_status await_end(pid_t pid) {
 	struct exit_status status = { 0 };
 	int r;

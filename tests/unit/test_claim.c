@@ -176,7 +176,7 @@ START_TEST(test_leaving_in_the_middle_of_a_task_is_a_breach) {
 }
 END_TEST
 
-/* Twice, or because we said so at the same moment: both are harmless. */
+/* A worker may say twice that it leaves, also when it has been told to at the same moment. */
 START_TEST(test_leaving_twice_is_no_breach) {
 	const struct message leaving = { .type = MESSAGE_LEAVING, .leaving = { "a thread" } };
 	struct fake *fake = fake_reused(1);

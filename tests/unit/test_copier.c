@@ -419,8 +419,8 @@ START_TEST(test_pages_of_a_file_are_not_private) {
 		shared[2 * PAGE_BYTES] = 1;
 		ck_assert_uint_eq(runs_of(&pages, map, 16, runs, N_OF(runs), 64), 0);
 		ck_assert_uint_eq(runs_of(&pages, shared, 16, runs, N_OF(runs), 64), 0);
-		map[3 * PAGE_BYTES] = 1;  /* had been read */
-		map[12 * PAGE_BYTES] = 1; /* had not */
+		map[3 * PAGE_BYTES] = 1;  /* a page that had been read */
+		map[12 * PAGE_BYTES] = 1; /* a page that had not */
 		ck_assert_uint_eq(runs_of(&pages, map, 16, runs, N_OF(runs), 64), 2);
 		check_run(&runs[0], map, 3, 1);
 		check_run(&runs[1], map, 12, 1);

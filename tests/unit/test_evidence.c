@@ -51,7 +51,7 @@ START_TEST(test_kills_at_once_explain_as_many_ends) {
 }
 END_TEST
 
-/* One of them was a worker's child, say. */
+/* A second kill may have been that of a child of a worker. */
 START_TEST(test_kills_before_a_task_explain_nothing) {
 	uint64_t before;
 

@@ -312,7 +312,7 @@ START_TEST(test_floor_hides_what_is_newer) {
 }
 END_TEST
 
-/* It is an error, and no SIGXFSZ. */
+/* A file beyond the limit of sizes is an error; SIGXFSZ does not end the process. */
 START_TEST(test_memfd_beyond_the_limit_is_refused) {
 	struct rlimit limit, small;
 	cleanup_close int fd = -1;

@@ -267,7 +267,8 @@ static void expect_all(const struct question *questions, size_t n, uint32_t expe
 		expect(&questions[i], expected, presets[preset]);
 }
 
-/* Not even told: nobody would answer. The loop index is the preset, and whether there is a listener. */
+/* These calls are allowed without asking the listener, since nobody would answer. The loop index is
+ * the preset, and whether there is a listener. */
 START_TEST(test_zygote_can_live_under_its_filter) {
 	const int preset = _i % N_PRESETS;
 
@@ -465,7 +466,7 @@ static const struct rule rules[] = {
 	{ { SYS_fchmod, { ANY, S_ISGID | 0755 } }, NOBODY },
 	{ { SYS_mknodat, { ANY, ANY, S_IFREG | S_ISUID } }, NOBODY },
 	{ { SYS_openat, { ANY, ANY, O_CREAT | O_WRONLY, S_ISUID | 0755 } }, NOBODY },
-	/* about others */
+	/* settings of a process, and filters */
 	{ { SYS_prctl, { PR_SET_DUMPABLE, 1 } }, NOBODY },
 	{ { SYS_prctl, { PR_SET_MM, 1 } }, NOBODY },
 	{ { SYS_prctl, { PR_SET_SECCOMP, 2 } }, NOBODY },

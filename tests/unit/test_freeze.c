@@ -373,7 +373,7 @@ static void what_has_a_meaning_stays(int index) {
 	(void)index;
 	odd[n++] = odd_region(64, MADV_DONTFORK);
 	odd[n++] = odd_region(64, MADV_WIPEONFORK);
-	odd[n++] = odd_region(15, -1); /* little */
+	odd[n++] = odd_region(15, -1); /* too small to be worth it */
 	odd[n] = odd_region(64, -1);
 	claim(mprotect(odd[n++], size, PROT_READ | PROT_EXEC) == 0);
 	odd[n] = odd_region(64, -1);
@@ -520,7 +520,7 @@ static void a_second_freeze_leaves_the_first_file(int index) {
 }
 child_test(a_second_freeze_leaves_the_first_file);
 
-/* What came since is frozen with the rest. */
+/* A second freeze includes the memory that was allocated since the first. */
 static void a_second_freeze_takes_what_came_since(int index) {
 	unsigned char *since;
 
@@ -722,7 +722,7 @@ static void huge_pages_keep_bytes_and_holes(int index) {
 
 	(void)index;
 	claim(reserve != NULL);
-	for (size_t i = 0; i < 60 * MEBIBYTE; i += MEBIBYTE) /* no gap is large */
+	for (size_t i = 0; i < 60 * MEBIBYTE; i += MEBIBYTE) /* so that no gap is large */
 		pattern_fill(reserve + i, PAGE_BYTES, i);
 	pattern_fill(reserve + 60 * MEBIBYTE, 4 * MEBIBYTE, 1);
 	prepare_and_freeze();

@@ -26,7 +26,7 @@ static void end_all(struct fake *fake, struct wf_future **futures, size_t n) {
 START_TEST(test_depth_follows_the_length_of_tasks) {
 	struct wf_executor_options options = { .max_tasks_per_worker = 0 };
 
-	ck_assert_uint_eq(hand_out_depth(&options, 3, 100), 1); /* not known yet */
+	ck_assert_uint_eq(hand_out_depth(&options, 3, 100), 1); /* too few have run to know */
 	ck_assert_uint_eq(hand_out_depth(&options, 100, 0), LIMIT_HAND_AHEAD);
 	ck_assert_uint_eq(hand_out_depth(&options, 100, 99000), 3);
 	ck_assert_uint_eq(hand_out_depth(&options, 100, NSEC_PER_SEC), 1);

@@ -111,7 +111,7 @@ START_TEST(test_keeps_errno) {
 	unsetenv("WF_LOG");
 	log_init(&log, see, &seen);
 	errno = ENOENT;
-	log_write(&log, LOG_ERROR, "x"); /* see() changes it */
+	log_write(&log, LOG_ERROR, "x"); /* see() changes errno */
 	ck_assert_int_eq(seen.n, 1);
 	ck_assert_int_eq(errno, ENOENT);
 }

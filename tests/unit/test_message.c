@@ -17,7 +17,8 @@
 
 #define N_OF(array) (sizeof(array) / sizeof(array)[0])
 
-/* Packing may exceed a frame here: what is refused must first be made. */
+/* There is room for more than a frame here, because too large a message must be packed before
+ * it can be refused. */
 #define ROOM ((size_t)1 << 22)
 
 static uint8_t pack_memory[ROOM], unpack_memory[ARENA_MESSAGE];
@@ -428,7 +429,7 @@ START_TEST(test_wishes_land_in_their_places) {
 }
 END_TEST
 
-/* Told or not told is a difference, also when all that is told is 0. */
+/* A submessage that is missing differs from one that is there and whose fields are all 0. */
 START_TEST(test_what_is_frozen_is_told_now_and_then) {
 	static const struct message_frozen told[] = {
 		{ false, 0, 0 },

@@ -660,7 +660,7 @@ END_TEST
 static const struct file_case {
 	const char *text, *sentence;
 } file_cases[] = {
-	/* the whole */
+	/* the whole file */
 	{ "", "p.yaml:1: preset: is missing; write \"preset: stage\", or pure, or tests" },
 	{ "# nothing\n",
 	  "p.yaml:1: preset: is missing; write \"preset: stage\", or pure, or tests" },
@@ -926,7 +926,7 @@ END_TEST
 
 /* --- printing --- */
 
-/* Each is what its own policy prints. */
+/* Reading one of these and printing it gives the same text. */
 static const char *const canonical[] = {
 	"preset: pure\n",
 	"preset: stage\n",
@@ -1392,7 +1392,7 @@ START_TEST(test_the_largest_policy_fits_a_frame) {
 }
 END_TEST
 
-/* What arrives is held against each rule: one is broken at a time. */
+/* A policy that arrives is checked against every rule; each case breaks one of them. */
 #define malformed(...)                                                                             \
 	do {                                                                                       \
 		struct policy malformed_policy = base, malformed_got = { .preset = 0 };            \

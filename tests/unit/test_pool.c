@@ -113,7 +113,7 @@ START_TEST(test_spare_takes_over_at_the_end) {
 }
 END_TEST
 
-/* One that hangs before it is ready is replaced, whether it has an initializer or not. */
+/* A worker that hangs before it is ready is replaced, whether it has an initializer or not. */
 START_TEST(test_start_that_hangs_is_a_failed_start) {
 	struct fake *fake = fake_pool(
 	    (struct wf_executor_options){ .preload_timeout_ms = 1000, .tuning.start_attempts = 1 });
@@ -133,7 +133,7 @@ START_TEST(test_start_that_hangs_is_a_failed_start) {
 }
 END_TEST
 
-/* Nor does one that is stopped before it is ready keep its slot while somebody waits for it. */
+/* A worker that is stopped before it is ready loses its slot if a task waits for it. */
 START_TEST(test_stopped_start_is_ended_for_what_waits) {
 	struct fake *fake = fake_pool((struct wf_executor_options){ .size = 0 });
 	struct fake_worker *worker = fake_ask(fake);
@@ -308,7 +308,7 @@ START_TEST(test_zygote_that_ends_itself_explains_a_kill) {
 }
 END_TEST
 
-/* Where the kernel does not tell how a process ended that others have reaped. */
+/* The kernel does not tell how a process ended that somebody else has reaped. */
 START_TEST(test_zygote_that_ends_itself_explains_an_end_without_a_status) {
 	struct fake *fake = fake_pool((struct wf_executor_options){ .size = 0 });
 	struct fake_worker *worker = fake_add(fake);
@@ -533,7 +533,7 @@ START_TEST(test_wanted_workers) {
 }
 END_TEST
 
-/* What is kept up to date is what counting all would give. */
+/* The counts that are kept up to date equal those of a count of all slots. */
 START_TEST(test_census_is_the_sum_of_the_slots) {
 	struct fake *fake = fake_pool((struct wf_executor_options){ .size = 0 });
 	struct fake_worker *a = fake_add(fake), *b = fake_add(fake);

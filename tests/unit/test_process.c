@@ -152,7 +152,7 @@ START_TEST(test_scan_is_not_fooled_by_a_name) {
 
 	setenv("WF_ABSENT", "proc_children", 1);
 	ck_assert_int_eq(prctl(PR_SET_NAME, ") R 1 (x) S 1", 0, 0, 0), 0);
-	pid = child_start(0, &gate); /* inherits the name */
+	pid = child_start(0, &gate); /* the child inherits the name */
 	ck_assert_int_eq(process_children(&found, 1), 1);
 	ck_assert_int_eq(found, pid);
 	close(gate);

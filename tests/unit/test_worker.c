@@ -54,7 +54,7 @@ START_TEST(test_no_state_comes_back) {
 }
 END_TEST
 
-/* What we do to it ourselves is never its fault. */
+/* An event that the executor causes is never a breach by the worker. */
 START_TEST(test_only_a_peer_breaches) {
 	for (int event = WORKER_DISMISSED; event < WORKER_EVENTS; event++)
 		for (int state = 0; state < WORKER_STATES; state++)

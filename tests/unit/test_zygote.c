@@ -432,7 +432,7 @@ START_TEST(test_end_of_an_adopted_worker_that_is_traced) {
 }
 END_TEST
 
-/* What has been forked in vain is ended without one. */
+/* A worker that was forked in vain is ended, although there is no pidfd of it. */
 START_TEST(test_end_comes_without_pidfds) {
 	const struct message drain = { .type = MESSAGE_DRAIN };
 	const struct message_spawned_worker *refused;
@@ -531,7 +531,7 @@ START_TEST(test_greeting_is_refused) {
 }
 END_TEST
 
-/* Asks for two workers that cannot be had. */
+/* Asks for two workers that cannot be forked. */
 static void expect_refused_spawn(int error, const char *step) {
 	const struct message_spawn_worker entries[] = { { .worker_id = 71 }, { .worker_id = 72 } };
 	const struct message spawn = { .type = MESSAGE_SPAWN, .spawn = { 7, entries, 2 } };
@@ -553,7 +553,7 @@ static void expect_refused_spawn(int error, const char *step) {
 		ck_assert_int_eq(spawned->workers[i].error, error);
 		ck_assert_str_eq(spawned->workers[i].step, step);
 	}
-	/* Nobody else holds the workers' ends. */
+	/* Only the workers hold their ends of the channels. */
 	fake_expect_end(&fake, one[0]);
 	fake_expect_end(&fake, other[0]);
 	fd_close(one[0]);
@@ -880,7 +880,7 @@ START_TEST(test_keeper_killed_during_preload) {
 }
 END_TEST
 
-/* Whoever has them mapped could be killed by whoever makes them shorter. */
+/* A process that maps a file gets SIGBUS if another shortens that file: the file must be sealed. */
 START_TEST(test_cells_that_are_not_sealed_are_refused) {
 	fake_open(&fake, -1);
 	fd_close(fake.cells_fd);

@@ -55,7 +55,7 @@ void fake_load(struct fake *fake, const char *argument);
 
 /* `fd` and the type that must come next. The message stays valid until the next call. */
 const struct message *fake_expect(struct fake *fake, int fd, enum message_type type);
-/* Whatever comes next. */
+/* Receives whatever comes next. */
 const struct message *fake_next(struct fake *fake, int fd);
 /* The end of the stream must come next. */
 void fake_expect_end(struct fake *fake, int fd);
@@ -64,7 +64,7 @@ void fake_send(struct fake *fake, int fd, const struct message *message, const i
 /* One worker, ready. */
 struct fake_worker fake_spawn(struct fake *fake, uint32_t max_tasks);
 void fake_forget(struct fake_worker *worker);
-/* Asks for one that there cannot be; valid until the next message. */
+/* Asks for a worker that cannot be forked; the answer is valid until the next message. */
 const struct message_spawned_worker *fake_spawn_refused(struct fake *fake);
 /* Spawns and returns what WorkerReady said. */
 int fake_spawn_error(struct fake *fake);

@@ -241,7 +241,7 @@ static int do_large(struct wf_call *call) {
 	return 0;
 }
 
-/* The same, and a child holds the mapping. */
+/* The same with a child that holds the mapping. */
 static int do_large_shared(struct wf_call *call) {
 	int r = do_large(call);
 
@@ -438,7 +438,7 @@ static int do_shut_channel(struct wf_call *call) {
 	return shutdown(find_channel(), SHUT_RDWR);
 }
 
-/* By one that takes whatever the worker sends. */
+/* Replaces it by a socket that takes whatever the worker sends. */
 static int do_replace_channel(struct wf_call *call) {
 	int channel = find_channel(), pair[2];
 
