@@ -744,14 +744,7 @@ static void add_ends(TCase *story) {
 	add_for_both(story, test_what_has_not_started_has_no_process);
 }
 
-int main(int argc, char **argv) {
-	TCase *story;
-	int r = sandboxed_begin(argv);
-
-	(void)argc;
-	if (r >= 0)
-		return r;
-	story = sandboxed_case("command");
+static void add_tests(TCase *story) {
 	add_for_both(story, test_program_finds_its_arguments);
 	add_for_both(story, test_program_has_many_arguments);
 	add_for_both(story, test_program_is_looked_up);
@@ -767,5 +760,9 @@ int main(int argc, char **argv) {
 	tcase_add_test(story, test_learned_policy_of_a_shell);
 	add_for_both(story, test_commands_and_functions_are_not_mixed);
 	add_for_both(story, test_programs_end_with_their_host);
-	return fixture_run("command", story);
+}
+
+int main(int argc, char **argv) {
+	(void)argc;
+	return sandboxed_main(argv, "command", add_tests);
 }

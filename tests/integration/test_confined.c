@@ -477,14 +477,7 @@ START_TEST(test_nobody_answers_any_more) {
 }
 END_TEST
 
-int main(int argc, char **argv) {
-	TCase *story;
-	int r = sandboxed_begin(argv);
-
-	(void)argc;
-	if (r >= 0)
-		return r;
-	story = fixture_case("confined");
+static void add_tests(TCase *story) {
 	add_for_both(story, test_wall_limit);
 	add_for_both(story, test_cpu_limit);
 	if (!POOL_SANITIZED) {
@@ -504,5 +497,9 @@ int main(int argc, char **argv) {
 	add_for_both(story, test_keeper_takes_sandboxed_tasks_along);
 	add_for_both(story, test_task_that_is_always_refused_can_be_killed);
 	add_for_both(story, test_nobody_answers_any_more);
-	return fixture_run("confined", story);
+}
+
+int main(int argc, char **argv) {
+	(void)argc;
+	return sandboxed_main(argv, "confined", add_tests);
 }

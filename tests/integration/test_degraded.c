@@ -210,8 +210,7 @@ int main(int argc, char **argv) {
 		printf("1..0 # SKIP what WF_ABSENT hides is nothing that this story tells of\n");
 		return 0;
 	}
-	setenv("TMPDIR", "/var/tmp", 1);
-	story = fixture_case("degraded");
+	story = sandboxed_case("degraded");
 	add_for_both(story, test_strict_refuses_by_name);
 	tcase_add_test(story, test_what_has_no_substitute);
 	add_for_both(story, test_best_effort_says_what_is_missing);

@@ -376,14 +376,7 @@ START_TEST(test_refusals_of_a_driven_executor) {
 }
 END_TEST
 
-int main(int argc, char **argv) {
-	TCase *story;
-	int r = sandboxed_begin(argv);
-
-	(void)argc;
-	if (r >= 0)
-		return r;
-	story = sandboxed_case("refusals");
+static void add_tests(TCase *story) {
 	/* a sanitizer makes calls of its own, which are refused as well */
 	if (!POOL_SANITIZED) {
 		tcase_add_loop_test(story, test_refusal_is_told_with_its_line, 0, 4 * N_WISHES);
@@ -400,5 +393,9 @@ int main(int argc, char **argv) {
 	add_for_presets(story, test_calls_of_x32_are_violations);
 	add_for_both(story, test_foreign_calls_end_the_task_without_a_listener);
 	add_for_continuing(story, test_refusals_of_a_driven_executor);
-	return fixture_run("refusals", story);
+}
+
+int main(int argc, char **argv) {
+	(void)argc;
+	return sandboxed_main(argv, "refusals", add_tests);
 }

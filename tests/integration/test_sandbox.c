@@ -448,14 +448,7 @@ START_TEST(test_reload_keeps_the_policy) {
 }
 END_TEST
 
-int main(int argc, char **argv) {
-	TCase *story;
-	int r = sandboxed_begin(argv);
-
-	(void)argc;
-	if (r >= 0)
-		return r;
-	story = sandboxed_case("sandbox");
+static void add_tests(TCase *story) {
 	add_for_presets(story, test_declared_files_are_there);
 	add_for_presets(story, test_declared_file_alone_has_no_neighbours);
 	add_for_continuing(story, test_declared_program_runs);
@@ -477,5 +470,9 @@ int main(int argc, char **argv) {
 	add_for_both(story, test_initializer_is_ended);
 	add_for_presets(story, test_sharing_compares_policies);
 	add_for_presets(story, test_reload_keeps_the_policy);
-	return fixture_run("sandbox", story);
+}
+
+int main(int argc, char **argv) {
+	(void)argc;
+	return sandboxed_main(argv, "sandbox", add_tests);
 }

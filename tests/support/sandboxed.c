@@ -194,15 +194,22 @@ static bool hides_a_layer(const char *words) {
 	return false;
 }
 
-int sandboxed_begin(char **argv) {
-	const char *absent = getenv("WF_ABSENT");
-
-	if (absent != NULL && hides_a_layer(absent))
-		return skip("WF_ABSENT hides a layer: that is the story degraded");
-	return sandboxed_begin_without(argv);
-}
-
 TCase *sandboxed_case(const char *name) {
 	setenv("TMPDIR", "/var/tmp", 1);
 	return fixture_case(name);
+}
+
+int sandboxed_main(char **argv, const char *name, void (*add)(TCase *story)) {
+	const char *absent = getenv("WF_ABSENT");
+	TCase *story;
+	int r;
+
+	if (absent != NULL && hides_a_layer(absent))
+		return skip("WF_ABSENT hides a layer: that is the story degraded");
+	r = sandboxed_begin_without(argv);
+	if (r >= 0)
+		return r;
+	story = sandboxed_case(name);
+	add(story);
+	return fixture_run(name, story);
 }

@@ -50,12 +50,12 @@ void scratch_expect(const char *name, const char *text);
 /* Copies a program there; everybody may execute it. */
 void scratch_install(const char *name, const char *program);
 
-/* First in main() of a story that needs all layers. With WF_TEST_USER=UID in the environment, root
- * becomes that user, and executes itself again, so that a process of root has left nothing. What
- * cannot be told here is a skip that says why, and 0 is returned, for main() to return; else -1. */
-int sandboxed_begin(char **argv);
-/* The same for the story of missing layers. */
+/* The main() of a story that needs all layers; `add` adds its tests. With WF_TEST_USER=UID in the
+ * environment, root becomes that user, and executes itself again, so that a process of root has left
+ * nothing. What cannot be told here is a skip that says why. Returns the exit status. */
+int sandboxed_main(char **argv, const char *name, void (*add)(TCase *story));
+/* The first part of it, for the story of missing layers: a status for main() to return, or -1. */
 int sandboxed_begin_without(char **argv);
-/* fixture_case(), with a scratch directory that those see who have scratch space of their own: it is not
- * below /tmp. */
+/* fixture_case() with a scratch directory that is not below /tmp: a worker with scratch space of its
+ * own sees it. */
 TCase *sandboxed_case(const char *name);
