@@ -21,9 +21,8 @@
 #include <warmfork/inspect.h>
 #include <warmfork/map.h>
 
+#include "tests/support/complain.h"
 #include "tests/support/program.h"
-
-#define CAP_MS 30000
 
 /* Its memory is not ours to limit. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -31,20 +30,6 @@
 #else
 #define SANITIZED 0
 #endif
-
-/* --- what it says when something is wrong --- */
-
-#define expect(condition)                                                                          \
-	do {                                                                                       \
-		if (!(condition))                                                                  \
-			complain(#condition, __LINE__);                                            \
-	} while (0)
-
-_Noreturn static void complain(const char *what, int line) {
-	fprintf(stderr, "host_more.c:%d: not so: %s (last error: %s)\n", line, what,
-		wf_last_error());
-	_exit(1);
-}
 
 /* --- a pool --- */
 
@@ -204,7 +189,7 @@ static void heard(struct wf_future *future, const struct wf_outcome *outcome, vo
 #define refused(call)                                                                              \
 	do {                                                                                       \
 		if ((call) != -ECHILD)                                                             \
-			complain(#call " is -ECHILD", __LINE__);                                   \
+			complain(#call " is -ECHILD");                                             \
 	} while (0)
 
 /* In the child: every call is refused. */
@@ -531,7 +516,7 @@ static void empty_descriptors(const int *descriptors, int n) {
 #define expect_named(call)                                                                         \
 	do {                                                                                       \
 		if ((call) != -EMFILE || !strstr(wf_last_error(), "RLIMIT_NOFILE"))                \
-			complain(#call " is -EMFILE, naming RLIMIT_NOFILE", __LINE__);             \
+			complain(#call " is -EMFILE, naming RLIMIT_NOFILE");                       \
 	} while (0)
 
 static void *large_input(size_t size) {

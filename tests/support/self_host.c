@@ -17,21 +17,8 @@
 #include <warmfork/executor.h>
 #include <warmfork/task.h>
 
+#include "tests/support/complain.h"
 #include "tests/support/program.h"
-
-#define CAP_MS 30000
-
-#define expect(condition)                                                                          \
-	do {                                                                                       \
-		if (!(condition))                                                                  \
-			complain(#condition, __LINE__);                                            \
-	} while (0)
-
-_Noreturn static void complain(const char *what, int line) {
-	fprintf(stderr, "self_host.c:%d: not so: %s (last error: %s)\n", line, what,
-		wf_last_error());
-	_exit(1);
-}
 
 /* --- a pool of this program --- */
 
