@@ -192,18 +192,9 @@ END_TEST
 
 /* --- descriptors --- */
 
-/* A pipe that holds `text` and then ends. */
-static int pipe_with(const char *text) {
-	int ends[2];
-
-	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
-	ck_assert_int_eq(write(ends[1], text, strlen(text)), (ssize_t)strlen(text));
-	close(ends[1]);
-	return ends[0];
-}
-
 START_TEST(test_descriptors_arrive_in_order) {
-	const int descriptors[] = { pipe_with("first,"), pipe_with("second,"), pipe_with("third") };
+	const int descriptors[] = { fixture_pipe_with("first,"), fixture_pipe_with("second,"),
+				    fixture_pipe_with("third") };
 	const struct wf_context context =
 	    WF_CONTEXT(.descriptors = descriptors, .n_descriptors = N_OF(descriptors));
 	struct wf_executor *executor = open_one_worker(_i, NULL);
@@ -231,7 +222,7 @@ START_TEST(test_as_many_descriptors_as_allowed) {
 	for (int i = 0; i <= WF_MAX_DESCRIPTORS; i++) {
 		const char letter[2] = { (char)('0' + i), '\0' };
 
-		descriptors[i] = pipe_with(letter);
+		descriptors[i] = fixture_pipe_with(letter);
 		if (i < WF_MAX_DESCRIPTORS)
 			text[i] = letter[0];
 	}
@@ -249,7 +240,7 @@ START_TEST(test_as_many_descriptors_as_allowed) {
 END_TEST
 
 START_TEST(test_bad_descriptor_is_refused) {
-	const int closed = pipe_with("");
+	const int closed = fixture_pipe_with("");
 	const int negative[] = { -1 }, unused[] = { closed };
 	const struct wf_context first = WF_CONTEXT(.descriptors = negative, .n_descriptors = 1);
 	const struct wf_context second = WF_CONTEXT(.descriptors = unused, .n_descriptors = 1);
@@ -273,7 +264,7 @@ END_TEST
 START_TEST(test_standard_input) {
 	struct wf_context context =
 	    WF_CONTEXT(.standard_input = { .mode = WF_STDIO_DESCRIPTOR,
-					   .descriptor = pipe_with("to be read") });
+					   .descriptor = fixture_pipe_with("to be read") });
 	struct wf_executor *executor = open_one_worker(_i, NULL);
 
 	struct wf_future *future = ask_in(executor, "copy_input", NULL, 0, &context);

@@ -136,12 +136,10 @@ START_TEST(test_callback_hears_result_failure_and_crash) {
 END_TEST
 
 START_TEST(test_callback_of_cancelled_runs_in_cancelling_thread) {
-	struct wf_executor_options options = more_options(_i);
 	struct cord cord;
 	struct heard heard;
 
-	options.workers = 1;
-	struct wf_executor *executor = pool_open(&options);
+	struct wf_executor *executor = more_open_workers(_i, 1);
 	struct wf_future *gate = more_gate(&cord, executor);
 	more_gate_started(&cord);
 	struct wf_future *queued = pool_call(executor, "echo", "x");
@@ -463,11 +461,9 @@ END_TEST
 
 /* Tidying up loses nothing: what was submitted still runs. */
 START_TEST(test_executor_freed_early_finishes) {
-	struct wf_executor_options options = more_options(_i);
 	struct wf_future *futures[40];
 
-	options.workers = 1;
-	struct wf_executor *executor = pool_open(&options);
+	struct wf_executor *executor = more_open_workers(_i, 1);
 	for (size_t i = 0; i < N_OF(futures); i++)
 		futures[i] = pool_call(executor, "where", "");
 	ck_assert_ptr_null(wf_executor_free(executor));
@@ -531,11 +527,9 @@ END_TEST
 /* --- states --- */
 
 START_TEST(test_states_and_what_each_allows) {
-	struct wf_executor_options options = more_options(_i);
 	struct cord cord;
 
-	options.workers = 1;
-	struct wf_executor *executor = pool_open(&options);
+	struct wf_executor *executor = more_open_workers(_i, 1);
 	struct wf_future *running = more_gate(&cord, executor);
 	more_gate_started(&cord);
 	struct wf_future *pending = pool_call(executor, "echo", "x");
@@ -570,11 +564,9 @@ END_TEST
 
 /* Killing what has not started is a cancel. */
 START_TEST(test_kill_of_pending_cancels) {
-	struct wf_executor_options options = more_options(_i);
 	struct cord cord;
 
-	options.workers = 1;
-	struct wf_executor *executor = pool_open(&options);
+	struct wf_executor *executor = more_open_workers(_i, 1);
 	struct wf_future *running = more_gate(&cord, executor);
 	const pid_t pid = more_gate_started(&cord).pid;
 	struct wf_future *pending = pool_call(executor, "echo", "x");

@@ -139,16 +139,6 @@ END_TEST
 
 /* --- descriptors --- */
 
-/* A pipe that holds `text` and then ends. */
-static int filled_pipe(const char *text) {
-	int ends[2];
-
-	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
-	ck_assert_int_eq(write(ends[1], text, strlen(text)), (ssize_t)strlen(text));
-	close(ends[1]);
-	return ends[0];
-}
-
 static void expect_read(int fd, const char *text) {
 	char buffer[256];
 	size_t used = 0;
@@ -168,10 +158,11 @@ static void expect_read(int fd, const char *text) {
 
 START_TEST(test_stdin_from_a_descriptor) {
 	struct wf_executor *executor = pool_open_regime(_i);
-	const struct wf_context context = WF_CONTEXT(.standard_input = {
-							 .mode = WF_STDIO_DESCRIPTOR,
-							 .descriptor = filled_pipe("from a pipe"),
-						     });
+	const struct wf_context context =
+	    WF_CONTEXT(.standard_input = {
+			   .mode = WF_STDIO_DESCRIPTOR,
+			   .descriptor = fixture_pipe_with("from a pipe"),
+		       });
 	struct wf_future *future = pool_call_in(executor, "script", "cat", &context);
 
 	close(context.standard_input.descriptor);

@@ -136,13 +136,11 @@ END_TEST
 
 /* A buffer stays the caller's when the submit fails, and goes with a task that is cancelled. */
 START_TEST(test_buffer_of_refused_and_cancelled_task) {
-	struct wf_executor_options options = more_options(_i);
 	struct wf_buffer *buffer = filled_buffer(100000, 1);
 	struct wf_future *refused = NULL;
 	struct cord cord;
 
-	options.workers = 1;
-	struct wf_executor *executor = pool_open(&options);
+	struct wf_executor *executor = more_open_workers(_i, 1);
 	ck_assert_int_eq(
 	    wf_submit(executor, &WF_TASK(.function = "nosuch", .buffer = buffer), &refused),
 	    -ENOENT);
@@ -165,10 +163,7 @@ END_TEST
 /* The descriptors return to their count when the pool has closed: the fixture looks. While it is
  * open the count is steady only with reused workers, whose channels stay. */
 START_TEST(test_huge_argument_copied) {
-	struct wf_executor_options options = more_options(_i);
-
-	options.workers = 1;
-	struct wf_executor *executor = pool_open(&options);
+	struct wf_executor *executor = more_open_workers(_i, 1);
 	void *data = pattern(HUGE_SIZE, 42);
 
 	pool_check_works(executor);
@@ -181,10 +176,7 @@ START_TEST(test_huge_argument_copied) {
 END_TEST
 
 START_TEST(test_huge_argument_in_a_buffer) {
-	struct wf_executor_options options = more_options(REUSED);
-
-	options.workers = 1;
-	struct wf_executor *executor = pool_open(&options);
+	struct wf_executor *executor = more_open_workers(REUSED, 1);
 	pool_check_works(executor);
 	const int before = fixture_count_descriptors();
 	void *data = pattern(HUGE_SIZE, 43);
@@ -223,10 +215,7 @@ START_TEST(test_what_an_input_leaves_is_not_seen) {
 END_TEST
 
 START_TEST(test_huge_result) {
-	struct wf_executor_options options = more_options(REUSED);
-
-	options.workers = 1;
-	struct wf_executor *executor = pool_open(&options);
+	struct wf_executor *executor = more_open_workers(REUSED, 1);
 	pool_check_works(executor);
 	const int before = fixture_count_descriptors();
 

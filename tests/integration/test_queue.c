@@ -209,14 +209,12 @@ START_TEST(test_priorities_order_the_queue) {
 		      { 'c', 5 },
 		      { 'g', -1 },
 		      { 'd', 1 } };
-	struct wf_executor_options options = more_options(_i);
 	struct wf_future *futures[N_OF(queue)];
 	struct cord cord;
 	char order[N_OF(queue) + 1] = "";
 	int ends[2];
 
-	options.workers = 1;
-	struct wf_executor *executor = pool_open(&options);
+	struct wf_executor *executor = more_open_workers(_i, 1);
 	ck_assert_int_eq(pipe(ends), 0);
 	struct wf_future *gate = more_gate(&cord, executor);
 	more_gate_started(&cord);

@@ -106,12 +106,10 @@ START_TEST(test_resize_under_load_keeps_slots_apart) {
 END_TEST
 
 START_TEST(test_growing_takes_effect_at_once) {
-	struct wf_executor_options options = more_options(_i);
 	struct cord cords[4];
 	struct wf_future *gates[4];
 
-	options.workers = 1;
-	struct wf_executor *executor = pool_open(&options);
+	struct wf_executor *executor = more_open_workers(_i, 1);
 	for (size_t i = 0; i < 4; i++)
 		gates[i] = more_gate(&cords[i], executor);
 	more_gate_started(&cords[0]);
@@ -131,12 +129,10 @@ END_TEST
 
 /* Four run, two slots are taken away: those that run there finish and take no more. */
 START_TEST(test_shrinking_lets_running_tasks_finish) {
-	struct wf_executor_options options = more_options(_i);
 	struct crowd crowd;
 	struct wf_future *queued[8];
 
-	options.workers = 4;
-	struct wf_executor *executor = pool_open(&options);
+	struct wf_executor *executor = more_open_workers(_i, 4);
 	crowd_gather(&crowd, executor, 4);
 	expect_slots(&crowd);
 	ck_assert_int_eq(wf_executor_resize(executor, 2), 0);

@@ -374,13 +374,11 @@ END_TEST
 
 /* What is queued is cancelled, what runs may finish. */
 START_TEST(test_close_cancel_lets_the_running_finish) {
-	struct wf_executor_options options = more_options(_i);
 	struct wf_future *queued[5];
 	struct closer closer;
 	struct cord cord;
 
-	options.workers = 1;
-	struct wf_executor *executor = pool_open(&options);
+	struct wf_executor *executor = more_open_workers(_i, 1);
 	struct wf_future *gate = more_gate(&cord, executor);
 	more_gate_started(&cord);
 	for (size_t i = 0; i < N_OF(queued); i++)

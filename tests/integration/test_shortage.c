@@ -76,55 +76,57 @@ static struct wf_executor *open_with_idle_workers(int regime) {
 }
 
 /* One task runs, so there is hope; another has no pipes for its output. */
-START_TEST(test_captured_task_waits_for_descriptors) {
-	struct wf_future *running, *waiting;
+struct scene {
 	struct wf_executor *executor;
 	struct crowd crowd;
 	struct cord cord;
+	struct wf_future *running, *waiting;
+};
 
+static void scene_open(struct scene *scene, int regime) {
 	(void)fixture_limit_descriptors(FEW);
-	executor = open_with_idle_workers(_i);
-	cord_open(&cord);
-	running = cord_call(&cord, executor, "script", "started; wait; echo done");
-	cord_expect(&cord, "started");
-	crowd_fill(&crowd);
-	waiting = call_captured(executor, "out here");
-	ck_assert_int_eq(wf_future_state(waiting), WF_PENDING);
-	ck_assert_uint_eq(pool_statistics(executor).queued, 1);
-	crowd_leave(&crowd);
-	expect_captured(waiting, "here");
-	cord_release(&cord);
-	expect_text(pool_wait(running), "done");
-	wf_future_free(running);
-	cord_close(&cord);
-	pool_close(executor);
+	scene->executor = open_with_idle_workers(regime);
+	cord_open(&scene->cord);
+	scene->running =
+	    cord_call(&scene->cord, scene->executor, "script", "started; wait; echo done");
+	cord_expect(&scene->cord, "started");
+	crowd_fill(&scene->crowd);
+	scene->waiting = call_captured(scene->executor, "out here");
+}
+
+static void scene_close(struct scene *scene) {
+	wf_future_free(scene->running);
+	cord_close(&scene->cord);
+	pool_close(scene->executor);
+}
+
+START_TEST(test_captured_task_waits_for_descriptors) {
+	struct scene scene;
+
+	scene_open(&scene, _i);
+	ck_assert_int_eq(wf_future_state(scene.waiting), WF_PENDING);
+	ck_assert_uint_eq(pool_statistics(scene.executor).queued, 1);
+	crowd_leave(&scene.crowd);
+	expect_captured(scene.waiting, "here");
+	cord_release(&scene.cord);
+	expect_text(pool_wait(scene.running), "done");
+	scene_close(&scene);
 }
 END_TEST
 
-/* The same, and the task that runs ends while nothing is there yet. */
+/* The task that runs ends while there are no descriptors yet. */
 START_TEST(test_running_task_ends_beside_one_that_waits) {
-	struct wf_future *running, *waiting;
-	struct wf_executor *executor;
-	struct crowd crowd;
-	struct cord cord;
+	struct scene scene;
 
-	(void)fixture_limit_descriptors(FEW);
-	executor = open_with_idle_workers(_i);
-	cord_open(&cord);
-	running = cord_call(&cord, executor, "script", "started; wait; echo done");
-	cord_expect(&cord, "started");
-	crowd_fill(&crowd);
-	waiting = call_captured(executor, "out here");
-	cord_release(&cord);
-	expect_text(pool_wait(running), "done");
+	scene_open(&scene, _i);
+	cord_release(&scene.cord);
+	expect_text(pool_wait(scene.running), "done");
 	/* workers that are not needed may leave what they have to it; if that is not enough, it is told */
-	expect_told_or_captured(pool_wait(waiting), "here");
-	crowd_leave(&crowd);
-	wf_future_free(waiting);
-	expect_captured(call_captured(executor, "out again"), "again");
-	wf_future_free(running);
-	cord_close(&cord);
-	pool_close(executor);
+	expect_told_or_captured(pool_wait(scene.waiting), "here");
+	crowd_leave(&scene.crowd);
+	wf_future_free(scene.waiting);
+	expect_captured(call_captured(scene.executor, "out again"), "again");
+	scene_close(&scene);
 }
 END_TEST
 

@@ -218,14 +218,12 @@ START_TEST(test_deadline_ends_a_running_task) {
 END_TEST
 
 START_TEST(test_deadline_ends_a_queued_task) {
-	struct wf_executor_options options = pool_options(_i);
 	const struct wf_task task = WF_TASK(.function = "pid", .deadline_ms = 50);
 	struct wf_future *running, *queued;
 	struct wf_executor *executor;
 	struct cord cord;
 
-	options.workers = 1;
-	executor = pool_open(&options);
+	executor = pool_open_workers(_i, 1);
 	cord_open(&cord);
 	running = cord_call(&cord, executor, "script", "started; wait; echo done");
 	cord_expect(&cord, "started");
@@ -288,13 +286,11 @@ END_TEST
 /* --- cancelled --- */
 
 START_TEST(test_queued_task_is_cancelled_at_once) {
-	struct wf_executor_options options = pool_options(_i);
 	struct wf_future *running, *queued;
 	struct wf_executor *executor;
 	struct cord cord;
 
-	options.workers = 1;
-	executor = pool_open(&options);
+	executor = pool_open_workers(_i, 1);
 	cord_open(&cord);
 	running = cord_call(&cord, executor, "script", "started; wait; echo done");
 	cord_expect(&cord, "started");

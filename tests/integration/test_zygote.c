@@ -404,14 +404,12 @@ static void expect_ends(struct wf_future *const futures[N_ENDS]) {
 }
 
 START_TEST(test_running_tasks_outlive_the_zygote) {
-	struct wf_executor_options options = pool_options(_i);
 	static struct cord cords[N_ENDS];
 	struct wf_future *futures[N_ENDS], *queued[4];
 	static struct watch daemon;
 	struct wf_executor *executor;
 
-	options.workers = N_ENDS;
-	executor = pool_open(&options);
+	executor = pool_open_workers(_i, N_ENDS);
 	for (size_t i = 0; i < N_ENDS; i++) {
 		cord_open(&cords[i]);
 		futures[i] = cord_call(&cords[i], executor, "script", ends[i]);

@@ -11,6 +11,7 @@
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -60,6 +61,15 @@ int fixture_open_null(void) {
 
 	ck_assert_int_ge(fd, 3);
 	return fd;
+}
+
+int fixture_pipe_with(const char *text) {
+	int ends[2];
+
+	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+	ck_assert_int_eq(write(ends[1], text, strlen(text)), (ssize_t)strlen(text));
+	close(ends[1]);
+	return ends[0];
 }
 
 rlim_t fixture_limit_descriptors(rlim_t n) {

@@ -30,6 +30,9 @@ int fixture_count_descriptors(void);
 /* Opens /dev/null, and returns the descriptor. */
 int fixture_open_null(void);
 
+/* The read end of a pipe that holds `text` and then ends. */
+int fixture_pipe_with(const char *text);
+
 /* Sets the limit: every new descriptor is below `n` from now on. Returns what it was. */
 rlim_t fixture_limit_descriptors(rlim_t n);
 

@@ -26,6 +26,13 @@ struct wf_executor *more_open(int regime) {
 	return pool_open(&options);
 }
 
+struct wf_executor *more_open_workers(int regime, int workers) {
+	struct wf_executor_options options = more_options(regime);
+
+	options.workers = workers;
+	return pool_open(&options);
+}
+
 struct wf_future *more_call(struct wf_executor *executor, const char *function, const void *input,
 			    size_t size) {
 	const struct wf_task task =

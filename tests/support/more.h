@@ -14,6 +14,7 @@
 /* As pool_options(), with the second module. */
 struct wf_executor_options more_options(int regime);
 struct wf_executor *more_open(int regime);
+struct wf_executor *more_open_workers(int regime, int workers);
 
 /* A call with `size` bytes of input. */
 struct wf_future *more_call(struct wf_executor *executor, const char *function, const void *input,

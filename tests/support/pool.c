@@ -44,6 +44,13 @@ struct wf_executor *pool_open_regime(int regime) {
 	return pool_open(&options);
 }
 
+struct wf_executor *pool_open_workers(int regime, int workers) {
+	struct wf_executor_options options = pool_options(regime);
+
+	options.workers = workers;
+	return pool_open(&options);
+}
+
 void pool_close(struct wf_executor *executor) {
 	ck_assert_int_eq(wf_executor_close(executor, WF_CLOSE_FINISH), 0);
 	ck_assert_ptr_null(wf_executor_free(executor));

@@ -45,6 +45,9 @@ struct wf_executor *pool_open(const struct wf_executor_options *options);
 /* Opens a pool with pool_options(). */
 struct wf_executor *pool_open_regime(int regime);
 
+/* The same with `workers` of them. */
+struct wf_executor *pool_open_workers(int regime, int workers);
+
 /* Finishes, closes, frees. */
 void pool_close(struct wf_executor *executor);
 
