@@ -81,7 +81,7 @@ START_TEST(test_strict_refuses_by_name) {
 }
 END_TEST
 
-/* What one layer alone would see to, no substitute is pretended for. */
+/* Where one layer alone could do something, no substitute for it is pretended. */
 START_TEST(test_what_has_no_substitute) {
 	struct wf_policy *policy = policy_of("stage", "limits.processes", "8", NULL);
 	static const char *const kept[] = { "user", "mount", "pid", "ipc", "uts" };

@@ -179,7 +179,7 @@ START_TEST(test_cancel_runs_no_callback_of_another_future) {
 	struct wf_future *others[4], *own;
 	struct wf_executor *executor;
 
-	options.tuning.hand_ahead = 0; /* as many as come back in the meantime */
+	options.tuning.hand_ahead = 0; /* it depends on how long tasks take */
 	executor = pool_open(&options);
 	for (int round = 0; round < 2000; round++) {
 		for (size_t i = 0; i < N_OF(others); i++) {

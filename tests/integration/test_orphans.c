@@ -22,7 +22,7 @@
 #define PROMISED_MS 1000
 
 static struct program host;
-static pid_t keeper, child; /* as the host said; child 0: none */
+static pid_t keeper, child; /* as the host said; 0: it has no child */
 static struct watch pool;
 
 static void host_start(const char *state, const char *argument) {
@@ -171,7 +171,7 @@ START_TEST(test_host_whose_opening_thread_has_ended) {
 	host_start("thread", NULL);
 	host_await_ready();
 	ck_assert_uint_eq(watch_alive(&pool), pool.n);
-	host_leave(); /* it works until the end, which is a good one */
+	host_leave(); /* it works until it leaves in good order */
 	ck_assert_uint_eq(watch_alive(&pool), 0);
 	fixture_reap_adopted(); /* the keeper is no child of the host */
 	watch_clear(&pool);

@@ -364,7 +364,7 @@ START_TEST(test_close_while_it_reloads) {
 		reloader.executor = open_to_hang(_i, path, sizeof path);
 		ck_assert_int_eq(mkfifo(path, 0600), 0);
 		ck_assert_int_eq(pthread_create(&reloader.thread, NULL, reload_it, &reloader), 0);
-		fifo = open(path, O_RDONLY | O_CLOEXEC); /* the preload has it, too */
+		fifo = open(path, O_RDONLY | O_CLOEXEC); /* the preload holds the other end */
 		ck_assert_int_eq(read(fifo, &byte, 1), 1);
 		ck_assert_int_eq(wf_executor_close(reloader.executor, hows[i]), 0);
 		ck_assert_int_eq(pthread_join(reloader.thread, NULL), 0);

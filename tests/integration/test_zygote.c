@@ -107,7 +107,7 @@ static void await_grace_of_earlier_ends(struct cord *deserter, pid_t pid) {
 
 static const char deserts[] = "deaf; started; wait; close_channel; hang";
 
-/* That a worker's end is reported late says nothing against the worker. */
+/* A worker whose end is reported late has done nothing wrong. */
 static void check_late_report(int regime, const char *script, unsigned flags,
 			      struct wf_future **ret_future, struct wf_executor **ret_executor) {
 	struct wf_task task = WF_TASK(.function = "script", .input = script,

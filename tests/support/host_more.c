@@ -24,7 +24,7 @@
 #include "tests/support/complain.h"
 #include "tests/support/program.h"
 
-/* Its memory is not ours to limit. */
+/* The memory of a sanitizer cannot be limited. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1
 #else
@@ -88,7 +88,7 @@ static void expect_exact_outcomes(struct wf_executor *executor) {
 	expect(finish(returned) == WF_RETURNED);
 }
 
-/* Both regimes, several times, in a host that has done its worst before. */
+/* Uses pools of both regimes several times, after the host has done its worst. */
 static void use_pools(void) {
 	for (int max_tasks = 0; max_tasks < 2; max_tasks++) {
 		struct wf_executor *executor = open_pool(max_tasks);
@@ -480,7 +480,7 @@ static int host_opens_in_a_thread_that_exits(void) {
 
 /* --- exit --- */
 
-/* Idle, running and queued tasks, and nobody closes. */
+/* The host exits with idle workers, running and queued tasks, and has not closed the pool. */
 static int host_exits_without_closing(void) {
 	static struct wf_executor *idle, *busy;
 	int release;
@@ -670,7 +670,7 @@ static void expect_not_forked(struct wf_executor *executor) {
  *
  * closefrom(3) in a process that goes on. Descriptors that are opened afterwards get the numbers of ours. */
 
-/* Of the leak sanitizer: the executor's thread may sleep forever, and keeps its memory. */
+/* For the leak sanitizer: the executor's thread may sleep forever, and keeps its memory. */
 __attribute__((weak)) void __lsan_disable(void);
 
 static int host_closes_all_descriptors(void) {

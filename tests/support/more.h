@@ -25,7 +25,7 @@ void more_ask(struct wf_executor *executor, const char *function, const void *in
 	      void *answer, size_t answer_size);
 struct toy_where more_where(struct wf_executor *executor);
 
-/* What a task that pulled its cord or ended says of where it ran. */
+/* Where a task runs, as it says when it has started, or in its result. */
 struct toy_where more_gate_started(struct cord *cord);
 struct toy_where more_place(const struct wf_outcome *outcome);
 

@@ -11,7 +11,7 @@
 
 #include "tests/support/pool.h"
 
-/* A preset and what is beyond it: "read", path, "limits.memory", "64M", ..., NULL. */
+/* A policy of a preset and more keys and values: "read", path, "limits.memory", "64M", ..., NULL. */
 struct wf_policy *policy_of(const char *preset, ...) __attribute__((sentinel));
 void policy_add(struct wf_policy *policy, const char *key, const char *value);
 
@@ -21,7 +21,7 @@ void policy_add_line(struct wf_policy *policy, const char *preset, const char *l
 /* pool_options() of the sandboxed toy (toy_sandbox.h), with one worker. */
 struct wf_executor_options sandboxed_options(int regime, const struct wf_policy *policy);
 
-/* Gives the policy back: the executor has a copy. */
+/* Opens a pool, and frees the policy, of which the executor has a copy. */
 struct wf_executor *sandboxed_open(int regime, struct wf_policy *policy);
 
 /* Runs steps, expects the task to return, and copies what they said. */

@@ -236,7 +236,7 @@ static int forgets_to_init(void) {
 
 static const struct wf_module broken = { .size = sizeof broken };
 
-/* What it is given to wf_init() is good here, and bad in the zygote. */
+/* The table that it gives to wf_init() is good in this process, and bad in the zygote. */
 static int loses_its_table(void) {
 	const struct wf_executor_options options = options_for(0);
 	struct wf_executor *executor = NULL;

@@ -113,7 +113,7 @@ static int leave(struct wf_call *call) {
 	_exit(*status);
 }
 
-/* As die, but 0 returns. */
+/* Like die, but returns if the input is 0. */
 static int maybe_die(struct wf_call *call) {
 	size_t size;
 	const int *number = wf_call_input(call, &size);
@@ -128,7 +128,7 @@ static int echo(struct wf_call *call) {
 	return wf_return(call, input, size);
 }
 
-/* Fails with the code that the input (an int) names; 0 returns. */
+/* Fails with the code that the input (an int) names; with 0 it returns. */
 static int fail(struct wf_call *call) {
 	size_t size;
 	const int *code = wf_call_input(call, &size);
@@ -267,7 +267,7 @@ static int count_descriptors(struct wf_call *call) {
 	return wf_return(call, &n, sizeof n);
 }
 
-/* What the C library's generator says next. */
+/* Answers the next number of the C library's generator. */
 static int draw(struct wf_call *call) {
 	const long drawn = random();
 

@@ -54,16 +54,16 @@ void fake_pass(struct fake *fake, nsec_t time);
 struct fake_worker *fake_add(struct fake *fake);
 /* A worker that has been asked of the zygote and has no process yet. */
 struct fake_worker *fake_ask(struct fake *fake);
-/* One that was asked for has a process, and has not said yet that it is ready. */
+/* The zygote has forked it, and it has not said yet that it is ready. */
 void fake_spawned(struct fake *fake, struct fake_worker *worker);
 
-/* A future in the queue, with one reference of the caller's. */
+/* Queues a future, to which the caller has one reference. */
 struct wf_future *fake_submit(struct fake *fake);
 /* Queues `n` futures. */
 void fake_submit_all(struct fake *fake, struct wf_future **futures, size_t n);
-/* Of one that has resolved: gives the caller's reference back, and the engine's. */
+/* Gives back both references to a future that has resolved: the caller's and the engine's. */
 void fake_release(struct fake *fake, struct wf_future *future);
-/* The end of a test for one that is in the queue: it resolves, and is released. */
+/* Cancels a future that is in the queue, and releases it, at the end of a test. */
 void fake_cancel(struct fake *fake, struct wf_future *future);
 
 /* Takes the next frame of tasks from the worker's end, as an honest worker does: claims the first

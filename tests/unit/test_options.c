@@ -19,7 +19,7 @@
 static const struct option *rows;
 static size_t n_rows;
 
-/* What is accepted as it is, and may be changed in any one member. */
+/* Options that are accepted, of which a test changes one member at a time. */
 static struct wf_executor_options plain(void) {
 	return WF_EXECUTOR_OPTIONS(.module = "/some/module.so", .workers = 4, .queue_limit = 1);
 }

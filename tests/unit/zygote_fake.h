@@ -53,7 +53,7 @@ void fake_start(struct fake *fake, const char *module, const char *argument, uns
 /* The same, and asserts that the image is ready. */
 void fake_load(struct fake *fake, const char *argument);
 
-/* `fd` and the type that must come next. The message stays valid until the next call. */
+/* Receives the next message of `fd`, which must have this type; valid until the next call. */
 const struct message *fake_expect(struct fake *fake, int fd, enum message_type type);
 /* Receives whatever comes next. */
 const struct message *fake_next(struct fake *fake, int fd);
@@ -61,7 +61,7 @@ const struct message *fake_next(struct fake *fake, int fd);
 void fake_expect_end(struct fake *fake, int fd);
 void fake_send(struct fake *fake, int fd, const struct message *message, const int *fds, size_t n);
 
-/* One worker, ready. */
+/* Spawns a worker, and waits until it is ready. */
 struct fake_worker fake_spawn(struct fake *fake, uint32_t max_tasks);
 void fake_forget(struct fake_worker *worker);
 /* Asks for a worker that cannot be forked; the answer is valid until the next message. */
