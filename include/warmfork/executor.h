@@ -578,7 +578,13 @@ struct wf_executor_options {
 	/* the workers */
 	int workers; /* slots; 0: one for each CPU this process may use; at most WF_MAX_WORKERS */
 	int min_workers; /* started at once and kept even if idle; default 0: on demand */
-	/* 0: reused; 1: a fresh process for each task; N: recycled after N tasks. */
+	/* 0: reused; 1: a fresh process for each task; N: recycled after N tasks. Choose 1 for tasks
+	 * that do not trust each other, because tasks of a reused worker share a process. A hostile
+	 * one can leave code there that changes what later ones do. It can also have the one task
+	 * that was handed out directly behind it resolve as if it had been started and had failed,
+	 * for instance as `killed` by WF_BY_PROTOCOL. And a task that was sent to such a worker
+	 * together with others, and not as the first of them, may have been started twice, even
+	 * without WF_TASK_IDEMPOTENT. */
 	int max_tasks_per_worker;
 	/* How many fresh workers are forked ahead, one behind each slot; 0: as many as workers;
 	 * WF_NO_SPARES: none. */
