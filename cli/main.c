@@ -14,12 +14,13 @@ static const struct command {
 	const char *name, *does;
 	command_function run;
 } commands[] = {
-	{ "attack", "run the attack corpus against this kernel and a policy", attack_command },
-	{ "doctor", "what this machine offers, what each missing piece costs, and how to get it",
+	{ "attack", "test whether the sandbox stops hostile tasks on this machine",
+	  attack_command },
+	{ "doctor", "report what this machine offers, what is missing, and how to get it",
 	  doctor_command },
 	{ "image", "load an image and report what it costs, and what makes its forks slow",
 	  image_command },
-	{ "run", "run a program that can do only what it is allowed to", run_command },
+	{ "run", "run a program in a sandbox, where it can do only what you allow", run_command },
 };
 #define N_COMMANDS (sizeof commands / sizeof commands[0])
 
@@ -34,8 +35,9 @@ static void print_help(FILE *to) {
 	(void)fprintf(to, "warmfork COMMAND [ARGUMENTS]\n\n");
 	for (size_t i = 0; i < N_COMMANDS; i++)
 		(void)fprintf(to, "  %-15s %s\n", commands[i].name, commands[i].does);
-	(void)fprintf(to, "  %-15s %s\n", "help [COMMAND]", "this, or the options of a command");
-	(void)fprintf(to, "  %-15s %s\n", "--version", "the version of the library");
+	(void)fprintf(to, "  %-15s %s\n", "help [COMMAND]",
+		      "print this, or the options of a command");
+	(void)fprintf(to, "  %-15s %s\n", "--version", "print the version of the library");
 }
 
 static enum command_status no_command(const char *name) {

@@ -65,7 +65,7 @@ static bool refuse(const struct options_grammar *grammar, int option, const char
 	return options_complain(grammar->command, "%s %s", word,
 				grammar->unknown
 				    ? grammar->unknown
-				    : "is no option of this command, or has a value too many");
+				    : "is not an option of this command, or takes no value");
 }
 
 enum options_result options_parse(const struct options_grammar *grammar, int argc, char **argv,

@@ -364,7 +364,7 @@ static const char *no_i386(void) {
 		_exit(r > 0 ? 0 : 1);
 	}
 	if (pid < 0 || waitid(P_PID, (id_t)pid, &end, WEXITED) < 0)
-		return "it could not be asked whether the kernel has i386 system calls";
+		return "it is not known whether the kernel has i386 system calls";
 	return lacks(end.si_code != CLD_EXITED || end.si_status != 0,
 		     "the kernel has no i386 system calls (CONFIG_IA32_EMULATION)");
 #else

@@ -13,22 +13,22 @@
 static const char help[] =
     "warmfork attack [OPTIONS]\n"
     "\n"
-    "Runs the attack corpus against this kernel and a policy: each attack without any layer,\n"
-    "where it has to succeed, or it proves nothing; under the whole policy; and under each layer\n"
-    "alone. The host finds out from outside whether it got through.\n"
+    "Tests whether the sandbox stops hostile tasks on this machine. Each attack is made without any\n"
+    "layer, where it has to succeed, since it proves nothing otherwise; then under the whole policy;\n"
+    "and then under each layer alone. The host finds out from outside whether it got through.\n"
     "\n"
     "  --preset NAME   pure, stage (the default) or tests\n"
-    "  --policy FILE   a policy file, instead of a preset or added to one\n"
-    "  --only N[,N]    some of the attacks, by number\n"
-    "  --quick         no layer alone\n"
-    "  --json          the table as JSON\n"
-    "  --help, --version\n"
+    "  --policy FILE   a policy file, to use instead of a preset, or to add to the one given\n"
+    "  --only N[,N]    make only the attacks with these numbers\n"
+    "  --quick         do not try the layers alone\n"
+    "  --json          print the table as JSON\n"
+    "  --help, --version   print this, or the version of the library\n"
     "\n"
-    "To the policy are added a directory to read and one to write, which are made for it, and\n"
-    "limits, so small that to exceed them does no harm.\n"
+    "The command adds to the policy a directory to read and one to write, which it makes itself, and\n"
+    "limits that are so small that exceeding them does no harm.\n"
     "\n"
-    "Exit status: 0 if no attack got through; 1 if one did, or could not be made, or if a layer\n"
-    "does not stop alone what it has to; 2 if the command line makes no sense.\n";
+    "Exit status: 0 if no attack got through; 1 if one did or could not be made, or if a layer does\n"
+    "not stop alone what it has to stop; 2 if the command line makes no sense.\n";
 
 static bool parse_only(const char *text, bool only[ATTACK_ROWS + 1]) {
 	const char *at = text;
@@ -55,7 +55,10 @@ static bool parse_inner(const char *text, struct attack_inner *ret) {
 
 	if (!options_number(&text, ATTACK_ROWS, &ret->number) || *text++ != ':' ||
 	    !options_number(&text, N_ATTACK_COLUMNS - 1, &column) || *text++ != ':')
-		return options_complain(COMMAND, "--%s is not for people", ATTACK_INNER);
+		return options_complain(COMMAND,
+					"--%s is only for processes that this command starts "
+					"itself",
+					ATTACK_INNER);
 	ret->column = (int)column;
 	ret->root = text;
 	return true;
@@ -125,7 +128,8 @@ bool attack_options_parse(int argc, char **argv, struct attack_options *ret,
 	if (result != OPTIONS_GOOD)
 		return false;
 	if (rest < argc)
-		return options_complain(COMMAND, "it takes options only, not \"%s\"", argv[rest]);
+		return options_complain(COMMAND, "only options are accepted, not \"%s\"",
+					argv[rest]);
 	if (!ret->setting.preset && !ret->setting.policy)
 		ret->setting.preset = "stage";
 	return true;

@@ -117,8 +117,9 @@ static void print_legend(const struct attack_table *table, FILE *to) {
 		(void)fprintf(to, " %s%s", attack_layer_name(layer),
 			      layer + 1 < N_ATTACK_LAYERS ? "," : ".\n");
 	(void)fputs(
-	    "x it stops the attack, . it does not, ! nor does it though it has to,\n"
-	    "- it is not to be had here. What is stopped without an x, several stop together\n",
+	    "x: it stops the attack; .: it does not; !: it does not, although it has to;\n"
+	    "-: this machine does not have it. An attack without an x is stopped by several "
+	    "together.\n",
 	    to);
 }
 
@@ -134,11 +135,16 @@ static void print_remarks(const struct attack_table *table, FILE *to) {
 			(void)fprintf(to, "%zu is not applicable: %s\n", i, row->reason);
 		else if (attack_result(row) == ATTACK_IS_UNPROVEN)
 			(void)fprintf(
-			    to, "%zu: the control did not succeed: this row proves nothing\n", i);
+			    to,
+			    "%zu: it did not succeed without any layer, so its row proves "
+			    "nothing\n",
+			    i);
 		for (enum attack_layer layer = 0; layer < N_ATTACK_LAYERS; layer++)
 			if (attack_is_weak(table, row, layer))
-				(void)fprintf(to, "%zu: %s alone does not stop it, and has to\n", i,
-					      attack_layer_name(layer));
+				(void)fprintf(to,
+					      "%zu: %s alone does not stop it, although it has "
+					      "to\n",
+					      i, attack_layer_name(layer));
 	}
 }
 

@@ -19,14 +19,14 @@
 static const char help[] =
     "warmfork doctor [OPTIONS]\n"
     "\n"
-    "Tries what this machine offers to pools and sandboxes, as the user who runs it, and reports\n"
-    "what is there, what each missing piece costs, and how to get it. Changes nothing.\n"
+    "Tries, as the user who runs it, what this machine offers to pools and sandboxes. Reports what is\n"
+    "there, what each missing piece costs, and how to get it. Nothing is changed.\n"
     "\n"
-    "  --json                the report as JSON\n"
-    "  --help, --version\n"
+    "  --json                print the report as JSON\n"
+    "  --help, --version     print this, or the version of the library\n"
     "\n"
-    "Exit status: 0 if plain pools and strict sandboxes work, 1 if either would be refused, 2 if\n"
-    "the command line makes no sense.\n";
+    "Exit status: 0 if plain pools and strict sandboxes work, 1 if either would be refused, 2 if the\n"
+    "command line makes no sense.\n";
 
 /* --- options ------------------------------------------------------------------------------- */
 

@@ -38,8 +38,8 @@ static void judge_delegated(struct findings *findings, const struct probe_facts 
 			      strerrordesc_np(facts->trials[TRIAL_CGROUP_MAKE]));
 	if (finding->state == FINDING_HERE)
 		return;
-	finding_costs(finding, "limits of memory and processes take version 1, or other means: see "
-			       "below");
+	finding_costs(finding, "limits of memory and processes need version 1, or other means: "
+			       "see below");
 	if (!facts->cgroup[0])
 		finding_remedy(finding, "mount -t cgroup2 none /sys/fs/cgroup, or on the kernel's "
 					"command line: systemd.unified_cgroup_hierarchy=1");
@@ -66,18 +66,20 @@ static void judge_controller(struct findings *findings, const struct probe_facts
 	finding_costs(finding, "groups of version 2 cannot keep limits.%s",
 		      strcmp(name, "pids") == 0 ? "processes" : name);
 	if (state == FINDING_PARTLY) {
-		finding_value(finding, "our group has it, and does not hand it on");
+		finding_value(finding, "our group has the controller, but does not hand it on");
 		finding_remedy(finding,
-			       "it can once no process is left in it: move those into a group "
-			       "below, then echo +%s > %s/cgroup.subtree_control",
+			       "move all processes of the group into a group below it, then "
+			       "echo +%s > %s/cgroup.subtree_control",
 			       name, facts->cgroup);
 	} else if (could) {
-		finding_value(finding, "our group has it, and is not ours to use");
+		finding_value(finding, "our group has the controller, but we may not use the "
+				       "group");
 		finding_remedy(finding, DELEGATION);
 	} else {
-		finding_value(finding, "our group does not have it");
-		finding_remedy(finding, "have it handed down from the root (systemd: " DELEGATION
-					"); what version 1 has mounted version 2 cannot have");
+		finding_value(finding, "our group does not have the controller");
+		finding_remedy(finding,
+			       "have it handed down from the root group (systemd: " DELEGATION
+			       "); version 2 cannot have a controller that version 1 has mounted");
 	}
 }
 
@@ -109,7 +111,7 @@ static void judge_v1(struct findings *findings, const struct probe_facts *facts,
 	if (finding->state == FINDING_MISSING && path[0])
 		finding_remedy(finding, "%s",
 			       facts->trials[trial] == EROFS
-				   ? "have it mounted writable: it is the container's"
+				   ? "have the container mount it writable"
 				   : "chown the directory to whoever runs pools");
 }
 
@@ -133,7 +135,7 @@ static void judge_process_limit(struct findings *findings, const struct probe_fa
 	}
 	finding_value(finding, "neither a pids control group nor a user namespace for each worker");
 	finding_costs(finding, "strict policies with limits.processes are refused");
-	finding_remedy(finding, DELEGATION ", or user namespaces");
+	finding_remedy(finding, DELEGATION ", or allow user namespaces");
 }
 
 static void judge_memory_limit(struct findings *findings, const struct probe_facts *facts) {
@@ -161,9 +163,9 @@ static void judge_kills(struct findings *findings, const struct probe_facts *fac
 	finding->helps = USER_ALL;
 	if (here)
 		return;
-	finding_value(finding, "no counter oom_kill of our own group can be read");
-	finding_costs(finding, "a worker that the kernel kills for memory is told as signalled by "
-			       "SIGKILL, not as `memory limit`");
+	finding_value(finding, "the counter oom_kill of our own group cannot be read");
+	finding_costs(finding, "a worker that the kernel kills for memory is reported as "
+			       "`signalled` by SIGKILL, not as `memory limit`");
 	finding_remedy(finding, "run in a group with the memory controller: " DELEGATION);
 }
 

@@ -39,7 +39,7 @@ static void judge_kernel(struct findings *findings, const struct probe_facts *fa
 		finding->state = FINDING_MISSING;
 		finding_costs(finding, "warmfork is made for x86-64: system calls have other "
 				       "numbers elsewhere");
-		finding_remedy(finding, "a machine of that architecture");
+		finding_remedy(finding, "a machine with an x86-64 processor");
 	} else if (is_below_floor(facts->release)) {
 		finding->state = FINDING_PARTLY;
 		finding_costs(finding, "warmfork is not tested with kernels older than Linux %d.%d",
@@ -62,7 +62,8 @@ static void judge_surroundings(struct findings *findings, const struct probe_fac
 	else
 		finding_value(finding, "none that can be seen");
 	finding = finding_add(findings, "machine", "filtered", "seccomp around us", FINDING_HERE);
-	finding_value(finding, facts->filtered ? "yes: a filter of somebody else's" : "no");
+	finding_value(finding,
+		      facts->filtered ? "yes: somebody else has installed a filter" : "no");
 	finding = finding_add(findings, "machine", "cpus", "CPUs", FINDING_HERE);
 	finding_value(finding, "%u", facts->cpus);
 	finding = finding_add(findings, "machine", "memory", "memory", FINDING_HERE);
@@ -76,7 +77,7 @@ static void judge_library(struct findings *findings, const struct probe_facts *f
 
 	finding->needs = USER_ALL;
 	if (facts->helper == PROBE_WORKS) {
-		finding_value(finding, "of version %s, as the library", facts->version);
+		finding_value(finding, "version %s, like the library", facts->version);
 		return;
 	}
 	finding_value(finding, "%s", facts->helper_words);
@@ -94,8 +95,8 @@ static void judge_absent(struct findings *findings, const struct probe_facts *fa
 	finding_value(finding, "%s", facts->absent[0] ? facts->absent : "not set");
 	if (!facts->absent[0])
 		return;
-	finding_costs(finding, "a switch for tests: the library does without these features, "
-			       "though the kernel has them");
+	finding_costs(finding, "this variable is for tests: the library does without these "
+			       "features, although the kernel has them");
 	finding_remedy(finding, "unset WF_ABSENT");
 }
 
@@ -120,7 +121,7 @@ static const struct judge_rule processes[] = {
 	  "no pool can be opened: images are audited, and frozen, by what /proc says of them",
 	  "mount -t proc proc /proc" },
 	{ TRIAL_CLOSE_RANGE, "close_range", "close_range", USER_ALL, 0, NULL,
-	  "no pool can be opened: workers could not be freed of what is not theirs",
+	  "no pool can be opened: workers could not close the descriptors that are not theirs",
 	  "Linux 5.9 or later; in a container, a seccomp profile that allows close_range" },
 	{ TRIAL_PROC_CHILDREN, "proc_children", "lists of children", USER_SANDBOXES, USER_PLAIN,
 	  "proc_children",
@@ -150,7 +151,7 @@ static const struct judge_rule memory[] = {
 	  "the more memory it uses",
 	  "a kernel with CONFIG_TRANSPARENT_HUGEPAGE=y" },
 	{ TRIAL_PAGEMAP_SCAN, "pagemap_scan", "PAGEMAP_SCAN", 0, USER_ALL, "pagemap_scan",
-	  "a freeze takes longer: the pages that changed are found by reading of each",
+	  "a freeze takes longer: each page has to be looked at to find those that changed",
 	  "Linux 6.7 or later" },
 	{ TRIAL_SYSCALL_DISPATCH, "syscall_dispatch", "syscall dispatch", 0, USER_PLAIN,
 	  "syscall_dispatch",
@@ -191,8 +192,8 @@ static void judge_overcommit(struct findings *findings, const struct probe_facts
 		return;
 	finding->state = FINDING_PARTLY;
 	finding->helps = USER_ALL;
-	finding_costs(finding, "every worker counts as if it wrote to the whole image: a pool of "
-			       "many may be refused memory of which there is enough");
+	finding_costs(finding, "every worker is counted as if it wrote to the whole image, so a "
+			       "large pool may be refused memory although there is enough");
 	finding_remedy(finding, "sysctl vm.overcommit_memory=0");
 }
 
@@ -213,7 +214,8 @@ void judge_memory(struct findings *findings, const struct probe_facts *facts) {
 	judge_huge(findings, "huge_shared", "huge shared pages", facts->huge_shared, "deny",
 		   "frozen images stay in pages of 4 KiB",
 		   "echo never > " HUGE_SETTING
-		   "shmem_enabled (never leaves it to those who ask, deny does not)");
+		   "shmem_enabled (with never, programs that ask for huge pages get them; with "
+		   "deny they do not)");
 	judge_overcommit(findings, facts);
 }
 
@@ -267,7 +269,7 @@ static void judge_descriptors(struct findings *findings, const struct probe_fact
 		return;
 	finding->state = FINDING_PARTLY;
 	finding->helps = USER_ALL;
-	finding_costs(finding, "pools of many workers cannot be opened: each takes some "
+	finding_costs(finding, "large pools cannot be opened: each worker takes some "
 			       "descriptors of the program that has the pool");
 	finding_remedy(finding,
 		       facts->descriptors_most >= FEW_DESCRIPTORS
@@ -288,8 +290,8 @@ static void judge_count(struct findings *findings, const struct probe_facts *fac
 	if (facts->processes < FEW_PROCESSES && facts->uid != 0) {
 		finding->state = FINDING_PARTLY;
 		finding->helps = USER_ALL;
-		finding_costs(finding, "workers that cannot be forked: with all other processes of "
-				       "the user they share this number");
+		finding_costs(finding, "some workers may not be forked: they share this number "
+				       "with all other processes of the user");
 		finding_remedy(finding, "ulimit -u 4096, or nproc in /etc/security/limits.conf");
 	}
 	finding = finding_add(findings, "settings", "pid_max", "process numbers", FINDING_HERE);
@@ -310,11 +312,11 @@ static void judge_core(struct findings *findings, const struct probe_facts *fact
 	if (facts->core_pattern[0] != '|')
 		return;
 	finding->state = FINDING_PARTLY;
-	finding_costs(finding, "the outcome of a crash waits until that program has read the "
-			       "core, which has the image in it");
+	finding_costs(finding, "the outcome of a crash comes only when that program has read "
+			       "the core, which contains the image");
 	finding_remedy(finding,
-		       "prlimit --core=1 PROGRAM, for the one that has the pool; or sysctl "
-		       "kernel.core_pattern=core");
+		       "start the program that has the pool with prlimit --core=1 PROGRAM; or "
+		       "sysctl kernel.core_pattern=core");
 }
 
 void judge_settings(struct findings *findings, const struct probe_facts *facts) {

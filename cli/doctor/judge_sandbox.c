@@ -41,8 +41,8 @@ static const struct judge_rule landlock[] = {
 
 static const char *landlock_remedy(int error) {
 	if (error == EOPNOTSUPP)
-		return "it is off at boot: add landlock to lsm= on the kernel's command line "
-		       "(lsm=landlock,... before what the others are)";
+		return "it is off at boot: add landlock to lsm= on the kernel's command line, "
+		       "before the modules that are listed there (lsm=landlock,...)";
 	if (error == EPERM)
 		return "a seccomp filter around us refuses it: let the container's profile allow "
 		       "landlock_create_ruleset, landlock_add_rule, landlock_restrict_self";
@@ -72,12 +72,14 @@ void judge_landlock(struct findings *findings, const struct probe_facts *facts) 
 
 static const struct judge_rule user_namespaces[] = {
 	{ TRIAL_USER_NAMESPACE, "user", "user namespaces", USER_SANDBOXES, 0, "userns",
-	  "strict policies are refused: for ordinary users every other namespace takes one, and "
-	  "limits.processes too, unless there is a pids control group; it must be left out of "
-	  "`namespaces` in the policy by name",
+	  "strict policies are refused: ordinary users need one for every other namespace, and "
+	  "for limits.processes unless there is a pids control group; to do without, name the "
+	  "others under `namespaces` in the policy",
 	  "" },
 	{ TRIAL_USER_MAP, "user_map", "identities in them", USER_SANDBOXES, 0, "userns",
-	  "strict policies are refused: what a worker writes would belong to nobody", "" },
+	  "strict policies are refused: files that a worker writes would belong to the user "
+	  "nobody",
+	  "" },
 };
 
 static const struct judge_rule namespaces[] = {
@@ -92,7 +94,7 @@ static const struct judge_rule namespaces[] = {
 	{ TRIAL_IPC_NAMESPACE, "ipc", "ipc namespaces", USER_SANDBOXES, 0, NULL,
 	  "strict policies are refused: System V IPC and message queues would be shared", "" },
 	{ TRIAL_UTS_NAMESPACE, "uts", "uts namespaces", USER_SANDBOXES, 0, NULL,
-	  "strict policies are refused: the host's name would be the worker's too", "" },
+	  "strict policies are refused: a worker would share the host name of the machine", "" },
 	{ TRIAL_VIEW, "view", "a read-only view", USER_SANDBOXES, 0, "mount_view",
 	  "strict policies with the mount namespace are refused: the tree cannot be copied "
 	  "(open_tree), made read-only (mount_setattr) and put in place (move_mount)",
@@ -129,8 +131,8 @@ static const char *refusal_remedy(const struct probe_facts *facts) {
 		return "a seccomp filter around us refuses it, as those of containers do: podman "
 		       "or docker run --security-opt seccomp=unconfined, or a profile that allows "
 		       "clone, unshare and mount";
-	return "a security module refuses it, or we live in a chroot, from which no namespace can "
-	       "be made: run outside of it";
+	return "a security module refuses it, or we are in a chroot, where no user namespace "
+	       "can be made: run outside of it";
 }
 
 static const char *namespace_remedy(const struct probe_facts *facts, int error) {
@@ -215,8 +217,8 @@ static const struct judge_rule seccomp[] = {
 	{ TRIAL_LISTENER, "listener", "a listener", USER_SANDBOXES, 0, "seccomp",
 	  "strict policies that report refusals are refused (`report: none` needs none)", "" },
 	{ TRIAL_CONTINUE, "continue", "letting calls pass", USER_SANDBOXES, 0, "seccomp",
-	  "strict policies with `report: paths` are refused, and --learn too: what the listener "
-	  "has seen cannot go on",
+	  "strict policies with `report: paths` and --learn are refused: the listener cannot "
+	  "let a call pass that it has seen",
 	  "Linux 5.5 or later" },
 	{ TRIAL_WAIT_KILLABLE, "wait_killable", "waiting killably", 0, USER_SANDBOXES, "seccomp",
 	  "signals that a program handles may interrupt a call that is being reported, which is "
@@ -234,8 +236,8 @@ void judge_seccomp(struct findings *findings, const struct probe_facts *facts) {
 
 		if (finding->state == FINDING_MISSING &&
 		    facts->trials[seccomp[i - first].trial] == EBUSY)
-			finding_remedy(finding, "whatever contains us listens already, and there "
-						"is room for one: run outside of it");
+			finding_remedy(finding, "whatever contains us already has a listener, "
+						"and there can be only one: run outside of it");
 		else if (finding->state == FINDING_MISSING && !finding->remedy[0])
 			finding_remedy(finding, "Linux 5.0 or later");
 	}

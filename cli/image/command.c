@@ -35,7 +35,7 @@ static enum command_status refused(void) {
 	report_say("image", "%s", sentence);
 	image_options_waivers(sentence, words, sizeof words);
 	if (words[0])
-		(void)fprintf(stderr, "to see the report all the same: --waive %s\n", words);
+		(void)fprintf(stderr, "to see the report all the same, add --waive %s\n", words);
 	return COMMAND_FAILED;
 }
 

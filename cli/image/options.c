@@ -16,20 +16,22 @@
 static const char help[] =
     "warmfork image [OPTIONS] MODULE\n"
     "\n"
-    "Loads the image that the shared object MODULE declares, and reports what it costs, how long\n"
-    "a fork of it takes, what the biggest obstacle to a faster one is, and what to do about it.\n"
+    "Loads the image that the shared object MODULE declares, and reports what it costs, how long a\n"
+    "fork of it takes, what the biggest obstacle to a faster fork is, and what to do about it.\n"
     "\n"
-    "  --argument TEXT       what the preload hook is given\n"
-    "  --waive WHAT[,WHAT]   findings of the audit that do not refuse the image: threads,\n"
-    "                        descriptors, locks, timers, signals, children\n"
+    "  --argument TEXT       the argument of the preload hook\n"
+    "  --waive WHAT[,WHAT]   report these findings of the audit, but do not refuse the image for them:\n"
+    "                        threads, descriptors, locks, timers, signals, children\n"
     "  --freeze WHEN         auto (if it pays; the default), always, never\n"
-    "  --forks N             workers to fork before the pages that the zygote has written to are\n"
-    "                        counted, rounded up to a multiple of 256; 256 by default; 0: none\n"
-    "  --preload-timeout MS  how long the preload may take; 60000 by default\n"
-    "  --json                the report as JSON\n"
-    "  --help, --version\n"
+    "  --forks N             how many workers to fork before counting the pages that the zygote has\n"
+    "                        written to, rounded up to a multiple of 256; 256 by default, 0 for none\n"
+    "  --preload-timeout MS  how long the preload may take, in milliseconds; 60000 by default, 0 for\n"
+    "                        no limit\n"
+    "  --json                print the report as JSON\n"
+    "  --help, --version     print this, or the version of the library\n"
     "\n"
-    "Exit status: 0, 1 if the image cannot be used, 2 if the command line makes no sense.\n";
+    "Exit status: 0 if the image can be used; 1 if it cannot, or no worker of it becomes ready; 2 if\n"
+    "the command line makes no sense.\n";
 
 static const struct {
 	const char *word, *name;
@@ -153,9 +155,11 @@ static const struct options_grammar grammar = {
 
 static bool take_module(char **words, struct image_options *ret) {
 	if (!words[0])
-		return options_complain(COMMAND, "which module? Give the path of a shared object");
+		return options_complain(COMMAND, "no module is given; write the path of a "
+						 "shared object");
 	if (words[1])
-		return options_complain(COMMAND, "one module at a time, not also \"%s\"", words[1]);
+		return options_complain(
+		    COMMAND, "only one module can be loaded; \"%s\" is one too many", words[1]);
 	ret->module = words[0];
 	return true;
 }

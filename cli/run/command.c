@@ -254,7 +254,7 @@ enum command_status run_command(int argc, char **argv) {
 	int code;
 
 	if (!fill_streams()) {
-		run_say("standard streams are closed, and /dev/null cannot be opened: %s",
+		run_say("standard streams are closed, and /dev/null cannot be opened instead: %s",
 			strerrordesc_np(errno));
 		return (enum command_status)status;
 	}

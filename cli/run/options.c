@@ -17,47 +17,59 @@
 static const char help[] =
     "warmfork run [OPTIONS] [--] PROGRAM [ARGUMENTS]\n"
     "\n"
-    "Runs a program that can do only what is allowed here. It gets our standard streams, our signals\n"
-    "and our terminal; its exit status is ours.\n"
+    "Runs PROGRAM in a sandbox, where it can do only what is allowed here. It gets the standard\n"
+    "streams, the signals and the terminal of this command, and its exit status is passed on.\n"
     "\n"
-    "What is allowed, each of these any number of times:\n"
+    "What is allowed. Each of these options may be given any number of times:\n"
     "  --read PATH, --write PATH, --execute PATH\n"
-    "                        a file, or a directory with all below it; PROGRAM itself, if it is given\n"
-    "                        with a slash, may be executed\n"
-    "  --device PATH         a device\n"
+    "                        a file, or a directory with everything below it; PROGRAM itself may be\n"
+    "                        executed without this if it is given with a slash\n"
+    "  --device PATH         a device, to open and control it\n"
     "  --calls NAME[,NAME]   system calls, or groups of them\n"
     "  --socket FAMILY[,FAMILY]   unix, inet, inet6, netlink\n"
     "  --tcp-connect PORT[,PORT], --tcp-bind PORT[,PORT]\n"
-    "  --env NAME[=VALUE]    a variable, with the value that it has here\n"
+    "                        TCP ports, if the program has the network of the host: see --namespaces\n"
+    "  --env NAME[=VALUE]    a variable, with its current value if none is given\n"
     "\n"
-    "Limits, or none:\n"
+    "Limits. Each may be none:\n"
     "  --timeout TIME, --cpu TIME          10s, 500ms, 2m, 1h\n"
     "  --memory SIZE, --file-size SIZE     512M, 2G\n"
     "  --processes N, --descriptors N\n"
-    "  --scratch SIZE        a /tmp of its own\n"
-    "  --output SIZE         of each output, which is then shown when the program has ended\n"
+    "  --scratch SIZE        the size of a /tmp of its own\n"
+    "  --output SIZE         of standard output and of standard error; both are then written only when\n"
+    "                        the program has ended\n"
     "\n"
     "The rest of the policy:\n"
-    "  --preset NAME         what all this adds to: pure, stage (the default) or tests\n"
-    "  --policy FILE         a policy file; several add up, and the options to them\n"
-    "  --identity UID[:GID]  under which root has it run\n"
-    "  --namespaces LIST, --layers LIST    these, or none, instead of all\n"
-    "  --best-effort         do without what cannot be had\n"
-    "  --on-refusal WHAT     continue or end\n"
+    "  --preset NAME         what these options are added to: pure, stage (the default) or tests\n"
+    "  --policy FILE         a policy file; several are combined, and the options are added to them\n"
+    "  --identity UID[:GID]  the identity under which the program runs if root starts it\n"
+    "  --namespaces LIST, --layers LIST    only these, or none; by default all\n"
+    "  --best-effort         leave out the layers that this machine lacks\n"
+    "  --on-refusal WHAT     continue: the call fails; end: the program is ended\n"
     "  --watch WHAT          which refusals are noted: none, calls, paths\n"
-    "  --probe WHEN          once or worker\n"
+    "  --probe WHEN          when it is tested that the layers are in force: once, or in each worker\n"
+    "                        (worker)\n"
     "\n"
-    "  --chdir DIR           where it runs; by default here, if its sandbox has that, else in /\n"
-    "  --explain             say what was refused, and which option allows it\n"
-    "  --report json[=FILE]  what became of it, on standard error or in FILE\n"
-    "  --print-policy        print the policy and run nothing\n"
-    "  --learn[=FILE]        refuse nothing, and print the policy that the program needs: only for\n"
-    "                        programs that are trusted\n"
-    "  --help, --version\n"
+    "The run:\n"
+    "  --chdir DIR           the directory to run in; by default the current one if the sandbox has it,\n"
+    "                        otherwise /\n"
+    "  --explain             say what was refused, and which option would allow it\n"
+    "  --report json[=FILE]  write what became of the program to standard error or to FILE\n"
+    "  --print-policy        print the policy, and run nothing\n"
+    "  --learn[=FILE]        refuse nothing, and write the policy that the program needs to standard\n"
+    "                        error or to FILE; only for programs that you trust\n"
+    "  --help, --version     print this, or the version of the library\n"
     "\n"
-    "Exit status: the program's. A signal that ended it ends this command as well. Ours: 240 the\n"
-    "command line or the policy makes no sense, 241 not started, 242 the policy ended it, 243 out of\n"
-    "time, 244 out of memory, 245 too much output, 246 lost, 247 it ended with one of these itself.\n";
+    "Exit status: that of the program; if a signal ended it, this command ends by the same signal.\n"
+    "These are the command's own:\n"
+    "  240  the command line or the policy makes no sense\n"
+    "  241  the program was not started\n"
+    "  242  the policy ended it\n"
+    "  243  it took more time than it may\n"
+    "  244  it took more memory than it may\n"
+    "  245  it wrote more than it may\n"
+    "  246  what became of it is not known, or the report could not be written\n"
+    "  247  the program itself exited with one of 240 to 247\n";
 
 /* --- options ------------------------------------------------------------------------------- */
 
@@ -216,7 +228,7 @@ static bool take_option(void *options, int option, char *value) {
 static bool check(const struct run_options *options) {
 	if (!options->program && !options->print_policy)
 		return options_complain(
-		    COMMAND, "which program? Give it and its arguments behind the options");
+		    COMMAND, "no program is given; write it and its arguments after the options");
 	return true;
 }
 
@@ -230,8 +242,8 @@ bool run_options_parse(int argc, char **argv, struct run_options *ret,
 		.n_known = sizeof known / sizeof known[0],
 		.leading = true,
 		.unknown =
-		    "is no option of this command, or is cut short, or has a value too many; "
-		    "what belongs to the program stands behind it or behind --",
+		    "is not an option of this command, or is abbreviated, or takes no value; "
+		    "write the program's own options after the program",
 		.take = take_option,
 	};
 	enum options_result result;

@@ -79,8 +79,8 @@ static void say_not_started(const struct wf_outcome *outcome) {
 	bool is_hidden = outcome->not_started.phase == WF_PHASE_EXEC;
 
 	run_say("%s%s", outcome->evidence,
-		is_hidden ? "; what lies outside of /usr, and what it needs, is shown to it by "
-			    "--execute"
+		is_hidden ? "; if it lies outside of /usr, --execute makes it and the files "
+			    "that it needs visible"
 			  : "");
 }
 
@@ -105,8 +105,8 @@ static void say_kind(const struct wf_outcome *outcome, const char *program) {
 	switch (outcome->kind) {
 	case WF_EXITED:
 		if (is_ours(outcome->exited.code))
-			run_say("%s itself ended with code %d, which here would mean something "
-				"else: 247 stands for it",
+			run_say("%s itself exited with %d, which is one of the statuses of this "
+				"command; the status is 247 instead",
 				program, outcome->exited.code);
 		return;
 	case WF_SIGNALLED:
@@ -178,7 +178,8 @@ static void say_refusals(const struct wf_outcome *outcome) {
 	if (outcome->n_refusals_dropped > 0)
 		run_say("refused: %llu more", (unsigned long long)outcome->n_refusals_dropped);
 	if (outcome->n_refusals == 0)
-		run_say("no refusal was noted (questions, as by stat and access, are not)");
+		run_say("no refusal was noted (calls that only ask about a file, such as stat "
+			"and access, never are)");
 }
 
 /* --- where it ran -------------------------------------------------------------------------- */
@@ -195,8 +196,8 @@ static void say_missed(const struct run_options *options, const struct run_reque
 	const char *word = request->missed ? find_missed(options->program) : NULL;
 
 	if (word)
-		run_say("%s ran in /, for its sandbox has nothing of %s, where %s is; --read . "
-			"shows it that",
+		run_say("%s ran in /, because its sandbox has nothing of %s, where %s is; "
+			"--read . lets it read that directory",
 			options->program[0], request->missed, word);
 }
 
@@ -234,12 +235,13 @@ void run_report_say(const struct wf_outcome *outcome, const struct run_options *
 	if (options->explain && outcome->kind != WF_VIOLATION && outcome->kind != WF_NOT_STARTED)
 		say_refusals(outcome);
 	if (options->explain && has_other_identity(outcome, options))
-		run_say("%s ran as 65534:65534 and not as root: files have to allow that; "
-			"--identity 0:0 runs it as root without capabilities",
+		run_say("%s ran as 65534:65534 and not as root, so files must be accessible to "
+			"that user; --identity 0:0 runs it as root without capabilities",
 			options->program[0]);
 	if (options->explain && wants_network(outcome))
-		run_say("the network of its sandbox is a loopback only; --tcp-connect PORT with "
-			"--namespaces user,mount,pid,ipc,uts lets it reach a port of the host's");
+		run_say("the network of its sandbox is only a loopback; --tcp-connect PORT with "
+			"--namespaces user,mount,pid,ipc,uts lets it reach a port through the "
+			"host's network");
 	if (!has_failed(outcome) || outcome->kind == WF_NOT_STARTED)
 		return;
 	if (n > 0 && !options->explain)

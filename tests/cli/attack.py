@@ -52,7 +52,7 @@ def test_words():
 
 def test_wrong_words():
     for arguments, said in (
-            (["everything"], "options only"),
+            (["everything"], "only options are accepted"),
             (["--colour"], "--colour"),
             (["--json=yes"], "--json=yes"),
             (["--only"], "--only takes a value"),
@@ -63,8 +63,8 @@ def test_wrong_words():
             (["--only", "1;2"], 'not "1;2"'),
             (["--only", "99999999999999999999"], "from 1 to 67"),
             (["--preset", "lax"], 'not "lax"'),
-            (["--inner", "x"], "not for people"),
-            (["--inner", "1:99:"], "not for people")):
+            (["--inner", "x"], "only for processes"),
+            (["--inner", "1:99:"], "only for processes")):
         done = run("attack", *arguments)
         check(done.returncode == 2, f"{arguments}: exit status {done.returncode}")
         check(said in done.stderr and done.stderr.count("\n") == 1 and not done.stdout,

@@ -69,7 +69,7 @@ def test_wrong_words():
     for arguments, said in (
             (["imagine"], 'no command "imagine"'),
             (["help", "imagine"], 'no command "imagine"'),
-            (["image"], "which module"),
+            (["image"], "no module is given"),
             (["image", TOY, TOY], "one module"),
             (["image", "--colour", TOY], "--colour"),
             (["image", "-j", TOY], "-j"),

@@ -82,8 +82,8 @@ def test_words():
         check(done.returncode == 0 and "--read" in done.stdout and not done.stderr, f"{words}")
     check(re.fullmatch(r"warmfork \d+\.\d+\.\d+\n", run("--version").stdout), "the version")
     for arguments, said in (
-            ([], "which program?"),
-            (["--"], "which program?"),
+            ([], "no program is given"),
+            (["--"], "no program is given"),
             (["--colour", "true"], "--colour"),
             (["-r", "true"], "-r"),
             (["--read"], "--read takes a value"),
@@ -124,7 +124,7 @@ def test_status():
     for code in (0, 1, 2, 125, 126, 127, 128, 200, 239, 248, 255):
         expect(code, "sh", "-c", f"exit {code}", said="")
     for code in range(USAGE, AMBIGUOUS + 1):
-        expect(AMBIGUOUS, "sh", "-c", f"exit {code}", said=f"ended with code {code}")
+        expect(AMBIGUOUS, "sh", "-c", f"exit {code}", said=f"exited with {code}")
     for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGUSR1):
         expect(-number, "sh", "-c", f"kill -{int(number)} $$", said=f"ended by {number.name}")
     for number in (signal.SIGINT, signal.SIGPIPE):
