@@ -48,7 +48,9 @@ int wf_executor_close(struct wf_executor *executor, enum wf_close how) {
 	if (r < 0)
 		return r;
 	if (how > WF_CLOSE_KILL)
-		return report_error(-EINVAL, "wf_executor_close: how is %d, which is no way",
+		return report_error(-EINVAL,
+				    "wf_executor_close: how is %d; it must be WF_CLOSE_FINISH, "
+				    "WF_CLOSE_CANCEL or WF_CLOSE_KILL",
 				    (int)how);
 	return lifetime_close(executor, how);
 }
@@ -65,7 +67,8 @@ int wf_executor_resize(struct wf_executor *executor, int workers) {
 	if (r < 0)
 		return r;
 	if (workers < 1 || workers > WF_MAX_WORKERS)
-		return report_error(-EINVAL, "wf_executor_resize: %d workers; from 1 to %d",
+		return report_error(-EINVAL,
+				    "wf_executor_resize: workers is %d; it must be from 1 to %d",
 				    workers, WF_MAX_WORKERS);
 	executor_lock(executor);
 	if (executor->state != EXECUTOR_OPEN)
@@ -90,8 +93,9 @@ int wf_executor_fd(struct wf_executor *executor) {
 	if (r < 0)
 		return r;
 	if (!executor->engine.options.public.caller_driven)
-		return report_error(-EINVAL, "wf_executor_fd: the executor has a thread of its own "
-					     "(options.caller_driven)");
+		return report_error(-EINVAL, "wf_executor_fd: the executor has a thread of its "
+					     "own; open it with options.caller_driven to drive "
+					     "it yourself");
 	executor_lock(executor);
 	r = executor->engine.loop ? loop_fd(executor->engine.loop) : -ESHUTDOWN;
 	executor_unlock(executor);
@@ -105,8 +109,9 @@ int wf_executor_dispatch(struct wf_executor *executor, int timeout_ms) {
 		return r;
 	if (!executor->engine.options.public.caller_driven)
 		return report_error(-EINVAL,
-				    "wf_executor_dispatch: the executor has a thread of its own "
-				    "(options.caller_driven)");
+				    "wf_executor_dispatch: the executor has a thread of its "
+				    "own; open it with options.caller_driven to drive it "
+				    "yourself");
 	r = known_timeout("wf_executor_dispatch: timeout_ms", timeout_ms);
 	if (r < 0)
 		return r;
@@ -148,7 +153,8 @@ int wf_run(struct wf_executor *executor, const struct wf_task *task,
 	if (!ret)
 		r = report_error(-EINVAL, "wf_run: ret is NULL");
 	else if (executor_in_callback())
-		r = report_error(-EDEADLK, "wf_run: a callback must not wait");
+		r = report_error(-EDEADLK, "wf_run: a callback must not wait; use wf_submit() "
+					   "and wf_future_on_done() there");
 	r = r < 0 ? r : wf_submit(executor, task, &future);
 	if (r < 0)
 		return r;
@@ -269,7 +275,7 @@ int wf_future_cancel(struct wf_future *future) {
 static int take_grace(int grace_ms, int *ret) {
 	if (grace_ms < 0 && grace_ms != WF_NO_GRACE && grace_ms != WF_DEFAULT_GRACE)
 		return report_error(-EINVAL,
-				    "wf_future_kill: grace_ms is %d; it must be from 0 on, "
+				    "wf_future_kill: grace_ms is %d; it must be 0 or more, "
 				    "WF_NO_GRACE or WF_DEFAULT_GRACE%s",
 				    grace_ms,
 				    grace_ms == WF_FOREVER ? "; wf_future_signal() sends SIGTERM "

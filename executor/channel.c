@@ -406,7 +406,7 @@ static void handle(struct worker *worker, struct wire_frame *frame, int r_receiv
 	else if (r == 0 && message.type == MESSAGE_LISTENER && take_listener(worker, frame))
 		;
 	else
-		stop_distrust(worker, "sent a message that it may not send");
+		stop_distrust(worker, "sent a message that it must not send");
 }
 
 /* The memory of a result is what we have made sure it is. Whatever else a worker sends may block

@@ -158,16 +158,18 @@ static void fill_signalled(struct wf_future *future, const struct conclude_end *
 	outcome->signalled.address = end->address;
 	outcome->signalled.code = end->code;
 	if (end->address_known)
-		say(future, "wait status, and the worker's own handler: SIG%s, a fault at 0x%llx%s",
+		say(future,
+		    "wait status, and the worker's own handler: ended by SIG%s after a fault at "
+		    "0x%llx%s",
 		    sigabbrev_np(status->signal), (unsigned long long)end->address,
 		    status->core ? "; a core was dumped" : "");
 	else if (is_fault(status->signal))
 		say(future,
-		    "wait status: ended by SIG%s; raised by itself or sent by another process, "
-		    "the status does not tell%s",
+		    "wait status: ended by SIG%s; the status does not tell whether it raised "
+		    "that itself or another process sent it%s",
 		    sigabbrev_np(status->signal), status->core ? "; a core was dumped" : "");
 	else
-		say(future, "wait status: killed by a signal nobody here sent, SIG%s",
+		say(future, "wait status: ended by SIG%s, which this library did not send",
 		    sigabbrev_np(status->signal));
 }
 
@@ -207,7 +209,8 @@ void conclude_exit(struct wf_future *future, const struct conclude_end *end) {
 		outcome->timed_out.limit_ns = options_limit(&future->engine->options, POLICY_CPU);
 		outcome->timed_out.took_ns = status->cpu_ns;
 		say(future,
-		    "limits.cpu of the policy ran out: %llu ms; SIG%s, and %llu ms of CPU time",
+		    "limits.cpu of the policy, %llu ms, ran out: ended by SIG%s after %llu ms "
+		    "of CPU time",
 		    in_ms(outcome->timed_out.limit_ns), sigabbrev_np(status->signal),
 		    in_ms(status->cpu_ns));
 	} else if (end->oom) {
@@ -230,7 +233,7 @@ static const char *clock_name(const struct wf_future *future) {
 	case WF_CLOCK_DEADLINE:
 		return "deadline_ms ran out while it ran, counted from submit";
 	case WF_CLOCK_CPU:
-		return "limits.cpu of the policy";
+		return "limits.cpu of the policy ran out";
 	case WF_CLOCK_QUEUE:
 		return "deadline_ms ran out before it started, counted from submit";
 	}
@@ -251,8 +254,8 @@ static void fill_timed_out(struct wf_future *future) {
 	outcome->timed_out.limit_ns = limit;
 	/* a more exact start may have become known since the timer was set */
 	outcome->timed_out.took_ns = took < limit ? limit : took;
-	say(future, "%s: %llu ms; it took %llu ms", clock_name(future), in_ms(limit),
-	    in_ms(outcome->timed_out.took_ns));
+	say(future, "%s: the limit was %llu ms, and it took %llu ms", clock_name(future),
+	    in_ms(limit), in_ms(outcome->timed_out.took_ns));
 }
 
 static const char *killer_name(enum wf_killer killer) {
@@ -293,7 +296,8 @@ void conclude_verdict(struct wf_future *future, const struct exit_status *status
 		outcome->kind = WF_OUTPUT_LIMIT;
 		outcome->output_limit.stream = future->verdict_stream;
 		outcome->output_limit.limit = future->captures[future->verdict_stream - 1].limit;
-		outcome->evidence = "it wrote more than its capture keeps";
+		outcome->evidence = "it wrote more to a captured stream than the limit of that "
+				    "stream";
 		return;
 	case VERDICT_VIOLATION:
 		fill_violation(future);

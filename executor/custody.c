@@ -203,8 +203,8 @@ static void fail_loading(struct generation *generation) {
 				helper, strerrordesc_np(keeper->start_error));
 	else if (keeper->breach)
 		generation_fail(generation, WF_PHASE_LAUNCH, EPROTO,
-				"its keeper sent %s, which it may not: is %s the warmfork-zygote "
-				"of this version?",
+				"its keeper sent %s, which it must not send: is %s the "
+				"warmfork-zygote of this version?",
 				keeper->breach, helper);
 	else if (!keeper->pid)
 		generation_fail(generation, WF_PHASE_LAUNCH, 0,

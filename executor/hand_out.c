@@ -178,7 +178,7 @@ static bool give(struct pool *pool, struct worker *worker, struct wf_future *con
 
 	if (generation_function(worker->generation, futures[0]->function) < 0) {
 		refuse(futures[0], ENOENT,
-		       "the image was loaded again and has no such function now");
+		       "the image was reloaded, and no longer has a function of this name");
 		return true;
 	}
 	if (idle)
@@ -192,7 +192,8 @@ static bool give(struct pool *pool, struct worker *worker, struct wf_future *con
 	if (r < 0) {
 		future_unqueue(futures[0]);
 		refuse(futures[0], -r,
-		       r == -EMSGSIZE ? "its context does not fit in a message"
+		       r == -EMSGSIZE ? "its context does not fit in a message; make its "
+					"environment, paths or lists shorter"
 				      : "its message could not be sent");
 	} else if (r == CHANNEL_SHORT && !wait_for_resources(pool)) {
 		future_unqueue(futures[0]);

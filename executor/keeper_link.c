@@ -185,7 +185,7 @@ static void on_keeper_silent(struct timer *timer, nsec_t now) {
 	struct keeper *keeper = container_of(timer, struct keeper, reply_timer);
 
 	(void)now;
-	engine_log(keeper->engine, LOG_ERROR, "the keeper (%d) does not answer: it is ended",
+	engine_log(keeper->engine, LOG_ERROR, "the keeper (%d) does not answer and is ended",
 		   (int)keeper->pid);
 	if (keeper->pidfd >= 0)
 		(void)process_signal(keeper->pidfd, SIGKILL);
@@ -328,7 +328,7 @@ static bool take_frame(struct keeper *keeper, struct wire_frame *frame) {
 	       handle(keeper, &message, frame);
 	if (!good) {
 		keeper->breach = message_name(frame->type);
-		engine_log(engine, LOG_ERROR, "the keeper sent %s, which it may not",
+		engine_log(engine, LOG_ERROR, "the keeper sent %s, which it must not send",
 			   keeper->breach);
 	}
 	return good;

@@ -54,7 +54,9 @@ int known_take(void *ours, size_t our_size, const void *given, size_t first, con
 	for (size_t i = our_size; i < size; i++)
 		if (bytes[i])
 			return report_error(
-			    -EINVAL, "%s has a member set that this library (%s) does not know",
+			    -EINVAL,
+			    "%s has a member set that this library (%s) does not know; leave it "
+			    "zero, or use a newer library",
 			    what, wf_version());
 	memset(ours, 0, our_size);
 	memcpy(ours, given, size < our_size ? size : our_size);
@@ -75,14 +77,16 @@ int known_reserved(const uint64_t *reserved, size_t n, const char *what) {
 	for (size_t i = 0; i < n; i++)
 		if (reserved[i])
 			return report_error(
-			    -EINVAL, "%s has a member set that this library (%s) does not know",
+			    -EINVAL,
+			    "%s has a member set that this library (%s) does not know; leave it "
+			    "zero, or use a newer library",
 			    what, wf_version());
 	return 0;
 }
 
 int known_timeout(const char *what, int timeout_ms) {
 	if (timeout_ms < 0 && timeout_ms != WF_FOREVER)
-		return report_error(-EINVAL, "%s is %d; it must be from 0 on, or WF_FOREVER", what,
+		return report_error(-EINVAL, "%s is %d; it must be 0 or more, or WF_FOREVER", what,
 				    timeout_ms);
 	return 0;
 }

@@ -143,8 +143,8 @@ static int check_process(const struct wf_executor_options *options) {
 		return report_error(-EPERM, "a set-uid or set-gid program cannot open a pool");
 	if (launch_depth() >= WF_MAX_DEPTH)
 		return report_error(-ELOOP,
-				    "this process runs in %u pools, one inside the other: "
-				    "the limit",
+				    "this process runs in %u pools nested in one another, and "
+				    "no more are allowed",
 				    launch_depth());
 	if (options && options->image == WF_IMAGE_SELF && !self_is_ready())
 		return report_error(-EINVAL,

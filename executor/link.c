@@ -85,8 +85,8 @@ static void on_ping_timer(struct timer *timer, nsec_t now) {
 	if (generation->state == GENERATION_LOST || !has_work(generation))
 		return;
 	if (generation->pinged && !generation->heard) {
-		engine_log(generation->engine, LOG_ERROR, "zygote %d does not answer: replaced",
-			   (int)generation->pid);
+		engine_log(generation->engine, LOG_ERROR,
+			   "zygote %d does not answer and is replaced", (int)generation->pid);
 		generation_kill(generation);
 		return;
 	}
@@ -246,7 +246,8 @@ static void worker_spawned(struct worker *worker, const struct message_spawned_w
 	(void)worker_step(worker, WORKER_SPAWNED);
 	if (worker->pidfd >= 0 && channel_listen(worker) >= 0)
 		return;
-	engine_log(worker->engine, LOG_WARNING, "no descriptor for worker %d: it must leave",
+	engine_log(worker->engine, LOG_WARNING,
+		   "no free descriptor for worker %d, which is told to leave (RLIMIT_NOFILE)",
 		   (int)worker->pid);
 	worker_blame(worker, WF_PHASE_FORK, EMFILE,
 		     "no free descriptor for a worker (RLIMIT_NOFILE)");
@@ -351,11 +352,12 @@ static void receive_one(struct generation *generation, struct wire_frame *frame)
 	generation->heard = true;
 	r = message_unpack(frame->type, frame->body, frame->size, &engine->receive_arena, &message);
 	if (r != 0 || !handle(generation, &message, frame)) {
-		engine_log(engine, LOG_ERROR, "zygote %d sent %s, which it may not: replaced",
+		engine_log(engine, LOG_ERROR,
+			   "zygote %d sent %s, which it must not send, and is replaced",
 			   (int)generation->pid, message_name(frame->type));
 		if (generation->state == GENERATION_LOADING)
 			generation_fail(generation, WF_PHASE_LAUNCH, EPROTO,
-					"its zygote sent %s, which it may not",
+					"its zygote sent %s, which it must not send",
 					message_name(frame->type));
 		source_remove(&generation->source);
 		generation_kill(generation);

@@ -113,7 +113,7 @@ static int submit_more(struct wf_map *map) {
 static int check(struct wf_executor *executor, const struct wf_task *task,
 		 const struct wf_bytes *inputs, size_t n) {
 	if (!executor || !task || (n && !inputs))
-		return report_error(-EINVAL, "wf_map: an argument is NULL");
+		return report_error(-EINVAL, "wf_map: executor, task or inputs is NULL");
 	if (!executor_is_ours(executor))
 		return report_error(-ECHILD, "wf_map: the executor belongs to another process");
 	return 0;
@@ -139,12 +139,14 @@ static int take_options(struct wf_map *map, const struct wf_task *task,
 	int r = submit_check(task, &map->task);
 
 	if (r >= 0 && map->task.buffer)
-		r = report_error(-EINVAL, "wf_map: the template has a buffer");
+		r = report_error(-EINVAL, "wf_map: task.buffer is set, but each task gets one "
+					  "of the inputs; leave it NULL");
 	if (r >= 0 && options)
 		r = known_take(&map->options, sizeof map->options, options, KNOWN_FIRST_MAP_OPTIONS,
 			       "map options");
 	if (r >= 0 && map->options.chunk < 0)
-		r = report_error(-EINVAL, "wf_map: options.chunk is %d", map->options.chunk);
+		r = report_error(-EINVAL, "wf_map: options.chunk is %d; it must be 0 or more",
+				 map->options.chunk);
 	if (r >= 0)
 		r = task_context_new(map->task.context, &map->context);
 	return r < 0 ? r : intern_function(map);

@@ -156,26 +156,31 @@ static bool same_member(const struct option *option, const struct wf_executor_op
 static int check_together(const struct wf_executor_options *o) {
 	if (o->image == WF_IMAGE_MODULE && (!o->module || !*o->module))
 		return report_error(-EINVAL,
-				    "options.module is missing: the path of a shared object");
+				    "options.module is missing; give the path of a shared object");
 	if (o->image != WF_IMAGE_MODULE && o->module)
-		return report_error(-EINVAL, "options.module is set, but the image is %s",
+		return report_error(-EINVAL,
+				    "options.module is set, but the image is %s; leave the "
+				    "module NULL",
 				    o->image == WF_IMAGE_SELF ? "WF_IMAGE_SELF"
 							      : "WF_IMAGE_COMMAND");
 	if (o->image == WF_IMAGE_COMMAND && o->max_tasks_per_worker > 1)
 		return report_error(-EINVAL,
-				    "options.max_tasks_per_worker is %d, but a worker of "
-				    "WF_IMAGE_COMMAND becomes its task",
+				    "options.max_tasks_per_worker is %d, but with "
+				    "WF_IMAGE_COMMAND each program takes a worker of its own; "
+				    "set 0 or 1",
 				    o->max_tasks_per_worker);
 	if (o->workers && o->min_workers > o->workers)
 		return report_error(-EINVAL,
-				    "options.min_workers is %d; it must be from 0 to %d, "
-				    "options.workers",
+				    "options.min_workers is %d; it must be from 0 to "
+				    "options.workers, which is %d",
 				    o->min_workers, o->workers);
 	if (o->learn && !o->policy)
-		return report_error(-EINVAL, "options.learn is set, but there is no options.policy "
-					     "to start from");
+		return report_error(-EINVAL, "options.learn is set, but options.policy is NULL; "
+					     "give the policy to start from");
 	if (o->preload_argument_size > LIMIT_PRELOAD_ARGUMENT)
-		return report_error(-E2BIG, "options.preload_argument has %zu bytes; at most %zu",
+		return report_error(-E2BIG,
+				    "options.preload_argument has %zu bytes; it may have at "
+				    "most %zu",
 				    o->preload_argument_size, LIMIT_PRELOAD_ARGUMENT);
 	if (o->preload_argument_size && !o->preload_argument)
 		return report_error(-EINVAL,

@@ -190,8 +190,9 @@ int wf_buffer_new(size_t size, struct wf_buffer **ret) {
 	if (!ret)
 		return report_error(-EINVAL, "wf_buffer_new: ret is NULL");
 	if (size > WF_MAX_PAYLOAD)
-		return report_error(-E2BIG, "a buffer of %zu bytes; at most %zu", size,
-				    WF_MAX_PAYLOAD);
+		return report_error(-E2BIG,
+				    "a buffer of %zu bytes is too large; it may have at most %zu",
+				    size, WF_MAX_PAYLOAD);
 	*ret = kept_find(size);
 	if (*ret)
 		return 0;
@@ -282,12 +283,14 @@ int payload_init(struct payload *payload, const void *data, size_t size, size_t 
 		 struct wf_buffer *buffer, uint64_t owner) {
 	*payload = (struct payload){ .memfd = -1 };
 	if (buffer && (data || size))
-		return report_error(-EINVAL, "the task has both an input and a buffer");
+		return report_error(-EINVAL, "the task has both an input and a buffer; give it "
+					     "only one of them");
 	if (buffer)
 		return take_buffer(payload, buffer, owner);
 	if (size > WF_MAX_PAYLOAD)
-		return report_error(-E2BIG, "an input of %zu bytes; at most %zu", size,
-				    WF_MAX_PAYLOAD);
+		return report_error(-E2BIG,
+				    "an input of %zu bytes is too large; it may have at most %zu",
+				    size, WF_MAX_PAYLOAD);
 	if (size && !data)
 		return report_error(-EINVAL, "task.input is NULL, but its size is %zu", size);
 	return size > inline_limit ? copy_large(payload, data, size, owner)

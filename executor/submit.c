@@ -23,9 +23,10 @@ static int check_task(const struct wf_task *task) {
 	if (!task->function && !task->argv)
 		return report_error(-EINVAL, "task.function is NULL");
 	if (task->argv && (task->function || task->input_size || task->buffer))
-		return report_error(-EINVAL, "task.argv is set beside a function or an input");
+		return report_error(-EINVAL, "task.argv is set together with a function or an "
+					     "input; a program has only its argv");
 	if (task->argv && !task->argv[0])
-		return report_error(-EINVAL, "task.argv is empty: it begins with the program");
+		return report_error(-EINVAL, "task.argv is empty; it must begin with the program");
 	if (task->priority < WF_PRIORITY_MIN || task->priority > WF_PRIORITY_MAX)
 		return report_error(-EINVAL, "task.priority is %d; it must be from %d to %d",
 				    task->priority, WF_PRIORITY_MIN, WF_PRIORITY_MAX);
@@ -33,7 +34,10 @@ static int check_task(const struct wf_task *task) {
 	    known_timeout("task.deadline_ms", task->deadline_ms) < 0)
 		return -EINVAL;
 	if (task->flags & ~(unsigned)(WF_TASK_IDEMPOTENT | WF_TASK_WAIT_EXIT))
-		return report_error(-EINVAL, "task.flags is 0x%x, with unknown bits", task->flags);
+		return report_error(-EINVAL,
+				    "task.flags is 0x%x, which has bits that are not in enum "
+				    "wf_task_flags",
+				    task->flags);
 	return 0;
 }
 
@@ -41,10 +45,11 @@ static int check_kind(const struct wf_executor *executor, const struct wf_task *
 	bool command = executor->engine.options.public.image == WF_IMAGE_COMMAND;
 
 	if (command && !task->argv)
-		return report_error(-EINVAL, "task.argv is NULL: the image is WF_IMAGE_COMMAND");
+		return report_error(-EINVAL, "task.argv is NULL, but the image is "
+					     "WF_IMAGE_COMMAND; name the program in it");
 	if (!command && task->argv)
 		return report_error(-EINVAL, "task.argv is set, but the image is not "
-					     "WF_IMAGE_COMMAND");
+					     "WF_IMAGE_COMMAND; name a function instead");
 	return 0;
 }
 

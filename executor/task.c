@@ -31,11 +31,13 @@ static int copy_environment(struct task_context *context, const struct wf_contex
 		if (n == LIMIT_ENVIRONMENT_STRINGS || bytes > LIMIT_CONTEXT)
 			return report_error(
 			    -E2BIG,
-			    "context.environment is too large: at most %d strings, %zu bytes",
+			    "context.environment is too large; it may have at most %d strings "
+			    "and %zu bytes",
 			    LIMIT_ENVIRONMENT_STRINGS, LIMIT_CONTEXT);
 		if (!strchr(given->environment[n], '=') || given->environment[n][0] == '=')
 			return report_error(-EINVAL,
-					    "context.environment has \"%s\", not NAME=value",
+					    "context.environment has \"%s\", which must have "
+					    "the form NAME=value",
 					    given->environment[n]);
 	}
 	context->environment = calloc(n + 1, sizeof(char *));
@@ -66,9 +68,12 @@ static int copy_stream(struct task_stream *stream, const struct wf_stdio *given,
 		return 0;
 	case WF_STDIO_CAPTURE:
 		if (number == 0)
-			return report_error(-EINVAL, "context.standard_input cannot be captured");
+			return report_error(-EINVAL, "context.standard_input cannot be "
+						     "captured; only outputs can");
 		if (given->limit > WF_MAX_PAYLOAD || given->overflow > WF_OVERFLOW_KILL)
-			return report_error(-EINVAL, "context.%s: bad limit or overflow",
+			return report_error(-EINVAL,
+					    "context.%s.limit is larger than WF_MAX_PAYLOAD, or "
+					    "its overflow is not in enum wf_on_overflow",
 					    names[number]);
 		return 0;
 	case WF_STDIO_DESCRIPTOR:
@@ -80,7 +85,8 @@ static int copy_stream(struct task_stream *stream, const struct wf_stdio *given,
 			   ? report_internal(stream->descriptor, "duplicating a descriptor")
 			   : 0;
 	default:
-		return report_error(-EINVAL, "context.%s.mode is %d, which is no mode",
+		return report_error(-EINVAL,
+				    "context.%s.mode is %d, which is not in enum wf_stdio_mode",
 				    names[number], (int)given->mode);
 	}
 }
@@ -103,10 +109,11 @@ static int copy_streams(struct task_context *context, const struct wf_context *g
 
 static int copy_descriptors(struct task_context *context, const struct wf_context *given) {
 	if (given->n_descriptors > LIMIT_TASK_DESCRIPTORS)
-		return report_error(-E2BIG, "context.n_descriptors is %zu; at most %d",
+		return report_error(-E2BIG, "context.n_descriptors is %zu; it may be at most %d",
 				    given->n_descriptors, LIMIT_TASK_DESCRIPTORS);
 	if (given->n_descriptors && !given->descriptors)
-		return report_error(-EINVAL, "context.descriptors is NULL");
+		return report_error(-EINVAL, "context.descriptors is NULL, but its count is not "
+					     "0");
 	for (size_t i = 0; i < given->n_descriptors; i++) {
 		int fd = fd_duplicate(given->descriptors[i]);
 
@@ -122,7 +129,9 @@ static int copy_descriptors(struct task_context *context, const struct wf_contex
 
 static int copy_limits(struct task_context *context, const struct wf_context *given) {
 	if (given->n_rlimits > LIMIT_RLIMITS || given->n_cpus > LIMIT_CPUS)
-		return report_error(-E2BIG, "context: at most %d rlimits and %d cpus",
+		return report_error(-E2BIG,
+				    "context has too many rlimits or cpus; it may have at most "
+				    "%d rlimits and %d cpus",
 				    LIMIT_RLIMITS, LIMIT_CPUS);
 	if ((given->n_rlimits && !given->rlimits) || (given->n_cpus && !given->cpus))
 		return report_error(-EINVAL,
@@ -130,8 +139,9 @@ static int copy_limits(struct task_context *context, const struct wf_context *gi
 	for (size_t i = 0; i < given->n_rlimits; i++) {
 		if (given->rlimits[i].resource < 0 || given->rlimits[i].resource >= RLIMIT_NLIMITS)
 			return report_error(-EINVAL,
-					    "context.rlimits[%zu].resource is %d, which is none", i,
-					    given->rlimits[i].resource);
+					    "context.rlimits[%zu].resource is %d, which is no "
+					    "resource of setrlimit(2)",
+					    i, given->rlimits[i].resource);
 		context->rlimits[i].resource = given->rlimits[i].resource;
 		context->rlimits[i].soft = given->rlimits[i].soft;
 	}
@@ -144,7 +154,7 @@ static int copy_limits(struct task_context *context, const struct wf_context *gi
 	for (size_t i = 0; i < given->n_cpus; i++) {
 		if (given->cpus[i] >= CPU_SETSIZE)
 			return report_error(-EINVAL,
-					    "context.cpus[%zu] is %u; CPU numbers are below %d", i,
+					    "context.cpus[%zu] is %u; it must be less than %d", i,
 					    given->cpus[i], CPU_SETSIZE);
 		context->cpus[i] = given->cpus[i];
 	}

@@ -116,8 +116,8 @@ static int check_futures(struct wf_future *const *futures, size_t n,
 			continue;
 		if (*ret_driven && *ret_driven != executor)
 			return report_error(-EINVAL,
-					    "wf_wait: futures of two caller-driven executors; "
-					    "wait for each");
+					    "wf_wait: the futures belong to two caller-driven "
+					    "executors; wait for each executor separately");
 		*ret_driven = executor;
 	}
 	return 0;
@@ -200,7 +200,8 @@ int wf_wait(struct wf_future *const *futures, size_t n, enum wf_wait_for what, i
 
 	if ((n && !futures) || n > INT32_MAX || what > WF_ALL_COMPLETED)
 		return report_error(-EINVAL,
-				    "wf_wait: futures is NULL, or n or what is out of range");
+				    "wf_wait: futures is NULL, n is out of range, or what is "
+				    "not in enum wf_wait_for");
 	r = known_timeout("wf_wait: timeout_ms", timeout_ms);
 	r = r < 0 ? r : check_futures(futures, n, &crowd.driven);
 	if (r < 0 || n == 0)

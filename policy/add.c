@@ -71,14 +71,14 @@ static int put_call(struct wf_policy *policy, const struct value *value) {
 	if (!call)
 		return value_refuse(
 		    value, -EINVAL,
-		    "\"%.*s\" is no system call of x86-64, and no group of them: "
-		    "files, processes, threads, sockets, events, inotify, scheduling, "
-		    "ipc, jit, debug, sanitizer, privileged",
+		    "\"%.*s\" is neither a system call of x86-64 nor a group of them: files, "
+		    "processes, threads, sockets, events, inotify, scheduling, ipc, jit, debug, "
+		    "sanitizer, privileged",
 		    SHOWN, value->text);
 	if (call->group == CALLS_NEVER)
 		return value_refuse(value, -EINVAL,
-				    "%s cannot be allowed: it is of no use to a worker, and opens "
-				    "much of the kernel; leave it out",
+				    "%s cannot be allowed: it is of no use to a worker, and "
+				    "exposes much of the kernel; leave it out",
 				    call->name);
 	return refuse_insert(value, sorted_insert_number(&policy->calls, call->number),
 			     LIMIT_POLICY_CALLS);
@@ -264,8 +264,9 @@ int wf_policy_add(struct wf_policy *policy, const char *key, const char *value) 
 		return report_error(-EINVAL, "policy: \"%.*s\" is no key; did you mean %s?", SHOWN,
 				    key, key_nearest(key, NULL));
 	if (found == KEY_PRESET)
-		return report_error(-EINVAL, "policy: preset: it is given to wf_policy_new(); "
-					     "to allow more, wf_policy_compose() with another");
+		return report_error(-EINVAL, "policy: preset: it is chosen with "
+					     "wf_policy_new(); to allow more, add a policy with "
+					     "another preset by wf_policy_compose()");
 	r = add_value(policy, &(struct value){ &place, (enum policy_key)found, value });
 	if (r == 0)
 		document_settle(policy);

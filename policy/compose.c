@@ -121,8 +121,9 @@ int wf_policy_compose(struct wf_policy *policy, const struct wf_policy *other) {
 	wf_policy_free(sum);
 	if (r == -E2BIG)
 		return report_error(r,
-				    "policy: composed, it is too large; at most %d paths, %d "
-				    "variables, %d calls, %d ports and %zu bytes of text",
+				    "policy: the composed policy is too large; it may have at "
+				    "most %d paths, %d variables, %d calls, %d ports and %zu "
+				    "bytes of text",
 				    LIMIT_POLICY_PATHS, LIMIT_POLICY_ENVIRONMENT,
 				    LIMIT_POLICY_CALLS, LIMIT_POLICY_PORTS, LIMIT_POLICY_TEXT);
 	return r < 0 ? report_internal(r, "composing policies") : 0;

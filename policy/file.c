@@ -65,7 +65,7 @@ static int refuse_yaml(const struct reader *reader) {
 		for (size_t i = 0; i < parser->problem_offset; i++)
 			line += reader->text[i] == '\n';
 	}
-	return refuse_at(reader, line, "this is no YAML (%s); %s",
+	return refuse_at(reader, line, "this is not valid YAML (%s); %s",
 			 parser->problem ? parser->problem : "it cannot be read",
 			 parser->error == YAML_READER_ERROR
 			     ? "write it as text in UTF-8"
@@ -100,8 +100,8 @@ static int next(struct reader *reader) {
 	if (!yaml_parser_parse(&reader->parser, &reader->event))
 		return refuse_yaml(reader);
 	if (is_decorated(&reader->event))
-		return refuse(reader, "anchors, aliases and tags (&, *, !) are not for policies; "
-				      "write the value itself, or quote it");
+		return refuse(reader, "anchors, aliases and tags (&, *, !) are not allowed in "
+				      "policies; write the value itself, or quote it");
 	return 0;
 }
 
@@ -307,8 +307,8 @@ static int complete(struct reader *reader) {
 	r = compose_preset(reader->policy, reader->preset);
 	if (r == -E2BIG)
 		return value_refuse(&value, r,
-				    "with what it brings, the policy is too large; at most %d "
-				    "paths, %d variables, and %zu bytes of both",
+				    "together with the preset, the policy is too large; it may "
+				    "have at most %d paths, %d variables, and %zu bytes of both",
 				    LIMIT_POLICY_PATHS, LIMIT_POLICY_ENVIRONMENT,
 				    LIMIT_POLICY_TEXT);
 	if (r < 0)
@@ -363,7 +363,8 @@ static int refuse_file(const char *path, int error) {
 		return report_error(-ENOENT, "%s: there is no such policy file", path);
 	case EACCES:
 	case EPERM:
-		return report_error(-EACCES, "%s: the policy file may not be read (%s)", path, why);
+		return report_error(
+		    -EACCES, "%s: there is no permission to read the policy file (%s)", path, why);
 	case EISDIR:
 	case ELOOP:
 	case ENAMETOOLONG:

@@ -367,7 +367,8 @@ int wf_policy_print(const struct wf_policy *policy, char **ret) {
 	}
 	free(items);
 	if (r == -EINVAL)
-		return report_error(r, "policy: a path or a variable is not UTF-8, which YAML "
-				       "cannot say; rename it, or keep to wf_policy_add()");
+		return report_error(r, "policy: a path or a variable is not UTF-8 and cannot be "
+				       "written as YAML; rename it, or set it with "
+				       "wf_policy_add()");
 	return r < 0 ? report_internal(r, "printing a policy") : 0;
 }

@@ -71,8 +71,8 @@ static int build_ruleset(const struct sandbox *sandbox, const struct policy *pol
 			 struct sandbox_trouble *trouble) {
 	if (sandbox->landlock_abi == 0)
 		return trouble_fail(trouble, LAYER_LANDLOCK, ENOSYS,
-				    "this kernel has no Landlock, or it was not among the LSMs of "
-				    "the boot (lsm= of the kernel command line)");
+				    "this kernel has no Landlock, or it was not enabled at boot "
+				    "(lsm= on the kernel command line)");
 	return landlock_build(policy, sandbox->landlock_abi, sandbox_has(sandbox, LAYER_NET),
 			      sandbox->scratch, trouble);
 }
@@ -102,8 +102,8 @@ static int build_view(const struct sandbox *sandbox, const struct policy *policy
 		      struct sandbox_trouble *trouble) {
 	if (feature_hidden(FEATURE_MOUNT_VIEW))
 		return trouble_fail(trouble, LAYER_MOUNT, EPERM,
-				    "no mount namespace can be had: %s (it takes a user namespace "
-				    "or root)",
+				    "no mount namespace can be made: %s (it takes a user "
+				    "namespace or root)",
 				    strerrordesc_np(EPERM));
 	return view_build(policy, sandbox_has(sandbox, LAYER_PID), trouble);
 }

@@ -199,8 +199,8 @@ int cgroup_prepare(struct sandbox_cgroup *cgroup, uint64_t memory_limit, uint64_
 	cgroup->memory.base[0] = cgroup->pids.base[0] = '\0';
 	(void)snprintf(
 	    text, size,
-	    "no control group can be made (v2: %s, v1: %s); systemd-run --user --scope -p "
-	    "Delegate=yes gives one",
+	    "no control group can be made (v2: %s, v1: %s); one is available under systemd-run "
+	    "--user --scope -p Delegate=yes",
 	    strerrordesc_np(-r), strerrordesc_np(-r_v1));
 	return error_origin(-ENOENT);
 }

@@ -153,8 +153,8 @@ int landlock_build(const struct policy *policy, int abi, bool own_network, bool 
 	    policy->strict)
 		return trouble_fail(
 		    trouble, LAYER_LANDLOCK, ENOSYS,
-		    "tcp_connect and tcp_bind take Landlock ABI 4 (Linux 6.7); here is "
-		    "%d, which restricts no port",
+		    "tcp_connect and tcp_bind need Landlock ABI 4 (Linux 6.7); this kernel has "
+		    "ABI %d, which cannot restrict ports",
 		    abi);
 	if (abi >= 4 && !own_network)
 		attributes.handled_access_net = NET_BIND_TCP_6_7 | NET_CONNECT_TCP_67;

@@ -196,7 +196,7 @@ static int enter_one(size_t i, struct sandbox_trouble *trouble) {
 	else
 		r = unshare(namespaces[i].flag) < 0 ? error_origin(-errno) : 0;
 	if (r < 0)
-		return trouble_fail(trouble, layer, -r, "no %s namespace can be had: %s (%s)",
+		return trouble_fail(trouble, layer, -r, "no %s namespace can be made: %s (%s)",
 				    policy_layer_name(layer), strerrordesc_np(-r),
 				    remedy(layer, -r));
 	return 0;

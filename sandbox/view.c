@@ -248,8 +248,8 @@ static int find(struct view *view, const struct policy_path *rule, char *real) {
 	if (r == -ELOOP)
 		return trouble_fail(
 		    view->trouble, 0, ELOOP,
-		    "%s leads through a symbolic link in a place that the policy lets "
-		    "tasks write to, or through too many: name where it leads",
+		    "%s leads through too many symbolic links, or through one in a place that "
+		    "tasks may write to: name where it leads",
 		    rule->path);
 	if (r < 0)
 		return view_name_fail(view, -r, rule->path);
@@ -400,7 +400,7 @@ static int attach_proc(struct view *view, const struct node *node, const char *n
 	if (proc < 0)
 		return view_fail(
 		    view, -proc,
-		    "a /proc for the pid namespace cannot be mounted, as where the host's "
+		    "cannot mount a /proc for the pid namespace, perhaps because the host's own "
 		    "is masked, at",
 		    node->path);
 	r = attach(proc, name);
@@ -513,8 +513,8 @@ int view_build(const struct policy *policy, bool pid_namespace, struct sandbox_t
 	view->trouble = trouble;
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		r = trouble_fail(trouble, LAYER_MOUNT, errno,
-				 "no mount namespace can be had: %s (it takes a user namespace or "
-				 "root)",
+				 "no mount namespace can be made: %s (it takes a user namespace "
+				 "or root)",
 				 strerrordesc_np(errno));
 	if (r == 0 && (namespace = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC)) < 0)
 		r = view_fail(view, errno, "cannot open", "/proc/self/ns/mnt");

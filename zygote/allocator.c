@@ -64,8 +64,9 @@ int allocator_check(char *text, size_t size) {
 	if (!search.found && malloc_is_the_library_s())
 		return 0;
 	(void)snprintf(text, size,
-		       "the image uses %s, which may give pages back and take them for zeroes: in "
-		       "frozen memory it would find the image; use the C library's allocator",
+		       "the image uses %s, which may give pages back and then expect zeroes in "
+		       "them, but frozen memory would show what the image had there; use the C "
+		       "library's allocator",
 		       search.found ? search.found : "an allocator of its own");
 	return error_origin(-EBUSY);
 }

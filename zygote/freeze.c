@@ -174,8 +174,8 @@ static int check_process(struct freeze *freeze) {
 	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_max != RLIM_INFINITY &&
 	    limit.rlim_max < (rlim_t)COPIER_FILE_SIZE)
 		return refuse(freeze, -EBUSY,
-			      "RLIMIT_FSIZE is %llu: a file as large as the address space, though "
-			      "empty, is needed; raise its hard limit",
+			      "RLIMIT_FSIZE is %llu, but a freeze needs a sparse file as large "
+			      "as the address space; raise the hard limit",
 			      (unsigned long long)limit.rlim_max);
 	return 0;
 }
@@ -189,13 +189,13 @@ static int check_mapping(struct freeze *freeze, const struct mapping *mapping) {
 			      "open it in initialize");
 	if (mapping->flags & MAPPING_USERFAULTFD)
 		return refuse(freeze, -EBUSY,
-			      "userfaultfd watches the memory at %#lx (%s): it would lose it; "
-			      "register it in initialize",
+			      "userfaultfd watches the memory at %#lx (%s), and would lose "
+			      "track of it; register it in initialize",
 			      mapping->start, name);
 	if (mapping->flags & MAPPING_LOCKED)
 		return refuse(
 		    freeze, -EBUSY,
-		    "the memory at %#lx (%s) is locked: mlock() in initialize, if workers "
+		    "the memory at %#lx (%s) is locked; call mlock() in initialize, if workers "
 		    "need it",
 		    mapping->start, name);
 	if (qualifies(mapping) && pages_have_guard(&freeze->pages, mapping->start, mapping->end))
@@ -635,8 +635,8 @@ int freeze_settle(struct freeze *freeze) {
 	}
 	if (r == -ENOSPC)
 		return refuse(freeze, r,
-			      "fork writes to more than %d pages of the image: its "
-			      "pthread_atfork() handlers should not",
+			      "fork writes to more than %d pages of the image; have its "
+			      "pthread_atfork() handlers write to fewer",
 			      FREEZE_HOLES);
 	return r;
 }

@@ -48,8 +48,8 @@ static int decide(struct freeze *freeze, enum freeze_wish wish, char *note, size
 	}
 	if (wish == FREEZE_AUTO && bytes < FROZEN_AUTO_BYTES) {
 		(void)snprintf(note, size,
-			       "%lld KiB of private memory that could be frozen are too little for "
-			       "it to pay, which it does from %lld KiB on",
+			       "only %lld KiB of private memory could be frozen, and freezing "
+			       "pays from %lld KiB on",
 			       (long long)(bytes >> 10), (long long)(FROZEN_AUTO_BYTES >> 10));
 		return -EAGAIN;
 	}

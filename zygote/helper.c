@@ -19,6 +19,6 @@ int wf_private_helper_main(int argc, char **argv) {
 		zygote_run_module(argc, argv);
 	(void)fprintf(
 	    stderr,
-	    "warmfork-zygote is started by the warmfork library; it is of no use by hand\n");
+	    "warmfork-zygote is started by the warmfork library; it cannot be used by hand\n");
 	return 2;
 }

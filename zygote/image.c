@@ -48,11 +48,11 @@ static const char *module_take(const struct wf_module *given, struct wf_module *
 	if (!given)
 		return "no declaration: it is NULL";
 	if (given->size < MODULE_SIZE_FIRST || given->size > MODULE_SIZE_MAX)
-		return "a size that cannot be: set .size = sizeof(struct wf_module)";
+		return "an impossible size: set .size = sizeof(struct wf_module)";
 	for (size_t i = sizeof *ret; i < given->size; i++)
 		if (bytes[i])
-			return "a member set that this library does not know: it was built for a "
-			       "newer one";
+			return "a member set that this library does not know, because it was "
+			       "built for a newer one";
 	memset(ret, 0, sizeof *ret);
 	memcpy(ret, given, given->size < sizeof *ret ? given->size : sizeof *ret);
 	ret->size = sizeof *ret;

@@ -172,7 +172,8 @@ static void handle_start_zygote(const struct message *message, struct wire_frame
 	size_t n_expected = request->kind == IMAGE_SELF ? 3 : 2;
 
 	if (frame->n_descriptors != n_expected) {
-		keeper_end_pool(LOG_ERROR, "StartZygote with a wrong number of descriptors");
+		keeper_end_pool(LOG_ERROR, "a StartZygote message with the wrong number of "
+					   "descriptors");
 		return;
 	}
 	launch.control = frame->descriptors[0];

@@ -367,7 +367,7 @@ static const char *descriptors_check(const struct restore *restore) {
 	int lowest = descriptors_lowest(restore);
 
 	if (lowest == -EMFILE)
-		return "the task left all descriptors open";
+		return "the task left all descriptors in use";
 	if (lowest < 0)
 		return "a descriptor of the worker was closed";
 	if (lowest - restore->lowest <= DESCRIPTORS_SPARE)

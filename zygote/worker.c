@@ -789,7 +789,8 @@ static _Noreturn void worker_serve(struct worker_process *worker) {
 
 		/* The frame has not been claimed, so another worker can have it. */
 		if (r == WIRE_E_TRUNCATED || r == WIRE_E_CROWDED)
-			worker_leave(worker, "it has no room for a task or for its descriptors");
+			worker_leave(worker, "it has no room for a task or for the descriptors "
+					     "of one");
 		if (r == WIRE_E_EOF)
 			worker_exit(0);
 		if (r != 0)

@@ -130,7 +130,7 @@ static void handle_load(struct session *session, const struct message *message,
 			struct wire_frame *frame) {
 	if (frame->n_descriptors != 1 || !cells_are_usable(frame->descriptors[0]) ||
 	    (message->load.kind == IMAGE_SELF) != (session->self != NULL)) {
-		session_end(session, LOG_ERROR, "a Load that does not fit");
+		session_end(session, LOG_ERROR, "a Load message that does not fit this zygote");
 		return;
 	}
 	session->cells = frame->descriptors[0];
@@ -166,7 +166,7 @@ static void handle_policy(struct session *session, const struct wire_frame *fram
 
 	if (session->state != SESSION_EXPECTS_LOAD || session->policy || memory == MAP_FAILED) {
 		session_end(session, LOG_ERROR,
-			    "a Policy that nobody expects, or no memory for it");
+			    "an unexpected Policy message, or no memory for it");
 		return;
 	}
 	arena_init(&session->policy_memory, memory, ARENA_MESSAGE);
@@ -183,7 +183,8 @@ static void handle_policy(struct session *session, const struct wire_frame *fram
 static void handle_spawn(struct session *session, const struct message *message,
 			 struct wire_frame *frame) {
 	if (frame->n_descriptors != message->spawn.n_workers)
-		session_end(session, LOG_ERROR, "a Spawn without a channel for each worker");
+		session_end(session, LOG_ERROR,
+			    "a Spawn message without a channel for each worker");
 	else
 		spawn_workers(session, &message->spawn, frame);
 }

@@ -25,7 +25,7 @@ START_TEST(test_keeper_that_babbles) {
 	r = wf_executor_open(&options, &executor);
 	ck_assert_msg(r == -EIO, "%s: %d: %s", keepers[_i], r, wf_last_error());
 	ck_assert_ptr_null(executor);
-	ck_assert_msg(strstr(wf_last_error(), "which it may not") != NULL, "%s: %s", keepers[_i],
+	ck_assert_msg(strstr(wf_last_error(), "which it must not") != NULL, "%s: %s", keepers[_i],
 		      wf_last_error());
 	/* an honest helper works as before */
 	options.helper = getenv("WARMFORK_HELPER");

@@ -133,7 +133,8 @@ START_TEST(test_evidence_of_an_earlier_task) {
 	cord_expect(&cord, "at");
 	kill_task(future);
 	expect_signalled(pool_wait(future), SIGKILL);
-	ck_assert_ptr_nonnull(strstr(pool_wait(future)->evidence, "nobody here sent"));
+	ck_assert_ptr_nonnull(
+	    strstr(pool_wait(future)->evidence, "which this library did not send"));
 	wf_future_free(future);
 	cord_close(&cord);
 	pool_close(executor);

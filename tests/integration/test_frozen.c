@@ -406,7 +406,7 @@ START_TEST(test_auto_freezes_a_large_image) {
 END_TEST
 
 START_TEST(test_auto_leaves_a_little_image) {
-	check_whether(WF_FREEZE_AUTO, "little", false, "too little");
+	check_whether(WF_FREEZE_AUTO, "little", false, "freezing pays from");
 }
 END_TEST
 

@@ -124,7 +124,8 @@ START_TEST(test_evidence_is_used_once) {
 	future = more_gate(&cord, executor);
 	ck_assert_int_eq(kill(more_gate_started(&cord).pid, SIGKILL), 0);
 	expect_kind(pool_wait(future), WF_SIGNALLED);
-	ck_assert_ptr_nonnull(strstr(wf_future_outcome(future)->evidence, "nobody here sent"));
+	ck_assert_ptr_nonnull(
+	    strstr(wf_future_outcome(future)->evidence, "which this library did not send"));
 	wf_future_free(future);
 	cord_close(&cord);
 	pool_close(executor);

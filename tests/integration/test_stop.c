@@ -155,7 +155,7 @@ static void expect_limit(const struct wf_outcome *outcome, unsigned ms) {
 
 	ck_assert_uint_eq(outcome->timed_out.limit_ns, ms * 1000000ull);
 	wf_outcome_describe(outcome, line, sizeof line);
-	snprintf(limit, sizeof limit, ": %u ms; it took ", ms);
+	snprintf(limit, sizeof limit, ": the limit was %u ms, and it took ", ms);
 	ck_assert_msg(strstr(line, limit), "%s", line);
 }
 

@@ -119,7 +119,7 @@ static int be_host(void) {
 	struct wf_executor *executor = NULL;
 	int r = wf_executor_open(&options, &executor);
 
-	if (r == -EIO && executor == NULL && strstr(wf_last_error(), "which it may not") != NULL)
+	if (r == -EIO && executor == NULL && strstr(wf_last_error(), "which it must not") != NULL)
 		return 0;
 	(void)fprintf(stderr, "babbler: %d: %s\n", r, wf_last_error());
 	return 1;

@@ -373,8 +373,8 @@ static const struct add_case {
 	{ "limits.memroy", "1G",
 	  "policy: \"limits.memroy\" is no key; did you mean limits.memory?" },
 	{ "preset", "pure",
-	  "policy: preset: it is given to wf_policy_new(); to allow more, wf_policy_compose() with "
-	  "another" },
+	  "policy: preset: it is chosen with wf_policy_new(); to allow more, add a policy with "
+	  "another preset by wf_policy_compose()" },
 	{ "read", "", "policy: read: is empty; write a path" },
 	{ "read", "~/in",
 	  "policy: read: \"~/in\": ~ is not expanded; write the whole path, or ./~ for a file of that "
@@ -383,7 +383,7 @@ static const struct add_case {
 	  "policy: write: \"/nowhere/../etc\" cannot be resolved (/nowhere/..: No such file or "
 	  "directory); write the path without \"..\"" },
 	{ "calls", "opneat",
-	  "policy: calls: \"opneat\" is no system call of x86-64, and no group of them: files, "
+	  "policy: calls: \"opneat\" is neither a system call of x86-64 nor a group of them: files, "
 	  "processes, threads, sockets, events, inotify, scheduling, ipc, jit, debug, sanitizer, "
 	  "privileged" },
 	{ "calls", "never",
@@ -468,7 +468,7 @@ START_TEST(test_a_call_that_is_never_allowed_is_refused) {
 		(void)snprintf(
 		    sentence, sizeof sentence,
 		    "policy: calls: %s cannot be allowed: it is of no use to a worker, and "
-		    "opens much of the kernel; leave it out",
+		    "exposes much of the kernel; leave it out",
 		    table[i].name);
 		refuses(policy, "calls", table[i].name, -EINVAL, sentence);
 		refused++;
@@ -675,36 +675,36 @@ static const struct file_case {
 	{ STAGE "...\n---\n", "p.yaml:3: a policy is one document; begin another file" },
 	/* YAML */
 	{ STAGE "read: [/a\nwrite: /b\n",
-	  "p.yaml:3: this is no YAML (did not find expected ',' or ']'); indent by spaces, not by tabs; close "
+	  "p.yaml:3: this is not valid YAML (did not find expected ',' or ']'); indent by spaces, not by tabs; close "
 	  "brackets and quotes; quote values that have special characters in them" },
 	{ STAGE "\tread: /a\n",
-	  "p.yaml:2: this is no YAML (found a tab character that violates indentation); indent by spaces, not by tabs; close "
+	  "p.yaml:2: this is not valid YAML (found a tab character that violates indentation); indent by spaces, not by tabs; close "
 	  "brackets and quotes; quote values that have special characters in them" },
 	{ STAGE "read: %a\n",
-	  "p.yaml:2: this is no YAML (found character that cannot start any token); indent by spaces, not by tabs; close "
+	  "p.yaml:2: this is not valid YAML (found character that cannot start any token); indent by spaces, not by tabs; close "
 	  "brackets and quotes; quote values that have special characters in them" },
 	{ STAGE "read: /a: b\n",
-	  "p.yaml:2: this is no YAML (mapping values are not allowed in this context); indent by spaces, not by tabs; close "
+	  "p.yaml:2: this is not valid YAML (mapping values are not allowed in this context); indent by spaces, not by tabs; close "
 	  "brackets and quotes; quote values that have special characters in them" },
 	{ STAGE "read: \xff\n",
-	  "p.yaml:2: this is no YAML (invalid leading UTF-8 octet); write it as text in UTF-8" },
+	  "p.yaml:2: this is not valid YAML (invalid leading UTF-8 octet); write it as text in UTF-8" },
 	{ STAGE "\nread: \x01\n",
-	  "p.yaml:3: this is no YAML (control characters are not allowed); write it as text in "
+	  "p.yaml:3: this is not valid YAML (control characters are not allowed); write it as text in "
 	  "UTF-8" },
 	{ STAGE "read: &a /a\n",
-	  "p.yaml:2: anchors, aliases and tags (&, *, !) are not for policies; write the value itself, "
+	  "p.yaml:2: anchors, aliases and tags (&, *, !) are not allowed in policies; write the value itself, "
 	  "or quote it" },
 	{ STAGE "read: *a\n",
-	  "p.yaml:2: anchors, aliases and tags (&, *, !) are not for policies; write the value itself, "
+	  "p.yaml:2: anchors, aliases and tags (&, *, !) are not allowed in policies; write the value itself, "
 	  "or quote it" },
 	{ STAGE "read: !!str /a\n",
-	  "p.yaml:2: anchors, aliases and tags (&, *, !) are not for policies; write the value itself, "
+	  "p.yaml:2: anchors, aliases and tags (&, *, !) are not allowed in policies; write the value itself, "
 	  "or quote it" },
 	{ STAGE "read: &a [/a]\n",
-	  "p.yaml:2: anchors, aliases and tags (&, *, !) are not for policies; write the value itself, "
+	  "p.yaml:2: anchors, aliases and tags (&, *, !) are not allowed in policies; write the value itself, "
 	  "or quote it" },
 	{ "!!map\n" STAGE,
-	  "p.yaml:1: anchors, aliases and tags (&, *, !) are not for policies; write the value itself, "
+	  "p.yaml:1: anchors, aliases and tags (&, *, !) are not allowed in policies; write the value itself, "
 	  "or quote it" },
 	/* keys */
 	{ STAGE "raed: /a\n", "p.yaml:2: \"raed\" is no key of a policy; did you mean read?" },
@@ -774,7 +774,7 @@ static const struct file_case {
 	{ STAGE "identity: root\n",
 	  "p.yaml:2: identity: \"root\" is no identity; write UID or UID:GID as numbers: 65534:65534" },
 	{ STAGE "calls: [threads, frobnicate]\n",
-	  "p.yaml:2: calls: \"frobnicate\" is no system call of x86-64, and no group of them: files, "
+	  "p.yaml:2: calls: \"frobnicate\" is neither a system call of x86-64 nor a group of them: files, "
 	  "processes, threads, sockets, events, inotify, scheduling, ipc, jit, debug, sanitizer, "
 	  "privileged" },
 	{ STAGE "namespaces: [user, tty]\n",
@@ -858,8 +858,8 @@ START_TEST(test_a_preset_that_does_not_fit_is_refused) {
 	(void)fclose(stream);
 	ck_assert_int_eq(wf_policy_parse(text, size, "p.yaml", &policy), -E2BIG);
 	ck_assert_str_eq(report_text(),
-			 "p.yaml:1: preset: with what it brings, the policy is too large; at most "
-			 "512 paths, 256 variables, and 32768 bytes of both");
+			 "p.yaml:1: preset: together with the preset, the policy is too large; "
+			 "it may have at most 512 paths, 256 variables, and 32768 bytes of both");
 	free(text);
 }
 END_TEST
@@ -993,8 +993,8 @@ START_TEST(test_a_path_that_yaml_cannot_say_is_refused) {
 	accepts(policy, "read", "/\xff");
 	ck_assert_int_eq(wf_policy_print(policy, &text), -EINVAL);
 	ck_assert_str_eq(report_text(),
-			 "policy: a path or a variable is not UTF-8, which YAML cannot "
-			 "say; rename it, or keep to wf_policy_add()");
+			 "policy: a path or a variable is not UTF-8 and cannot be written as "
+			 "YAML; rename it, or set it with wf_policy_add()");
 	ck_assert_ptr_null(text);
 	wf_policy_free(policy);
 }
@@ -1067,8 +1067,8 @@ START_TEST(test_composing_too_much_changes_nothing) {
 	before = document_copy(policy);
 	ck_assert_int_eq(wf_policy_compose(policy, other), -E2BIG);
 	ck_assert_str_eq(report_text(),
-			 "policy: composed, it is too large; at most 512 paths, 256 variables, 128 "
-			 "calls, 64 ports and 32768 bytes of text");
+			 "policy: the composed policy is too large; it may have at most 512 "
+			 "paths, 256 variables, 128 calls, 64 ports and 32768 bytes of text");
 	ck_assert(document_equal(policy, before));
 	wf_policy_free(before);
 	wf_policy_free(other);
