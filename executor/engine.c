@@ -21,7 +21,7 @@
 #define LOG_LINES_MAX 256 /* while the lock is held once */
 
 struct log_line {
-	struct link link;
+	struct list_node link;
 	enum log_level level;
 	char text[];
 };
@@ -150,7 +150,7 @@ void engine_lock(struct engine *engine) {
 }
 
 void engine_unlock(struct engine *engine) {
-	struct link lines;
+	struct list_node lines;
 
 	list_init(&lines);
 	list_take(&lines, &engine->lines);

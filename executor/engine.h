@@ -45,17 +45,17 @@ struct engine {
 	struct options options;
 	struct log log;
 	struct log standard_error; /* where lines go without a handler */
-	struct link lines;         /* struct log_line: for the handler once the lock is free */
+	struct list_node lines;    /* struct log_line: for the handler once the lock is free */
 	unsigned n_lines;
 	struct offload *offload; /* for what may block */
 
-	struct queue queue;  /* futures waiting for a worker */
-	struct link due;     /* resolved futures whose callbacks have not run */
-	size_t n_pending;    /* unresolved futures, and tickets */
-	size_t n_tickets;    /* submitters between admission and the queue */
-	struct link changed; /* workers with news for the pump: worker_changed() */
-	bool closing;        /* no attempt is repeated from now on */
-	bool wrecked;        /* the host has closed our descriptors: wreck.h */
+	struct queue queue;       /* futures waiting for a worker */
+	struct list_node due;     /* resolved futures whose callbacks have not run */
+	size_t n_pending;         /* unresolved futures, and tickets */
+	size_t n_tickets;         /* submitters between admission and the queue */
+	struct list_node changed; /* workers with news for the pump: worker_changed() */
+	bool closing;             /* no attempt is repeated from now on */
+	bool wrecked;             /* the host has closed our descriptors: wreck.h */
 
 	struct names functions; /* the name of every function of any of our images */
 	struct evidence evidence;

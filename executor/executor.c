@@ -42,7 +42,7 @@ void executor_announce(struct wf_executor *executor) {
 /* --- closing ------------------------------------------------------------------------------- */
 
 static void cancel_queue(struct engine *engine) {
-	struct link *link;
+	struct list_node *link;
 
 	while ((link = queue_peek(&engine->queue)) != NULL) {
 		struct wf_future *future = container_of(link, struct wf_future, link);
@@ -140,7 +140,8 @@ void executor_check(struct wf_executor *executor) {
 /* --- callbacks ----------------------------------------------------------------------------- */
 
 /* Futures without callbacks only have to be released. */
-static void take_due(struct engine *engine, struct link *ret_quiet, struct link *ret_loud) {
+static void take_due(struct engine *engine, struct list_node *ret_quiet,
+		     struct list_node *ret_loud) {
 	engine_lock(engine);
 	list_foreach_safe (link, next, &engine->due) {
 		struct wf_future *future = container_of(link, struct wf_future, link);
@@ -159,7 +160,7 @@ static void call_back(struct wf_future *future) {
 }
 
 void executor_run_due(struct wf_executor *executor) {
-	struct link quiet, loud;
+	struct list_node quiet, loud;
 
 	list_init(&quiet);
 	list_init(&loud);
@@ -174,7 +175,7 @@ void executor_run_due(struct wf_executor *executor) {
 		if (list_is_empty(&loud))
 			break;
 		while (!list_is_empty(&loud)) {
-			struct link *link = loud.next;
+			struct list_node *link = loud.next;
 
 			list_remove(link);
 			call_back(container_of(link, struct wf_future, link));

@@ -62,14 +62,14 @@ struct waiter {
 
 /* One waiter's stake in one future. */
 struct waiter_stake {
-	struct link link; /* wf_future::waiters */
+	struct list_node link; /* wf_future::waiters */
 	struct waiter *waiter;
 };
 
 struct wf_future {
 	_Atomic unsigned references;
 	struct engine *engine; /* of its executor; a reference */
-	struct link link;      /* in the queue; or on the list of those with due callbacks */
+	struct list_node link; /* in the queue; or on the list of those with due callbacks */
 	struct job job;        /* to free it where that may block */
 	enum future_state state;
 
@@ -104,7 +104,7 @@ struct wf_future {
 	struct wf_policy *learned; /* NULL: nothing yet; learn.h */
 
 	/* who is notified */
-	struct link waiters; /* struct waiter_stake */
+	struct list_node waiters; /* struct waiter_stake */
 	struct future_callback *callbacks, **callbacks_end;
 	bool is_due;      /* in engine::due */
 	bool called_back; /* all that were added before; a later one is called at once */

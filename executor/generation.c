@@ -34,7 +34,8 @@ void generations_deinit(struct generations *generations) {
 	generations->failed_text = NULL;
 }
 
-static struct generation *generation_of(const struct generations *generations, struct link *link) {
+static struct generation *generation_of(const struct generations *generations,
+					struct list_node *link) {
 	return link == &generations->list ? NULL : container_of(link, struct generation, link);
 }
 

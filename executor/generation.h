@@ -82,7 +82,7 @@ struct generation {
 	struct engine *engine;
 	struct keeper *keeper;
 	struct generations *generations; /* which it belongs to */
-	struct link link;                /* generations::list */
+	struct list_node link;           /* generations::list */
 	enum generation_state state;
 	uint64_t number;
 	struct image_report image;
@@ -118,7 +118,7 @@ struct generation {
 	struct generation_failure failure;
 
 	/* its workers */
-	struct link workers; /* worker::generation_link */
+	struct list_node workers; /* worker::generation_link */
 	size_t n_workers;
 	struct cell *cells;  /* LIMIT_WORKERS pages, shared with them */
 	uint64_t *oom_kills; /* of each cell's control group at the last look; NULL: no group */
@@ -130,7 +130,7 @@ struct generation {
 
 /* All generations of an executor. */
 struct generations {
-	struct link list;
+	struct list_node list;
 	struct generation *newest;  /* READY, takes new workers; NULL: none now */
 	struct generation *loading; /* NULL: none now */
 	uint64_t last;              /* the last number assigned */

@@ -84,7 +84,7 @@ static void hurry_leaving(struct pool *pool) {
 /* --- what ---------------------------------------------------------------------------------- */
 
 static struct wf_future *queue_front(const struct pool *pool) {
-	struct link *link = queue_peek(&pool->engine->queue);
+	struct list_node *link = queue_peek(&pool->engine->queue);
 
 	return link ? container_of(link, struct wf_future, link) : NULL;
 }

@@ -22,7 +22,7 @@
 struct engine;
 
 struct job {
-	struct link link; /* offload::jobs */
+	struct list_node link; /* offload::jobs */
 	/* Without the lock. The job is then its own: it frees itself. */
 	void (*run)(struct job *job);
 	/* Under the lock, at most once: the job has not been done in time. NULL: that does no
@@ -36,7 +36,7 @@ struct hand; /* a thread */
 struct offload {
 	struct engine *engine;
 	bool begun, ending;
-	struct link jobs;       /* in their order */
+	struct list_node jobs;  /* in their order */
 	struct hand *hand;      /* the thread that takes jobs; NULL: there is none */
 	unsigned n_stuck;       /* threads that have been left to their job */
 	pthread_cond_t changed; /* there is a job, or a thread has ended */

@@ -173,7 +173,7 @@ void pool_seat(struct pool *pool, struct slot *slot, struct worker *worker) {
 }
 
 static void leave_lists(struct pool *pool, struct worker *worker) {
-	if (link_is_linked(&worker->idle_link))
+	if (list_node_is_linked(&worker->idle_link))
 		pool->n_idle--;
 	list_remove(&worker->idle_link);
 	list_remove(&worker->load_link);
@@ -249,7 +249,7 @@ static void arm_idle_timer(struct pool *pool) {
 
 static void make_idle(struct pool *pool, struct worker *worker) {
 	list_remove(&worker->load_link);
-	if (link_is_linked(&worker->idle_link))
+	if (list_node_is_linked(&worker->idle_link))
 		return;
 	worker->idle_since = engine_now(pool->engine);
 	list_append(&pool->idle, &worker->idle_link);
@@ -262,7 +262,7 @@ static void make_busy(struct pool *pool, struct worker *worker) {
 
 	if (load > LIMIT_HAND_AHEAD)
 		load = LIMIT_HAND_AHEAD;
-	if (link_is_linked(&worker->load_link) && worker->load == load)
+	if (list_node_is_linked(&worker->load_link) && worker->load == load)
 		return;
 	leave_lists(pool, worker);
 	worker->load = load;
@@ -323,7 +323,7 @@ static void on_start_timer(struct timer *timer, nsec_t now) {
 }
 
 void pool_fail_queue(struct pool *pool, enum wf_phase phase, int error, const char *text) {
-	struct link *link;
+	struct list_node *link;
 
 	while ((link = queue_peek(&pool->engine->queue)) != NULL) {
 		struct wf_future *future = container_of(link, struct wf_future, link);
@@ -548,7 +548,7 @@ static void settle_state(struct pool *pool, struct worker *worker) {
 
 /* Settles every worker that has changed; doing so for one may change another. */
 void pool_settle(struct pool *pool) {
-	struct link *changed = &pool->engine->changed;
+	struct list_node *changed = &pool->engine->changed;
 
 	while (!list_is_empty(changed)) {
 		struct worker *worker = list_first(changed, struct worker, changed_link);

@@ -56,9 +56,9 @@ struct pool {
 	struct census census;
 	uint64_t places[PLACES][WF_MAX_WORKERS / 64]; /* a bit for each slot */
 
-	struct link idle, leaving; /* oldest first */
+	struct list_node idle, leaving; /* oldest first */
 	/* ready workers by the number of tasks on their channel */
-	struct link loads[LIMIT_HAND_AHEAD + 1];
+	struct list_node loads[LIMIT_HAND_AHEAD + 1];
 	unsigned n_idle;
 	struct timer idle_timer, leaving_timer;
 

@@ -19,17 +19,17 @@ static void note_added(struct queue *queue, unsigned level) {
 	queue->size++;
 }
 
-void queue_push(struct queue *queue, struct link *link, int priority) {
+void queue_push(struct queue *queue, struct list_node *link, int priority) {
 	list_append(&queue->levels[level_of(priority)], link);
 	note_added(queue, level_of(priority));
 }
 
-void queue_push_front(struct queue *queue, struct link *link, int priority) {
+void queue_push_front(struct queue *queue, struct list_node *link, int priority) {
 	list_prepend(&queue->levels[level_of(priority)], link);
 	note_added(queue, level_of(priority));
 }
 
-void queue_remove(struct queue *queue, struct link *link, int priority) {
+void queue_remove(struct queue *queue, struct list_node *link, int priority) {
 	unsigned level = level_of(priority);
 
 	list_remove(link);
@@ -38,7 +38,7 @@ void queue_remove(struct queue *queue, struct link *link, int priority) {
 		queue->occupied &= ~(1u << level);
 }
 
-struct link *queue_peek(const struct queue *queue) {
+struct list_node *queue_peek(const struct queue *queue) {
 	unsigned level;
 
 	if (!queue->occupied)

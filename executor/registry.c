@@ -18,7 +18,7 @@
 
 static struct {
 	pthread_mutex_t lock;
-	struct link list;         /* struct registered */
+	struct list_node list;    /* struct registered */
 	volatile uint32_t *alive; /* 1; 0 in a forked child; NULL: no executor has been opened */
 	uint64_t process;
 } registry = {
@@ -36,7 +36,8 @@ static void unlock(void) {
 
 /* Closes the child's copies. Their numbers stay in structs that are not used again. */
 static void in_child(void) {
-	for (struct link *link = registry.list.next; link != &registry.list; link = link->next) {
+	for (struct list_node *link = registry.list.next; link != &registry.list;
+	     link = link->next) {
 		const int *descriptor = container_of(link, struct registered, link)->descriptor;
 
 		if (*descriptor >= 0)

@@ -11,7 +11,7 @@
 
 /* An open executor. */
 struct registered {
-	struct link link;
+	struct list_node link;
 	const int *descriptor; /* the keeper's socket: a forked child closes its copy */
 };
 

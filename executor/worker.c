@@ -53,7 +53,7 @@ bool worker_step(struct worker *worker, enum worker_event event) {
 }
 
 void worker_changed(struct worker *worker) {
-	if (!link_is_linked(&worker->changed_link))
+	if (!list_node_is_linked(&worker->changed_link))
 		list_append(&worker->engine->changed, &worker->changed_link);
 }
 

@@ -84,9 +84,9 @@ struct worker_fault {
 struct worker {
 	struct engine *engine;
 	struct generation *generation;
-	struct link generation_link; /* generation::workers */
-	struct worker *next_by_pid;  /* generation::by_pid */
-	struct link changed_link;    /* engine::changed */
+	struct list_node generation_link; /* generation::workers */
+	struct worker *next_by_pid;       /* generation::by_pid */
+	struct list_node changed_link;    /* engine::changed */
 	enum worker_state state;
 	uint64_t id;
 
@@ -136,7 +136,7 @@ struct worker {
 	/* its place: pool.h */
 	struct slot *slot; /* NULL: it has given up its slot */
 	unsigned slot_number;
-	struct link idle_link, leaving_link, load_link;
+	struct list_node idle_link, leaving_link, load_link;
 	unsigned load; /* the list that load_link is on */
 	nsec_t idle_since, leaving_since;
 	uint64_t tasks_settled;

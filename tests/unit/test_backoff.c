@@ -88,7 +88,7 @@ END_TEST
 START_TEST(test_queue_is_by_priority_then_age) {
 	static const int priorities[] = { 0, WF_PRIORITY_MAX, 0, WF_PRIORITY_MIN, WF_PRIORITY_MAX };
 	static const size_t order[] = { 1, 4, 0, 2, 3 };
-	struct link links[5] = { { NULL, NULL } };
+	struct list_node links[5] = { { NULL, NULL } };
 	struct queue queue;
 
 	queue_init(&queue);
@@ -105,7 +105,7 @@ START_TEST(test_queue_is_by_priority_then_age) {
 END_TEST
 
 START_TEST(test_queue_front_is_before_equals_only) {
-	struct link old = { NULL, NULL }, back = { NULL, NULL }, high = { NULL, NULL };
+	struct list_node old = { NULL, NULL }, back = { NULL, NULL }, high = { NULL, NULL };
 	struct queue queue;
 
 	queue_init(&queue);
