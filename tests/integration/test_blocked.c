@@ -1,26 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * Story: something that a pool has to touch does not answer, and may never do so: the file system of a
- * path that a task names, or of the helper program; the peer of a socket that a task has sent. Only
- * whoever has asked for it waits.
- *
- * The file system is one of FUSE whose server, which is this test, reads no request. It is mounted in a
- * mount namespace of its own.
+ * Story: something that a pool has to touch does not answer, and may never do so: the peer of a socket
+ * that a task has sent, the file system of the helper program. Nobody waits for it. The file system of
+ * a path that a task names is in the story of refusals.
  */
 #include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mount.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "tests/support/more.h"
-#include "tests/support/sandboxed.h"
+#include "tests/support/dead.h"
+#include "tests/support/pool.h"
 
 /* --- a peer that does not read --- */
 
@@ -58,118 +50,6 @@ END_TEST
 
 /* --- a file system that does not answer --- */
 
-static int server = -1;
-static char dead[256]; /* where it is mounted */
-
-static bool write_file(const char *path, const char *text) {
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool written = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-
-	(void)close(fd);
-	return written;
-}
-
-static bool enter_namespace(void) {
-	char map[64];
-	uid_t uid = geteuid();
-
-	if (uid == 0)
-		return unshare(CLONE_NEWNS) == 0;
-	if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
-		return false;
-	(void)snprintf(map, sizeof map, "%d %d 1", (int)uid, (int)uid);
-	return write_file("/proc/self/uid_map", map);
-}
-
-/* Returns false, and says why, if this cannot be done here. */
-static bool mount_dead(void) {
-	char options[128];
-
-	(void)snprintf(dead, sizeof dead, "%s/dead", fixture_scratch());
-	ck_assert_int_eq(mkdir(dead, 0755), 0);
-	server = open("/dev/fuse", O_RDWR | O_CLOEXEC);
-	(void)snprintf(options, sizeof options, "fd=%d,rootmode=40000,user_id=%d,group_id=%d",
-		       server, (int)geteuid(), (int)getegid());
-	if (server >= 0 && enter_namespace() &&
-	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-	    mount("dead", dead, "fuse", MS_NOSUID | MS_NODEV, options) == 0)
-		return true;
-	printf("# skipped: no file system can be mounted here: %s\n", strerrordesc_np(errno));
-	return false;
-}
-
-/* Whoever waits gets an error. */
-static void release_dead(void) {
-	(void)close(server);
-	(void)umount2(dead, MNT_DETACH);
-}
-
-static const char *in_dead(const char *name) {
-	static char path[300];
-
-	(void)snprintf(path, sizeof path, "%s/%s", dead, name);
-	return path;
-}
-
-static struct wf_future *read_in_dead(struct wf_executor *executor, const char *name) {
-	char steps[320];
-
-	(void)snprintf(steps, sizeof steps, "read %s", in_dead(name));
-	return pool_call(executor, "try", steps);
-}
-
-/* More of them than threads may be stuck, so that the last find none. */
-#define READERS 12
-
-static struct wf_executor *open_readers(int regime) {
-	struct wf_policy *policy = policy_of("stage", NULL);
-	struct wf_executor_options options = sandboxed_options(regime, policy);
-	struct wf_executor *executor;
-
-	options.workers = READERS + 1;
-	executor = pool_open(&options);
-	wf_policy_free(policy);
-	return executor;
-}
-
-/* The path is nowhere in the task's view, so its call fails at once. That the host cannot find out more
- * about it costs the note, and keeps nobody. */
-START_TEST(test_looking_at_what_a_task_names) {
-	struct wf_executor *executor;
-	struct wf_future *readers[READERS];
-
-	if (!mount_dead())
-		return;
-	executor = open_readers(_i);
-	for (int i = 0; i < READERS; i++)
-		readers[i] = read_in_dead(executor, "x");
-	expect_steps(executor, "look /", "ok");
-	for (int i = 0; i < READERS; i++) {
-		expect_text(pool_wait(readers[i]), "ENOENT");
-		wf_future_free(readers[i]);
-	}
-	expect_steps(executor, "look /", "ok");
-	release_dead();
-	pool_close(executor);
-}
-END_TEST
-
-START_TEST(test_closing_while_a_look_is_stuck) {
-	struct wf_executor *executor;
-	struct wf_future *reader;
-
-	if (!mount_dead())
-		return;
-	executor = sandboxed_open(FRESH, policy_of("stage", NULL));
-	reader = read_in_dead(executor, "x");
-	expect_text(pool_wait(reader), "ENOENT");
-	wf_future_free(reader);
-	ck_assert_int_eq(wf_executor_close(executor, WF_CLOSE_FINISH), 0);
-	wf_executor_free(executor);
-	release_dead();
-}
-END_TEST
-
 static bool has_no_keeper(const struct wf_statistics *statistics) {
 	return statistics->keeper_pid == 0;
 }
@@ -177,18 +57,19 @@ static bool has_no_keeper(const struct wf_statistics *statistics) {
 /* The keeper is started again from a path that leads there now. */
 START_TEST(test_starting_a_helper_again) {
 	struct wf_executor_options options = pool_options(FRESH);
-	const char *link = scratch_path("helper");
+	char link[300];
 	struct wf_executor *executor;
 	struct wf_future *queued;
 
-	if (!mount_dead())
+	if (!dead_mount())
 		return;
+	(void)snprintf(link, sizeof link, "%s/helper", fixture_scratch());
 	ck_assert_int_eq(symlink(getenv("WARMFORK_HELPER"), link), 0);
 	options.helper = link;
 	executor = pool_open(&options);
 	pool_check_works(executor);
 	ck_assert_int_eq(unlink(link), 0);
-	ck_assert_int_eq(symlink(in_dead("helper"), link), 0);
+	ck_assert_int_eq(symlink(dead_path("helper"), link), 0);
 	pool_end_process(pool_statistics(executor).keeper_pid);
 	pool_await(executor, has_no_keeper); /* nor its guard */
 	queued = pool_call(executor, "echo", "x");
@@ -198,21 +79,14 @@ START_TEST(test_starting_a_helper_again) {
 	wf_future_free(queued);
 	ck_assert_int_eq(wf_executor_close(executor, WF_CLOSE_KILL), 0);
 	wf_executor_free(executor);
-	release_dead();
+	dead_release();
 }
 END_TEST
 
-int main(int argc, char **argv) {
-	int r =
-	    sandboxed_begin(argv); /* 0: this kernel lacks a layer, and the sandbox is left out */
-	TCase *story = sandboxed_case("blocked");
+int main(void) {
+	TCase *story = fixture_case("blocked");
 
-	(void)argc;
 	add_for_both(story, test_closing_what_a_task_has_sent);
-	if (r < 0) {
-		add_for_both(story, test_looking_at_what_a_task_names);
-		tcase_add_test(story, test_closing_while_a_look_is_stuck);
-	}
 	tcase_add_test(story, test_starting_a_helper_again);
 	return fixture_run("blocked", story);
 }

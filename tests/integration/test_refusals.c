@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/support/dead.h"
 #include "tests/support/more.h"
 #include "tests/support/presets.h"
 #include "tests/support/program.h"
@@ -376,6 +377,67 @@ START_TEST(test_refusals_of_a_driven_executor) {
 }
 END_TEST
 
+/* --- a file system that does not answer --- */
+
+static struct wf_future *read_in_dead(struct wf_executor *executor, const char *name) {
+	char steps[320];
+
+	(void)snprintf(steps, sizeof steps, "read %s", dead_path(name));
+	return pool_call(executor, "try", steps);
+}
+
+/* More of them than threads may be stuck, so that the last find none. */
+#define READERS 12
+
+static struct wf_executor *open_readers(int regime) {
+	struct wf_policy *policy = policy_of("stage", NULL);
+	struct wf_executor_options options = sandboxed_options(regime, policy);
+	struct wf_executor *executor;
+
+	options.workers = READERS + 1;
+	executor = pool_open(&options);
+	wf_policy_free(policy);
+	return executor;
+}
+
+/* The path is nowhere in the task's view, so its call fails at once. That the host cannot find out more
+ * about it costs the note, and keeps nobody. */
+START_TEST(test_looking_at_what_a_task_names) {
+	struct wf_executor *executor;
+	struct wf_future *readers[READERS];
+
+	if (!dead_mount())
+		return;
+	executor = open_readers(_i);
+	for (int i = 0; i < READERS; i++)
+		readers[i] = read_in_dead(executor, "x");
+	expect_steps(executor, "look /", "ok");
+	for (int i = 0; i < READERS; i++) {
+		expect_text(pool_wait(readers[i]), "ENOENT");
+		wf_future_free(readers[i]);
+	}
+	expect_steps(executor, "look /", "ok");
+	dead_release();
+	pool_close(executor);
+}
+END_TEST
+
+START_TEST(test_closing_while_a_look_is_stuck) {
+	struct wf_executor *executor;
+	struct wf_future *reader;
+
+	if (!dead_mount())
+		return;
+	executor = sandboxed_open(FRESH, policy_of("stage", NULL));
+	reader = read_in_dead(executor, "x");
+	expect_text(pool_wait(reader), "ENOENT");
+	wf_future_free(reader);
+	ck_assert_int_eq(wf_executor_close(executor, WF_CLOSE_FINISH), 0);
+	wf_executor_free(executor);
+	dead_release();
+}
+END_TEST
+
 static void add_tests(TCase *story) {
 	/* a sanitizer makes calls of its own, which are refused as well */
 	if (!POOL_SANITIZED) {
@@ -393,6 +455,8 @@ static void add_tests(TCase *story) {
 	add_for_presets(story, test_calls_of_x32_are_violations);
 	add_for_both(story, test_foreign_calls_end_the_task_without_a_listener);
 	add_for_continuing(story, test_refusals_of_a_driven_executor);
+	add_for_both(story, test_looking_at_what_a_task_names);
+	tcase_add_test(story, test_closing_while_a_look_is_stuck);
 }
 
 int main(int argc, char **argv) {
