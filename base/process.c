@@ -50,7 +50,7 @@ int process_signal(int pidfd, int signal) {
 int process_signal_group(int pidfd, pid_t pid, int signal) {
 	if (syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, SIGNAL_PROCESS_GROUP_6_9) == 0)
 		return 0;
-	if (errno != EINVAL)
+	if (errno != EINVAL || pid <= 0)
 		return error_origin(-errno);
 	return kill(-pid, signal) < 0 ? error_origin(-errno) : 0;
 }

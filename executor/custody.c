@@ -207,11 +207,13 @@ static void fail_loading(struct generation *generation) {
 				"warmfork-zygote of this version?",
 				keeper->breach, helper);
 	else if (!keeper->pid)
-		generation_fail(generation, WF_PHASE_LAUNCH, 0,
-				"the helper program %s ended without a word: it is not the "
-				"warmfork-zygote of this version; set options.helper or "
+		generation_fail(generation, WF_PHASE_LAUNCH, keeper->silent ? ETIMEDOUT : 0,
+				"the helper program %s %s before it said that it is ready: is it "
+				"the warmfork-zygote of this version? Set options.helper or "
 				"WARMFORK_HELPER",
-				helper);
+				helper,
+				keeper->silent ? "was silent for too long"
+					       : "ended or garbled its socket");
 	else
 		generation_fail(generation, WF_PHASE_LAUNCH, 0,
 				"the keeper ended before the image was ready");

@@ -171,6 +171,7 @@ int keeper_start(struct keeper *keeper) {
 	keeper->running = true;
 	keeper->quitting = false;
 	keeper->breach = NULL;
+	keeper->silent = false;
 	keeper->start = start;
 	keeper->start_error = 0;
 	offload_add(engine->offload, &start->job);
@@ -187,6 +188,7 @@ static void on_keeper_silent(struct timer *timer, nsec_t now) {
 	(void)now;
 	engine_log(keeper->engine, LOG_ERROR, "the keeper (%d) does not answer and is ended",
 		   (int)keeper->pid);
+	keeper->silent = true;
 	if (keeper->pidfd >= 0)
 		(void)process_signal(keeper->pidfd, SIGKILL);
 	else
@@ -358,6 +360,14 @@ static void on_guard_overdue(struct timer *timer, nsec_t now) {
 	(void)process_signal(container_of(timer, struct keeper, reply_timer)->guard, SIGKILL);
 }
 
+/* What has never said that it is ready may be any program: it has no keeper that could end what it
+ * has started. Its process group is all that we know of that; before Linux 6.9 it is the program
+ * alone. */
+static void end_helper(const struct keeper *keeper) {
+	if (process_signal_group(keeper->guard, 0, SIGKILL) < 0)
+		(void)process_signal(keeper->guard, SIGKILL);
+}
+
 static void lose(struct keeper *keeper) {
 	struct engine *engine = keeper->engine;
 
@@ -372,9 +382,11 @@ static void lose(struct keeper *keeper) {
 	/* a keeper of another version ends then */
 	if (keeper->breach)
 		(void)shutdown(keeper->control, SHUT_RDWR);
-	if (keeper->pidfd >= 0)
+	if (keeper->pid)
 		(void)process_signal(keeper->pidfd, SIGKILL);
-	if (keeper->guard >= 0 &&
+	else
+		end_helper(keeper);
+	if (keeper->guard_source.loop &&
 	    timer_set(engine->loop, &keeper->reply_timer,
 		      clock_after_ms(engine_now(engine), GUARD_PATIENCE_MS), on_guard_overdue) < 0)
 		(void)process_signal(keeper->guard, SIGKILL);
@@ -383,26 +395,26 @@ static void lose(struct keeper *keeper) {
 }
 
 /* Where we are the reaper of orphans, both became our children after all; otherwise ECHILD. */
-static int reap(int pidfd) {
+static void reap(int pidfd) {
 	siginfo_t info;
 
 	if (pidfd >= 0)
 		(void)waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG);
-	return fd_close(pidfd);
 }
 
-/* Losing the guard alone, because it was killed, does no harm: the keeper lives on without it. */
+/* Losing the guard alone, because it was killed, does no harm: the keeper lives on without it. Its
+ * pidfd still stands for its process group. */
 static void on_guard_end(struct source *source, uint32_t events) {
 	struct keeper *keeper = container_of(source, struct keeper, guard_source);
 
 	(void)events;
 	source_remove(source);
-	keeper->guard = reap(keeper->guard);
+	reap(keeper->guard);
 	clear_when_gone(keeper);
 }
 
 static void clear_when_gone(struct keeper *keeper) {
-	if (!keeper->running && keeper->guard < 0 && !keeper->death_source.loop)
+	if (!keeper->running && !keeper->guard_source.loop && !keeper->death_source.loop)
 		keeper_clear(keeper);
 }
 
@@ -421,8 +433,10 @@ void keeper_clear(struct keeper *keeper) {
 	timer_clear(&keeper->reply_timer);
 	keeper->n_expected = 0;
 	keeper->control = fd_close(keeper->control);
-	keeper->pidfd = reap(keeper->pidfd);
-	keeper->guard = reap(keeper->guard);
+	reap(keeper->pidfd);
+	reap(keeper->guard);
+	keeper->pidfd = fd_close(keeper->pidfd);
+	keeper->guard = fd_close(keeper->guard);
 	keeper->running = false;
 	keeper->pid = 0;
 }

@@ -47,6 +47,7 @@ struct keeper {
 	int start_error;     /* why it was not; 0 */
 	bool quitting;
 	const char *breach; /* the message that it sent but must not send; NULL */
+	bool silent;        /* it was ended because it did not answer */
 	/* outstanding answers: ZygoteStarted, Kept, reports of ends, its own end */
 	unsigned n_expected;
 	struct timer reply_timer;

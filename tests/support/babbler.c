@@ -67,9 +67,33 @@ static _Noreturn void hang(void) {
 	_exit(0);
 }
 
+/* Whatever its socket does. */
+static _Noreturn void ignore(void) {
+	for (;;)
+		(void)pause();
+}
+
+/* What is no keeper of any version. */
+static void be_something_else(void) {
+	if (is_told("helper that is silent"))
+		ignore();
+	if (is_told("helper that is silent and starts another") && fork() >= 0)
+		ignore();
+	if (is_told("helper that leaves another behind") && fork() == 0)
+		ignore();
+	if (is_told("helper that leaves another behind"))
+		_exit(0);
+	if (is_told("helper that speaks another language")) {
+		if (write(CONTROL, "hello", 5) == 5)
+			ignore();
+		_exit(2);
+	}
+}
+
 static void be_keeper(void) {
 	uint32_t pid = (uint32_t)getpid();
 
+	be_something_else();
 	if (is_told("keeper of another version"))
 		say(KEEPER_READY, 99, pid, itself());
 	if (is_told("keeper without a pidfd"))
