@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 
@@ -42,12 +43,55 @@ struct loop {
 	size_t n_timers, heap_room;
 	size_t n_reserved; /* the heap never shrinks below this */
 	nsec_t armed;      /* what the timerfd is set to; NSEC_NEVER: off */
+	uint64_t *numbers; /* a bit for each descriptor that we wait for */
+	size_t n_numbers;  /* 64 bits each */
+	bool robbed;       /* a number was given out again while we waited for it */
 };
+
+/* --- numbers ---
+ *
+ * To epoll a source is a file and a number. If the process closes a descriptor of ours, and the next
+ * that we open gets its number, the older of the two sources would be taken for the younger. */
+
+static int numbers_reserve(struct loop *loop, int fd) {
+	size_t n = (size_t)fd / 64 + 1;
+	uint64_t *numbers;
+
+	if (n <= loop->n_numbers)
+		return 0;
+	n *= 2;
+	numbers = reallocarray(loop->numbers, n, sizeof numbers[0]);
+	if (!numbers)
+		return error_origin(-ENOMEM);
+	memset(numbers + loop->n_numbers, 0, (n - loop->n_numbers) * sizeof numbers[0]);
+	loop->numbers = numbers;
+	loop->n_numbers = n;
+	return 0;
+}
+
+static void number_take(struct loop *loop, int fd) {
+	uint64_t bit = UINT64_C(1) << fd % 64;
+
+	loop->robbed = loop->robbed || loop->numbers[fd / 64] & bit;
+	loop->numbers[fd / 64] |= bit;
+}
+
+static void number_give_back(struct loop *loop, int fd) {
+	loop->numbers[fd / 64] &= ~(UINT64_C(1) << fd % 64);
+}
+
+/* Fails if the number is not that of the same file any more. */
+static bool is_waited_for(const struct loop *loop, int fd, uint32_t events, uint64_t token) {
+	struct epoll_event event = { .events = events, .data.u64 = token };
+
+	return !loop->robbed && epoll_ctl(loop->epoll, EPOLL_CTL_MOD, fd, &event) == 0;
+}
 
 /* --- the loop --- */
 
 static int loop_open(struct loop *loop) {
 	struct epoll_event event = { .events = EPOLLIN, .data.u64 = TOKEN_TIMER };
+	int r;
 
 	loop->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (loop->epoll < 0)
@@ -57,7 +101,10 @@ static int loop_open(struct loop *loop) {
 		return error_origin(-errno);
 	if (epoll_ctl(loop->epoll, EPOLL_CTL_ADD, loop->timerfd, &event))
 		return error_origin(-errno);
-	return 0;
+	r = numbers_reserve(loop, loop->timerfd);
+	if (r == 0)
+		number_take(loop, loop->timerfd);
+	return error_trace(r);
 }
 
 int loop_new(struct loop **ret) {
@@ -86,6 +133,7 @@ struct loop *loop_free(struct loop *loop) {
 	fd_close(loop->epoll);
 	free(loop->places);
 	free(loop->heap);
+	free(loop->numbers);
 	free(loop);
 	return NULL;
 }
@@ -94,11 +142,9 @@ int loop_fd(const struct loop *loop) {
 	return loop->epoll;
 }
 
-/* Changes nothing, and only succeeds on an epoll instance that has the timerfd. */
+/* Only succeeds on an epoll instance that has the timerfd. */
 bool loop_is_intact(const struct loop *loop) {
-	struct epoll_event event = { .events = EPOLLIN, .data.u64 = TOKEN_TIMER };
-
-	return epoll_ctl(loop->epoll, EPOLL_CTL_MOD, loop->timerfd, &event) == 0;
+	return is_waited_for(loop, loop->timerfd, EPOLLIN, TOKEN_TIMER);
 }
 
 void loop_abandon(struct loop *loop) {
@@ -192,12 +238,16 @@ int source_add(struct loop *loop, struct source *source, int fd, uint32_t events
 		if (r)
 			return error_trace(r);
 	}
+	r = fd < 0 ? 0 : numbers_reserve(loop, fd); /* epoll says what is wrong with -1 */
+	if (r)
+		return error_trace(r);
 	event.data.u64 = place_take(loop, source);
 	if (epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &event)) {
 		r = -errno;
 		place_give_back(loop, event.data.u64);
 		return error_origin(r);
 	}
+	number_take(loop, fd);
 	source->loop = loop;
 	source->fd = fd;
 	source->events = events;
@@ -225,8 +275,14 @@ void source_remove(struct source *source) {
 	/* Fails if the descriptor has already been closed; then it is in no epoll set any more. */
 	(void)epoll_ctl(source->loop->epoll, EPOLL_CTL_DEL, source->fd, NULL);
 	place_give_back(source->loop, source->token);
+	number_give_back(source->loop, source->fd);
 	source->loop = NULL;
 	errno = saved;
+}
+
+bool source_is_intact(const struct source *source) {
+	return !source->loop ||
+	       is_waited_for(source->loop, source->fd, source->events, source->token);
 }
 
 /* --- timers --- */

@@ -56,6 +56,8 @@ int loop_fd(const struct loop *loop);      /* readable when there is something t
 /* Are its descriptors still the same? False if the process has closed one (closefrom(3)), whose
  * number may be in use for something else by now. */
 bool loop_is_intact(const struct loop *loop);
+/* The same for that of a source; true if it was never added. Changes nothing. */
+bool source_is_intact(const struct source *source);
 /* Forgets all sources and timers, and its descriptors without closing them. */
 void loop_abandon(struct loop *loop);
 

@@ -19,7 +19,8 @@
 #include "executor/stop.h"
 #include "executor/wreck.h"
 
-#define SETTLE_MS 100 /* without any event: nothing is left then that needs a tick */
+#define SETTLE_MS 100  /* without any event: nothing is left then that needs a tick */
+#define CHECK_MS  1000 /* without any event, while there is something to wait for */
 
 /* How deeply this thread is nested in callbacks; if it waited there, it would wait for itself. */
 static _Thread_local unsigned callback_depth;
@@ -132,8 +133,12 @@ static void give_up(struct wf_executor *executor) {
 	executor_announce(executor);
 }
 
+static bool is_wrecked(const struct wf_executor *executor) {
+	return wreck_is_seen(&executor->engine, &executor->keeper, &executor->generations);
+}
+
 void executor_check(struct wf_executor *executor) {
-	if (wreck_is_seen(&executor->engine))
+	if (is_wrecked(executor))
 		give_up(executor);
 }
 
@@ -232,6 +237,12 @@ static bool may_settle(const struct wf_executor *executor) {
 	return false;
 }
 
+/* What is waited for may never be seen, because the host has closed its descriptor. */
+static bool must_check(const struct wf_executor *executor, int timeout_ms) {
+	return (timeout_ms < 0 || timeout_ms > CHECK_MS) &&
+	       (executor->engine.n_pending > 0 || executor->state == EXECUTOR_CLOSING);
+}
+
 /* Called with the lock, returns without it. */
 static void after_failed_wait(struct wf_executor *executor) {
 	give_up(executor);
@@ -243,7 +254,7 @@ static void after_failed_wait(struct wf_executor *executor) {
 static void step(struct wf_executor *executor, int timeout_ms) {
 	struct engine *engine = &executor->engine;
 	struct loop_batch batch uninitialized;
-	bool spin, settle;
+	bool spin, settle, check;
 	int r;
 
 	if (!list_is_empty(&engine->due))
@@ -251,11 +262,14 @@ static void step(struct wf_executor *executor, int timeout_ms) {
 	spin =
 	    timeout_ms != 0 && engine->options.public.tuning.spin_us > 0 && engine_is_busy(engine);
 	settle = timeout_ms < 0 && may_settle(executor);
+	check = must_check(executor, timeout_ms);
+	if (check)
+		timeout_ms = CHECK_MS;
 	engine_unlock(engine);
 	r = spin ? wait_spinning(engine, timeout_ms, &batch)
 		 : loop_wait(engine->loop, settle ? SETTLE_MS : timeout_ms, &batch);
 	engine_lock(engine);
-	if (r < 0) {
+	if (r < 0 || (check && batch.n == 0 && is_wrecked(executor))) {
 		after_failed_wait(executor);
 		return;
 	}

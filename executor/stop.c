@@ -32,14 +32,19 @@ static void open_late(struct worker *worker) {
 	worker->pidfd = pidfd;
 }
 
-static void signal_worker(struct worker *worker, int signal) {
-	int r = 0;
-
+static int send_signal(struct worker *worker, int signal) {
 	if (worker->pidfd < 0)
 		open_late(worker);
-	if (worker->pidfd >= 0)
-		r = process_signal(worker->pidfd, signal);
+	return worker->pidfd < 0 ? 0 : process_signal(worker->pidfd, signal);
+}
 
+static void signal_worker(struct worker *worker, int signal) {
+	int r = send_signal(worker, signal);
+
+	if (r == -EBADF) { /* the host has closed it, and may use its number */
+		worker->pidfd = -1;
+		r = send_signal(worker, signal);
+	}
 	if (r < 0 && r != -ESRCH)
 		engine_log(worker->engine, LOG_WARNING, "signal %d for worker %d: %s", signal,
 			   (int)worker->pid, strerrordesc_np(-r));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A thread in epoll_wait(2) does not notice that the descriptor was closed, and sleeps forever. So
- * the threads that wait for something check now and then.
+ * A thread in epoll_wait(2) does not notice that this or another descriptor was closed, and sleeps
+ * forever. So the threads that wait for something check now and then.
  */
 #include "executor/wreck.h"
 
@@ -11,8 +11,27 @@
 
 #include "executor/claim.h"
 
-bool wreck_is_seen(const struct engine *engine) {
-	return engine->loop && !engine->wrecked && !loop_is_intact(engine->loop);
+static bool keeper_is_intact(const struct keeper *keeper) {
+	return source_is_intact(&keeper->source) && source_is_intact(&keeper->death_source) &&
+	       source_is_intact(&keeper->guard_source);
+}
+
+static bool generation_is_intact(const struct generation *generation) {
+	return source_is_intact(&generation->source) && source_is_intact(&generation->end_source) &&
+	       source_is_intact(&generation->listener_source);
+}
+
+bool wreck_is_seen(const struct engine *engine, const struct keeper *keeper,
+		   const struct generations *generations) {
+	if (!engine->loop || engine->wrecked)
+		return false;
+	if (!loop_is_intact(engine->loop) || !source_is_intact(&engine->doorbell_source) ||
+	    !keeper_is_intact(keeper))
+		return true;
+	generations_foreach (generation, generations)
+		if (!generation_is_intact(generation))
+			return true;
+	return false;
 }
 
 static void forget_keeper(struct keeper *keeper) {
@@ -54,6 +73,8 @@ void wreck(struct engine *engine, struct keeper *keeper, struct generations *gen
 		   "this process has closed descriptors of the executor, which ends here");
 	engine->wrecked = engine->closing = true;
 	pool->open = false;
+	if (source_is_intact(&engine->doorbell_source))
+		engine_ring(engine); /* the thread ends, instead of sleeping forever */
 	loop_abandon(engine->loop);
 	engine->doorbell = -1;
 	forget_keeper(keeper);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Handles a host that has closed our descriptors: closefrom(3), or a loop over all numbers.
+ * Handles a host that has closed our descriptors, or one of them, or has put another over it:
+ * closefrom(3), a loop over all numbers, dup2(2).
  */
 #pragma once
 
@@ -8,8 +9,11 @@
 #include "executor/keeper_link.h"
 #include "executor/pool.h"
 
-/* Have they been closed? */
-bool wreck_is_seen(const struct engine *engine);
+/* Has one of them been closed that nothing else would miss? The end of a worker's channel is noticed by
+ * the worker, and its pidfd can be opened again (stop.c). So this takes some system calls for each
+ * generation, and none for a worker. */
+bool wreck_is_seen(const struct engine *engine, const struct keeper *keeper,
+		   const struct generations *generations);
 
 /* Under the lock: resolves every future, because nothing more can be heard from its worker, and
  * forgets workers, generations and keeper. Closes no descriptor, because the host may be using its

@@ -19,6 +19,7 @@ static const char *const modes[] = {
 	"exits-without-closing",  "has-few-descriptors",
 	"has-none-for-a-worker",  "has-ever-more-descriptors",
 	"has-no-memory-at-first", "closes-all-descriptors",
+	"loses-a-descriptor",     "has-a-descriptor-replaced",
 };
 
 static void expect_borne(struct program *host, const char *mode) {

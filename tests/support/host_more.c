@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -697,6 +698,120 @@ static int host_closes_all_descriptors(void) {
 	return 0;
 }
 
+/* --- one that closes a descriptor of the library, or puts another one over it --- */
+
+enum { DESCRIPTORS_MAX = 64, LIBRARY_DESCRIPTORS = 16, FEW_TASKS = 6, TIMEOUT_MS = 300 };
+
+static bool is_open(int fd) {
+	return fcntl(fd, F_GETFD) >= 0;
+}
+
+/* Two workers that are there from the start: one will hang, one is idle. */
+static struct wf_executor *open_full_pool(int max_tasks, bool driven) {
+	struct wf_executor_options options = options_for(max_tasks);
+	struct wf_executor *executor = NULL;
+
+	options.module = getenv("TOY");
+	options.min_workers = options.workers;
+	options.caller_driven = driven;
+	expect(wf_executor_open(&options, &executor) == 0);
+	expect(finish(call(executor, "echo", "x", 1)) == WF_RETURNED);
+	return executor;
+}
+
+/* Of those that the library has opened, the one with this number in their order; -1: there are fewer. */
+static int pick(const bool *before, int index) {
+	for (int fd = 0; fd < DESCRIPTORS_MAX; fd++)
+		if (!before[fd] && is_open(fd) && index-- == 0)
+			return fd;
+	return -1;
+}
+
+static void lose(int fd, bool replace) {
+	int other;
+
+	if (!replace) {
+		expect(close(fd) == 0);
+		return;
+	}
+	other = open("/dev/null", O_RDWR | O_CLOEXEC);
+	expect(dup3(other, fd, O_CLOEXEC) == fd && close(other) == 0);
+}
+
+/* Returns false if there is no such descriptor. Every future resolves, and nothing that ends the pool
+ * waits for ever: otherwise the alarm ends this process. */
+static bool live_without(int index, int max_tasks, bool driven, bool replace) {
+	const struct wf_task hang = WF_TASK(.function = "script", .input = "hang", .input_size = 4,
+					    .timeout_ms = TIMEOUT_MS);
+	struct wf_future *futures[FEW_TASKS] = { NULL };
+	struct wf_executor *executor;
+	bool before[DESCRIPTORS_MAX];
+	int fd;
+
+	for (fd = 0; fd < DESCRIPTORS_MAX; fd++)
+		before[fd] = is_open(fd);
+	executor = open_full_pool(max_tasks, driven);
+	fd = pick(before, index);
+	expect(wf_submit(executor, &hang, &futures[0]) == 0);
+	if (fd >= 0)
+		lose(fd, replace);
+	for (size_t i = 1; i < FEW_TASKS; i++) {
+		const int r = wf_submit(executor, &WF_TASK(.function = "echo"), &futures[i]);
+
+		expect(r == 0 || r == -ESHUTDOWN);
+	}
+	for (size_t i = 0; i < FEW_TASKS; i++)
+		(void)(futures[i] && finish(futures[i]));
+	wf_executor_free(executor);
+	return fd >= 0;
+}
+
+static pid_t fork_to_live_without(int index, int regime, bool replace) {
+	const pid_t pid = fork();
+
+	expect(pid >= 0);
+	if (pid > 0)
+		return pid;
+	if (__lsan_disable)
+		__lsan_disable();
+	(void)alarm(CAP_MS / 1000);
+	_exit(live_without(index, regime % 2, regime / 2 == 1, replace) ? 0 : PROGRAM_CANNOT);
+}
+
+/* All at once, because they mostly wait. */
+static int live_without_each(bool replace) {
+	bool good = true;
+
+	for (int regime = 0; regime < 4; regime++) {
+		pid_t pids[LIBRARY_DESCRIPTORS];
+		int n = 0, status;
+
+		for (int i = 0; i < LIBRARY_DESCRIPTORS; i++)
+			pids[i] = fork_to_live_without(i, regime, replace);
+		for (int i = 0; i < LIBRARY_DESCRIPTORS; i++) {
+			expect(waitpid(pids[i], &status, 0) == pids[i]);
+			n += WIFEXITED(status) && WEXITSTATUS(status) == 0;
+			if (WIFEXITED(status) &&
+			    (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == PROGRAM_CANNOT))
+				continue;
+			fprintf(stderr, "host_more.c: regime %d, descriptor %d: status %#x\n",
+				regime, i, (unsigned)status);
+			good = false;
+		}
+		/* there are some, and fewer than are tried */
+		expect((n >= 8 && n < LIBRARY_DESCRIPTORS) || !good);
+	}
+	return good ? 0 : 1;
+}
+
+static int host_loses_a_descriptor(void) {
+	return live_without_each(false);
+}
+
+static int host_has_a_descriptor_replaced(void) {
+	return live_without_each(true);
+}
+
 /* The zygote may not fork, then may again; the limit is per user, so nobody does this as root. */
 static int host_cannot_fork(void) {
 	for (int max_tasks = 0; max_tasks < 2; max_tasks++) {
@@ -797,6 +912,8 @@ int main(int argc, char **argv) {
 		{ "has-few-descriptors", host_has_few_descriptors },
 		{ "has-none-for-a-worker", host_has_none_for_a_worker },
 		{ "closes-all-descriptors", host_closes_all_descriptors },
+		{ "loses-a-descriptor", host_loses_a_descriptor },
+		{ "has-a-descriptor-replaced", host_has_a_descriptor_replaced },
 		{ "has-ever-more-descriptors", host_has_ever_more_descriptors },
 		{ "has-no-memory-at-first", host_has_no_memory_at_first },
 		{ "cannot-fork", host_cannot_fork },

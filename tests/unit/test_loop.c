@@ -426,6 +426,34 @@ START_TEST(test_free_takes_null) {
 }
 END_TEST
 
+/* Somebody else closes it, puts another file over it, or it is closed and the next that we open gets its
+ * number. */
+START_TEST(test_descriptor_that_somebody_closes) {
+	struct end stays, lost, next;
+	struct loop *loop;
+	int null;
+
+	ck_assert_int_eq(loop_new(&loop), 0);
+	end_open(&stays, loop);
+	end_open(&lost, loop);
+	ck_assert(source_is_intact(&stays.source) && source_is_intact(&lost.source));
+	close(lost.read_end);
+	ck_assert(source_is_intact(&stays.source) && !source_is_intact(&lost.source));
+	null = fixture_open_null();
+	ck_assert_int_eq(null, lost.read_end);
+	ck_assert(loop_is_intact(loop) && !source_is_intact(&lost.source));
+	close(null);
+	end_open(&next, loop);
+	ck_assert_int_eq(next.read_end, lost.read_end);
+	ck_assert(!loop_is_intact(loop));
+	end_close(&next);
+	source_remove(&lost.source);
+	close(lost.write_end);
+	end_close(&stays);
+	loop_free(loop);
+}
+END_TEST
+
 int main(void) {
 	TCase *test_case = fixture_case("loop");
 
@@ -445,5 +473,6 @@ int main(void) {
 	tcase_add_test(test_case, test_a_timer_set_to_now_waits_for_the_next_round);
 	tcase_add_test(test_case, test_a_timer_set_by_another_thread_wakes_the_waiter);
 	tcase_add_test(test_case, test_free_takes_null);
+	tcase_add_test(test_case, test_descriptor_that_somebody_closes);
 	return fixture_run("loop", test_case);
 }
