@@ -6,17 +6,19 @@
  * of the process.
  *
  *     put back    environment, directory, umask, standard streams, affinity, signal mask, handlers
- *                 and their stack, interval timers, soft limits, process group, being a subreaper,
- *                 the parent-death signal, the thread's name
+ *                 and their stack, interval timers, soft limits, process group, the parent-death
+ *                 signal, the thread's name
  *     ended       child processes, and all below them
  *     a reason to leave    threads that were not there before, POSIX timers, hard limits that were
  *                 lowered, another user, group or capability, no_new_privs, seccomp, another nice
- *                 value, scheduling policy, personality or locale, a closed or replaced stdin,
- *                 stdout or stderr of stdio, many descriptors, a child that cannot be ended,
- *                 anything of the above that fails
+ *                 value, scheduling policy, personality or locale, being no subreaper, a closed or
+ *                 replaced stdin, stdout or stderr of stdio, many descriptors, a child that cannot
+ *                 be ended, anything of the above that fails
  *     kept        ioprio, oom_score_adj, timer slack, namespaces, the root directory and session,
  *                 floating-point rounding, file status flags (O_NONBLOCK) of what standard streams
- *                 refer to, dumpability, memory and its locks, some descriptors
+ *                 refer to, options of the task channel (a socket filter, SO_SNDBUF, SO_PEEK_OFF),
+ *                 dumpability, memory and its locks, some descriptors, children that were made the
+ *                 zygote's (CLONE_PARENT; see strangers.c)
  *
  * Some descriptors are kept because libraries open one at their first use. The lowest free number
  * tells how many there are.
@@ -307,6 +309,8 @@ static void manner_read(struct restore_manner *ret) {
 	ret->policy = sched_getscheduler(0);
 	ret->nice = getpriority(PRIO_PROCESS, 0);
 	ret->personality = personality(PERSONALITY_QUERY);
+	ret->reaps = 0;
+	(void)prctl(PR_GET_CHILD_SUBREAPER, &ret->reaps, 0, 0, 0);
 }
 
 static void library_read(struct restore_library *ret) {
@@ -318,7 +322,8 @@ static void library_read(struct restore_library *ret) {
 	(void)snprintf(ret->locale, sizeof ret->locale, "%s", locale ? locale : "");
 }
 
-/* Most of this could only be put back with privileges, so a worker leaves in all cases. */
+/* Most of this could only be put back with privileges, so a worker leaves in all cases. One that was no
+ * subreaper has lost what its task left to the zygote, which ends that when the worker has ended. */
 static const char *manner_check(const struct restore_manner *before) {
 	struct restore_manner now;
 
@@ -327,6 +332,8 @@ static const char *manner_check(const struct restore_manner *before) {
 		return "its nice value was changed";
 	if (now.policy != before->policy)
 		return "its scheduling policy was changed";
+	if (now.reaps != before->reaps)
+		return "it was no subreaper any more";
 	return now.personality != before->personality ? "its personality was changed" : NULL;
 }
 
@@ -340,12 +347,9 @@ static const char *library_check(const struct restore_library *before) {
 	return strcmp(locale ? locale : "", before->locale) != 0 ? "its locale was changed" : NULL;
 }
 
-/* This comes before children are ended: a task that is no subreaper has lost them to the zygote. */
 static const char *process_restore(const struct restore *restore) {
 	if (getpgrp() != getpid() && setpgid(0, 0) < 0)
 		return "its process group cannot be put back";
-	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
-		return "it cannot be made a subreaper again";
 	(void)prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
 	(void)prctl(PR_SET_NAME, restore->name, 0, 0, 0);
 	return NULL;

@@ -27,6 +27,7 @@ struct restore_status {
 
 /* State that is cheap to read and cannot be put back. */
 struct restore_manner {
+	int reaps;  /* is it a subreaper? */
 	int policy; /* sched_getscheduler(2) */
 	int nice;
 	int personality;

@@ -3,7 +3,9 @@
  * A worker is a subreaper, so its daemons stayed with it, and became our children at the moment it
  * died. So a child of ours that is neither a worker nor left by the preload was left by a dead
  * worker: a stranger. Strangers are killed at once and reaped after SIGCHLD; nothing here waits.
- * There is no telling which worker left a stranger. A stranger that runs as another user cannot be
+ * There is no telling which worker left a stranger. One that a task made our child itself
+ * (CLONE_PARENT) is found when any worker ends, or by a ping, which comes while there are tasks. A
+ * stranger that runs as another user cannot be
  * killed: it is logged and not waited for.
  */
 #include "zygote/strangers.h"

@@ -30,11 +30,16 @@ static void check_gone_when_resolved(int regime, const char *step) {
 }
 
 static void check_gone_soon(int regime, const char *step) {
-	struct wf_executor *executor = pool_open_regime(regime);
+	struct wf_executor_options options = pool_options(regime);
 	static struct watch watch;
+	struct wf_executor *executor;
 	struct wf_future *future;
 	struct cord cord;
 
+	/* neither a ping nor the end of an idle worker makes the zygote look */
+	options.tuning.zygote_reply_ms = 10 * FIXTURE_CAP_MS;
+	options.idle_timeout_ms = WF_FOREVER;
+	executor = pool_open(&options);
 	cord_open(&cord);
 	future = cord_call(&cord, executor, "script", step);
 	watch_add(&watch, cord_expect_pid(&cord, step));
@@ -64,6 +69,11 @@ END_TEST
 
 START_TEST(test_daemon_is_gone_soon) {
 	check_gone_soon(_i, "daemon");
+}
+END_TEST
+
+START_TEST(test_daemon_of_the_zygote_is_gone_soon) {
+	check_gone_soon(_i, "stray");
 }
 END_TEST
 
@@ -189,6 +199,7 @@ int main(void) {
 	add_for_both(story, test_daemon_is_gone_when_asked_to_wait);
 	add_for_both(story, test_background_process_is_gone_soon);
 	add_for_both(story, test_daemon_is_gone_soon);
+	add_for_both(story, test_daemon_of_the_zygote_is_gone_soon);
 	add_for_both(story, test_crash_takes_its_own_tree_only);
 	add_for_both(story, test_sigkill_takes_its_own_tree_only);
 	add_for_both(story, test_kill_takes_its_own_tree_only);

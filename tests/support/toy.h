@@ -24,9 +24,11 @@
  *     unclaim             sets the claim word of the running task back, as if it had not started
  *     background          leaves a child               daemon               leaves a daemon
  *     hold_pipes          leaves a child of a child that holds stdout and stderr
+ *     stray               leaves a daemon to the zygote, as a worker that is no subreaper
  *     dirty WHAT          see toy_residue.c            look                 answers what it finds
  *
- * background, daemon and hold_pipes report their name and the pid that they leave, and answer it.
+ * background, daemon, stray and hold_pipes report their name and the pid that they leave, and answer
+ * it.
  *
  * The preload argument is a text of the same form:
  *

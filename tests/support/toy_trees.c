@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -71,6 +72,14 @@ static int daemon_step(struct wf_call *call, const char *argument) {
 	return tell(call, "daemon", grandchild(true, false));
 }
 
+/* The daemon goes to the zygote. */
+static int stray(struct wf_call *call, const char *argument) {
+	(void)argument;
+	if (prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0) < 0)
+		return wf_fail(call, errno, "PR_SET_CHILD_SUBREAPER");
+	return tell(call, "stray", grandchild(true, false));
+}
+
 static int hold_pipes(struct wf_call *call, const char *argument) {
 	(void)argument;
 	return tell(call, "hold_pipes", grandchild(false, true));
@@ -79,6 +88,7 @@ static int hold_pipes(struct wf_call *call, const char *argument) {
 const struct toy_entry toy_trees[] = {
 	{ "background", background },
 	{ "daemon", daemon_step },
+	{ "stray", stray },
 	{ "hold_pipes", hold_pipes },
 	{ NULL, NULL },
 };

@@ -234,6 +234,7 @@ static const struct {
 	const char *function, *text;
 } leavings[] = {
 	{ "leak", "tasks left 100 descriptors open" },
+	{ "disown", "it was no subreaper any more" },
 	{ "privileges", "its user, group or privileges were changed" },
 	{ "forget stdin", "stdin, stdout or stderr of stdio was closed or replaced" },
 	{ "close stdio", "stdin, stdout or stderr of stdio was closed or replaced" },

@@ -42,6 +42,7 @@ static const char *const functions[] = {
 	"read descriptor",
 	"return in child",
 	"leak",
+	"disown",
 	"privileges",
 	"forget stdin",
 	"close stdio",

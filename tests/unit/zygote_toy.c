@@ -266,7 +266,6 @@ static int do_mess(struct wf_call *call) {
 	(void)signal(SIGUSR1, SIG_IGN);
 	(void)setpgid(0, getpgid(getppid()));
 	(void)prctl(PR_SET_NAME, "mess", 0, 0, 0);
-	(void)prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	(void)signal(SIGCHLD, SIG_IGN);
 	(void)signal(SIGRTMAX, SIG_IGN);
@@ -321,6 +320,11 @@ static int do_state(struct wf_call *call) {
 static int do_thread(struct wf_call *call) {
 	(void)call;
 	return leave_thread();
+}
+
+static int do_disown(struct wf_call *call) {
+	(void)call;
+	return prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
 }
 
 static int do_privileges(struct wf_call *call) {
@@ -457,7 +461,8 @@ WF_MODULE(.preload = preload, .after_fork = after_fork, .initialize = initialize
 	      { "state", do_state }, { "thread", do_thread }, { "facts", do_facts },
 	      { "print", do_print }, { "read descriptor", do_read_descriptor },
 	      { "return in child", do_return_in_child }, { "leak", do_leak },
-	      { "privileges", do_privileges }, { "forget stdin", do_forget_stdin },
-	      { "close stdio", do_close_stdio }, { "other user", do_other_user },
-	      { "trace me", do_trace_me }, { "end traced", do_end_traced },
-	      { "shut channel", do_shut_channel }, { "replace channel", do_replace_channel }));
+	      { "disown", do_disown }, { "privileges", do_privileges },
+	      { "forget stdin", do_forget_stdin }, { "close stdio", do_close_stdio },
+	      { "other user", do_other_user }, { "trace me", do_trace_me },
+	      { "end traced", do_end_traced }, { "shut channel", do_shut_channel },
+	      { "replace channel", do_replace_channel }));
