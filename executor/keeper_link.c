@@ -113,8 +113,14 @@ static void started(struct keeper *keeper, int r, int guard) {
 static void run_start(struct job *job) {
 	struct start *start = container_of(job, struct start, job);
 	struct engine *engine = start->engine;
-	int guard = -1, r = spawn_guard(start, &guard);
+	int guard = -1, r = 0;
+	bool wanted;
 
+	engine_lock(engine);
+	wanted = start->keeper->start == start;
+	engine_unlock(engine);
+	if (wanted)
+		r = spawn_guard(start, &guard);
 	engine_lock(engine);
 	if (start->keeper->start == start)
 		started(start->keeper, r, guard);

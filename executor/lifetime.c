@@ -112,7 +112,7 @@ static void *run(void *context) {
 	executor_lock(executor);
 	detached = executor->thread_detached;
 	executor->thread_done = true;
-	if (detached)
+	if (detached && !executor->releasing) /* nobody else ends it */
 		offload_dismiss(&executor->offload);
 	executor_unlock(executor);
 	if (detached)
