@@ -4,6 +4,9 @@
  */
 #include "executor/backoff.h"
 
+/* What has lived for this many times the longest delay is not one of those that keep failing. */
+#define LIVED_LONG 10
+
 void backoff_init(struct backoff *backoff, int first_ms, int most_ms, unsigned budget) {
 	*backoff = (struct backoff){ .first_ms = first_ms, .most_ms = most_ms, .budget = budget };
 }
@@ -30,6 +33,11 @@ void backoff_worked(struct backoff *backoff) {
 	backoff->failures = 0;
 	backoff->delay_ms = 0;
 	backoff->spent = false;
+}
+
+/* The delay is an option that may be as large as an int. */
+bool backoff_outlived(const struct backoff *backoff, nsec_t lived) {
+	return lived > LIVED_LONG * (nsec_t)backoff->most_ms * NSEC_PER_MSEC;
 }
 
 void backoff_renew(struct backoff *backoff) {

@@ -27,6 +27,8 @@ void backoff_init(struct backoff *backoff, int first_ms, int most_ms, unsigned b
 bool backoff_failed(struct backoff *backoff, nsec_t now);
 /* A success: the next failure is the first in a row again, and the next try may come at once. */
 void backoff_worked(struct backoff *backoff);
+/* What had started has ended `lived` later: for so long that this is a success? */
+bool backoff_outlived(const struct backoff *backoff, nsec_t lived);
 /* Restores the budget, but keeps the pace. */
 void backoff_renew(struct backoff *backoff);
 

@@ -17,9 +17,6 @@
 #include "executor/link.h"
 #include "executor/listener.h"
 
-/* A zygote that has lived for this many times the longest delay is not one that keeps failing. */
-#define LIVED_LONG 10
-
 void succession_init(struct succession *succession, struct generations *generations,
 		     struct keeper *keeper, struct pool *pool) {
 	const struct wf_executor_options *options = &keeper->engine->options.public;
@@ -96,8 +93,7 @@ static void load_failed(struct succession *succession, struct generation *genera
 
 static void note_loss(struct succession *succession, const struct generation *generation) {
 	const struct exit_status *exit = &generation->exit;
-	const struct wf_executor_options *options = &succession->engine->options.public;
-	nsec_t now = engine_now(succession->engine);
+	nsec_t lived = engine_now(succession->engine) - generation->ready_at;
 	char text[128];
 
 	succession->engine->statistics.zygote_losses++;
@@ -109,7 +105,7 @@ static void note_loss(struct succession *succession, const struct generation *ge
 			       exit->exited ? exit->code : exit->signal);
 	engine_log(succession->engine, LOG_WARNING, "zygote %d is lost: %s", (int)generation->pid,
 		   text);
-	if (now > clock_after_ms(generation->ready_at, LIVED_LONG * options->tuning.backoff_max_ms))
+	if (backoff_outlived(&succession->launch, lived))
 		backoff_worked(&succession->launch);
 	else if (generation->productive)
 		backoff_renew(&succession->launch);

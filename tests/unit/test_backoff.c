@@ -4,6 +4,8 @@
  */
 #include "executor/backoff.h"
 
+#include <limits.h>
+
 #include "executor/queue.h"
 #include "tests/support/fixture.h"
 
@@ -83,6 +85,21 @@ START_TEST(test_renewed_budget_keeps_the_pace) {
 }
 END_TEST
 
+/* A delay that is as long as the options allow is multiplied all the same. */
+START_TEST(test_long_life_is_ten_of_the_longest_delays) {
+	static const int most_ms[] = { 50, INT_MAX };
+
+	for (size_t i = 0; i < sizeof most_ms / sizeof most_ms[0]; i++) {
+		nsec_t ten = (nsec_t)most_ms[i] * NSEC_PER_MSEC * 10;
+		struct backoff backoff;
+
+		backoff_init(&backoff, 10, most_ms[i], 3);
+		ck_assert(!backoff_outlived(&backoff, ten));
+		ck_assert(backoff_outlived(&backoff, ten + 1));
+	}
+}
+END_TEST
+
 /* --- the queue --- */
 
 START_TEST(test_queue_is_by_priority_then_age) {
@@ -126,6 +143,7 @@ int main(void) {
 	tcase_add_test(test_case, test_spent_budget_needs_work);
 	tcase_add_test(test_case, test_work_that_was_done_forgives);
 	tcase_add_test(test_case, test_renewed_budget_keeps_the_pace);
+	tcase_add_test(test_case, test_long_life_is_ten_of_the_longest_delays);
 	tcase_add_test(test_case, test_queue_is_by_priority_then_age);
 	tcase_add_test(test_case, test_queue_front_is_before_equals_only);
 	return fixture_run("backoff", test_case);
