@@ -87,13 +87,6 @@ static void on_exited(struct keeper *keeper, uint64_t number, const struct exit_
 
 /* --- workers ------------------------------------------------------------------------------- */
 
-static bool is_among(pid_t pid, const int32_t *pids, size_t n) {
-	for (size_t i = 0; i < n; i++)
-		if (pids[i] == pid)
-			return true;
-	return false;
-}
-
 /* Nothing reports this end. A SIGKILL is what the loss of a keeper causes, and says nothing about
  * the task; if the worker ended otherwise and the kernel can still tell how (Linux 6.15), that is
  * what happened. */
@@ -128,10 +121,16 @@ static void on_kept(struct keeper *keeper, uint64_t number, const int32_t *pids,
 
 	if (!generation)
 		return;
+	for (size_t i = 0; i < n; i++) {
+		struct worker *worker = worker_find_process(generation, pids[i]);
+
+		if (worker) /* it may be the init of their pid namespace */
+			worker->kept = true;
+	}
 	workers_foreach (worker, generation) {
 		if (worker->state == WORKER_ENDED)
 			worker_swept(worker); /* the keeper has swept for the zygote */
-		else if (is_among(worker->pid, pids, n))
+		else if (worker->kept)
 			(void)watch_end(worker);
 		else
 			worker_ended(worker, evidence_exit(worker->pidfd, &status) ? &status : NULL,

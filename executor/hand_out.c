@@ -48,22 +48,16 @@ static struct worker *pick_idle(const struct pool *pool) {
 
 static struct worker *pick_ahead(const struct pool *pool, unsigned depth) {
 	/* beyond half of the depth a frame is not worth it */
-	for (unsigned load = 0; load <= depth / 2; load++) {
-		list_foreach_safe (link, next, &pool->loads[load]) {
-			struct worker *worker = container_of(link, struct worker, load_link);
-
-			if (worker->generation == pool->generations->newest &&
-			    claim_room(worker, depth) * 2 >= depth)
-				return worker;
-		}
-	}
+	for (unsigned owed = 0; owed <= depth / 2; owed++)
+		if (!list_is_empty(&pool->ahead[owed]))
+			return list_first(&pool->ahead[owed], struct worker, ahead_link);
 	return NULL;
 }
 
 static struct worker *pick_fullest(const struct pool *pool) {
 	for (unsigned load = LIMIT_HAND_AHEAD; load > 1; load--)
 		if (!list_is_empty(&pool->loads[load]))
-			return container_of(pool->loads[load].next, struct worker, load_link);
+			return list_first(&pool->loads[load], struct worker, load_link);
 	return NULL;
 }
 
@@ -77,8 +71,12 @@ static bool steal(struct pool *pool) {
 /* Workers that have done the only task of their life linger for a moment, but now tasks wait for
  * their slots. */
 static void hurry_leaving(struct pool *pool) {
-	list_foreach_safe (link, next, &pool->leaving)
-		stop_hurry(container_of(link, struct worker, leaving_link));
+	while (!list_is_empty(&pool->lingering)) {
+		struct worker *worker = list_first(&pool->lingering, struct worker, lingering_link);
+
+		list_remove(&worker->lingering_link);
+		stop_hurry(worker);
+	}
 }
 
 /* --- what ---------------------------------------------------------------------------------- */

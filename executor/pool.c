@@ -30,8 +30,12 @@ void pool_init(struct pool *pool, struct engine *engine, struct generations *gen
 	*pool = (struct pool){ .engine = engine, .generations = generations, .parking = true };
 	list_init(&pool->idle);
 	list_init(&pool->leaving);
-	for (unsigned i = 0; i <= LIMIT_HAND_AHEAD; i++)
+	list_init(&pool->lingering);
+	list_init(&pool->stopped);
+	for (unsigned i = 0; i <= LIMIT_HAND_AHEAD; i++) {
 		list_init(&pool->loads[i]);
+		list_init(&pool->ahead[i]);
+	}
 	backoff_init(&pool->start, options->tuning.backoff_ms, options->tuning.backoff_max_ms,
 		     (unsigned)options->tuning.start_attempts);
 }
@@ -78,7 +82,6 @@ static void count_slot(const struct slot *slot, struct census *ret) {
 	ret->parked = (unsigned)is_parked(current) + (unsigned)is_parked(slot->next);
 	ret->behind = is_parked(slot->next) && tasks > 0;
 	ret->ahead = tasks > 1 ? tasks - 1 : 0;
-	ret->stopped = current->stopped && tasks == 0 && is_staying(current);
 }
 
 static enum place place_of(const struct pool *pool, const struct slot *slot) {
@@ -110,7 +113,6 @@ static void add_census(struct census *sum, const struct census *old, const struc
 	sum->parked += now->parked - old->parked;
 	sum->behind += now->behind - old->behind;
 	sum->ahead += now->ahead - old->ahead;
-	sum->stopped += now->stopped - old->stopped;
 }
 
 static void recount(struct pool *pool, struct slot *slot) {
@@ -177,6 +179,7 @@ static void leave_lists(struct pool *pool, struct worker *worker) {
 		pool->n_idle--;
 	list_remove(&worker->idle_link);
 	list_remove(&worker->load_link);
+	list_remove(&worker->ahead_link);
 }
 
 /* The next worker takes over the slot. */
@@ -185,6 +188,8 @@ static void give_up_slot(struct pool *pool, struct worker *worker) {
 
 	leave_lists(pool, worker);
 	list_remove(&worker->leaving_link);
+	list_remove(&worker->lingering_link);
+	list_remove(&worker->stopped_link);
 	worker->slot = NULL;
 	if (!slot)
 		return;
@@ -203,7 +208,10 @@ static void give_up_slot(struct pool *pool, struct worker *worker) {
 
 static void arm_idle_timer(struct pool *pool);
 
+/* Once, until a task brings them back: then all of them go. */
 static void dismiss_spares(struct pool *pool) {
+	if (!pool->parking)
+		return;
 	pool->parking = false;
 	for (unsigned i = 0; i < pool->n_slots; i++)
 		if (pool->slots[i]->next)
@@ -249,6 +257,7 @@ static void arm_idle_timer(struct pool *pool) {
 
 static void make_idle(struct pool *pool, struct worker *worker) {
 	list_remove(&worker->load_link);
+	list_remove(&worker->ahead_link);
 	if (list_node_is_linked(&worker->idle_link))
 		return;
 	worker->idle_since = engine_now(pool->engine);
@@ -257,16 +266,14 @@ static void make_idle(struct pool *pool, struct worker *worker) {
 	arm_idle_timer(pool);
 }
 
+/* The lists that hand_out.c chooses from, so that it need not look at every busy worker. */
 static void make_busy(struct pool *pool, struct worker *worker) {
-	unsigned load = claim_count(worker);
-
-	if (load > LIMIT_HAND_AHEAD)
-		load = LIMIT_HAND_AHEAD;
-	if (list_node_is_linked(&worker->load_link) && worker->load == load)
-		return;
 	leave_lists(pool, worker);
-	worker->load = load;
-	list_append(&pool->loads[load], &worker->load_link);
+	worker->load = claim_count(worker);
+	list_append(&pool->loads[worker->load], &worker->load_link);
+	if (worker->generation == pool->generations->newest &&
+	    claim_room(worker, LIMIT_HAND_AHEAD) > 0)
+		list_append(&pool->ahead[claim_outstanding(worker)], &worker->ahead_link);
 }
 
 /* --- leaving ------------------------------------------------------------------------------- */
@@ -312,6 +319,8 @@ static void settle_leaving(struct pool *pool, struct worker *worker) {
 		return;
 	worker->leaving_since = engine_now(pool->engine);
 	list_append(&pool->leaving, &worker->leaving_link);
+	if (!worker->hurried)
+		list_append(&pool->lingering, &worker->lingering_link);
 	arm_leaving_timer(pool);
 }
 
@@ -463,12 +472,16 @@ static void settle_end(struct pool *pool, struct worker *worker) {
 }
 
 /* A stopped worker would sit on its tasks: other workers can have those that it has not begun. */
-static void settle_stopped(struct worker *worker) {
+static void settle_stopped(struct pool *pool, struct worker *worker) {
+	list_remove(&worker->stopped_link);
 	if (!worker->stopped)
 		return;
 	(void)claim_take_back(worker, UINT32_MAX);
 	if (worker->stop == STOP_TERM)
 		stop_kill(worker);
+	if (worker->stop != STOP_KILL && worker->slot && worker->slot->current == worker &&
+	    !claim_has_tasks(worker) && is_staying(worker))
+		list_append(&pool->stopped, &worker->stopped_link);
 }
 
 static void settle_fault(struct pool *pool, struct worker *worker) {
@@ -486,7 +499,7 @@ static bool is_executing(const struct worker *worker) {
 }
 
 /* Handles the facts that its state does not reflect. */
-static void settle_facts(struct worker *worker) {
+static void settle_facts(struct pool *pool, struct worker *worker) {
 	struct wf_future *head = claim_head(worker);
 
 	if (worker->listener_fd >= 0 && !worker->listener_source.loop &&
@@ -502,7 +515,7 @@ static void settle_facts(struct worker *worker) {
 		worker->silence_seen = true;
 		stop_unless_ended(worker);
 	}
-	settle_stopped(worker);
+	settle_stopped(pool, worker);
 }
 
 static void settle_started(struct worker *worker) {
@@ -557,7 +570,7 @@ void pool_settle(struct pool *pool) {
 		list_remove(&worker->changed_link);
 		settle_fault(pool, worker);
 		if (worker->state < WORKER_ENDED)
-			settle_facts(worker);
+			settle_facts(pool, worker);
 		link_watch(worker);
 		settle_state(pool, worker);
 		if (slot)
@@ -597,19 +610,17 @@ void pool_dismiss_generation(struct pool *pool, struct generation *generation) {
 			stop_dismiss(worker);
 		else
 			(void)claim_take_back(worker, UINT32_MAX);
+		worker_changed(worker); /* it may be given no more tasks */
 	}
 	/* which slots are open to workers of another generation has changed */
 	recount_all(pool);
 }
 
 void pool_end_stopped(struct pool *pool) {
-	if (pool->census.stopped == 0 || pool->engine->queue.size == 0)
-		return;
-	for (unsigned i = 0; i < pool->n_slots; i++) {
-		struct worker *worker = pool->slots[i]->current;
+	while (pool->engine->queue.size > 0 && !list_is_empty(&pool->stopped)) {
+		struct worker *worker = list_first(&pool->stopped, struct worker, stopped_link);
 
-		if (!pool->slots[i]->counted.stopped)
-			continue;
+		list_remove(&worker->stopped_link);
 		/* a hook of the image may stop every worker this way: it counts as a failed
 		 * start */
 		if (worker->state == WORKER_STARTED)

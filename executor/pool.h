@@ -35,7 +35,6 @@ struct census {
 	unsigned parked;  /* workers that wait for a task, or are about to */
 	unsigned behind;  /* of these, those behind a worker that runs a task: they need its slot */
 	unsigned ahead;   /* tasks behind another one on a channel */
-	unsigned stopped; /* workers without a task that a signal has stopped */
 };
 
 struct slot {
@@ -57,8 +56,12 @@ struct pool {
 	uint64_t places[PLACES][WF_MAX_WORKERS / 64]; /* a bit for each slot */
 
 	struct list_node idle, leaving; /* oldest first */
-	/* ready workers by the number of tasks on their channel */
+	struct list_node lingering;     /* of the leaving, those that have not been hurried */
+	struct list_node stopped;       /* without a task, by a signal: pool_end_stopped() */
+	/* ready workers by the number of tasks on their channel: what can be taken back */
 	struct list_node loads[LIMIT_HAND_AHEAD + 1];
+	/* of these, those that may be given more, by the number of answers that they owe */
+	struct list_node ahead[LIMIT_HAND_AHEAD + 1];
 	unsigned n_idle;
 	struct timer idle_timer, leaving_timer;
 

@@ -95,6 +95,7 @@ struct worker {
 	int pidfd;
 	struct source end_source; /* the pidfd, once its zygote can no longer report its end */
 	bool end_seen;            /* this has told that it ended, before the keeper did */
+	bool kept;                /* the keeper has adopted it, as its zygote has ended */
 	bool stopped;             /* by a signal */
 	enum stop_stage stop;
 	struct timer timer; /* for its start, the stop ladder, or a channel that it has closed */
@@ -136,7 +137,8 @@ struct worker {
 	/* its place: pool.h */
 	struct slot *slot; /* NULL: it has given up its slot */
 	unsigned slot_number;
-	struct list_node idle_link, leaving_link, load_link;
+	struct list_node idle_link, leaving_link, lingering_link, stopped_link;
+	struct list_node load_link, ahead_link;
 	unsigned load; /* the list that load_link is on */
 	nsec_t idle_since, leaving_since;
 	uint64_t tasks_settled;

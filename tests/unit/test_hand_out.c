@@ -5,6 +5,7 @@
 #include "executor/hand_out.h"
 
 #include <errno.h>
+#include <sys/socket.h>
 
 #include "executor/task.h"
 #include "tests/support/fixture.h"
@@ -74,6 +75,64 @@ START_TEST(test_tasks_ahead_go_where_least_lies) {
 	ck_assert_uint_eq(fake->engine.queue.size, 0);
 	ck_assert_uint_eq(claim_count(a->worker), 3);
 	end_all(fake, futures, 9);
+}
+END_TEST
+
+/* The last tasks of its life are fewer than a frame is otherwise sent for. */
+START_TEST(test_last_tasks_of_a_life_go_ahead) {
+	struct fake *fake = fake_new((struct wf_executor_options){
+	    .workers = 1, .max_tasks_per_worker = 3, .tuning.hand_ahead = 8 });
+	struct fake_worker *worker = fake_add(fake);
+	struct wf_future *futures[4];
+
+	futures[0] = fake_submit(fake);
+	hand_out(&fake->pool);
+	fake_submit_all(fake, futures + 1, 3);
+	hand_out(&fake->pool);
+	ck_assert_uint_eq(claim_count(worker->worker), 3);
+	ck_assert_uint_eq(fake->engine.queue.size, 1);
+	end_all(fake, futures, 4);
+}
+END_TEST
+
+START_TEST(test_worker_of_an_older_image_is_given_nothing_ahead) {
+	struct fake *fake = fake_reused(8);
+	struct fake_worker *worker = fake_add(fake);
+	struct wf_future *futures[3];
+
+	futures[0] = fake_submit(fake);
+	hand_out(&fake->pool);
+	(void)fake_receive(fake, worker);
+	fake->generations.newest = NULL;
+	pool_dismiss_generation(&fake->pool, fake->generation);
+	pool_settle(&fake->pool);
+	fake_submit_all(fake, futures + 1, 2);
+	hand_out(&fake->pool);
+	ck_assert_uint_eq(claim_count(worker->worker), 1);
+	ck_assert_uint_eq(fake->engine.queue.size, 2);
+	end_all(fake, futures, 3);
+}
+END_TEST
+
+/* A worker whose life is over may linger, but not while a task waits for its slot. */
+START_TEST(test_leaving_worker_is_hurried_by_what_waits) {
+	struct fake *fake =
+	    fake_new((struct wf_executor_options){ .workers = 1, .max_tasks_per_worker = 1 });
+	struct fake_worker *worker = fake_add(fake);
+	struct wf_future *futures[2];
+	char byte;
+
+	futures[0] = fake_submit(fake);
+	hand_out(&fake->pool);
+	(void)fake_receive(fake, worker);
+	fake_return(fake, worker, 0);
+	hand_out(&fake->pool);
+	ck_assert_int_eq(worker->worker->state, WORKER_LEAVING);
+	ck_assert_int_eq(recv(worker->peer, &byte, 1, MSG_DONTWAIT), -1);
+	futures[1] = fake_submit(fake);
+	hand_out(&fake->pool);
+	ck_assert_int_eq(recv(worker->peer, &byte, 1, MSG_DONTWAIT), 0);
+	end_all(fake, futures, 2);
 }
 END_TEST
 
@@ -224,6 +283,9 @@ int main(void) {
 	tcase_add_test(test_case, test_depth_follows_the_length_of_tasks);
 	tcase_add_test(test_case, test_last_idle_worker_gets_the_first_task);
 	tcase_add_test(test_case, test_tasks_ahead_go_where_least_lies);
+	tcase_add_test(test_case, test_last_tasks_of_a_life_go_ahead);
+	tcase_add_test(test_case, test_worker_of_an_older_image_is_given_nothing_ahead);
+	tcase_add_test(test_case, test_leaving_worker_is_hurried_by_what_waits);
 	tcase_add_test(test_case, test_dry_worker_takes_half_of_the_fullest);
 	tcase_add_test(test_case, test_chunk_travels_together);
 	tcase_add_test(test_case, test_what_came_back_travels_alone);

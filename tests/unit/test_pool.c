@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "executor/custody.h"
 #include "executor/deadline.h"
 #include "executor/link.h"
 #include "executor/plan.h"
@@ -93,6 +94,29 @@ START_TEST(test_idle_worker_leaves_in_time_but_for_the_minimum) {
 }
 END_TEST
 
+/* Spares go with the first worker that times out. What is forked after that is for the minimum. */
+START_TEST(test_spares_go_once_until_a_task_comes) {
+	struct fake *fake = fake_new((struct wf_executor_options){
+	    .workers = 3, .max_tasks_per_worker = 1, .idle_timeout_ms = 1000, .min_workers = 1 });
+	struct fake_worker *first = fake_add(fake), *second, *third, *spare, *later;
+
+	fake_pass(fake, MS(300));
+	second = fake_add(fake);
+	fake_pass(fake, MS(300));
+	third = fake_add(fake);
+	spare = fake_add(fake);
+	fake_pass(fake, MS(401));
+	ck_assert_int_eq(first->worker->state, WORKER_LEAVING);
+	ck_assert_int_eq(spare->worker->state, WORKER_LEAVING);
+	later = fake_add(fake);
+	fake_pass(fake, MS(300));
+	ck_assert_int_eq(second->worker->state, WORKER_LEAVING);
+	ck_assert_int_eq(later->worker->state, WORKER_READY);
+	ck_assert_int_eq(third->worker->state, WORKER_READY);
+	fake_free(fake);
+}
+END_TEST
+
 /* A spare takes the slot when the one before it has ended, not when it is done. */
 START_TEST(test_spare_takes_over_at_the_end) {
 	struct fake *fake =
@@ -150,6 +174,23 @@ START_TEST(test_stopped_start_is_ended_for_what_waits) {
 	/* all of them may be stopped there: that slows down, too */
 	pool_settle(&fake->pool);
 	ck_assert(!backoff_allows(&fake->pool.start, fake_time(), true));
+	fake_cancel(fake, future);
+	fake_free(fake);
+}
+END_TEST
+
+START_TEST(test_worker_that_was_resumed_is_not_ended_for_what_waits) {
+	struct fake *fake = fake_pool((struct wf_executor_options){ .size = 0 });
+	struct fake_worker *worker = fake_add(fake);
+	struct wf_future *future;
+
+	worker_set_stopped(worker->worker, true);
+	pool_settle(&fake->pool);
+	worker_set_stopped(worker->worker, false);
+	pool_settle(&fake->pool);
+	future = fake_submit(fake);
+	pool_end_stopped(&fake->pool);
+	ck_assert_int_eq(worker->worker->stop, STOP_NONE);
 	fake_cancel(fake, future);
 	fake_free(fake);
 }
@@ -339,6 +380,28 @@ START_TEST(test_zygote_of_a_worker_at_work_must_answer) {
 	link_settle(fake->generation);
 	ck_assert_ptr_null(fake->generation->ping_timer.loop);
 	fake_release(fake, future);
+	fake_free(fake);
+}
+END_TEST
+
+/* --- the keeper takes over --- */
+
+START_TEST(test_only_what_the_keeper_kept_lives_on) {
+	struct fake *fake = fake_pool((struct wf_executor_options){ .size = 0 });
+	struct fake_worker *gone = fake_add(fake), *kept = fake_add(fake), *ended = fake_add(fake);
+	struct exit_status status = { .exited = true };
+	struct keeper keeper;
+	int32_t pids[] = { 1, kept->worker->pid };
+
+	keeper_init(&keeper, &fake->engine, NULL, &fake->generations);
+	worker_ended(ended->worker, &status, false);
+	pool_settle(&fake->pool);
+	ck_assert_uint_eq(fake->generation->n_workers, 3);
+	custody_events.kept(&keeper, fake->generation->number, pids, 2);
+	ck_assert_int_eq(gone->worker->state, WORKER_ENDED);
+	ck_assert_int_eq(kept->worker->state, WORKER_READY);
+	pool_settle(&fake->pool);
+	ck_assert_uint_eq(fake->generation->n_workers, 1);
 	fake_free(fake);
 }
 END_TEST
@@ -546,12 +609,10 @@ START_TEST(test_census_is_the_sum_of_the_slots) {
 	worker_set_stopped(a->worker, true);
 	pool_settle(&fake->pool);
 	ck_assert_uint_eq(fake->pool.census.parked, 0);
-	ck_assert_uint_eq(fake->pool.census.stopped, 1);
 	ck_assert_uint_eq(fake->pool.census.able, 1);
 	fake_end(fake, a, 0, 9);
 	fake_end(fake, b, 0, 9);
 	ck_assert_uint_eq(fake->pool.census.current, 0);
-	ck_assert_uint_eq(fake->pool.census.stopped, 0);
 	ck_assert_uint_eq(fake->pool.places[PLACE_EMPTY][0], 0xf);
 	fake_release(fake, future);
 	fake_free(fake);
@@ -564,9 +625,11 @@ int main(void) {
 	tcase_add_test(test_case, test_worker_is_idle_then_busy_then_idle);
 	tcase_add_test(test_case, test_worker_leaves_after_its_last_task);
 	tcase_add_test(test_case, test_idle_worker_leaves_in_time_but_for_the_minimum);
+	tcase_add_test(test_case, test_spares_go_once_until_a_task_comes);
 	tcase_add_test(test_case, test_spare_takes_over_at_the_end);
 	tcase_add_test(test_case, test_start_that_hangs_is_a_failed_start);
 	tcase_add_test(test_case, test_stopped_start_is_ended_for_what_waits);
+	tcase_add_test(test_case, test_worker_that_was_resumed_is_not_ended_for_what_waits);
 	tcase_add_test(test_case, test_start_that_dies_backs_off);
 	tcase_add_test(test_case, test_last_failed_start_is_told);
 	tcase_add_test(test_case, test_crash_hits_the_task_that_ran);
@@ -576,6 +639,7 @@ int main(void) {
 	tcase_add_test(test_case, test_zygote_that_ends_itself_explains_a_kill);
 	tcase_add_test(test_case, test_zygote_that_ends_itself_explains_an_end_without_a_status);
 	tcase_add_test(test_case, test_zygote_of_a_worker_at_work_must_answer);
+	tcase_add_test(test_case, test_only_what_the_keeper_kept_lives_on);
 	tcase_add_test(test_case, test_image_is_loaded_where_nothing_is_in_the_way);
 	tcase_add_test(test_case, test_queue_fails_when_zygotes_end_before_their_workers_are_ready);
 	tcase_add_test(test_case, test_deadline_strikes_in_the_queue);
