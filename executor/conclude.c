@@ -258,12 +258,14 @@ static void fill_timed_out(struct wf_future *future) {
 	    in_ms(limit), in_ms(outcome->timed_out.took_ns));
 }
 
-static const char *killer_name(enum wf_killer killer) {
-	switch (killer) {
+static const char *killer_name(const struct wf_future *future) {
+	switch (future->verdict_killer) {
 	case WF_BY_CALLER:
 		return "wf_future_kill() was called";
 	case WF_BY_CLOSE:
-		return "the executor was closed with WF_CLOSE_KILL";
+		return future->engine->undriven
+			   ? "the executor, which its caller drove, was freed in a callback"
+			   : "the executor was closed with WF_CLOSE_KILL";
 	case WF_BY_PROTOCOL:
 		return "its worker's channel was closed, flooded, garbled or left unanswered, "
 		       "and the worker was ended";
@@ -306,7 +308,7 @@ void conclude_verdict(struct wf_future *future, const struct exit_status *status
 	case VERDICT_NONE:
 		outcome->kind = WF_KILLED;
 		outcome->killed.by = future->verdict_killer;
-		outcome->evidence = killer_name(future->verdict_killer);
+		outcome->evidence = killer_name(future);
 		return;
 	}
 }

@@ -55,6 +55,7 @@ struct engine {
 	size_t n_tickets;         /* submitters between admission and the queue */
 	struct list_node changed; /* workers with news for the pump: worker_changed() */
 	bool closing;             /* no attempt is repeated from now on */
+	bool undriven;            /* it was freed in a callback of the caller who drove it */
 	bool wrecked;             /* the host has closed our descriptors: wreck.h */
 
 	struct names functions; /* the name of every function of any of our images */

@@ -340,15 +340,14 @@ int lifetime_close(struct wf_executor *executor, enum wf_close how) {
  * drops the last reference. A caller-driven executor has nothing left to drive it, so everything is
  * killed. */
 static void release_in_callback(struct wf_executor *executor) {
-	bool detach;
+	bool driven = executor->engine.options.public.caller_driven, detach;
 
 	executor_lock(executor);
-	begin_close(executor, executor->engine.options.public.caller_driven ? WF_CLOSE_KILL
-									    : WF_CLOSE_FINISH);
-	if (executor->engine.options.public.caller_driven && executor->keeper.running) {
-		/* nothing may drive it any more: the keeper ends everything, and then itself */
+	executor->engine.undriven = driven && executor->close_how != WF_CLOSE_KILL;
+	begin_close(executor, driven ? WF_CLOSE_KILL : WF_CLOSE_FINISH);
+	/* nothing may drive it any more: the keeper ends everything, and then itself */
+	if (driven && executor->keeper.running)
 		keeper_quit(&executor->keeper);
-	}
 	detach = executor->has_thread && !executor->thread_detached;
 	executor->thread_detached = executor->thread_detached || detach;
 	if (!detach)

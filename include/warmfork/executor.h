@@ -185,8 +185,9 @@ int wf_executor_close(struct wf_executor *executor, enum wf_close how);
  * for all submitted tasks to run, so that cleaning up loses no work; call wf_executor_close() first
  * to end it sooner. A shared executor (wf_executor_shared()) is closed when its last holder
  * releases it. From a callback it closes without waiting; a caller-driven executor, which nobody
- * could drive after that, is ended instead. Futures stay valid. Ignores NULL. Returns NULL.
- * Since 0.1. */
+ * could drive after that, is ended instead: what waits is cancelled, and what runs is killed
+ * (WF_BY_CLOSE). Futures stay valid, and a wait for one of them drives it on. Ignores NULL.
+ * Returns NULL. Since 0.1. */
 struct wf_executor *wf_executor_free(struct wf_executor *executor);
 
 /* --- one call instead ---------------------------------------------------------------------- */
@@ -243,7 +244,7 @@ enum wf_clock {
 
 enum wf_killer {
 	WF_BY_CALLER = 1, /* wf_future_kill() */
-	WF_BY_CLOSE = 2,  /* wf_executor_close(WF_CLOSE_KILL) */
+	WF_BY_CLOSE = 2,  /* wf_executor_close(WF_CLOSE_KILL), or see wf_executor_free() */
 	/* its worker's channel was closed, flooded, garbled or left unanswered */
 	WF_BY_PROTOCOL = 3,
 };

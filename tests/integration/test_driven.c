@@ -257,6 +257,32 @@ START_TEST(test_driven_executor_freed_in_a_callback) {
 }
 END_TEST
 
+/* What runs meanwhile is told what became of it. */
+START_TEST(test_driven_executor_freed_beside_a_task_that_runs) {
+	struct wf_executor *executor = open_driven(_i);
+	struct listener listener = { .executor = executor };
+	struct wf_future *running, *future;
+	static struct watch processes;
+	struct cord cord;
+
+	running = more_gate(&cord, executor);
+	drive_until_heard(executor, &cord);
+	future = pool_call(executor, "echo", "x");
+	pool_watch(executor, &processes);
+	ck_assert_int_eq(wf_future_on_done(future, free_in_callback, &listener), 0);
+	ck_assert_ptr_nonnull(wf_future_wait(future, FIXTURE_CAP_MS));
+	ck_assert_int_eq(listener.n, 1);
+	expect_killed(pool_wait(running), WF_BY_CLOSE);
+	ck_assert_ptr_nonnull(
+	    strstr(wf_future_outcome(running)->evidence, "was freed in a callback"));
+	expect_ended(&processes);
+	watch_clear(&processes);
+	wf_future_free(running);
+	wf_future_free(future);
+	cord_close(&cord);
+}
+END_TEST
+
 /* --- calls that block drive it themselves --- */
 
 START_TEST(test_driven_waits_drive) {
@@ -370,6 +396,7 @@ int main(void) {
 	tcase_add_test(test_case, test_driven_kill_of_an_ended_task_spares_the_next);
 	add_for_both(test_case, test_driven_callbacks_run_in_dispatch);
 	add_for_both(test_case, test_driven_executor_freed_in_a_callback);
+	add_for_both(test_case, test_driven_executor_freed_beside_a_task_that_runs);
 	add_for_both(test_case, test_driven_waits_drive);
 	add_for_both(test_case, test_driven_wait_gives_up_in_time);
 	add_for_both(test_case, test_driven_submit_into_a_full_queue);
