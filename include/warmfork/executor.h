@@ -46,8 +46,9 @@
  *     -EPERM      the program is set-uid or set-gid
  *     -ECHILD     the executor belongs to another process: this one is a fork of its owner
  *     -EIO        what has no other number here: the helper program or the pool could not be
- *                 started, a policy file could not be read; the sentence names the step and the
- *                 errno
+ *                 started, a policy file could not be read, RLIMIT_FSIZE does not allow a memory
+ *                 file of the size that is needed; the sentence names the step and the errno or
+ *                 the limit
  *
  * Threads: every function may be called from any thread unless it says otherwise. None is
  * async-signal-safe. After a fork of the host without exec, every call in the child returns -ECHILD
@@ -116,14 +117,16 @@ struct wf_outcome;
  * audited and frozen. On success `*ret` is yours; release it with wf_executor_free(). Blocks until
  * the image is ready or refused (options.preload_timeout_ms). It does not wait for workers: an
  * initializer that fails shows up in outcomes. Errors: -EINVAL, -ENOEXEC, -ENOMEM, -EMFILE, -ELOOP,
- * -EPERM, -EIO. Since 0.1. */
+ * -EPERM, -EIO (also if RLIMIT_FSIZE is below 32 MiB). Since 0.1. */
 int wf_executor_open(const struct wf_executor_options *options, struct wf_executor **ret);
 
 /* Submits a task. Everything it points to is copied, except `task->buffer`, which is consumed on
  * success. On success `*ret` is yours; release it with wf_future_free(). Pass NULL for `ret` if you
  * do not need the future. Does not block unless the queue is bounded (options.queue_full); in a
  * callback it fails with -EDEADLK instead of blocking. Errors: -EINVAL, -ENOENT, -E2BIG,
- * -ESHUTDOWN, -EAGAIN, -ETIMEDOUT, -EDEADLK, -EMFILE, -ENOMEM, -ECHILD. Since 0.1. */
+ * -ESHUTDOWN, -EAGAIN, -ETIMEDOUT, -EDEADLK, -EMFILE, -ENOMEM, -ECHILD, -EIO (an input that is too
+ * large for a message goes into a memory file, and RLIMIT_FSIZE of this process is below its
+ * size). Since 0.1. */
 int wf_submit(struct wf_executor *executor, const struct wf_task *task, struct wf_future **ret);
 
 /* Waits until the future has resolved and returns its outcome, which is borrowed from the future
@@ -711,7 +714,7 @@ int wf_wait(struct wf_future *const *futures, size_t n, enum wf_wait_for what, i
  * writable until the buffer is submitted. Its initial content is undefined: memory of buffers whose
  * task has ended is used again, because fresh pages cost more than filling them does. Use
  * wf_buffer_free() for a buffer that was never submitted. Errors: -EINVAL, -E2BIG, -EMFILE,
- * -ENOMEM. Since 0.1. */
+ * -ENOMEM, -EIO (RLIMIT_FSIZE of this process is below `size`). Since 0.1. */
 int wf_buffer_new(size_t size, struct wf_buffer **ret);
 void *wf_buffer_data(struct wf_buffer *buffer);
 size_t wf_buffer_size(const struct wf_buffer *buffer);

@@ -261,6 +261,46 @@ START_TEST(test_too_large_is_refused) {
 }
 END_TEST
 
+static struct rlimit limit_files(rlim_t size) {
+	struct rlimit old, low;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &old), 0);
+	low = (struct rlimit){ size, old.rlim_max };
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &low), 0);
+	return old;
+}
+
+#define expect_file_limit(r)                                                                       \
+	do {                                                                                       \
+		ck_assert_int_eq(r, -EIO);                                                         \
+		ck_assert_ptr_nonnull(strstr(wf_last_error(), "RLIMIT_FSIZE"));                    \
+	} while (0)
+
+/* Memory files count as files there: a sentence says so, and no SIGXFSZ ends the host. */
+START_TEST(test_limit_of_files_limits_large_inputs) {
+	const size_t most = 100000;
+	struct wf_executor *executor = more_open(_i);
+	void *data = pattern(most + 1, 1);
+	struct wf_buffer *buffer = NULL;
+	struct wf_future *future = NULL;
+	struct rlimit old = limit_files(most);
+
+	expect_file_limit(wf_submit(
+	    executor, &WF_TASK(.function = "digest", .input = data, .input_size = most + 1),
+	    &future));
+	ck_assert_ptr_null(future);
+	expect_file_limit(wf_buffer_new(most + 1, &buffer));
+	ck_assert_ptr_null(buffer);
+	pool_check_works(executor);
+	future = more_call(executor, "digest", data, most);
+	expect_digest(pool_wait(future), data, most);
+	wf_future_free(future);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &old), 0);
+	free(data);
+	pool_close(executor);
+}
+END_TEST
+
 int main(void) {
 	TCase *test_case = fixture_case("payload");
 
@@ -276,5 +316,6 @@ int main(void) {
 	tcase_add_test(test_case, test_huge_result);
 	add_for_both(test_case, test_large_result_outlives_the_executor);
 	add_for_both(test_case, test_too_large_is_refused);
+	add_for_both(test_case, test_limit_of_files_limits_large_inputs);
 	return fixture_run("payload", test_case);
 }
