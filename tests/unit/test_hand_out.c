@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+#include "base/fd.h"
 #include "executor/task.h"
 #include "tests/support/fixture.h"
 #include "tests/unit/executor_fake.h"
@@ -213,6 +214,63 @@ START_TEST(test_full_channel_sends_the_task_elsewhere) {
 }
 END_TEST
 
+/* A closed one is found out when the task is sent: it goes to another worker, and is not tried here
+ * for ever. */
+START_TEST(test_closed_channel_sends_the_task_elsewhere) {
+	struct fake *fake = fake_reused(1);
+	struct fake_worker *closed = fake_add(fake), *other;
+	struct wf_future *future = fake_submit(fake);
+
+	closed->peer = fd_close(closed->peer);
+	hand_out(&fake->pool);
+	ck_assert_uint_eq(fake->engine.queue.size, 1);
+	ck_assert(!fake->pool.starved);
+	other = fake_add(fake);
+	hand_out(&fake->pool);
+	ck_assert_ptr_eq(claim_head(other->worker), future);
+	end_all(fake, &future, 1);
+}
+END_TEST
+
+/* --- refusals --- */
+
+/* What no worker can be given is told so, and the next task has its turn. */
+static void expect_refused(struct fake *fake, struct wf_future **futures, int error) {
+	struct fake_worker *worker = &fake->workers[0];
+
+	hand_out(&fake->pool);
+	ck_assert_int_eq(futures[0]->outcome.kind, WF_NOT_STARTED);
+	ck_assert_int_eq(futures[0]->outcome.not_started.phase, WF_PHASE_HAND_OUT);
+	ck_assert_int_eq(futures[0]->outcome.not_started.error, error);
+	ck_assert_ptr_eq(claim_head(worker->worker), futures[1]);
+	ck_assert_int_eq(worker->worker->stop, STOP_NONE);
+	end_all(fake, futures, 2);
+}
+
+START_TEST(test_function_that_is_gone_is_refused) {
+	struct fake *fake = fake_reused(1);
+	struct wf_future *futures[2];
+
+	(void)fake_add(fake);
+	fake_submit_all(fake, futures, 2);
+	futures[0]->function = names_intern(&fake->engine.functions, "gone");
+	expect_refused(fake, futures, ENOENT);
+}
+END_TEST
+
+START_TEST(test_task_that_fits_in_no_message_is_refused) {
+	static uint8_t bytes[2 * LIMIT_FRAME];
+	struct fake *fake = fake_reused(1);
+	struct wf_future *futures[2];
+
+	(void)fake_add(fake);
+	fake_submit_all(fake, futures, 2);
+	ck_assert_int_eq(
+	    payload_init(&futures[0]->payload, bytes, sizeof bytes, sizeof bytes, NULL, 1), 0);
+	expect_refused(fake, futures, EMSGSIZE);
+}
+END_TEST
+
 /* --- shortages --- */
 
 static struct task_context *capturing(void) {
@@ -290,6 +348,9 @@ int main(void) {
 	tcase_add_test(test_case, test_chunk_travels_together);
 	tcase_add_test(test_case, test_what_came_back_travels_alone);
 	tcase_add_test(test_case, test_full_channel_sends_the_task_elsewhere);
+	tcase_add_test(test_case, test_closed_channel_sends_the_task_elsewhere);
+	tcase_add_test(test_case, test_function_that_is_gone_is_refused);
+	tcase_add_test(test_case, test_task_that_fits_in_no_message_is_refused);
 	tcase_add_test(test_case, test_no_descriptors_is_a_wait);
 	tcase_add_test(test_case, test_no_descriptors_and_nobody_else_ends_in_an_outcome);
 	return fixture_run("hand_out", test_case);

@@ -330,6 +330,95 @@ START_TEST(test_worker_that_closes_its_channel_and_lives_on_is_killed) {
 }
 END_TEST
 
+static void break_channel(struct fake_worker *worker) {
+	atomic_store(&worker->worker->cell->lost_channel, 1);
+}
+
+/* A worker that has lost its channel says so in its cell, and exits with code 1. Anything else is the
+ * task's own end, whatever it wrote there. */
+START_TEST(test_lost_channel_is_a_breach_where_the_worker_says_so) {
+	static const struct {
+		int code, signal;
+		enum wf_outcome_kind kind;
+	} ends[] = { { 1, 0, WF_KILLED }, { 3, 0, WF_EXITED }, { 0, SIGSEGV, WF_SIGNALLED } };
+	struct fake *fake = fake_pool((struct wf_executor_options){ .size = 0 });
+	struct fake_worker *worker = fake_add(fake);
+	struct wf_future *future = run_one(fake, worker);
+
+	break_channel(worker);
+	fake_end(fake, worker, ends[_i].code, ends[_i].signal);
+	ck_assert_int_eq(future->outcome.kind, ends[_i].kind);
+	if (ends[_i].kind == WF_KILLED)
+		ck_assert_int_eq(future->outcome.killed.by, WF_BY_PROTOCOL);
+	fake_release(fake, future);
+	fake_free(fake);
+}
+END_TEST
+
+START_TEST(test_lost_channel_explains_an_end_without_a_status) {
+	struct fake *fake = fake_pool((struct wf_executor_options){ .size = 0 });
+	struct fake_worker *worker = fake_add(fake);
+	struct wf_future *future = run_one(fake, worker);
+
+	break_channel(worker);
+	fake_end_unknown(fake, worker);
+	ck_assert_int_eq(future->outcome.kind, WF_KILLED);
+	ck_assert_int_eq(future->outcome.killed.by, WF_BY_PROTOCOL);
+	fake_release(fake, future);
+	fake_free(fake);
+}
+END_TEST
+
+START_TEST(test_lost_channel_of_an_earlier_task_explains_nothing) {
+	struct fake *fake = fake_pool((struct wf_executor_options){ .size = 0 });
+	struct fake_worker *worker = fake_add(fake);
+	struct wf_future *first = run_one(fake, worker), *second;
+
+	break_channel(worker);
+	fake_return(fake, worker, 0);
+	second = run_one(fake, worker);
+	fake_end(fake, worker, 1, 0);
+	ck_assert_int_eq(second->outcome.kind, WF_EXITED);
+	fake_release(fake, first);
+	fake_release(fake, second);
+	fake_free(fake);
+}
+END_TEST
+
+/* --- a channel that its worker has closed --- */
+
+/* Only a command that has become a program may close it, and only with a task. */
+static void check_silence(enum wf_image_kind image, bool executing, bool with_task,
+			  enum stop_stage expected) {
+	struct fake *fake = fake_pool((struct wf_executor_options){ .size = 0 });
+	struct fake_worker *worker = fake_add(fake);
+	struct wf_future *future = NULL;
+
+	fake->engine.options.public.image = image;
+	if (with_task)
+		future = run_one(fake, worker);
+	atomic_store(&worker->worker->cell->executing, executing);
+	fake_hang_up(fake, worker);
+	fake_pass(fake, MS(5000));
+	ck_assert_int_eq(worker->worker->stop, expected);
+	fake_end(fake, worker, 0, 0);
+	if (future)
+		fake_release(fake, future);
+	fake_free(fake);
+}
+
+START_TEST(test_program_may_close_the_channel) {
+	check_silence(WF_IMAGE_COMMAND, true, true, STOP_NONE);
+}
+END_TEST
+
+START_TEST(test_nothing_else_may_close_the_channel) {
+	check_silence(WF_IMAGE_COMMAND, false, true, STOP_KILL);
+	check_silence(WF_IMAGE_COMMAND, true, false, STOP_KILL);
+	check_silence(WF_IMAGE_MODULE, true, true, STOP_KILL);
+}
+END_TEST
+
 static void expect_blame_on_zygote(struct fake *fake, struct wf_future *future) {
 	ck_assert_int_eq(future->outcome.kind, WF_ZYGOTE_LOST);
 	ck_assert_ptr_nonnull(strstr(future->outcome.evidence, "its zygote ended by itself"));
@@ -636,6 +725,12 @@ int main(void) {
 	tcase_add_test(test_case, test_idempotent_task_is_tried_again_then_quarantined);
 	tcase_add_test(test_case, test_end_reported_late_is_no_breach);
 	tcase_add_test(test_case, test_worker_that_closes_its_channel_and_lives_on_is_killed);
+	tcase_add_loop_test(test_case, test_lost_channel_is_a_breach_where_the_worker_says_so, 0,
+			    3);
+	tcase_add_test(test_case, test_lost_channel_explains_an_end_without_a_status);
+	tcase_add_test(test_case, test_lost_channel_of_an_earlier_task_explains_nothing);
+	tcase_add_test(test_case, test_program_may_close_the_channel);
+	tcase_add_test(test_case, test_nothing_else_may_close_the_channel);
 	tcase_add_test(test_case, test_zygote_that_ends_itself_explains_a_kill);
 	tcase_add_test(test_case, test_zygote_that_ends_itself_explains_an_end_without_a_status);
 	tcase_add_test(test_case, test_zygote_of_a_worker_at_work_must_answer);
