@@ -2,19 +2,24 @@
  *
  * Log lines are written under the lock, but a handler may take locks of its own, and a thread that
  * holds one of these may be waiting for ours. So lines are kept, and handed on once the lock is
- * free.
+ * free. The same holds for threads to be woken: one that runs before the lock is free has to sleep
+ * again.
  */
 #include "executor/engine.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/uninitialized.h"
 #include "proto/limits.h"
 
 #define ENGINE_TIMERS 16  /* those of pool, succession and keeper, and some to spare */
@@ -149,13 +154,45 @@ void engine_lock(struct engine *engine) {
 	engine->now = 0;
 }
 
-void engine_unlock(struct engine *engine) {
+/* By now the futex may be gone, because it lies on the stack of a thread that has seen its value.
+ * That is harmless (futex(2): wake-ups may be spurious). */
+static void wake(_Atomic uint32_t *futex) {
+	(void)syscall(SYS_futex, futex, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+}
+
+static void wake_all(struct engine *engine) {
+	while (engine->n_wakes > 0)
+		wake(engine->wakes[--engine->n_wakes]);
+}
+
+void engine_wake(struct engine *engine, _Atomic uint32_t *futex) {
+	if (engine->n_wakes == ENGINE_WAKES)
+		wake_all(engine);
+	engine->wakes[engine->n_wakes++] = futex;
+}
+
+int engine_wait(struct engine *engine, pthread_cond_t *condition, nsec_t until) {
+	int r;
+
+	wake_all(engine);
+	r = clock_condition_wait(condition, &engine->lock, until);
+	engine->now = 0; /* the lock was free meanwhile */
+	return r;
+}
+
+static void unlock_and_tell(struct engine *engine) {
+	_Atomic uint32_t *wakes[ENGINE_WAKES] uninitialized;
+	unsigned n_wakes = engine->n_wakes;
 	struct list_node lines;
 
+	memcpy(wakes, engine->wakes, n_wakes * sizeof wakes[0]);
+	engine->n_wakes = 0;
 	list_init(&lines);
 	list_take(&lines, &engine->lines);
 	engine->n_lines = 0;
 	must(pthread_mutex_unlock(&engine->lock) == 0);
+	while (n_wakes > 0)
+		wake(wakes[--n_wakes]);
 	list_foreach_safe (link, next, &lines) {
 		struct log_line *line = container_of(link, struct log_line, link);
 
@@ -164,14 +201,17 @@ void engine_unlock(struct engine *engine) {
 	}
 }
 
+void engine_unlock(struct engine *engine) {
+	if (engine->n_wakes > 0 || !list_is_empty(&engine->lines))
+		unlock_and_tell(engine);
+	else
+		must(pthread_mutex_unlock(&engine->lock) == 0);
+}
+
 nsec_t engine_now(struct engine *engine) {
 	if (engine->now == 0)
 		engine->now = clock_now();
 	return engine->now;
-}
-
-void engine_forget_now(struct engine *engine) {
-	engine->now = 0;
 }
 
 void engine_ring(struct engine *engine) {

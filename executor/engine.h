@@ -29,6 +29,8 @@
 #include "executor/statistics.h"
 #include "proto/arena.h"
 
+#define ENGINE_WAKES 8
+
 struct offload;
 
 struct engine {
@@ -47,6 +49,8 @@ struct engine {
 	struct log standard_error; /* where lines go without a handler */
 	struct list_node lines;    /* struct log_line: for the handler once the lock is free */
 	unsigned n_lines;
+	_Atomic uint32_t *wakes[ENGINE_WAKES]; /* futexes: engine_wake() */
+	unsigned n_wakes;
 	struct offload *offload; /* for what may block */
 
 	struct queue queue;       /* futures waiting for a worker */
@@ -75,13 +79,18 @@ struct engine *engine_ref(struct engine *engine);
 struct engine *engine_unref(struct engine *engine); /* NULL is fine */
 
 void engine_lock(struct engine *engine);
-/* Releases the lock, then passes the log lines written under it to their handler. */
+/* Releases the lock, then wakes the threads that engine_wake() was called for, and passes the log
+ * lines written under the lock to their handler. */
 void engine_unlock(struct engine *engine);
+/* Under the lock: wakes all that sleep on a futex, once the lock is free. A thread that was woken
+ * earlier would only wait for the lock. The futex may be gone by then. */
+void engine_wake(struct engine *engine, _Atomic uint32_t *futex);
+/* Waits for the condition as clock_condition_wait() does, and wakes those of engine_wake() first,
+ * since this too makes the lock free. */
+int engine_wait(struct engine *engine, pthread_cond_t *condition, nsec_t until);
 /* CLOCK_MONOTONIC, read once each time the lock is taken: everything that one event causes happens
  * at one moment, and reading the clock costs as much as a small message. */
 nsec_t engine_now(struct engine *engine);
-/* Call this if the lock was free meanwhile, as in a wait on a condition. */
-void engine_forget_now(struct engine *engine);
 
 /* Wakes the dispatching thread. */
 void engine_ring(struct engine *engine);

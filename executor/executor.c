@@ -302,9 +302,8 @@ static int sleep_on_changed(struct wf_executor *executor, nsec_t until) {
 	if (executor->state == EXECUTOR_CLOSED)
 		return 0;
 	executor->n_sleepers++;
-	r = clock_condition_wait(&executor->changed, &executor->engine.lock, until);
+	r = engine_wait(&executor->engine, &executor->changed, until);
 	executor->n_sleepers--;
-	engine_forget_now(&executor->engine); /* the lock was free meanwhile */
 	return r;
 }
 

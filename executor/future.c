@@ -8,7 +8,6 @@
 #include "executor/future.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <linux/futex.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,13 +91,12 @@ void waiter_init(struct waiter *waiter, int32_t wanted) {
 	atomic_store(&waiter->wanted, wanted);
 }
 
-static void waiter_fire(struct waiter *waiter) {
+static void waiter_fire(struct waiter *waiter, struct engine *engine) {
 	int doorbell = waiter->doorbell;
 
-	/* The waiter may be gone as soon as `fired` is set, because it is on its owner's stack. A
-	 * futex wake-up on a stale address is harmless (futex(2): wake-ups may be spurious). */
+	/* The waiter may be gone as soon as `fired` is set, because it is on its owner's stack. */
+	engine_wake(engine, &waiter->fired);
 	atomic_store(&waiter->fired, 1);
-	(void)syscall(SYS_futex, &waiter->fired, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 	if (doorbell >= 0)
 		(void)eventfd_write(doorbell, 1);
 }
@@ -133,7 +131,7 @@ static void wake_waiters(struct wf_future *future) {
 
 		list_remove(link);
 		if (atomic_fetch_sub(&waiter->wanted, 1) == 1 || failure)
-			waiter_fire(waiter);
+			waiter_fire(waiter, future->engine);
 	}
 }
 

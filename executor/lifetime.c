@@ -294,7 +294,7 @@ static void release(struct wf_executor *executor) {
 	executor->has_thread = false;
 	engine_ring(&executor->engine);
 	while (executor->dispatching)
-		(void)pthread_cond_wait(&executor->changed, &executor->engine.lock);
+		(void)engine_wait(&executor->engine, &executor->changed, NSEC_NEVER);
 	executor_unlock(executor);
 	if (join)
 		(void)pthread_join(executor->thread, NULL);
@@ -331,7 +331,7 @@ int lifetime_close(struct wf_executor *executor, enum wf_close how) {
 	if (r >= 0 && !executor->releasing)
 		release(executor);
 	while (r >= 0 && !executor->released)
-		(void)pthread_cond_wait(&executor->changed, &executor->engine.lock);
+		(void)engine_wait(&executor->engine, &executor->changed, NSEC_NEVER);
 	executor_unlock(executor);
 	return r < 0 ? report_internal(r, "closing") : 0;
 }

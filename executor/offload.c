@@ -65,7 +65,7 @@ static void *work(void *context) {
 		if (!list_is_empty(&offload->jobs))
 			do_job(hand, list_first(&offload->jobs, struct job, link));
 		else if (!offload->ending)
-			must(pthread_cond_wait(&offload->changed, &engine->lock) == 0);
+			(void)engine_wait(engine, &offload->changed, NSEC_NEVER);
 		else
 			break;
 	}
@@ -199,9 +199,8 @@ static void end_hand(struct offload *offload) {
 	struct hand *hand = offload->hand;
 	nsec_t until = clock_after_ms(clock_now(), PATIENCE_MS);
 
-	while (!hand->done && clock_condition_wait(&offload->changed, &engine->lock, until) == 0)
+	while (!hand->done && engine_wait(engine, &offload->changed, until) == 0)
 		;
-	engine_forget_now(engine);
 	if (!hand->done) {
 		leave(offload);
 		return;
