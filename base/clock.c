@@ -43,6 +43,14 @@ int clock_until_ms(nsec_t now, nsec_t at) {
 	return ms > INT_MAX ? INT_MAX : (int)ms;
 }
 
+nsec_t clock_in_ms(int ms) {
+	return ms < 0 ? NSEC_NEVER : clock_after_ms(clock_now(), ms);
+}
+
+int clock_left_ms(nsec_t at) {
+	return at == NSEC_NEVER ? -1 : clock_until_ms(clock_now(), at);
+}
+
 int clock_condition_init(pthread_cond_t *condition) {
 	pthread_condattr_t attribute;
 	int r = pthread_condattr_init(&attribute);

@@ -23,6 +23,9 @@ static inline nsec_t clock_now(void) {
 nsec_t clock_after_ms(nsec_t now, int ms);
 /* For poll(2): milliseconds until `at`, rounded up; -1 for NSEC_NEVER; 0 if it has passed. */
 int clock_until_ms(nsec_t now, nsec_t at);
+/* The same two from the present moment. For what never comes the clock is not read. */
+nsec_t clock_in_ms(int ms);
+int clock_left_ms(nsec_t at);
 
 /* A condition whose timed waits follow this clock. Returns 0 or -errno. */
 int clock_condition_init(pthread_cond_t *condition);

@@ -65,13 +65,13 @@ bool process_has_ended(int pidfd) {
 	return r > 0 && poller.revents & POLLIN;
 }
 
-/* -1, which waits forever, gives NSEC_NEVER, and clock_until_ms() turns that into -1 again. */
+/* -1, which waits forever, gives NSEC_NEVER, and clock_left_ms() turns that into -1 again. */
 int process_await_end(int pidfd, int timeout_ms) {
 	struct pollfd poller = { .fd = pidfd, .events = POLLIN };
-	nsec_t until = clock_after_ms(clock_now(), timeout_ms);
+	nsec_t until = clock_in_ms(timeout_ms);
 
 	for (;;) {
-		int r = poll(&poller, 1, clock_until_ms(clock_now(), until));
+		int r = poll(&poller, 1, clock_left_ms(until));
 
 		if (r > 0)
 			return poller.revents & POLLIN ? 0 : error_origin(-EBADF);

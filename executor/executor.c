@@ -319,13 +319,16 @@ static void step_as_dispatcher(struct wf_executor *executor, int timeout_ms) {
 
 /* The caller dispatches, unless another of its threads is doing so now. */
 static int drive(struct wf_executor *executor, nsec_t until) {
+	int timeout_ms;
+
 	if (executor->releasing || !executor->engine.loop || executor->engine.wrecked)
 		return -ESHUTDOWN;
 	if (executor->dispatching)
 		return sleep_on_changed(executor, until);
-	if (clock_now() >= until)
+	timeout_ms = clock_left_ms(until);
+	if (timeout_ms == 0)
 		return -ETIMEDOUT;
-	step_as_dispatcher(executor, clock_until_ms(clock_now(), until));
+	step_as_dispatcher(executor, timeout_ms);
 	return 0;
 }
 

@@ -115,12 +115,11 @@ bool waiter_sleep(struct waiter *waiter, nsec_t until) {
 	struct timespec at = { .tv_sec = (time_t)(until / NSEC_PER_SEC),
 			       .tv_nsec = (long)(until % NSEC_PER_SEC) };
 
-	while (!atomic_load(&waiter->fired)) {
-		if (until != NSEC_NEVER && clock_now() >= until)
-			return false;
-		(void)syscall(SYS_futex, &waiter->fired, FUTEX_WAIT_BITSET_PRIVATE, 0,
-			      until == NSEC_NEVER ? NULL : &at, NULL, FUTEX_BITSET_MATCH_ANY);
-	}
+	while (!atomic_load(&waiter->fired))
+		if (syscall(SYS_futex, &waiter->fired, FUTEX_WAIT_BITSET_PRIVATE, 0,
+			    until == NSEC_NEVER ? NULL : &at, NULL, FUTEX_BITSET_MATCH_ANY) < 0 &&
+		    errno == ETIMEDOUT)
+			return atomic_load(&waiter->fired);
 	return true;
 }
 

@@ -195,7 +195,7 @@ static int next_completed(struct wf_map *map, int timeout_ms, struct map_item **
 	int r;
 
 	executor_lock(executor);
-	r = executor_await(executor, any_completed, map, clock_after_ms(clock_now(), timeout_ms));
+	r = executor_await(executor, any_completed, map, clock_in_ms(timeout_ms));
 	if (r >= 0) {
 		*ret = map->completed;
 		map->completed = (*ret)->next;

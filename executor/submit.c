@@ -90,7 +90,7 @@ static int await_room(struct wf_executor *executor) {
 				    "the queue is full: %zu tasks wait (options.queue_limit)",
 				    executor->engine.queue.size);
 	if (options->queue_full == WF_QUEUE_WAIT)
-		until = clock_after_ms(clock_now(), options->queue_wait_ms);
+		until = clock_in_ms(options->queue_wait_ms);
 	r = executor_await(executor, has_room, NULL, until);
 	if (r == -EDEADLK)
 		return report_error(r, "the queue is full, and a callback must not wait for room");

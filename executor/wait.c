@@ -40,7 +40,7 @@ static bool has_fired(struct wf_executor *executor, const void *context) {
 #define CHECK_MS 1000
 
 static nsec_t next_check(void) {
-	return clock_after_ms(clock_now(), CHECK_MS);
+	return clock_in_ms(CHECK_MS);
 }
 
 static nsec_t earlier(nsec_t a, nsec_t b) {
@@ -76,7 +76,7 @@ static int sleep_threaded(struct wf_future *future, nsec_t until) {
 
 int wait_for_one(struct wf_future *future, int timeout_ms) {
 	struct wf_executor *executor = executor_of(future->engine);
-	nsec_t until = clock_after_ms(clock_now(), timeout_ms);
+	nsec_t until = clock_in_ms(timeout_ms);
 	int r = 0;
 
 	executor_lock(executor);
@@ -195,7 +195,7 @@ static int32_t count_wanted(size_t n, enum wf_wait_for what) {
 
 int wf_wait(struct wf_future *const *futures, size_t n, enum wf_wait_for what, int timeout_ms) {
 	struct crowd crowd = { .futures = futures, .n = n };
-	nsec_t until = clock_after_ms(clock_now(), timeout_ms);
+	nsec_t until = clock_in_ms(timeout_ms);
 	int r;
 
 	if ((n && !futures) || n > INT32_MAX || what > WF_ALL_COMPLETED)

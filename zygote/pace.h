@@ -33,5 +33,5 @@ static inline bool pace_allows(const struct pace *pace, size_t n, nsec_t now) {
 
 /* Milliseconds until the work may be done; `few` if it is cheap. */
 static inline int pace_timeout(const struct pace *pace, size_t n, int few) {
-	return n < PACE_FEW ? few : clock_until_ms(clock_now(), pace->not_before);
+	return n < PACE_FEW ? few : clock_left_ms(pace->not_before);
 }

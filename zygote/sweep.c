@@ -57,7 +57,7 @@ static size_t sweep_round(const pid_t *children, size_t n, bool *ret_killed) {
 
 size_t sweep_everything(struct sweep *sweep) {
 	const struct timespec round = { .tv_nsec = SWEEP_ROUND_NS };
-	nsec_t give_up = clock_after_ms(clock_now(), SWEEP_PATIENCE_MS);
+	nsec_t give_up = clock_in_ms(SWEEP_PATIENCE_MS);
 	sigset_t child_signal;
 	size_t n;
 
@@ -68,7 +68,7 @@ size_t sweep_everything(struct sweep *sweep) {
 		size_t n_reaped = sweep_round(sweep->children, n, &killed);
 
 		if (n_reaped > 0 || killed)
-			give_up = clock_after_ms(clock_now(), SWEEP_PATIENCE_MS);
+			give_up = clock_in_ms(SWEEP_PATIENCE_MS);
 		else if (clock_now() >= give_up)
 			return n;
 		if (n_reaped == 0)

@@ -267,6 +267,28 @@ START_TEST(test_clock_rounds_up_for_poll) {
 }
 END_TEST
 
+static nsec_t clock_that_is_not_read(void) {
+	ck_abort_msg("the clock was read");
+}
+
+static nsec_t clock_at_ten(void) {
+	return 10;
+}
+
+START_TEST(test_clock_is_not_read_for_what_never_comes) {
+	nsec_t (*before)(void) = clock_source;
+
+	clock_source = clock_that_is_not_read;
+	ck_assert_uint_eq(clock_in_ms(-1), NSEC_NEVER);
+	ck_assert_int_eq(clock_left_ms(NSEC_NEVER), -1);
+	clock_source = clock_at_ten;
+	ck_assert_uint_eq(clock_in_ms(2), 10 + 2 * NSEC_PER_MSEC);
+	ck_assert_int_eq(clock_left_ms(11), 1);
+	ck_assert_int_eq(clock_left_ms(10), 0);
+	clock_source = before;
+}
+END_TEST
+
 START_TEST(test_clock_does_not_run_backwards) {
 	nsec_t first = clock_now();
 
@@ -349,6 +371,7 @@ int main(void) {
 	tcase_add_test_raise_signal(test_case, test_must_aborts, SIGABRT);
 	tcase_add_test(test_case, test_clock_saturates);
 	tcase_add_test(test_case, test_clock_rounds_up_for_poll);
+	tcase_add_test(test_case, test_clock_is_not_read_for_what_never_comes);
 	tcase_add_test(test_case, test_clock_does_not_run_backwards);
 	tcase_add_test(test_case, test_nothing_is_hidden_by_default);
 	tcase_add_test(test_case, test_absent_names_features_and_ignores_others);
