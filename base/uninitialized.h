@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The build zeroes every automatic variable (-ftrivial-auto-var-init). For an array of a kilobyte
- * on the path of each task that is a real cost. This exempts an array that is only read where it
- * has been written.
+ * The build zeroes every automatic variable (-ftrivial-auto-var-init). For a large one on the path
+ * of each task that is a real cost. This exempts one that is only read where it has been written.
  */
 #pragma once
 

@@ -10,6 +10,7 @@
 #include <errno.h>
 
 #include "base/error.h"
+#include "base/uninitialized.h"
 #include "executor/account.h"
 #include "executor/channel.h"
 #include "executor/claim.h"
@@ -213,7 +214,7 @@ void hand_out(struct pool *pool) {
 	if (engine->queue.size == 0 && !pool_is_fresh(pool) && pool->n_idle && !steal(pool))
 		return;
 	while (more && engine->queue.size) {
-		struct wf_future *futures[LIMIT_TASKS_PER_FRAME];
+		struct wf_future *futures[LIMIT_TASKS_PER_FRAME] uninitialized;
 		struct worker *worker = pick_idle(pool);
 		bool chunked = worker != NULL;
 		unsigned n = 1;

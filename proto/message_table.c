@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "base/error.h"
+#include "base/uninitialized.h"
 #include "proto/message_codec.h"
 #include "proto/packed.h"
 #include "proto/wire.h"
@@ -71,7 +72,7 @@ static int read_fields(const void *source, void *ret, struct arena *arena) {
 int message_unpack(uint16_t type, const uint8_t *body, size_t size, struct arena *arena,
 		   struct message *ret) {
 	const struct codec *codec = codec_find(type);
-	struct message message;
+	struct message message uninitialized;
 	int r;
 
 	if (!codec)

@@ -713,7 +713,7 @@ static void worker_do_task(struct worker_process *worker, const struct message_t
 /* --- serving ------------------------------------------------------------------------------- */
 
 static void worker_dispatch(struct worker_process *worker, struct wire_frame *frame) {
-	struct message message;
+	struct message message uninitialized;
 
 	arena_reset(&worker->in);
 	if (frame->type != MESSAGE_TASKS ||
