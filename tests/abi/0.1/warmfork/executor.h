@@ -46,15 +46,18 @@
  *     -EPERM      the program is set-uid or set-gid
  *     -ECHILD     the executor belongs to another process: this one is a fork of its owner
  *     -EIO        what has no other number here: the helper program or the pool could not be
- *                 started, a policy file could not be read; the sentence names the step and the
- *                 errno
+ *                 started, a policy file could not be read, RLIMIT_FSIZE does not allow a memory
+ *                 file of the size that is needed; the sentence names the step and the errno or
+ *                 the limit
  *
  * Threads: every function may be called from any thread unless it says otherwise. None is
  * async-signal-safe. After a fork of the host without exec, every call in the child returns -ECHILD
  * (or NULL, or nothing) and touches nothing, because the locks and sockets are the parent's.
  *
- * The library installs no signal handler, waits for no child but its own, changes no process
- * attribute, and starts one thread per executor, or none (options.caller_driven).
+ * The library installs no signal handler, waits for no child but its own, and changes no process
+ * attribute. It starts one thread per executor, or none (options.caller_driven); and one more for
+ * what may block on somebody else, such as a file system, once there is such work. If that thread
+ * is stuck, another takes over, up to eight.
  *
  * Ownership follows the same rules in every call. What you pass in is borrowed until the call
  * returns, and copied if it is needed for longer (descriptors are duplicated). There are two
@@ -68,9 +71,11 @@
  * newer header than the library's. Members that your header lacks take their defaults; members that
  * the library does not know must be zero, or the call returns -EINVAL. When the library fills in a
  * struct, it writes no more than `size` bytes, and zero to members that it does not know. Structs
- * that are embedded in others, or that live in arrays, have `reserved` members instead, which must
- * be zero. Three structs are complete and will never change: struct wf_bytes, struct
- * wf_function_entry and struct wf_rlimit.
+ * that belong to the library and are only read (struct wf_outcome, wf_worker_info, wf_preload_info)
+ * have the `size` that the library knows: a member that lies beyond it is not there. Structs that
+ * are embedded in others, or that live in arrays, have `reserved` members instead, which must be
+ * zero. Three structs are complete and will never change: struct wf_bytes, struct wf_function_entry
+ * and struct wf_rlimit.
  *
  * The headers need C11 or newer. In C++ (20) the option macros need a named variable, because you
  * cannot take their address in place.
@@ -112,14 +117,16 @@ struct wf_outcome;
  * audited and frozen. On success `*ret` is yours; release it with wf_executor_free(). Blocks until
  * the image is ready or refused (options.preload_timeout_ms). It does not wait for workers: an
  * initializer that fails shows up in outcomes. Errors: -EINVAL, -ENOEXEC, -ENOMEM, -EMFILE, -ELOOP,
- * -EPERM, -EIO. Since 0.1. */
+ * -EPERM, -EIO (also if RLIMIT_FSIZE is below 32 MiB). Since 0.1. */
 int wf_executor_open(const struct wf_executor_options *options, struct wf_executor **ret);
 
 /* Submits a task. Everything it points to is copied, except `task->buffer`, which is consumed on
  * success. On success `*ret` is yours; release it with wf_future_free(). Pass NULL for `ret` if you
  * do not need the future. Does not block unless the queue is bounded (options.queue_full); in a
  * callback it fails with -EDEADLK instead of blocking. Errors: -EINVAL, -ENOENT, -E2BIG,
- * -ESHUTDOWN, -EAGAIN, -ETIMEDOUT, -EDEADLK, -EMFILE, -ENOMEM, -ECHILD. Since 0.1. */
+ * -ESHUTDOWN, -EAGAIN, -ETIMEDOUT, -EDEADLK, -EMFILE, -ENOMEM, -ECHILD, -EIO (an input that is too
+ * large for a message goes into a memory file, and RLIMIT_FSIZE of this process is below its
+ * size). Since 0.1. */
 int wf_submit(struct wf_executor *executor, const struct wf_task *task, struct wf_future **ret);
 
 /* Waits until the future has resolved and returns its outcome, which is borrowed from the future
@@ -181,8 +188,9 @@ int wf_executor_close(struct wf_executor *executor, enum wf_close how);
  * for all submitted tasks to run, so that cleaning up loses no work; call wf_executor_close() first
  * to end it sooner. A shared executor (wf_executor_shared()) is closed when its last holder
  * releases it. From a callback it closes without waiting; a caller-driven executor, which nobody
- * could drive after that, is ended instead. Futures stay valid. Ignores NULL. Returns NULL.
- * Since 0.1. */
+ * could drive after that, is ended instead: what waits is cancelled, and what runs is killed
+ * (WF_BY_CLOSE). Futures stay valid, and a wait for one of them drives it on. Ignores NULL.
+ * Returns NULL. Since 0.1. */
 struct wf_executor *wf_executor_free(struct wf_executor *executor);
 
 /* --- one call instead ---------------------------------------------------------------------- */
@@ -239,7 +247,7 @@ enum wf_clock {
 
 enum wf_killer {
 	WF_BY_CALLER = 1, /* wf_future_kill() */
-	WF_BY_CLOSE = 2,  /* wf_executor_close(WF_CLOSE_KILL) */
+	WF_BY_CLOSE = 2,  /* wf_executor_close(WF_CLOSE_KILL), or see wf_executor_free() */
 	/* its worker's channel was closed, flooded, garbled or left unanswered */
 	WF_BY_PROTOCOL = 3,
 };
@@ -706,7 +714,7 @@ int wf_wait(struct wf_future *const *futures, size_t n, enum wf_wait_for what, i
  * writable until the buffer is submitted. Its initial content is undefined: memory of buffers whose
  * task has ended is used again, because fresh pages cost more than filling them does. Use
  * wf_buffer_free() for a buffer that was never submitted. Errors: -EINVAL, -E2BIG, -EMFILE,
- * -ENOMEM. Since 0.1. */
+ * -ENOMEM, -EIO (RLIMIT_FSIZE of this process is below `size`). Since 0.1. */
 int wf_buffer_new(size_t size, struct wf_buffer **ret);
 void *wf_buffer_data(struct wf_buffer *buffer);
 size_t wf_buffer_size(const struct wf_buffer *buffer);
