@@ -57,7 +57,7 @@ static int numbers_reserve(struct loop *loop, int fd) {
 	size_t n = (size_t)fd / 64 + 1;
 	uint64_t *numbers;
 
-	if (n <= loop->n_numbers)
+	if (loop->numbers && n <= loop->n_numbers)
 		return 0;
 	n *= 2;
 	numbers = reallocarray(loop->numbers, n, sizeof numbers[0]);
