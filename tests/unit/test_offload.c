@@ -76,6 +76,12 @@ static void await(const int *pipe_fds) {
 	ck_assert_int_eq(read(pipe_fds[0], &byte, 1), 1);
 }
 
+static void pass(nsec_t time) {
+	engine_lock(&fake->engine);
+	fake_pass(fake, time);
+	engine_unlock(&fake->engine);
+}
+
 static int count_late(const struct errand *errand) {
 	int n;
 
@@ -93,7 +99,7 @@ START_TEST(test_jobs_are_done_elsewhere) {
 		add(&errands[i], -1);
 	for (int i = 0; i < 3; i++)
 		await(done);
-	fake_pass(fake, 10 * PATIENCE);
+	pass(10 * PATIENCE);
 	ck_assert_int_eq(count_late(&errands[0]), 0);
 	end();
 }
@@ -121,13 +127,13 @@ START_TEST(test_a_stuck_job_keeps_no_other) {
 	add(&stuck, gate[0]);
 	await(begun);
 	add(&next, -1);
-	fake_pass(fake, PATIENCE - 1);
+	pass(PATIENCE - 1);
 	ck_assert_int_eq(count_late(&stuck), 0);
-	fake_pass(fake, 1);
+	pass(1);
 	await(begun);
 	await(done);
 	ck_assert_int_eq(count_late(&stuck), 1);
-	fake_pass(fake, 10 * PATIENCE);
+	pass(10 * PATIENCE);
 	ck_assert_int_eq(count_late(&stuck), 1);
 	fd_close(gate[1]);
 	await(done);
@@ -146,11 +152,11 @@ START_TEST(test_only_so_many_threads) {
 	for (int i = 0; i < STUCK_MAX; i++) {
 		add(&stuck[i], gate[0]);
 		await(begun);
-		fake_pass(fake, PATIENCE);
+		pass(PATIENCE);
 		ck_assert_int_eq(count_late(&stuck[i]), 1);
 	}
 	add(&next, -1);
-	fake_pass(fake, PATIENCE);
+	pass(PATIENCE);
 	ck_assert_int_eq(count_late(&next), 1);
 	fd_close(gate[1]); /* whoever comes back does it */
 	for (int i = 0; i < STUCK_MAX + 1; i++)
