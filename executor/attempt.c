@@ -349,6 +349,17 @@ bool attempt_depends_on_path(const struct attempt *attempt, const struct policy 
 	       (policy->layers & LAYER_MOUNT || !call_changes_metadata(number_of(attempt)));
 }
 
+bool attempt_needs_look(const struct attempt *attempt) {
+	const struct call *call = attempt->call;
+
+	if (!call || attempt_is_foreign(attempt))
+		return false;
+	for (size_t i = 0; i < CALL_ARGUMENTS; i++)
+		if (call->arguments[i] == ARGUMENT_PATH)
+			return true;
+	return attempt_is_about_port(attempt);
+}
+
 void attempt_look(struct attempt *attempt, const struct policy *policy, bool all) {
 	if (!attempt->call || attempt_is_foreign(attempt))
 		return;

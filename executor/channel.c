@@ -10,7 +10,6 @@
 #include "executor/channel.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -299,7 +298,7 @@ static bool is_expected(const struct worker *worker, const struct message_result
 }
 
 static void handle_result(struct worker *worker, const struct message_result *result, int r_receive,
-			  const struct wire_frame *frame) {
+			  struct wire_frame *frame) {
 	struct wf_future *future = worker->assigned[result->sequence % CELL_CLAIMS];
 	int memfd = frame->n_descriptors == 1 ? frame->descriptors[0] : -1;
 
@@ -325,6 +324,8 @@ static void handle_result(struct worker *worker, const struct message_result *re
 		stop_distrust(worker, "sent a result in memory that it could still change");
 		return;
 	}
+	if (future->memory.mapping)
+		wire_frame_close(frame); /* a memfd, whose pages the mapping keeps */
 	future->attempts++;
 	account_for(future, worker);
 	claim_answered(worker);
@@ -343,7 +344,8 @@ static bool take_listener(struct worker *worker, struct wire_frame *frame) {
 	if (worker->state != WORKER_STARTED || frame->n_descriptors != 1 ||
 	    !worker->engine->options.policy || worker->listener_fd >= 0)
 		return false;
-	worker->listener_fd = fd_steal(&frame->descriptors[0]);
+	worker->listener_fd = frame->descriptors[0];
+	frame->n_descriptors = 0;
 	worker_changed(worker);
 	return true;
 }
@@ -409,12 +411,10 @@ static void handle(struct worker *worker, struct wire_frame *frame, int r_receiv
 		stop_distrust(worker, "sent a message that it must not send");
 }
 
-/* The memory of a result is what we have made sure it is. Whatever else a worker sends may block
- * whoever closes it. */
+/* Whatever a worker sends may block whoever closes it, or take long: memory that nobody has mapped is
+ * freed then. */
 static void close_received(struct worker *worker, struct wire_frame *frame) {
-	if (frame->n_descriptors == 1 && fcntl(frame->descriptors[0], F_GET_SEALS) >= 0)
-		wire_frame_close(frame);
-	else if (frame->n_descriptors > 0)
+	if (frame->n_descriptors > 0)
 		offload_close(worker->engine->offload, frame->descriptors, frame->n_descriptors);
 }
 

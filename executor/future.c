@@ -56,7 +56,13 @@ static void destroy(struct wf_future *future) {
 	free(future);
 }
 
-static void run_destroy(struct job *job) {
+static void run_close(struct job *job) {
+	struct wf_future *future = container_of(job, struct wf_future, job);
+
+	future->context = task_context_free(future->context);
+}
+
+static void done_destroy(struct job *job) {
 	destroy(container_of(job, struct wf_future, job));
 }
 
@@ -68,7 +74,8 @@ static bool offload_destroy(struct wf_future *future) {
 
 	engine_lock(engine);
 	on = offload_is_on(engine->offload);
-	future->job.run = run_destroy;
+	future->job.run = run_close;
+	future->job.done = done_destroy;
 	if (on)
 		offload_add(engine->offload, &future->job);
 	engine_unlock(engine);

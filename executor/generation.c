@@ -119,11 +119,16 @@ struct group_removal {
 static void remove_groups(struct job *job) {
 	struct group_removal *removal = container_of(job, struct group_removal, job);
 
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < 2; i++)
 		if (removal->paths[i] && *removal->paths[i])
 			control_group_remove(removal->paths[i]);
-		free(removal->paths[i]);
-	}
+}
+
+static void free_removal(struct job *job) {
+	struct group_removal *removal = container_of(job, struct group_removal, job);
+
+	free(removal->paths[0]);
+	free(removal->paths[1]);
 	free(removal);
 }
 
@@ -137,6 +142,7 @@ static void clear_groups(struct generation *generation) {
 		removal->paths[0] = image->memory_group;
 		removal->paths[1] = image->pids_group;
 		removal->job.run = remove_groups;
+		removal->job.done = free_removal;
 		offload_add(generation->engine->offload, &removal->job);
 	} else {
 		free(image->memory_group);

@@ -92,6 +92,14 @@ static int spawn_guard(const struct start *start, int *ret_guard) {
 	return error_trace(spawn_detached(&spawn, ret_guard));
 }
 
+/* What has never said that it is ready may be any program: it has no keeper that could end what it
+ * has started. Its process group is all that we know of that; before Linux 6.9 it is the program
+ * alone. */
+static void end_helper(int guard) {
+	if (guard >= 0 && process_signal_group(guard, 0, SIGKILL) < 0)
+		(void)process_signal(guard, SIGKILL);
+}
+
 /* Under the lock. Takes the guard over. */
 static void started(struct keeper *keeper, int r, int guard) {
 	keeper->start = NULL;
@@ -108,8 +116,7 @@ static void started(struct keeper *keeper, int r, int guard) {
 	lose(keeper);
 }
 
-/* Without the lock. If the keeper has been given up meanwhile, its socket is closed: the program
- * reads the end of it, and ends. */
+/* Without the lock. The keeper may have been given up meanwhile. */
 static void run_start(struct job *job) {
 	struct start *start = container_of(job, struct start, job);
 	struct engine *engine = start->engine;
@@ -122,13 +129,18 @@ static void run_start(struct job *job) {
 	if (wanted)
 		r = spawn_guard(start, &guard);
 	engine_lock(engine);
-	if (start->keeper->start == start)
+	if (start->keeper->start == start) {
 		started(start->keeper, r, guard);
-	else
+	} else {
+		end_helper(guard);
 		(void)fd_close(guard);
+	}
 	engine_ring(engine); /* for the pump */
 	engine_unlock(engine);
-	start_free(start);
+}
+
+static void done_start(struct job *job) {
+	start_free(container_of(job, struct start, job));
 }
 
 /* A session of its own shields a pool from the host's terminal and its signals. Programs that the
@@ -142,6 +154,7 @@ static int start_new(struct keeper *keeper, int *control, struct start **ret) {
 	if (!start)
 		return error_origin(-ENOMEM);
 	start->job.run = run_start;
+	start->job.done = done_start;
 	start->engine = engine_ref(keeper->engine);
 	start->keeper = keeper;
 	start->session = options->public.image != WF_IMAGE_COMMAND;
@@ -366,14 +379,6 @@ static void on_guard_overdue(struct timer *timer, nsec_t now) {
 	(void)process_signal(container_of(timer, struct keeper, reply_timer)->guard, SIGKILL);
 }
 
-/* What has never said that it is ready may be any program: it has no keeper that could end what it
- * has started. Its process group is all that we know of that; before Linux 6.9 it is the program
- * alone. */
-static void end_helper(const struct keeper *keeper) {
-	if (process_signal_group(keeper->guard, 0, SIGKILL) < 0)
-		(void)process_signal(keeper->guard, SIGKILL);
-}
-
 static void lose(struct keeper *keeper) {
 	struct engine *engine = keeper->engine;
 
@@ -391,7 +396,7 @@ static void lose(struct keeper *keeper) {
 	if (keeper->pid)
 		(void)process_signal(keeper->pidfd, SIGKILL);
 	else
-		end_helper(keeper);
+		end_helper(keeper->guard);
 	if (keeper->guard_source.loop &&
 	    timer_set(engine->loop, &keeper->reply_timer,
 		      clock_after_ms(engine_now(engine), GUARD_PATIENCE_MS), on_guard_overdue) < 0)

@@ -52,8 +52,20 @@ struct notice {
 	pid_t ancestors[LISTENER_DEPTH]; /* of the caller, starting with itself */
 	size_t n_ancestors;
 	struct attempt attempt;
+	bool learns;
 	_Atomic bool answered; /* it was late */
 };
+
+/* Leaves the paths alone: they are large, and written before they are read. */
+static void notice_init(struct notice *notice, struct engine *engine,
+			const struct seccomp_notif *request) {
+	notice->job = (struct job){ .run = NULL };
+	notice->engine = engine;
+	notice->n_ancestors = 0;
+	notice->answered = false;
+	attempt_init(&notice->attempt, request);
+	notice->learns = engine->options.public.learn && !attempt_is_foreign(&notice->attempt);
+}
 
 /* --- who ----------------------------------------------------------------------------------- */
 
@@ -256,57 +268,77 @@ static struct wf_future *find_learner(const struct notice *notice) {
 
 /* What no policy can allow is refused while learning too, so that the program takes the path that
  * it will have to take later. */
-static int learn(struct notice *notice) {
-	const struct call *call = notice->attempt.call;
+static int never(const struct attempt *attempt) {
+	const struct call *call = attempt->call;
+
+	if (!call)
+		return ENOSYS;
+	return call->group == CALLS_NEVER ? call->error : 0;
+}
+
+static void learn(struct notice *notice) {
 	struct wf_future *future;
 
-	if (!call || call->group == CALLS_NEVER)
-		return call ? call->error : ENOSYS;
 	engine_lock(notice->engine);
 	future = find_learner(notice);
 	engine_unlock(notice->engine);
-	if (!future)
-		return 0;
-	learn_attempt(future, &notice->attempt);
+	if (future)
+		learn_attempt(future, &notice->attempt);
 	(void)future_unref(future);
-	return 0;
 }
 
-/* Without the lock: /proc, the caller's memory and the files that it names may all make us wait. */
-static void on_notice(struct job *job) {
+/* Under the lock. */
+static void judge_and_answer(struct notice *notice) {
+	struct generation *generation = generations_find(notice->generations, notice->generation);
+
+	if (generation && !notice->answered)
+		answer(notice, generation,
+		       notice->learns ? never(&notice->attempt) : decide(notice, generation));
+}
+
+/* Without the lock: the caller's memory and the files that it names may make us wait. */
+static void run_notice(struct job *job) {
 	struct notice *notice = container_of(job, struct notice, job);
 	struct engine *engine = notice->engine;
-	const struct options *options = &engine->options;
-	struct generation *generation;
-	bool learns = options->public.learn && !attempt_is_foreign(&notice->attempt);
-	int learned = 0;
 
 	if (!notice->answered) {
-		attempt_look(&notice->attempt, document_view(options->policy), learns);
+		attempt_look(&notice->attempt, document_view(engine->options.policy),
+			     notice->learns);
 		find_ancestors(notice);
 	}
-	if (learns && !notice->answered)
-		learned = learn(notice);
+	if (notice->learns && !notice->answered && never(&notice->attempt) == 0)
+		learn(notice);
 	engine_lock(engine);
-	generation = generations_find(notice->generations, notice->generation);
-	if (generation && !notice->answered)
-		answer(notice, generation, learns ? learned : decide(notice, generation));
+	judge_and_answer(notice);
 	engine_unlock(engine);
+}
+
+static void done_notice(struct job *job) {
+	struct notice *notice = container_of(job, struct notice, job);
+
+	(void)engine_unref(notice->engine);
 	free(notice);
-	(void)engine_unref(engine);
 }
 
 /* A file system or a memory that does not answer must not hold the caller longer than it does
- * outside a sandbox: what the call itself tells is enough to answer, though not for a note. */
+ * outside a sandbox: it is answered from what the call itself tells. So nothing is noted of a path,
+ * and no task is ended for one; Landlock refuses it all the same. The notice itself may be in use
+ * by the thread that is stuck. */
 static void on_late_notice(struct job *job) {
 	struct notice *notice = container_of(job, struct notice, job);
-	struct generation *generation = generations_find(notice->generations, notice->generation);
+	struct notice *unlooked = malloc(sizeof *unlooked);
 
-	notice->answered = true;
-	if (generation)
-		answer(
-		    notice, generation,
-		    judge_unknown(&notice->attempt, document_view(notice->engine->options.policy)));
+	if (unlooked) {
+		notice_init(unlooked, notice->engine, &notice->attempt.request);
+		unlooked->generations = notice->generations;
+		unlooked->generation = notice->generation;
+		unlooked->worker = notice->worker;
+		unlooked->learns = notice->learns;
+		find_ancestors(unlooked);
+		judge_and_answer(unlooked);
+		free(unlooked);
+	}
+	notice->answered = unlooked != NULL;
 }
 
 /* --- receiving ----------------------------------------------------------------------------- */
@@ -323,6 +355,22 @@ static void refuse_at_once(int fd, const struct seccomp_notif *request) {
 	(void)ioctl(fd, SECCOMP_IOCTL_NOTIF_SEND, &response);
 }
 
+/* What needs no look is answered at once: it must not wait behind something that is stuck. */
+static void take(struct notice *notice) {
+	struct engine *engine = notice->engine;
+
+	if (!notice->learns && !attempt_needs_look(&notice->attempt)) {
+		find_ancestors(notice);
+		judge_and_answer(notice);
+		free(notice);
+		return;
+	}
+	(void)engine_ref(engine);
+	notice->job =
+	    (struct job){ .run = run_notice, .done = done_notice, .late = on_late_notice };
+	offload_add(engine->offload, &notice->job);
+}
+
 /* Returns false if there was none. */
 static bool receive(int fd, struct generation *generation, uint64_t worker) {
 	struct engine *engine = generation->engine;
@@ -337,16 +385,11 @@ static bool receive(int fd, struct generation *generation, uint64_t worker) {
 		refuse_at_once(fd, &request);
 		return true;
 	}
-	/* without the paths: they are large, and written before they are read */
-	notice->job = (struct job){ .run = on_notice, .late = on_late_notice };
-	notice->engine = engine_ref(engine);
+	notice_init(notice, engine, &request);
 	notice->generations = generation->generations;
 	notice->generation = generation->number;
 	notice->worker = worker;
-	notice->n_ancestors = 0;
-	notice->answered = false;
-	attempt_init(&notice->attempt, &request);
-	offload_add(engine->offload, &notice->job);
+	take(notice);
 	return true;
 }
 

@@ -19,8 +19,8 @@ struct hand {
 	pthread_t thread;
 	struct job *job; /* what it does now, under nobody's lock */
 	nsec_t since;
-	bool done; /* it has only to return */
-	bool left; /* detached: it frees itself */
+	bool detached; /* it has been stuck, and frees itself */
+	bool done;     /* it has only to return */
 };
 
 int offload_init(struct offload *offload, struct engine *engine) {
@@ -45,14 +45,33 @@ static void do_job(struct hand *hand, struct job *job) {
 	engine_unlock(engine);
 	job->run(job);
 	engine_lock(engine);
-	hand->job = NULL;
+	hand->job = NULL; /* before it is freed: on_watch() looks at it */
 	if (!list_is_empty(&engine->changed))
 		engine_ring(engine); /* the pump decides what follows */
+	engine_unlock(engine);
+	job->done(job);
+	engine_lock(engine);
 }
 
-/* One that comes back late goes on if nobody has taken its place. */
-static bool may_go_on(const struct offload *offload, const struct hand *hand) {
-	return offload->hand == hand || (!offload->hand && !list_is_empty(&offload->jobs));
+/* One that comes back late is on duty again if nobody has taken its place. */
+static bool is_on_duty(struct offload *offload, struct hand *hand) {
+	if (!offload->hand && !list_is_empty(&offload->jobs)) {
+		offload->hand = hand;
+		offload->n_stuck--;
+	}
+	return offload->hand == hand;
+}
+
+static void retire(struct offload *offload, struct hand *hand) {
+	hand->done = true;
+	must(pthread_cond_broadcast(&offload->changed) == 0);
+	if (!hand->detached)
+		return;
+	if (offload->hand == hand)
+		offload->hand = NULL;
+	else
+		offload->n_stuck--;
+	free(hand);
 }
 
 static void *work(void *context) {
@@ -61,7 +80,7 @@ static void *work(void *context) {
 	struct offload *offload = engine->offload;
 
 	engine_lock(engine);
-	while (may_go_on(offload, hand)) {
+	while (is_on_duty(offload, hand)) {
 		if (!list_is_empty(&offload->jobs))
 			do_job(hand, list_first(&offload->jobs, struct job, link));
 		else if (!offload->ending)
@@ -69,12 +88,7 @@ static void *work(void *context) {
 		else
 			break;
 	}
-	hand->done = true;
-	must(pthread_cond_broadcast(&offload->changed) == 0);
-	if (hand->left) {
-		offload->n_stuck--;
-		free(hand);
-	}
+	retire(offload, hand);
 	engine_unlock(engine);
 	(void)engine_unref(engine);
 	return NULL;
@@ -123,8 +137,9 @@ static void be_late(struct job *job) {
 static void leave(struct offload *offload) {
 	struct hand *hand = offload->hand;
 
-	hand->left = true;
-	(void)pthread_detach(hand->thread);
+	if (!hand->detached)
+		(void)pthread_detach(hand->thread);
+	hand->detached = true;
 	offload->hand = NULL;
 	offload->n_stuck++;
 }
@@ -172,8 +187,8 @@ void offload_add(struct offload *offload, struct job *job) {
 		return;
 	if (offload->hand)
 		must(pthread_cond_signal(&offload->changed) == 0);
-	else
-		(void)start_hand(offload);
+	else if (!start_hand(offload))
+		be_late(job); /* and done by whoever comes back */
 	if (!offload->watch.loop)
 		watch(offload);
 }
@@ -188,6 +203,7 @@ void offload_run(struct offload *offload) {
 		list_remove(&job->link);
 		engine_unlock(engine);
 		job->run(job);
+		job->done(job);
 		engine_lock(engine);
 	}
 	engine_unlock(engine);
@@ -199,8 +215,12 @@ static void end_hand(struct offload *offload) {
 	struct hand *hand = offload->hand;
 	nsec_t until = clock_after_ms(clock_now(), PATIENCE_MS);
 
-	while (!hand->done && engine_wait(engine, &offload->changed, until) == 0)
+	/* one that has been stuck before frees itself, so look at who is on duty first */
+	while (offload->hand == hand && !hand->done &&
+	       engine_wait(engine, &offload->changed, until) == 0)
 		;
+	if (offload->hand != hand)
+		return;
 	if (!hand->done) {
 		leave(offload);
 		return;
@@ -232,6 +252,8 @@ void offload_end(struct offload *offload) {
 void offload_dismiss(struct offload *offload) {
 	offload->ending = true;
 	timer_clear(&offload->watch);
+	if (!offload->hand && !list_is_empty(&offload->jobs))
+		(void)start_hand(offload);
 	if (offload->hand)
 		leave(offload);
 	must(pthread_cond_broadcast(&offload->changed) == 0);
@@ -258,7 +280,10 @@ static void run_closing(struct job *job) {
 
 	for (size_t i = 0; i < closing->n; i++)
 		close_patiently(closing->fds[i]);
-	free(closing);
+}
+
+static void free_closing(struct job *job) {
+	free(container_of(job, struct closing, job));
 }
 
 void offload_close(struct offload *offload, const int *fds, size_t n) {
@@ -268,7 +293,7 @@ void offload_close(struct offload *offload, const int *fds, size_t n) {
 		fd_close_all(fds, n); /* of two evils: without memory, this may block */
 		return;
 	}
-	*closing = (struct closing){ .job = { .run = run_closing }, .n = n };
+	*closing = (struct closing){ .job = { .run = run_closing, .done = free_closing }, .n = n };
 	memcpy(closing->fds, fds, n * sizeof fds[0]);
 	offload_add(offload, &closing->job);
 }

@@ -23,8 +23,10 @@ struct engine;
 
 struct job {
 	struct list_node link; /* offload::jobs */
-	/* Without the lock. The job is then its own: it frees itself. */
+	/* What may block. Without the lock. */
 	void (*run)(struct job *job);
+	/* Frees the job, which nobody watches any more. Without the lock. */
+	void (*done)(struct job *job);
 	/* Under the lock, at most once: the job has not been done in time. NULL: that does no
 	 * harm. */
 	void (*late)(struct job *job);

@@ -386,7 +386,7 @@ static struct wf_future *read_in_dead(struct wf_executor *executor, const char *
 	return pool_call(executor, "try", steps);
 }
 
-/* More of them than threads may be stuck, so that the last find none. */
+/* More of them than threads may be stuck. */
 #define READERS 12
 
 static struct wf_executor *open_readers(int regime) {
@@ -417,6 +417,32 @@ START_TEST(test_looking_at_what_a_task_names) {
 		wf_future_free(readers[i]);
 	}
 	expect_steps(executor, "look /", "ok");
+	dead_release();
+	pool_close(executor);
+}
+END_TEST
+
+/* Not even when all threads that look are stuck, which takes one reader after the other. */
+START_TEST(test_judging_while_all_looks_are_stuck) {
+	struct wf_executor *executor;
+	struct wf_future *future;
+	char name[16];
+
+	if (!dead_mount())
+		return;
+	executor = sandboxed_open(_i, policy_of("stage", "on_refusal", "end", NULL));
+	for (int i = 0; i < READERS; i++) {
+		(void)snprintf(name, sizeof name, "%d", i);
+		future = read_in_dead(executor, name);
+		expect_text(pool_wait(future), "ENOENT");
+		wf_future_free(future);
+	}
+	future = pool_call(executor, "try", "call_x32");
+	expect_kind(pool_wait(future), WF_VIOLATION);
+	wf_future_free(future);
+	future = pool_call(executor, "try", "socket 2");
+	expect_kind(pool_wait(future), WF_VIOLATION);
+	wf_future_free(future);
 	dead_release();
 	pool_close(executor);
 }
@@ -456,6 +482,7 @@ static void add_tests(TCase *story) {
 	add_for_both(story, test_foreign_calls_end_the_task_without_a_listener);
 	add_for_continuing(story, test_refusals_of_a_driven_executor);
 	add_for_both(story, test_looking_at_what_a_task_names);
+	add_for_both(story, test_judging_while_all_looks_are_stuck);
 	tcase_add_test(story, test_closing_while_a_look_is_stuck);
 }
 

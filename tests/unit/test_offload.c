@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -38,6 +39,10 @@ static void run(struct job *job) {
 	(void)!write(errand->done, &byte, 1);
 }
 
+static void done_nothing(struct job *job) {
+	(void)job;
+}
+
 static void late(struct job *job) {
 	container_of(job, struct errand, job)->n_late++;
 }
@@ -61,7 +66,7 @@ static void end(void) {
 }
 
 static void add(struct errand *errand, int gate) {
-	*errand = (struct errand){ .job = { .run = run, .late = late },
+	*errand = (struct errand){ .job = { .run = run, .done = done_nothing, .late = late },
 				   .gate = gate,
 				   .begun = begun[1],
 				   .done = done[1] };
@@ -156,12 +161,68 @@ START_TEST(test_only_so_many_threads) {
 		ck_assert_int_eq(count_late(&stuck[i]), 1);
 	}
 	add(&next, -1);
-	pass(PATIENCE);
-	ck_assert_int_eq(count_late(&next), 1);
-	fd_close(gate[1]); /* whoever comes back does it */
+	ck_assert_int_eq(count_late(&next), 1); /* at once */
+	fd_close(gate[1]);                      /* whoever comes back does it */
 	for (int i = 0; i < STUCK_MAX + 1; i++)
 		await(done);
 	fd_close(gate[0]);
+	end();
+}
+END_TEST
+
+/* Its memory goes as soon as nobody looks at it any more, and not before: a sanitizer would tell. */
+static void free_errand(struct job *job) {
+	free(container_of(job, struct errand, job));
+}
+
+START_TEST(test_a_job_ends_as_it_gets_late) {
+	struct errand *errand = malloc(sizeof *errand);
+	int gate[2];
+
+	begin();
+	ck_assert_ptr_nonnull(errand);
+	ck_assert_int_eq(pipe2(gate, O_CLOEXEC), 0);
+	add(errand, gate[0]);
+	errand->job.done = free_errand;
+	await(begun);
+	engine_lock(&fake->engine);
+	fd_close(gate[1]);
+	await(done); /* it has been run, and waits for the lock */
+	fake_pass(fake, 2 * PATIENCE);
+	ck_assert_int_eq(errand->n_late, 1);
+	engine_unlock(&fake->engine);
+	fd_close(gate[0]);
+	end();
+}
+END_TEST
+
+/* A thread that has come back is watched as the one before it. */
+START_TEST(test_a_thread_that_comes_back_may_be_stuck_again) {
+	struct errand stuck[STUCK_MAX], next;
+	int gate[2], next_gate[2];
+
+	begin();
+	ck_assert_int_eq(pipe2(gate, O_CLOEXEC), 0);
+	ck_assert_int_eq(pipe2(next_gate, O_CLOEXEC), 0);
+	for (int i = 0; i < STUCK_MAX; i++) {
+		add(&stuck[i], gate[0]);
+		await(begun);
+		pass(PATIENCE);
+	}
+	add(&next, next_gate[0]);
+	ck_assert_int_eq(count_late(&next), 1); /* nobody can take it now */
+	next.job.late = late;
+	ck_assert_int_eq(write(gate[1], "x", 1), 1); /* one comes back */
+	await(done);
+	await(begun);
+	pass(PATIENCE);
+	ck_assert_int_eq(count_late(&next), 2);
+	fd_close(gate[1]);
+	fd_close(next_gate[1]);
+	for (int i = 0; i < STUCK_MAX; i++)
+		await(done);
+	fd_close(gate[0]);
+	fd_close(next_gate[0]);
 	end();
 }
 END_TEST
@@ -207,6 +268,8 @@ int main(void) {
 	tcase_add_test(test_case, test_ending_does_what_is_queued);
 	tcase_add_test(test_case, test_a_stuck_job_keeps_no_other);
 	tcase_add_test(test_case, test_only_so_many_threads);
+	tcase_add_test(test_case, test_a_job_ends_as_it_gets_late);
+	tcase_add_test(test_case, test_a_thread_that_comes_back_may_be_stuck_again);
 	tcase_add_test(test_case, test_ending_beside_a_stuck_job);
 	tcase_add_test(test_case, test_descriptors_are_closed);
 	return fixture_run("offload", test_case);
