@@ -27,6 +27,7 @@ static const struct {
 	[FEATURE_CGROUP] = { "cgroup", false },
 	[FEATURE_SECCOMP] = { "seccomp", false },
 	[FEATURE_DUPFD_QUERY] = { "dupfd_query", true },
+	[FEATURE_MSEAL] = { "mseal", true },
 	[FEATURE_PIDFD_INFO] = { "pidfd_info", true },
 	/* depends on the kernel's configuration */
 	[FEATURE_PROC_CHILDREN] = { "proc_children", false },

@@ -13,9 +13,10 @@ enum feature {
 	FEATURE_PAGEMAP_SCAN, /* 6.7: tells which pages are private without reading each */
 	/* 6.10: fcntl(F_DUPFD_QUERY): do two descriptors share a description? */
 	FEATURE_DUPFD_QUERY,
-	FEATURE_PIDFD_INFO,       /* 6.15: PIDFD_GET_INFO with PIDFD_INFO_EXIT */
-	FEATURE_PROC_CHILDREN,    /* CONFIG_PROC_CHILDREN: /proc/PID/task/TID/children */
-	FEATURE_COLLAPSE,         /* 6.1, unless /sys/kernel/mm/transparent_hugepage denies it */
+	FEATURE_MSEAL,         /* 6.12 in this form: mseal(2) also keeps a mapping from growing */
+	FEATURE_PIDFD_INFO,    /* 6.15: PIDFD_GET_INFO with PIDFD_INFO_EXIT */
+	FEATURE_PROC_CHILDREN, /* CONFIG_PROC_CHILDREN: /proc/PID/task/TID/children */
+	FEATURE_COLLAPSE,      /* 6.1, unless /sys/kernel/mm/transparent_hugepage denies it */
 	FEATURE_SYSCALL_DISPATCH, /* 5.11; hidden for tracers, which stop at each call */
 	FEATURE_LANDLOCK,         /* CONFIG_SECURITY_LANDLOCK, and enabled among the LSMs at boot */
 	FEATURE_LANDLOCK_NEW,     /* its ABI 3 and later: 6.2 */

@@ -20,8 +20,8 @@ static bool is_listed(const char *words, const char *word) {
 }
 
 static bool is_newer(const char *feature) {
-	static const char *const newer[] = { "dupfd_query", "landlock:2", "memfd_noexec",
-					     "pagemap_scan", "pidfd_info" };
+	static const char *const newer[] = { "dupfd_query", "landlock:2",   "memfd_noexec",
+					     "mseal",       "pagemap_scan", "pidfd_info" };
 
 	for (size_t i = 0; i < sizeof newer / sizeof newer[0]; i++)
 		if (strcmp(newer[i], feature) == 0)

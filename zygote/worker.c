@@ -35,6 +35,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/feature.h"
 #include "base/leave.h"
 #include "base/memory.h"
 #include "base/process.h"
@@ -55,6 +56,7 @@
 #include "zygote/tripwire.h"
 
 #define WORKER_ENTROPY 32
+#define SYS_MSEAL      462 /* Linux 6.10 */
 /* The user's limit of descriptors in flight is reached; they land when their receivers read. */
 #define WORKER_RETRY_NS (NSEC_PER_MSEC)
 /* A shorter task is not worth two calls to the kernel. */
@@ -219,12 +221,20 @@ static int enter_group(struct worker_process *worker) {
 	return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0 ? error_origin(-errno) : 0;
 }
 
+/* All cells of a generation are pages of one file. mremap(2) would let a task have those behind its
+ * own. */
+static void seal_cell(void *cell) {
+	if (!feature_hidden(FEATURE_MSEAL))
+		(void)syscall(SYS_MSEAL, cell, CELL_SIZE, 0);
+}
+
 static int enter_cell(struct worker_process *worker, const struct worker_start *start) {
 	void *cell = mmap(NULL, CELL_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, start->cells,
 			  (off_t)(start->cell * CELL_SIZE));
 
 	if (cell == MAP_FAILED)
 		return error_origin(-errno);
+	seal_cell(cell);
 	worker->cell = cell;
 	crash_enter(cell);
 	return 0;

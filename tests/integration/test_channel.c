@@ -4,6 +4,10 @@
  * anything.
  */
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "tests/support/pool.h"
@@ -67,6 +71,33 @@ START_TEST(test_task_cannot_take_the_hosts_memory_away) {
 	pool_check_works(executor);
 	if (outcome->returned.size != strlen("not found")) /* a task may not find it */
 		expect_text(outcome, "refused");
+	wf_future_free(future);
+	pool_close(executor);
+}
+END_TEST
+
+#define SYS_MSEAL 462
+#define PAGE      4096
+
+static bool can_seal(void) {
+	void *page = mmap(NULL, PAGE, PROT_READ, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	return getenv("WF_ABSENT") == NULL && page != MAP_FAILED &&
+	       syscall(SYS_MSEAL, page, PAGE, 0) == 0 &&
+	       mremap(page, 0, PAGE, MREMAP_MAYMOVE) == MAP_FAILED;
+}
+
+START_TEST(test_task_cannot_reach_the_cells_of_others) {
+	struct wf_executor *executor;
+	struct wf_future *future;
+
+	if (!can_seal()) {
+		printf("# skipped: no mapping can be sealed here, which takes Linux 6.12\n");
+		return;
+	}
+	executor = pool_open_regime(_i);
+	future = pool_call(executor, "script", "grow_cell");
+	expect_text(pool_wait(future), "refused");
 	wf_future_free(future);
 	pool_close(executor);
 }
@@ -153,6 +184,7 @@ int main(void) {
 	add_for_both(story, test_task_shuts_its_channel_down_and_returns);
 	add_for_both(story, test_task_replaces_its_channel_and_returns);
 	add_for_both(story, test_task_cannot_take_the_hosts_memory_away);
+	add_for_both(story, test_task_cannot_reach_the_cells_of_others);
 	add_for_both(story, test_clock_strikes_a_task_that_hides);
 	add_for_both(story, test_task_that_hides_is_started_once);
 	add_for_both(story, test_tasks_after_the_abuser_run_elsewhere);

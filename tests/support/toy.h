@@ -21,6 +21,7 @@
  *     linger_channel PORT frames with a socket that lingers, because nobody reads on that port; hangs
  *     shutdown_channel    shuts down every socket   replace_channel  /dev/null in its place
  *     truncate_cells      tries to make that memory shorter: "refused", "not found", "truncated"
+ *     grow_cell           tries to map the cells behind its own: "refused", "grown"
  *     unclaim             sets the claim word of the running task back, as if it had not started
  *     background          leaves a child               daemon               leaves a daemon
  *     hold_pipes          leaves a child of a child that holds stdout and stderr
