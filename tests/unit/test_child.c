@@ -139,9 +139,17 @@ static void traced_handles(void) {
 	_exit(4);
 }
 
+/* It waits to be told to end: what a child did before it ended cannot be asked for any more. */
 static void traced_stops(void) {
+	sigset_t set;
+	int number;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGUSR1);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
 	trace_me();
 	(void)raise(SIGSTOP);
+	(void)sigwait(&set, &number);
 	_exit(5);
 }
 
@@ -198,6 +206,7 @@ START_TEST(test_a_tracee_stops_as_without_a_tracer) {
 	ck_assert_int_eq(kill(pid, SIGCONT), 0);
 	(void)await_state(pid, WCONTINUED);
 	ck_assert_int_eq(child_look(pid, NULL), CHILD_WENT_ON);
+	ck_assert_int_eq(kill(pid, SIGUSR1), 0);
 	ck_assert_int_eq(await_end(pid).code, 5);
 }
 END_TEST
