@@ -42,7 +42,14 @@ rlim_t fixture_limit_room(rlim_t n);
 /* A test case that has this fixture. */
 TCase *fixture_case(const char *name);
 
-/* Runs one suite that has one case; the exit status of a test program. */
+/* Adds the test, unless the variable WF_TEST names another one. All of Check's macros that add a
+ * test come here. */
+void fixture_add_test(TCase *test_case, const TTest *test, int signal, int status, int start,
+		      int end);
+#define _tcase_add_test fixture_add_test
+
+/* Runs one suite that has one case; the exit status of a test program. It fails if WF_TEST names no
+ * test of the case. */
 int fixture_run(const char *suite_name, TCase *test_case);
 
 /* Writes all of `from`, which is not empty, into `to`: that is opened with `flags` (O_EXCL: a new
