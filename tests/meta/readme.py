@@ -6,7 +6,7 @@ Each code block that follows a comment `<!-- the file NAME -->` is that file, wo
 program among them is compiled from the README's text, linked with LIBRARY, run with HELPER, and
 prints what the block after `<!-- what it prints -->` says. One that follows `<!-- from the file
 NAME -->` is a part of that file, which the build compiles and tests. Files and folders that the
-README names in backquotes exist."""
+README names in backquotes exist. It says how many goals the table of docs/performance.md misses."""
 
 import os
 import re
@@ -22,6 +22,8 @@ FILE = re.compile(r"<!-- the file (\S+) -->\n+```\w*\n(.*?)```", re.DOTALL)
 PART = re.compile(r"<!-- from the file (\S+) -->\n+```\w*\n(.*?)```", re.DOTALL)
 OUTPUT = re.compile(r"<!-- what it prints -->\n+```\w*\n(.*?)```", re.DOTALL)
 NAME = re.compile(rf"`((?:{'|'.join(csource.FOLDERS)}|docs)/[\w./-]*)`")
+MISSED = re.compile(r"^(\d+) of (\d+) goals are missed", re.MULTILINE)
+GOAL = re.compile(r"^\| `.*\| (yes|\*\*no\*\*) \|$", re.MULTILINE)
 FLAGS = ["-Wall", "-Wextra", "-Werror"]
 
 
@@ -45,6 +47,14 @@ def missing(top, readme):
     for name in sorted(set(NAME.findall(readme))):
         if not os.path.exists(os.path.join(top, name)):
             yield f"it names {name}, which does not exist"
+
+
+def miscounted(top, readme):
+    goals = GOAL.findall(csource.read(top, "docs/performance.md"))
+    true = (str(len(goals) - goals.count("yes")), str(len(goals)))
+    for said in MISSED.findall(readme) or [("none", "none")]:
+        if said != true:
+            yield f"it says that {said[0]} of {said[1]} goals are missed: it is {' of '.join(true)}"
 
 
 def compile_and_run(top, blocks, library, helper):
@@ -73,7 +83,8 @@ def main():
     blocks = dict(FILE.findall(readme))
     expected = OUTPUT.search(readme)
     parts = PART.findall(readme)
-    found = [*differences(top, blocks), *strange_parts(top, parts), *missing(top, readme)]
+    found = [*differences(top, blocks), *strange_parts(top, parts), *missing(top, readme),
+             *miscounted(top, readme)]
     if len(blocks) < 2 or not expected:
         found.append("its example or what that prints is missing")
     else:
