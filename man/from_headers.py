@@ -3,11 +3,13 @@
 """from_headers.py: the manual pages of section 3 are the comments of the public headers.
 
     from_headers.py --list HEADER...             names of the pages, one a line
-    from_headers.py --check HEADER...            every function has a comment that says since when
+    from_headers.py --check HEADER...            every function has a comment that says since when,
+                                                 and every struct and macro has a page
     from_headers.py --write SCDOC DIR HEADER...  writes them into DIR
 
 A section of a header (`/* --- title --- */`) is a page. It is called after its first function, or its
-last struct if it has none; every other function and struct of it is a page that names the first."""
+last struct if it has none; every other function, struct and macro with arguments of it is a page
+that names the first."""
 
 import os
 import re
@@ -20,7 +22,9 @@ COMMENT = re.compile(r"/\*(.*?)\*/", re.DOTALL)
 MACRO = re.compile(r"#define(.*\\\n)*.*")
 NO_FUNCTION = re.compile(r"^typedef [^;]*;|\{.*?^\}", re.MULTILINE | re.DOTALL)
 FUNCTION = re.compile(r"\b(wf_\w+)\s*\(")
-STRUCT = re.compile(r"^struct (wf_\w+) \{", re.MULTILINE)
+STRUCT = re.compile(r"^struct (wf_\w+)(?: \{|;)", re.MULTILINE)
+COMPLETE_STRUCT = re.compile(r"^struct (wf_\w+) \{", re.MULTILINE)
+NAMED_MACRO = re.compile(r"^#define (WF_\w+)\(", re.MULTILINE)
 SKIPPED = re.compile(r"#(if|el|endif|pragma)|extern \"C\"|\}$")
 
 # How the functions of a header fail: tasks and images leave no sentence for wf_last_error().
@@ -85,17 +89,21 @@ class Page:
         self.items = [(comment, code, functions(code)) for comment, code in items(text)]
         self.functions = [name for _, _, names in self.items for name in names]
         structs = [name for _, code, _ in self.items for name in STRUCT.findall(code)]
+        macros = [name for _, code, _ in self.items for name in NAMED_MACRO.findall(code)]
         first = (self.functions or structs[::-1])[:1]
-        self.names = first + [name for name in self.functions + structs if name not in first]
+        others = self.functions + structs + macros
+        self.names = first + [name for name in others if name not in first]
+
+
+def sections(path):
+    """The header's name, what is before its first section, then a title and a text for each."""
+    with open(path, encoding="utf-8") as file:
+        return "/".join(path.split("/")[-2:]), *SECTION.split(file.read())
 
 
 def pages(headers):
     for path in headers:
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-        header = "/".join(path.split("/")[-2:])
-        # what is before the first section, then a title and a text for each
-        _, *parts = SECTION.split(text)
+        header, _, *parts = sections(path)
         for title, part in zip(parts[::2], parts[1::2]):
             page = Page(header, title, part)
             if page.names:
@@ -115,7 +123,8 @@ def paragraphs(comment):
             yield escape(re.sub(r"\s*\n\s*", " ", part))
 
 
-def scdoc(page):
+def scdoc(page, beside):
+    """The page, which names those `beside` it."""
     name = page.names[0]
     what = page.title if page.functions else f"struct {name} and what stands in it"
     lines = [f'{name}(3) "" "warmfork {VERSION}"', "", "# NAME", "",
@@ -129,17 +138,22 @@ def scdoc(page):
         if names:
             lines += ["## " + ", ".join(f"{name}()" for name in names), ""]
         elif code:
-            lines += ["```", code, "```", ""]
+            # scdoc would take the backslash of a macro's line away
+            lines += ["```", re.sub(r"\s*\\\n\s*", " ", code), "```", ""]
         for part in paragraphs(comment):
             lines += [part, ""]
     lines += ["# RETURN VALUE", "", RETURNS_OF.get(page.header, RETURNS_OF_OTHERS), "",
-              "# SEE ALSO", "", "*warmfork*(1), *warmfork-policy*(5)"]
+              "# SEE ALSO", "",
+              ", ".join([f"*{escape(other)}*(3)" for other in beside]
+                        + ["*warmfork*(1)", "*warmfork-policy*(5)"])]
     return "\n".join(lines) + "\n"
 
 
 def write(program, folder, headers):
-    for page in pages(headers):
-        source = scdoc(page)
+    all_pages = list(pages(headers))
+    for page in all_pages:
+        source = scdoc(page, [other.names[0] for other in all_pages
+                              if other.header == page.header and other is not page])
         name, *others = page.names
         run = subprocess.run([program], input=source, text=True, stdout=subprocess.PIPE, check=False)
         if run.returncode:
@@ -151,8 +165,12 @@ def write(program, folder, headers):
 
 
 def check(headers):
-    """Every function has a comment that says since when there is it."""
+    """Every function has a comment that says since when there is it, and nothing that a program
+    writes down stands before the first section, where no page would have it."""
     found, n = [], 0
+    for header, before, *_ in map(sections, headers):
+        found += [f"{header}: {name} stands before the first section, so no page has it"
+                  for name in COMPLETE_STRUCT.findall(before) + NAMED_MACRO.findall(before)]
     for page in pages(headers):
         n += len(page.functions)
         for comment, _, names in page.items:
