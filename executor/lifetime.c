@@ -277,7 +277,8 @@ static void begin_close(struct wf_executor *executor, enum wf_close how) {
 }
 
 /* Only the first closer releases; the others wait until that is done, because the loop goes with
- * it. */
+ * it. For the same reason it waits for those who were submitting when a wreck closed the
+ * executor. */
 static void release(struct wf_executor *executor) {
 	bool join = executor->has_thread && !executor->thread_detached;
 	bool abandon = join && executor->engine.wrecked && !executor->thread_done;
@@ -293,7 +294,7 @@ static void release(struct wf_executor *executor) {
 	executor->releasing = true;
 	executor->has_thread = false;
 	engine_ring(&executor->engine);
-	while (executor->dispatching)
+	while (executor->dispatching || executor->engine.n_tickets > 0)
 		(void)engine_wait(&executor->engine, &executor->changed, NSEC_NEVER);
 	executor_unlock(executor);
 	if (join)

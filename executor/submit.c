@@ -15,6 +15,7 @@
 #include "executor/deadline.h"
 #include "executor/known.h"
 #include "executor/lifetime.h"
+#include "executor/wreck.h"
 
 /* The only function of an image of kind command. */
 #define COMMAND_FUNCTION "command"
@@ -213,27 +214,48 @@ static void pump_and_ring(struct wf_executor *executor) {
 		engine_ring(&executor->engine);
 }
 
-/* Uses up the ticket: with a future, or because none could be made. */
-static void enqueue(struct wf_executor *executor, struct wf_future *future, bool alone) {
-	executor_lock(executor);
-	executor->engine.n_tickets--;
-	if (!future) {
-		executor->engine.n_pending--;
-		loop_release(executor->engine.loop, 1);
-		executor_pump(executor);
-		executor_unlock(executor);
-		return;
-	}
+/* Under the lock. The ticket is used up, but no future could be made. */
+static void give_back(struct wf_executor *executor) {
+	executor->engine.n_pending--;
+	loop_release(executor->engine.loop, 1);
+	executor_pump(executor);
+}
+
+/* Under the lock. While there are tickets, nothing but a wreck closes the executor. */
+static void take_in(struct wf_executor *executor, struct wf_future *future, bool alone) {
 	if (!future->context)
 		future->context = task_context_ref(executor->engine.options.context);
 	future->id = ++executor->next_task;
-	executor->pool.parking = true;
 	executor->engine.statistics.submitted++;
+	if (executor->state == EXECUTOR_CLOSED) {
+		wreck_resolve(future);
+		return;
+	}
+	executor->pool.parking = true;
 	future_queue(future);
 	deadline_watch(future);
 	if (alone)
 		pump_and_ring(executor);
+}
+
+/* Uses up the ticket: with a future, or because none could be made. The thread of an executor that
+ * has closed meanwhile may have ended, so what it would do is done here. */
+static void enqueue(struct wf_executor *executor, struct wf_future *future, bool alone) {
+	bool due = false;
+
+	executor_lock(executor);
+	executor->engine.n_tickets--;
+	if (future)
+		take_in(executor, future, alone);
+	else
+		give_back(executor);
+	if (executor->state == EXECUTOR_CLOSED) {
+		due = future && executor_take_due(future);
+		executor_announce(executor); /* release() waits for the tickets */
+	}
 	executor_unlock(executor);
+	if (due)
+		executor_run_taken(future);
 }
 
 int submit_task(struct wf_executor *executor, const struct wf_task *task, bool alone,

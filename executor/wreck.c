@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "executor/claim.h"
+#include "executor/conclude.h"
 
 static bool keeper_is_intact(const struct keeper *keeper) {
 	return source_is_intact(&keeper->source) && source_is_intact(&keeper->death_source) &&
@@ -67,6 +68,23 @@ static void forget_generation(struct generation *generation) {
 	generation->output.fd = -1;
 }
 
+void wreck_resolve(struct wf_future *future) {
+	conclude_not_started(future, WF_PHASE_HAND_OUT, EBADF,
+			     "this process has closed descriptors of the executor");
+	future_resolve(future);
+}
+
+static void resolve_queue(struct engine *engine) {
+	struct list_node *link;
+
+	while ((link = queue_peek(&engine->queue)) != NULL) {
+		struct wf_future *future = container_of(link, struct wf_future, link);
+
+		future_unqueue(future);
+		wreck_resolve(future);
+	}
+}
+
 void wreck(struct engine *engine, struct keeper *keeper, struct generations *generations,
 	   struct pool *pool) {
 	engine_log(engine, LOG_ERROR,
@@ -83,8 +101,7 @@ void wreck(struct engine *engine, struct keeper *keeper, struct generations *gen
 		forget_workers(generation);
 	}
 	pool_settle(pool);
-	pool_fail_queue(pool, WF_PHASE_HAND_OUT, EBADF,
-			"this process has closed descriptors of the executor");
+	resolve_queue(engine);
 	generations_foreach (generation, generations)
 		generation_free(generations, generation);
 }

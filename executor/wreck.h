@@ -15,6 +15,9 @@
 bool wreck_is_seen(const struct engine *engine, const struct keeper *keeper,
 		   const struct generations *generations);
 
+/* Under the lock: what becomes of a task that was not handed to a worker before that. */
+void wreck_resolve(struct wf_future *future);
+
 /* Under the lock: resolves every future, because nothing more can be heard from its worker, and
  * forgets workers, generations and keeper. Closes no descriptor, because the host may be using its
  * number by now. The keeper ends the pool: its socket has been closed, or is shut down here. */

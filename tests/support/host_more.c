@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -812,6 +813,92 @@ static int host_has_a_descriptor_replaced(void) {
 	return live_without_each(true);
 }
 
+/* --- one that closes what it does not know while its threads use the library --- */
+
+/* An input that cannot be read before the host says so: wf_submit() stops while it copies it. */
+static void *volatile gated_page;
+static atomic_bool at_gate, gate_open;
+
+static void wait_at_gate(int number) {
+	(void)number;
+	at_gate = true;
+	while (!gate_open)
+		(void)sched_yield();
+	if (mprotect(gated_page, 1, PROT_READ) != 0)
+		_exit(1);
+}
+
+struct caller {
+	pthread_t thread;
+	struct wf_executor *executor;
+	struct wf_future *future;
+};
+
+static void *submit_gated(void *argument) {
+	struct caller *caller = argument;
+	const struct wf_task task = WF_TASK(.function = "echo", .input = gated_page,
+					    .input_size = 1, .deadline_ms = CAP_MS);
+
+	expect(wf_submit(caller->executor, &task, &caller->future) == 0);
+	return NULL;
+}
+
+static void *close_to_end(void *argument) {
+	struct caller *caller = argument;
+
+	expect(wf_executor_close(caller->executor, WF_CLOSE_KILL) == 0);
+	return NULL;
+}
+
+static void start(struct caller *caller, void *(*run)(void *)) {
+	expect(pthread_create(&caller->thread, NULL, run, caller) == 0);
+}
+
+static struct wf_future *call_hang(struct wf_executor *executor) {
+	return call(executor, "script", "hang", 4);
+}
+
+static void expect_wrecked(struct wf_future *future) {
+	const struct wf_outcome *outcome = wf_future_wait(future, CAP_MS);
+
+	expect(outcome && outcome->kind == WF_NOT_STARTED && outcome->not_started.error == EBADF);
+	wf_future_free(future);
+}
+
+/* The executor ends while another thread is submitting to it, and a third one closes it. */
+static void close_all_while_submitting(bool driven) {
+	struct wf_executor *executor = open_full_pool(0, driven);
+	struct caller submitter = { .executor = executor }, closer = submitter;
+	struct wf_future *hanging = call_hang(executor);
+
+	gated_page = mmap(NULL, 1, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	expect(gated_page != MAP_FAILED);
+	at_gate = gate_open = false;
+	start(&submitter, submit_gated);
+	while (!at_gate)
+		(void)sched_yield();
+	expect(close_range(3, ~0u, 0) == 0);
+	(void)finish(hanging);
+	start(&closer, close_to_end);
+	gate_open = true;
+	expect(pthread_join(submitter.thread, NULL) == 0);
+	expect_wrecked(submitter.future);
+	expect(pthread_join(closer.thread, NULL) == 0);
+	wf_executor_free(executor);
+	expect(munmap(gated_page, 1) == 0);
+}
+
+static int host_closes_as_it_submits(void) {
+	const struct sigaction action = { .sa_handler = wait_at_gate };
+
+	if (__lsan_disable)
+		__lsan_disable();
+	expect(sigaction(SIGSEGV, &action, NULL) == 0);
+	close_all_while_submitting(false);
+	close_all_while_submitting(true);
+	return 0;
+}
+
 /* The zygote may not fork, then may again; the limit is per user, so nobody does this as root. */
 static int host_cannot_fork(void) {
 	for (int max_tasks = 0; max_tasks < 2; max_tasks++) {
@@ -912,6 +999,7 @@ int main(int argc, char **argv) {
 		{ "has-few-descriptors", host_has_few_descriptors },
 		{ "has-none-for-a-worker", host_has_none_for_a_worker },
 		{ "closes-all-descriptors", host_closes_all_descriptors },
+		{ "closes-as-it-submits", host_closes_as_it_submits },
 		{ "loses-a-descriptor", host_loses_a_descriptor },
 		{ "has-a-descriptor-replaced", host_has_a_descriptor_replaced },
 		{ "has-ever-more-descriptors", host_has_ever_more_descriptors },
