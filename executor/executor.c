@@ -137,9 +137,11 @@ static bool is_wrecked(const struct wf_executor *executor) {
 	return wreck_is_seen(&executor->engine, &executor->keeper, &executor->generations);
 }
 
-void executor_check(struct wf_executor *executor) {
-	if (is_wrecked(executor))
-		give_up(executor);
+bool executor_check(struct wf_executor *executor) {
+	if (!is_wrecked(executor))
+		return false;
+	give_up(executor);
+	return true;
 }
 
 /* --- callbacks ----------------------------------------------------------------------------- */

@@ -67,9 +67,10 @@ static inline void executor_unlock(struct wf_executor *executor) {
 
 /* Does everything that can be done now. Call it under the lock after anything has changed. */
 void executor_pump(struct wf_executor *executor);
-/* Under the lock, for threads that wait: if the host has closed our descriptors, ends the
- * executor. */
-void executor_check(struct wf_executor *executor);
+/* Under the lock, for threads that wait: if the host has closed our descriptors, ends the executor
+ * and returns true. executor_run_due() must then follow, without the lock, because the thread that
+ * dispatches may never wake again. */
+bool executor_check(struct wf_executor *executor);
 /* Wakes the threads that wait for a change of the executor itself. */
 void executor_announce(struct wf_executor *executor);
 

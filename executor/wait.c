@@ -48,10 +48,13 @@ static nsec_t earlier(nsec_t a, nsec_t b) {
 }
 
 static void check(struct wf_executor *executor) {
+	bool ended;
+
 	executor_lock(executor);
-	executor_check(executor);
+	ended = executor_check(executor);
 	executor_unlock(executor);
-	executor_run_due(executor);
+	if (ended)
+		executor_run_due(executor);
 }
 
 static int sleep_threaded(struct wf_future *future, nsec_t until) {

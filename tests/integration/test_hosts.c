@@ -20,7 +20,7 @@ static const char *const modes[] = {
 	"has-none-for-a-worker",  "has-ever-more-descriptors",
 	"has-no-memory-at-first", "closes-all-descriptors",
 	"loses-a-descriptor",     "has-a-descriptor-replaced",
-	"closes-as-it-submits",
+	"closes-as-it-submits",   "waits-for-one-task",
 };
 
 static void expect_borne(struct program *host, const char *mode) {

@@ -846,7 +846,7 @@ static void *submit_gated(void *argument) {
 static void *close_to_end(void *argument) {
 	struct caller *caller = argument;
 
-	expect(wf_executor_close(caller->executor, WF_CLOSE_KILL) == 0);
+	expect(wf_executor_close(caller->executor, WF_CLOSE_CANCEL) == 0);
 	return NULL;
 }
 
@@ -896,6 +896,73 @@ static int host_closes_as_it_submits(void) {
 	expect(sigaction(SIGSEGV, &action, NULL) == 0);
 	close_all_while_submitting(false);
 	close_all_while_submitting(true);
+	return 0;
+}
+
+/* --- one whose callback takes its time --- */
+
+static atomic_bool in_callback, callback_may_end;
+
+static void block_here(struct wf_future *future, const struct wf_outcome *outcome, void *context) {
+	(void)future;
+	(void)outcome;
+	(void)context;
+	in_callback = true;
+	while (!callback_may_end)
+		(void)sched_yield();
+}
+
+static _Atomic pthread_t callback_thread; /* 0: it has not run */
+
+static void note_thread(struct wf_future *future, const struct wf_outcome *outcome, void *context) {
+	(void)future;
+	(void)outcome;
+	(void)context;
+	callback_thread = pthread_self();
+}
+
+static void let_go(int *release) {
+	expect(write(*release, "g", 1) == 1);
+	close(*release);
+}
+
+/* Another thread is in a callback of a task that has ended; two more run, and no other can. */
+static void occupy(struct wf_executor *executor, struct wf_future *futures[3], int releases[3]) {
+	futures[0] = call_gate(executor, &releases[0]);
+	futures[1] = call_gate(executor, &releases[1]);
+	expect(wf_future_on_done(futures[0], block_here, NULL) == 0);
+	let_go(&releases[0]);
+	while (!in_callback)
+		(void)sched_yield();
+	futures[2] = call_gate(executor, &releases[2]);
+}
+
+/* A thread that waits for one task runs no callback of another, which may take a lock that it
+ * holds. It waits for so long that it checks meanwhile whether it does so in vain. */
+static int host_waits_for_one_task(void) {
+	enum { LONG_MS = 1500 };
+	struct wf_executor *executor = open_pool(0);
+	struct caller closer = { .executor = executor };
+	struct wf_future *futures[3], *cancelled;
+	int releases[3];
+
+	occupy(executor, futures, releases);
+	cancelled = call(executor, "echo", "x", 1);
+	expect(wf_future_on_done(cancelled, note_thread, NULL) == 0);
+	start(&closer, close_to_end);
+	while (!wf_future_outcome(cancelled))
+		(void)sched_yield();
+	expect(!wf_future_wait(futures[1], LONG_MS));
+	expect(callback_thread == 0);
+	callback_may_end = true;
+	let_go(&releases[1]);
+	let_go(&releases[2]);
+	expect(pthread_join(closer.thread, NULL) == 0);
+	expect(callback_thread != 0 && callback_thread != pthread_self());
+	for (size_t i = 0; i < 3; i++)
+		expect(finish(futures[i]) == WF_RETURNED);
+	expect(finish(cancelled) == WF_CANCELLED);
+	wf_executor_free(executor);
 	return 0;
 }
 
@@ -1000,6 +1067,7 @@ int main(int argc, char **argv) {
 		{ "has-none-for-a-worker", host_has_none_for_a_worker },
 		{ "closes-all-descriptors", host_closes_all_descriptors },
 		{ "closes-as-it-submits", host_closes_as_it_submits },
+		{ "waits-for-one-task", host_waits_for_one_task },
 		{ "loses-a-descriptor", host_loses_a_descriptor },
 		{ "has-a-descriptor-replaced", host_has_a_descriptor_replaced },
 		{ "has-ever-more-descriptors", host_has_ever_more_descriptors },
