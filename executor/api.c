@@ -97,7 +97,8 @@ int wf_executor_fd(struct wf_executor *executor) {
 					     "own; open it with options.caller_driven to drive "
 					     "it yourself");
 	executor_lock(executor);
-	r = executor->engine.loop ? loop_fd(executor->engine.loop) : -ESHUTDOWN;
+	r = executor->engine.loop && !executor->engine.wrecked ? loop_fd(executor->engine.loop)
+							       : -ESHUTDOWN;
 	executor_unlock(executor);
 	return r < 0 ? report_error(r, "the executor is closed") : r;
 }

@@ -239,10 +239,21 @@ static bool may_settle(const struct wf_executor *executor) {
 	return false;
 }
 
-/* What is waited for may never be seen, because the host has closed its descriptor. */
+/* What is waited for may never be seen, because the host has closed its descriptor. A thread of ours
+ * that has had nothing to wait for during one such time sleeps until the next task rings
+ * (executor_rouse()), so tasks that follow each other ring nothing. */
 static bool must_check(const struct wf_executor *executor, int timeout_ms) {
 	return (timeout_ms < 0 || timeout_ms > CHECK_MS) &&
-	       (executor->engine.n_pending > 0 || executor->state == EXECUTOR_CLOSING);
+	       (executor->engine.n_pending > 0 || executor->state == EXECUTOR_CLOSING ||
+		executor->engine.options.public.caller_driven || !executor->rested);
+}
+
+void executor_rouse(struct wf_executor *executor) {
+	if (!executor->unchecked)
+		return;
+	executor->unchecked = false;
+	if (!executor_check(executor))
+		engine_ring(&executor->engine);
 }
 
 /* Called with the lock, returns without it. */
@@ -264,27 +275,22 @@ static void step(struct wf_executor *executor, int timeout_ms) {
 	spin =
 	    timeout_ms != 0 && engine->options.public.tuning.spin_us > 0 && engine_is_busy(engine);
 	settle = timeout_ms < 0 && may_settle(executor);
-	check = must_check(executor, timeout_ms);
-	if (check)
-		timeout_ms = CHECK_MS;
+	check = !settle && must_check(executor, timeout_ms);
+	if (settle || check)
+		timeout_ms = settle ? SETTLE_MS : CHECK_MS;
+	executor->unchecked = timeout_ms < 0;
 	engine_unlock(engine);
 	r = spin ? wait_spinning(engine, timeout_ms, &batch)
-		 : loop_wait(engine->loop, settle ? SETTLE_MS : timeout_ms, &batch);
+		 : loop_wait(engine->loop, timeout_ms, &batch);
 	engine_lock(engine);
-	if (r < 0 || (check && batch.n == 0 && is_wrecked(executor))) {
+	executor->unchecked = false;
+	executor->rested = check && r == 0 && batch.n == 0;
+	if (r < 0 || (executor->rested && is_wrecked(executor))) {
 		after_failed_wait(executor);
 		return;
 	}
-	if (settle && batch.n == 0) {
+	if (settle && batch.n == 0)
 		settle_down(executor);
-		engine_unlock(engine);
-		r = loop_wait(engine->loop, timeout_ms, &batch);
-		engine_lock(engine);
-		if (r < 0) {
-			after_failed_wait(executor);
-			return;
-		}
-	}
 	loop_dispatch(engine->loop, &batch);
 	executor_pump(executor);
 	engine_unlock(engine);
@@ -296,17 +302,22 @@ void executor_step(struct wf_executor *executor, int timeout_ms) {
 	step(executor, timeout_ms);
 }
 
-/* The thread that should wake us may sleep forever; then there is nothing to wait for. */
+/* The thread that should wake us may sleep forever, so we look now and then. Returns 0 if there may
+ * be a change, or -ETIMEDOUT. */
 static int sleep_on_changed(struct wf_executor *executor, nsec_t until) {
+	nsec_t check = clock_in_ms(CHECK_MS);
 	int r;
 
-	executor_check(executor);
-	if (executor->state == EXECUTOR_CLOSED)
+	if (executor_check(executor)) {
+		executor_unlock(executor);
+		executor_run_due(executor);
+		executor_lock(executor);
 		return 0;
+	}
 	executor->n_sleepers++;
-	r = engine_wait(&executor->engine, &executor->changed, until);
+	r = engine_wait(&executor->engine, &executor->changed, check < until ? check : until);
 	executor->n_sleepers--;
-	return r;
+	return check < until ? 0 : r;
 }
 
 /* A caller takes one step as the dispatcher; under the lock before and after. */

@@ -45,6 +45,8 @@ struct wf_executor {
 	pthread_t thread;
 	bool has_thread, thread_detached, thread_done;
 	bool dispatching;
+	bool rested; /* the thread that dispatches has just waited for nothing, until its check */
+	bool unchecked;           /* it sleeps until something happens */
 	bool releasing, released; /* the thread and the loop */
 	uint64_t next_task, next_batch;
 };
@@ -71,6 +73,9 @@ void executor_pump(struct wf_executor *executor);
  * and returns true. executor_run_due() must then follow, without the lock, because the thread that
  * dispatches may never wake again. */
 bool executor_check(struct wf_executor *executor);
+/* Under the lock, before a task is admitted: if nothing has been pending for so long that no thread
+ * checks any more, this one does, and the one that dispatches begins again. */
+void executor_rouse(struct wf_executor *executor);
 /* Wakes the threads that wait for a change of the executor itself. */
 void executor_announce(struct wf_executor *executor);
 

@@ -172,6 +172,7 @@ static int admit(struct wf_executor *executor, const struct wf_task *task,
 		 const char **ret_function) {
 	int r = 0;
 
+	executor_rouse(executor);
 	if (executor->state == EXECUTOR_OPEN)
 		r = await_room(executor);
 	if (r >= 0 && executor->state != EXECUTOR_OPEN)

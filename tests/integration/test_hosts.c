@@ -21,6 +21,8 @@ static const char *const modes[] = {
 	"has-no-memory-at-first", "closes-all-descriptors",
 	"loses-a-descriptor",     "has-a-descriptor-replaced",
 	"closes-as-it-submits",   "waits-for-one-task",
+	"closes-when-idle",       "closes-beside-a-map",
+	"closes-as-it-drives",
 };
 
 static void expect_borne(struct program *host, const char *mode) {

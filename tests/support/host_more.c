@@ -3,11 +3,13 @@
  * Host programs with habits that a library must bear; argv[1] says which. Exit status 0: all went
  * well; 1: it did not, and stderr says what; PROGRAM_CANNOT: this machine does not let it try.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -16,7 +18,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <warmfork/executor.h>
@@ -966,6 +970,160 @@ static int host_waits_for_one_task(void) {
 	return 0;
 }
 
+/* --- one that closes what it does not know while the library waits --- */
+
+/* Is the thread in this system call now? Its fourth argument is *argument, unless that is NULL. */
+static bool is_in_call(const char *thread, long number, const unsigned *argument) {
+	char path[64];
+	long found = -1;
+	unsigned long long arguments[4] = { 0 };
+	FILE *file;
+
+	(void)snprintf(path, sizeof path, "/proc/self/task/%s/syscall", thread);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	const int n = fscanf(file, "%ld %llx %llx %llx %llx", &found, &arguments[0], &arguments[1],
+			     &arguments[2], &arguments[3]);
+	(void)fclose(file);
+	return n == 5 && found == number && (!argument || (unsigned)arguments[3] == *argument);
+}
+
+static bool any_is_in_call(long number, const unsigned *argument) {
+	DIR *directory = opendir("/proc/self/task");
+	const struct dirent *entry;
+	bool found = false;
+
+	expect(directory);
+	while (!found && (entry = readdir(directory)) != NULL)
+		found = is_in_call(entry->d_name, number, argument);
+	(void)closedir(directory);
+	return found;
+}
+
+/* Some kernels do not say. */
+static bool calls_can_be_seen(void) {
+	return access("/proc/self/syscall", R_OK) == 0;
+}
+
+/* Until the thread of an executor that has nothing to do sleeps until something happens. */
+static void await_rest(void) {
+	const unsigned forever = (unsigned)-1;
+
+	while (!any_is_in_call(SYS_epoll_wait, &forever))
+		(void)sched_yield();
+}
+
+static void post(struct wf_future *future, const struct wf_outcome *outcome, void *context) {
+	(void)future;
+	(void)outcome;
+	expect(sem_post(context) == 0);
+}
+
+/* Nobody waits for the task but its callback. */
+static void close_with_a_callback(void) {
+	struct wf_executor *executor = open_full_pool(0, false);
+	struct timespec until;
+	sem_t posted;
+
+	await_rest();
+	struct wf_future *hanging = call_hang(executor);
+	expect(sem_init(&posted, 0, 0) == 0);
+	expect(wf_future_on_done(hanging, post, &posted) == 0);
+	expect(close_range(3, ~0u, 0) == 0);
+	expect(clock_gettime(CLOCK_REALTIME, &until) == 0);
+	until.tv_sec += CAP_MS / 1000;
+	expect(sem_timedwait(&posted, &until) == 0);
+	wf_future_free(hanging);
+	wf_executor_free(executor);
+}
+
+/* The first task after that is not taken in, because nobody would see what becomes of it. */
+static void close_before_a_task(void) {
+	struct wf_executor *executor = open_full_pool(0, false);
+
+	await_rest();
+	expect(close_range(3, ~0u, 0) == 0);
+	expect(wf_submit(executor, &WF_TASK(.function = "echo"), NULL) == -ESHUTDOWN);
+	wf_executor_free(executor);
+}
+
+static int host_closes_when_idle(void) {
+	if (!calls_can_be_seen())
+		return PROGRAM_CANNOT;
+	if (__lsan_disable)
+		__lsan_disable();
+	close_with_a_callback();
+	close_before_a_task();
+	return 0;
+}
+
+static void *close_all_once_main_sleeps(void *argument) {
+	char main_thread[16];
+
+	(void)snprintf(main_thread, sizeof main_thread, "%d", (int)getpid());
+	while (!is_in_call(main_thread, SYS_futex, NULL))
+		(void)sched_yield();
+	expect(close_range(3, ~0u, 0) == 0);
+	return argument;
+}
+
+/* The executor's thread is in a callback, so only who waits for the map can see it. */
+static int host_closes_beside_a_map(void) {
+	const struct wf_map_options options = { .size = sizeof options, .as_completed = true };
+	const struct wf_bytes input = { "x", 1 };
+	const struct wf_outcome *outcome = NULL;
+	struct wf_future *futures[3];
+	struct wf_map *map = NULL;
+	int releases[3];
+
+	if (!calls_can_be_seen())
+		return PROGRAM_CANNOT;
+	if (__lsan_disable)
+		__lsan_disable();
+	struct wf_executor *executor = open_pool(0);
+	struct caller closer = { .executor = executor };
+	occupy(executor, futures, releases);
+	expect(wf_map(executor, &WF_TASK(.function = "echo"), &input, 1, &options, &map) == 0);
+	start(&closer, close_all_once_main_sleeps);
+	expect(wf_map_next(map, CAP_MS, NULL, &outcome) == 0 && outcome->kind == WF_NOT_STARTED);
+	expect(pthread_join(closer.thread, NULL) == 0);
+	callback_may_end = true;
+	for (size_t i = 0; i < 3; i++)
+		(void)finish(futures[i]);
+	wf_map_free(map);
+	wf_executor_free(executor);
+	return 0;
+}
+
+static void *drive_to_end(void *argument) {
+	const struct caller *caller = argument;
+
+	while (wf_executor_dispatch(caller->executor, WF_FOREVER) == 0)
+		continue;
+	return NULL;
+}
+
+/* What the calls of one who drives the executor himself say afterwards, also to a thread that sat in
+ * one of them. */
+static int host_closes_as_it_drives(void) {
+	if (!calls_can_be_seen())
+		return PROGRAM_CANNOT;
+	if (__lsan_disable)
+		__lsan_disable();
+	struct wf_executor *executor = open_full_pool(0, true);
+	struct caller driver = { .executor = executor };
+	start(&driver, drive_to_end);
+	while (!any_is_in_call(SYS_epoll_wait, NULL))
+		(void)sched_yield();
+	expect(close_range(3, ~0u, 0) == 0);
+	expect(pthread_join(driver.thread, NULL) == 0);
+	expect(wf_executor_fd(executor) == -ESHUTDOWN);
+	expect(wf_executor_dispatch(executor, 0) == -ESHUTDOWN);
+	wf_executor_free(executor);
+	return 0;
+}
+
 /* The zygote may not fork, then may again; the limit is per user, so nobody does this as root. */
 static int host_cannot_fork(void) {
 	for (int max_tasks = 0; max_tasks < 2; max_tasks++) {
@@ -1068,6 +1226,9 @@ int main(int argc, char **argv) {
 		{ "closes-all-descriptors", host_closes_all_descriptors },
 		{ "closes-as-it-submits", host_closes_as_it_submits },
 		{ "waits-for-one-task", host_waits_for_one_task },
+		{ "closes-when-idle", host_closes_when_idle },
+		{ "closes-beside-a-map", host_closes_beside_a_map },
+		{ "closes-as-it-drives", host_closes_as_it_drives },
 		{ "loses-a-descriptor", host_loses_a_descriptor },
 		{ "has-a-descriptor-replaced", host_has_a_descriptor_replaced },
 		{ "has-ever-more-descriptors", host_has_ever_more_descriptors },
