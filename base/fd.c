@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -113,6 +114,24 @@ int fd_memfd(const char *name, size_t size) {
 
 int fd_seal(int fd, int seals) {
 	return fcntl(fd, F_ADD_SEALS, seals) < 0 ? error_origin(-errno) : 0;
+}
+
+int fd_identify(int fd, struct fd_file *ret) {
+	struct stat status;
+
+	if (fstat(fd, &status) < 0)
+		return error_origin(-errno);
+	*ret = (struct fd_file){ .device = status.st_dev, .inode = status.st_ino };
+	return 0;
+}
+
+int fd_close_file(int fd, const struct fd_file *file) {
+	struct fd_file now;
+
+	if (fd >= 0 && fd_identify(fd, &now) == 0 && now.device == file->device &&
+	    now.inode == file->inode)
+		(void)fd_close(fd);
+	return -1;
 }
 
 /* Insertion sort: qsort(3) may call malloc, and this runs in children that must not. */

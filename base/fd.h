@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 /* Closes `fd` unless it is negative; keeps errno. Returns -1, so that `fd = fd_close(fd)`. */
 int fd_close(int fd);
@@ -36,6 +37,18 @@ int fd_memfd(const char *name, size_t size);
 int fd_resize(int fd, size_t size);
 /* Adds F_SEAL_... Returns 0 or -errno. */
 int fd_seal(int fd, int seals);
+
+/* Which file a descriptor is of: in a process with other owners of descriptors, its number may be
+ * that of another file by now. */
+struct fd_file {
+	dev_t device;
+	ino_t inode;
+};
+
+/* Returns 0 or -errno. */
+int fd_identify(int fd, struct fd_file *ret);
+/* Closes `fd` if it still is of that file. Returns -1. */
+int fd_close_file(int fd, const struct fd_file *file);
 
 /* Closes every descriptor from 3 on except the `n` in `keep` (in any order; duplicates and -1 are
  * fine; `n` is at most 256). Allocates nothing. Returns 0 or -errno. */

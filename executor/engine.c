@@ -20,6 +20,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/uninitialized.h"
+#include "executor/task.h"
 #include "proto/limits.h"
 
 #define ENGINE_TIMERS 16  /* those of pool, succession and keeper, and some to spare */
@@ -127,6 +128,7 @@ void engine_stop(struct engine *engine) {
 
 void engine_deinit(struct engine *engine) {
 	engine_stop(engine);
+	engine->options.context = engine_release_context(engine, engine->options.context);
 	options_deinit(&engine->options);
 	names_clear(&engine->functions);
 	free(engine->arena.memory);
@@ -145,6 +147,17 @@ struct engine *engine_unref(struct engine *engine) {
 	if (engine && atomic_fetch_sub(&engine->references, 1) == 1)
 		engine->destroy(engine);
 	return NULL;
+}
+
+struct task_context *engine_release_context(struct engine *engine, struct task_context *context) {
+	bool wrecked;
+
+	if (!context || !task_context_has_descriptors(context))
+		return task_context_free(context);
+	engine_lock(engine);
+	wrecked = engine->wrecked;
+	engine_unlock(engine);
+	return wrecked ? task_context_abandon(context) : task_context_free(context);
 }
 
 /* --- the lock ------------------------------------------------------------------------------ */

@@ -129,6 +129,7 @@ static void give_up(struct wf_executor *executor) {
 	if (executor->state == EXECUTOR_CLOSED)
 		return;
 	wreck(&executor->engine, &executor->keeper, &executor->generations, &executor->pool);
+	executor->succession.program = -1;
 	executor->state = EXECUTOR_CLOSED;
 	executor_announce(executor);
 }

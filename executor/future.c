@@ -46,7 +46,7 @@ static void destroy(struct wf_future *future) {
 		free(callback);
 	}
 	payload_deinit(&future->payload, false);
-	(void)task_context_free(future->context);
+	(void)engine_release_context(future->engine, future->context);
 	capture_reset(&future->captures[0]);
 	capture_reset(&future->captures[1]);
 	outcome_memory_clear(&future->memory);
@@ -99,7 +99,8 @@ void waiter_init(struct waiter *waiter, int32_t wanted) {
 }
 
 static void waiter_fire(struct waiter *waiter, struct engine *engine) {
-	int doorbell = waiter->doorbell;
+	/* After a wreck the number may be the host's, and who drives us checks without being rung. */
+	int doorbell = engine->wrecked ? -1 : waiter->doorbell;
 
 	/* The waiter may be gone as soon as `fired` is set, because it is on its owner's stack. */
 	engine_wake(engine, &waiter->fired);

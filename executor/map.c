@@ -47,7 +47,7 @@ struct wf_map {
 static void map_unref(struct wf_map *map) {
 	if (atomic_fetch_sub(&map->references, 1) != 1)
 		return;
-	(void)task_context_free(map->context);
+	(void)engine_release_context(&map->executor->engine, map->context);
 	(void)engine_unref(&map->executor->engine);
 	free(map->items);
 	free(map);

@@ -48,7 +48,7 @@ static struct {
 static struct wf_buffer *buffer_destroy(struct wf_buffer *buffer) {
 	if (buffer->data)
 		(void)munmap(buffer->data, buffer->capacity);
-	(void)fd_close(buffer->memfd);
+	(void)fd_close_file(buffer->memfd, &buffer->file);
 	free(buffer);
 	return NULL;
 }
@@ -105,7 +105,9 @@ static int buffer_make(const void *data, size_t size, struct wf_buffer **ret) {
 		return error_origin(-ENOMEM);
 	buffer->size = buffer->capacity = size;
 	buffer->memfd = fd_memfd("warmfork-input", size);
-	r = buffer->memfd < 0 ? buffer->memfd : buffer_map(buffer);
+	r = buffer->memfd < 0 ? buffer->memfd : fd_identify(buffer->memfd, &buffer->file);
+	if (r == 0)
+		r = buffer_map(buffer);
 	if (r == 0)
 		buffer_make_huge(buffer);
 	if (r == 0 && data)
@@ -127,7 +129,7 @@ static bool kept_lock(void) {
 		return false;
 	if (!registry_is_this_process(kept.process)) {
 		for (size_t i = 0; i < kept.n; i++) {
-			(void)fd_close(kept.buffers[i]->memfd);
+			(void)fd_close_file(kept.buffers[i]->memfd, &kept.buffers[i]->file);
 			free(kept.buffers[i]);
 		}
 		kept.process = registry_process();
@@ -171,17 +173,20 @@ static bool kept_add(struct wf_buffer *buffer) {
 	return room;
 }
 
-void payload_keep(bool begin) {
-	if (begin)
-		atomic_fetch_add(&kept.n_users, 1);
-	else if (atomic_fetch_sub(&kept.n_users, 1) != 1 || !kept_lock())
-		return;
-	if (begin)
+void payload_drop_kept(void) {
+	if (!kept_lock())
 		return;
 	while (kept.n > 0)
 		(void)buffer_destroy(kept.buffers[--kept.n]);
 	kept.bytes = 0;
 	(void)pthread_mutex_unlock(&kept.lock);
+}
+
+void payload_keep(bool begin) {
+	if (begin)
+		atomic_fetch_add(&kept.n_users, 1);
+	else if (atomic_fetch_sub(&kept.n_users, 1) == 1)
+		payload_drop_kept();
 }
 
 int wf_buffer_new(size_t size, struct wf_buffer **ret) {

@@ -10,11 +10,14 @@
 
 #include <warmfork/executor.h>
 
+#include "base/fd.h"
+
 /* Memory that the library owns, for a large input: the public wf_buffer. Only this process can
  * write to it, through `data`: its seals allow no other writable mapping and no write(2). */
 struct wf_buffer {
 	int memfd;
-	void *data; /* NULL: size 0 */
+	struct fd_file file; /* of the memfd */
+	void *data;          /* NULL: size 0 */
 	size_t size;
 	size_t capacity; /* of the memfd and the mapping */
 	uint64_t owner;  /* the number of the executor it was last given to; 0: none */
@@ -36,3 +39,5 @@ int payload_init(struct payload *payload, const void *data, size_t size, size_t 
 void payload_deinit(struct payload *payload, bool read_out);
 /* An executor begins or ends. Buffers are kept for reuse as long as there is one. */
 void payload_keep(bool begin);
+/* Keeps none of those that are kept now: the host may have closed their descriptors. */
+void payload_drop_kept(void);

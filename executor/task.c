@@ -196,14 +196,17 @@ static int context_fill(struct task_context *context, const struct wf_context *g
 	return r;
 }
 
+static void close_descriptors(struct task_context *context) {
+	for (int i = 0; i < 3; i++)
+		(void)fd_close(context->streams[i].descriptor);
+	fd_close_all(context->descriptors, context->n_descriptors);
+}
+
 static void context_destroy(struct task_context *context) {
 	for (size_t i = 0; i < context->n_environment; i++)
 		free(context->environment[i]);
 	free(context->environment);
 	free(context->directory);
-	for (int i = 0; i < 3; i++)
-		(void)fd_close(context->streams[i].descriptor);
-	fd_close_all(context->descriptors, context->n_descriptors);
 	free(context->cpus);
 	free(context);
 }
@@ -227,7 +230,7 @@ int task_context_new(const struct wf_context *given, struct task_context **ret) 
 		context->streams[i].descriptor = -1;
 	r = context_fill(context, &known);
 	if (r < 0) {
-		context_destroy(context);
+		(void)task_context_free(context);
 		return r;
 	}
 	*ret = context;
@@ -241,6 +244,14 @@ struct task_context *task_context_ref(struct task_context *context) {
 }
 
 struct task_context *task_context_free(struct task_context *context) {
+	if (context && --context->references == 0) {
+		close_descriptors(context);
+		context_destroy(context);
+	}
+	return NULL;
+}
+
+struct task_context *task_context_abandon(struct task_context *context) {
 	if (context && --context->references == 0)
 		context_destroy(context);
 	return NULL;

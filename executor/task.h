@@ -45,6 +45,8 @@ struct task_context {
 int task_context_new(const struct wf_context *given, struct task_context **ret);
 struct task_context *task_context_ref(struct task_context *context);
 struct task_context *task_context_free(struct task_context *context); /* drops a reference */
+/* The same, but closes no descriptor: the host may have closed them. */
+struct task_context *task_context_abandon(struct task_context *context);
 bool task_context_has_descriptors(const struct task_context *context);
 bool task_context_equal(const struct task_context *a, const struct task_context *b);
 /* Points into `context`. */

@@ -192,6 +192,19 @@ static int doorbell_of(struct wf_executor *executor) {
 	return fd;
 }
 
+/* The host may have closed this one too, and be using its number. */
+static void release_doorbell(struct wf_executor *executor, int fd) {
+	bool wrecked;
+
+	if (!executor)
+		return;
+	executor_lock(executor);
+	wrecked = executor->engine.wrecked;
+	executor_unlock(executor);
+	if (!wrecked)
+		(void)fd_close(fd);
+}
+
 static int32_t count_wanted(size_t n, enum wf_wait_for what) {
 	return what == WF_FIRST_COMPLETED ? 1 : (int32_t)n;
 }
@@ -218,7 +231,7 @@ int wf_wait(struct wf_future *const *futures, size_t n, enum wf_wait_for what, i
 	join(&crowd);
 	r = sleep_in(&crowd, until);
 	leave(&crowd);
-	(void)fd_close(crowd.waiter.doorbell);
+	release_doorbell(crowd.driven, crowd.waiter.doorbell);
 	free(crowd.stakes);
 	if (r == -EDEADLK)
 		return report_error(r,

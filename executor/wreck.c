@@ -11,6 +11,7 @@
 
 #include "executor/claim.h"
 #include "executor/conclude.h"
+#include "executor/payload.h"
 
 static bool keeper_is_intact(const struct keeper *keeper) {
 	return source_is_intact(&keeper->source) && source_is_intact(&keeper->death_source) &&
@@ -96,6 +97,7 @@ void wreck(struct engine *engine, struct keeper *keeper, struct generations *gen
 	loop_abandon(engine->loop);
 	engine->doorbell = -1;
 	forget_keeper(keeper);
+	payload_drop_kept();
 	generations_foreach (generation, generations) {
 		forget_generation(generation);
 		forget_workers(generation);

@@ -19,7 +19,9 @@ bool wreck_is_seen(const struct engine *engine, const struct keeper *keeper,
 void wreck_resolve(struct wf_future *future);
 
 /* Under the lock: resolves every future, because nothing more can be heard from its worker, and
- * forgets workers, generations and keeper. Closes no descriptor, because the host may be using its
- * number by now. The keeper ends the pool: its socket has been closed, or is shut down here. */
+ * forgets workers, generations and keeper. From then on the executor closes no descriptor, because
+ * the host may be using its number by now, except memory files, whose inode tells them apart, and
+ * those that were left to another thread to close before (offload_close()). The keeper ends the
+ * pool: its socket has been closed, or is shut down here. */
 void wreck(struct engine *engine, struct keeper *keeper, struct generations *generations,
 	   struct pool *pool);

@@ -22,7 +22,7 @@ static const char *const modes[] = {
 	"loses-a-descriptor",     "has-a-descriptor-replaced",
 	"closes-as-it-submits",   "waits-for-one-task",
 	"closes-when-idle",       "closes-beside-a-map",
-	"closes-as-it-drives",
+	"closes-as-it-drives",    "reuses-the-numbers",
 };
 
 static void expect_borne(struct program *host, const char *mode) {

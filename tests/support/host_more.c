@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -233,7 +234,8 @@ static void expect_no_entry(struct wf_executor *executor, struct wf_future *futu
 }
 
 /* A task that blocks on a pipe; the caller writes to the other end. */
-static struct wf_future *call_gate(struct wf_executor *executor, int *ret_release) {
+static struct wf_future *call_gate_with(struct wf_executor *executor, const void *input,
+					size_t size, int *ret_release) {
 	int report[2], release[2];
 
 	expect(pipe2(report, O_CLOEXEC) == 0);
@@ -243,14 +245,20 @@ static struct wf_future *call_gate(struct wf_executor *executor, int *ret_releas
 	struct wf_future *future = NULL;
 	char byte;
 
-	expect(wf_submit(executor, &WF_TASK(.function = "gate", .context = &context), &future) ==
-	       0);
+	expect(wf_submit(executor,
+			 &WF_TASK(.function = "gate", .input = input, .input_size = size,
+				  .context = &context),
+			 &future) == 0);
 	expect(read(report[0], &byte, 1) == 1);
 	close(report[0]);
 	close(report[1]);
 	close(release[0]);
 	*ret_release = release[1];
 	return future;
+}
+
+static struct wf_future *call_gate(struct wf_executor *executor, int *ret_release) {
+	return call_gate_with(executor, NULL, 0, ret_release);
 }
 
 static int host_forks(void) {
@@ -703,6 +711,54 @@ static int host_closes_all_descriptors(void) {
 	return 0;
 }
 
+/* Descriptors of the host that have the numbers of the library's. */
+enum { N_OTHERS = 64, LARGE = 1 << 20 };
+
+static void close_all_and_reuse(struct wf_executor *executor, struct wf_future *running) {
+	int others[N_OTHERS];
+	struct stat status;
+
+	expect(close_range(3, ~0u, 0) == 0);
+	for (size_t i = 0; i < N_OTHERS; i++)
+		others[i] = memfd_create("other", MFD_CLOEXEC);
+	expect(wf_wait(&running, 1, WF_ALL_COMPLETED, CAP_MS) == 1);
+	expect(wf_executor_close(executor, WF_CLOSE_KILL) == 0);
+	wf_future_free(running);
+	wf_executor_free(executor);
+	for (size_t i = 0; i < N_OTHERS; i++)
+		expect(fstat(others[i], &status) == 0 && status.st_size == 0);
+}
+
+/* The library has memory files of an input that is used and of one that was, and duplicates of the
+ * descriptors of a context: of a task's and of all tasks'. */
+static void reuse_numbers(bool driven) {
+	struct wf_executor_options options = options_for(0);
+	const int descriptors[] = { 0, 1 };
+	const struct wf_context context =
+	    WF_CONTEXT(.descriptors = descriptors, .n_descriptors = 2);
+	struct wf_executor *executor = NULL;
+	struct wf_future *running;
+	char *large = calloc(1, LARGE);
+	int release; /* closed with all the others */
+
+	options.min_workers = options.workers;
+	options.caller_driven = driven;
+	options.context = &context;
+	expect(large && wf_executor_open(&options, &executor) == 0);
+	expect(finish(call(executor, "digest", large, LARGE)) == WF_RETURNED);
+	running = call_gate_with(executor, large, 2 * LARGE / 3, &release);
+	close_all_and_reuse(executor, running);
+	free(large);
+}
+
+static int host_reuses_the_numbers(void) {
+	if (__lsan_disable)
+		__lsan_disable();
+	reuse_numbers(false);
+	reuse_numbers(true);
+	return 0;
+}
+
 /* --- one that closes a descriptor of the library, or puts another one over it --- */
 
 enum { DESCRIPTORS_MAX = 64, LIBRARY_DESCRIPTORS = 16, FEW_TASKS = 6, TIMEOUT_MS = 300 };
@@ -1022,10 +1078,16 @@ static void post(struct wf_future *future, const struct wf_outcome *outcome, voi
 
 /* Nobody waits for the task but its callback. */
 static void close_with_a_callback(void) {
-	struct wf_executor *executor = open_full_pool(0, false);
+	struct wf_executor_options options = options_for(0);
+	struct wf_executor *executor = NULL;
 	struct timespec until;
 	sem_t posted;
 
+	options.module = getenv("TOY");
+	options.workers = 1;
+	options.idle_timeout_ms = WF_FOREVER;
+	expect(wf_executor_open(&options, &executor) == 0);
+	expect(finish(call(executor, "echo", "x", 1)) == WF_RETURNED);
 	await_rest();
 	struct wf_future *hanging = call_hang(executor);
 	expect(sem_init(&posted, 0, 0) == 0);
@@ -1226,6 +1288,7 @@ int main(int argc, char **argv) {
 		{ "closes-all-descriptors", host_closes_all_descriptors },
 		{ "closes-as-it-submits", host_closes_as_it_submits },
 		{ "waits-for-one-task", host_waits_for_one_task },
+		{ "reuses-the-numbers", host_reuses_the_numbers },
 		{ "closes-when-idle", host_closes_when_idle },
 		{ "closes-beside-a-map", host_closes_beside_a_map },
 		{ "closes-as-it-drives", host_closes_as_it_drives },

@@ -351,6 +351,21 @@ START_TEST(test_memfd_beyond_the_limit_is_refused) {
 }
 END_TEST
 
+START_TEST(test_only_the_file_that_was_meant_is_closed) {
+	int first = fd_memfd("first", 0), second = fd_memfd("second", 0);
+	struct fd_file file;
+
+	ck_assert_int_eq(fd_identify(first, &file), 0);
+	ck_assert_int_eq(fd_close_file(second, &file), -1);
+	ck_assert_int_ge(fcntl(second, F_GETFD), 0);
+	ck_assert_int_eq(fd_close_file(first, &file), -1);
+	ck_assert_int_eq(fcntl(first, F_GETFD), -1);
+	ck_assert_int_eq(fd_close_file(first, &file), -1);
+	ck_assert_int_eq(fd_identify(first, &file), -EBADF);
+	fd_close(second);
+}
+END_TEST
+
 int main(void) {
 	TCase *test_case = fixture_case("fd");
 
@@ -378,5 +393,6 @@ int main(void) {
 	tcase_add_test(test_case, test_absent_is_read_once);
 	tcase_add_test(test_case, test_floor_hides_what_is_newer);
 	tcase_add_test(test_case, test_memfd_beyond_the_limit_is_refused);
+	tcase_add_test(test_case, test_only_the_file_that_was_meant_is_closed);
 	return fixture_run("fd", test_case);
 }
