@@ -43,6 +43,7 @@ static void forget_keeper(struct keeper *keeper) {
 	    status.st_ino == keeper->control_inode)
 		(void)shutdown(keeper->control, SHUT_RDWR);
 	keeper->control = keeper->pidfd = keeper->guard = -1;
+	keeper->start = NULL;
 	keeper->running = false;
 }
 

@@ -160,11 +160,12 @@ int wf_future_kill(struct wf_future *future, int grace_ms);
 
 /* Calls `function` once, when the future has resolved: in the executor's thread (for a
  * caller-driven executor, in wf_executor_dispatch()), or in the thread that cancels the task, or
- * before this call returns if it has already resolved. Callbacks of one future run in the order in
- * which they were added, with no lock held. A callback may submit, cancel, kill and add callbacks;
- * it may not wait (-EDEADLK). `context` is passed through untouched. The callback borrows the
- * future, which stays alive until the callback has run. Errors: -EINVAL, -ENOMEM, -ECHILD.
- * Since 0.1. */
+ * before this call returns if it has already resolved. If the process has closed descriptors of the
+ * library, it may be any thread that waits for a task of the executor or submits one. Callbacks of
+ * one future run in the order in which they were added, with no lock held. A callback may submit,
+ * cancel, kill and add callbacks; it may not wait (-EDEADLK). `context` is passed through
+ * untouched. The callback borrows the future, which stays alive until the callback has run. Errors:
+ * -EINVAL, -ENOMEM, -ECHILD. Since 0.1. */
 typedef void (*wf_callback)(struct wf_future *future, const struct wf_outcome *outcome,
 			    void *context);
 int wf_future_on_done(struct wf_future *future, wf_callback function, void *context);

@@ -33,6 +33,20 @@ extern "C" {
 #pragma GCC visibility push(default)
 #endif
 
+#if defined(__GNUC__)
+#define WF_EXPORT __attribute__((visibility("default")))
+#else
+#define WF_EXPORT
+#endif
+#ifdef __cplusplus
+/* without extern a const object would be local to its file */
+#define WF_EXPORT_C extern "C" WF_EXPORT
+#else
+#define WF_EXPORT_C WF_EXPORT
+#endif
+
+/* --- a module ------------------------------------------------------------------------------ */
+
 /* The running task: its input on the way in, its result on the way out. Valid until the function
  * returns. */
 struct wf_call;
@@ -98,17 +112,6 @@ struct wf_module {
  *
  *     static int shout(struct wf_call *call) { ... }
  *     WF_MODULE(.preload = load, .functions = WF_FUNCTIONS({ "shout", shout })); */
-#if defined(__GNUC__)
-#define WF_EXPORT __attribute__((visibility("default")))
-#else
-#define WF_EXPORT
-#endif
-#ifdef __cplusplus
-/* without extern a const object would be local to its file */
-#define WF_EXPORT_C extern "C" WF_EXPORT
-#else
-#define WF_EXPORT_C WF_EXPORT
-#endif
 #define WF_FUNCTIONS(...) ((const struct wf_function_entry[]){ __VA_ARGS__, { NULL, NULL } })
 #define WF_MODULE(...)                                                                             \
 	WF_EXPORT_C const struct wf_module wf_module = { .size = sizeof(struct wf_module),         \
