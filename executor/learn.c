@@ -13,6 +13,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +33,23 @@
 /* This many files in one directory become a rule for the directory. */
 #define LEARN_FILES   8
 #define LEARN_SCRATCH "256M"
+
+union address {
+	struct sockaddr_storage any;
+	struct sockaddr_un local;
+	struct sockaddr_in inet;
+	struct sockaddr_in6 inet6;
+};
+
+/* What the host says about an attempt. It is found out without any lock, because a file system or
+ * the task's memory may keep whoever looks for as long as somebody else wants. */
+struct sight {
+	char directory[PATH_MAX]; /* that contains attempt::wanted */
+	const char *path;         /* which a rule would name: `wanted` or its directory */
+	mode_t mode;              /* of `path`; 0: there is none */
+	bool in_scratch;
+	union address address; /* AF_UNSPEC: none, or nobody is there */
+};
 
 static unsigned count_beside(const struct policy *policy, const char *directory, uint32_t access) {
 	unsigned n = 0;
@@ -64,33 +82,67 @@ static bool is_made_by(const struct wf_future *future, const char *path) {
 	return age_ns < (int64_t)(clock_now() - future->handed);
 }
 
-static void learn_path(const struct wf_future *future, const struct attempt *attempt) {
-	struct wf_policy *policy = future->learned;
-	const char *path = attempt->wanted;
-	uint32_t access = attempt->access;
-	const struct policy *view = document_view(policy);
-	char directory[4096];
+/* May the files of a scratch /tmp take its place? */
+static bool is_scratch(const struct wf_future *future, const char *path, const char *directory) {
+	return path_is_below(path, "/tmp") &&
+	       (strcmp(directory, "/tmp") == 0 || is_made_by(future, directory));
+}
+
+/* A socket is needed when it is used and something listens there: libc tries a name service
+ * everywhere. */
+static bool is_vacant(const union address *address) {
+	char path[sizeof address->local.sun_path + 1]; /* the task may have left out the NUL */
+
+	if (address->any.ss_family != AF_UNIX)
+		return false;
+	(void)snprintf(path, sizeof path, "%.*s", (int)sizeof address->local.sun_path,
+		       address->local.sun_path);
+	return path[0] && access(path, F_OK) < 0;
+}
+
+static void look(const struct wf_future *future, const struct attempt *attempt,
+		 struct sight *sight) {
 	struct stat status;
 
-	if (cover_allows(view, path, access))
+	sight->path = NULL;
+	sight->mode = 0;
+	sight->in_scratch = false;
+	sight->address = (union address){ .any.ss_family = AF_UNSPEC };
+	if (attempt->wanted[0]) {
+		path_parent(attempt->wanted, sight->directory, sizeof sight->directory);
+		sight->path = attempt->in_directory ? sight->directory : attempt->wanted;
+		sight->in_scratch = is_scratch(future, attempt->wanted, sight->directory);
+		if (stat(sight->path, &status) == 0)
+			sight->mode = status.st_mode;
+	}
+	attempt_read_address(attempt, &sight->address.any);
+	if (is_vacant(&sight->address))
+		sight->address.any.ss_family = AF_UNSPEC;
+}
+
+/* --- what a rule must say ------------------------------------------------------------------- */
+
+static void learn_path(struct wf_policy *policy, const struct attempt *attempt,
+		       const struct sight *sight) {
+	const struct policy *view = document_view(policy);
+	const char *directory = sight->directory;
+	uint32_t access = attempt->access;
+
+	if (cover_allows(view, attempt->wanted, access))
 		return;
-	path_parent(path, directory, sizeof directory);
-	if (path_is_below(path, "/tmp") &&
-	    (strcmp(directory, "/tmp") == 0 || is_made_by(future, directory))) {
+	if (sight->in_scratch) {
 		if (access & POLICY_WRITE)
 			(void)wf_policy_add(policy, "limits.scratch", LEARN_SCRATCH);
-		return;
+	} else if (S_ISCHR(sight->mode)) {
+		(void)wf_policy_add(policy, "device", sight->path);
+	} else if (access & POLICY_WRITE && !S_ISREG(sight->mode)) {
+		(void)wf_policy_add(policy, "write",
+				    S_ISDIR(sight->mode) ? sight->path : directory);
+	} else {
+		bool many = directory[1] && count_beside(view, directory, access) >= LEARN_FILES;
+
+		(void)wf_policy_add(policy, key_of(access), many ? directory : sight->path);
 	}
-	if (attempt->in_directory)
-		path = directory;
-	if (stat(path, &status) == 0 && S_ISCHR(status.st_mode))
-		(void)wf_policy_add(policy, "device", path);
-	else if (access & POLICY_WRITE && (stat(path, &status) < 0 || !S_ISREG(status.st_mode)))
-		(void)wf_policy_add(policy, "write", S_ISDIR(status.st_mode) ? path : directory);
-	else if (directory[1] && count_beside(view, directory, access) >= LEARN_FILES)
-		(void)wf_policy_add(policy, key_of(access), directory);
-	else
-		(void)wf_policy_add(policy, key_of(access), path);
 }
 
 static void learn_family(struct wf_policy *policy, unsigned family) {
@@ -119,28 +171,15 @@ static void learn_port(struct wf_policy *policy, const char *key, in_port_t port
 		(void)wf_policy_add(policy, key, number);
 }
 
-/* A socket is needed when it is used and something listens there: libc tries a name service
- * everywhere. */
-static void learn_address(struct wf_policy *policy, const struct attempt *attempt) {
-	struct sockaddr_storage address;
+static void learn_address(struct wf_policy *policy, const struct attempt *attempt,
+			  const union address *address) {
 	const char *key = attempt->call->number == SYS_bind ? "tcp_bind" : "tcp_connect";
-	union {
-		const struct sockaddr_storage *any;
-		const struct sockaddr_un *local;
-		const struct sockaddr_in *inet;
-		const struct sockaddr_in6 *inet6;
-	} as = { &address };
 
-	attempt_read_address(attempt, &address);
-	if (address.ss_family == AF_UNSPEC ||
-	    (address.ss_family == AF_UNIX && as.local->sun_path[0] &&
-	     access(as.local->sun_path, F_OK) < 0))
-		return;
-	learn_family(policy, address.ss_family);
-	if (address.ss_family == AF_INET)
-		learn_port(policy, key, as.inet->sin_port);
-	else if (address.ss_family == AF_INET6)
-		learn_port(policy, key, as.inet6->sin6_port);
+	learn_family(policy, address->any.ss_family);
+	if (address->any.ss_family == AF_INET)
+		learn_port(policy, key, address->inet.sin_port);
+	else if (address->any.ss_family == AF_INET6)
+		learn_port(policy, key, address->inet6.sin6_port);
 }
 
 /* Memory that is both written and executed. Loading a library is not: it is mapped to be executed,
@@ -184,15 +223,20 @@ static bool learn_begin(struct wf_future *future) {
 	return true;
 }
 
-/* The dispatching thread adds to a future's policy, and any thread may print it. */
+/* The threads that look aside add to a future's policy; the one that dispatches, and whoever asks
+ * for the outcome, print it. All of that is work in memory, so that none of them waits for a file:
+ * an absolute path without ".." is added as it is. */
 static pthread_mutex_t learn_lock = PTHREAD_MUTEX_INITIALIZER;
 
 void learn_attempt(struct wf_future *future, const struct attempt *attempt) {
+	struct sight sight;
+
+	look(future, attempt, &sight);
 	must(pthread_mutex_lock(&learn_lock) == 0);
 	if (future->learned || learn_begin(future)) {
 		if (attempt->wanted[0])
-			learn_path(future, attempt);
-		learn_address(future->learned, attempt);
+			learn_path(future->learned, attempt, &sight);
+		learn_address(future->learned, attempt, &sight.address);
 		learn_call(future->learned, attempt->call, attempt->arguments);
 	}
 	must(pthread_mutex_unlock(&learn_lock) == 0);

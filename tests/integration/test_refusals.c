@@ -464,6 +464,41 @@ START_TEST(test_closing_while_a_look_is_stuck) {
 }
 END_TEST
 
+static struct wf_executor *open_learners(void) {
+	struct wf_policy *policy = policy_of("stage", NULL);
+	struct wf_executor_options options = sandboxed_options(FRESH, policy);
+	struct wf_executor *executor;
+
+	options.learn = true;
+	options.workers = 2;
+	executor = pool_open(&options);
+	wf_policy_free(policy);
+	return executor;
+}
+
+/* While the host looks whether somebody listens there, outcomes are shown, the task's own included:
+ * its policy lacks what the look would have added. */
+START_TEST(test_learning_while_a_look_is_stuck) {
+	struct wf_executor *executor;
+	struct wf_future *knocking;
+	const struct wf_outcome *outcome;
+	char steps[320];
+
+	if (!dead_mount())
+		return;
+	executor = open_learners();
+	(void)snprintf(steps, sizeof steps, "knock %s", dead_path("x"));
+	knocking = pool_call(executor, "try", steps);
+	outcome = pool_wait(knocking);
+	expect_kind(outcome, WF_RETURNED);
+	ck_assert_ptr_nonnull(strstr(outcome->learned, "preset: stage"));
+	expect_steps(executor, "look /", "ok");
+	wf_future_free(knocking);
+	dead_release();
+	pool_close(executor);
+}
+END_TEST
+
 static void add_tests(TCase *story) {
 	/* a sanitizer makes calls of its own, which are refused as well */
 	if (!POOL_SANITIZED) {
@@ -484,6 +519,7 @@ static void add_tests(TCase *story) {
 	add_for_both(story, test_looking_at_what_a_task_names);
 	add_for_both(story, test_judging_while_all_looks_are_stuck);
 	tcase_add_test(story, test_closing_while_a_look_is_stuck);
+	tcase_add_test(story, test_learning_while_a_look_is_stuck);
 }
 
 int main(int argc, char **argv) {

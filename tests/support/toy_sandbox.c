@@ -26,6 +26,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -380,6 +381,18 @@ static void step_connect(const struct step *step) {
 		close(fd);
 }
 
+static void step_knock(const struct step *step) {
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(address.sun_path, sizeof address.sun_path, "%s", step->argument);
+	say_result(step, fd < 0 ? -1
+				: connect(fd, (const struct sockaddr *)(const void *)&address,
+					  sizeof address));
+	if (fd >= 0)
+		close(fd);
+}
+
 /* Sends nothing: to whom a datagram would go. */
 static void step_aim(const struct step *step) {
 	const struct sockaddr_in address = loopback_address(number_at(step->argument, NULL));
@@ -627,6 +640,7 @@ static const struct {
 	{ "hang", step_hang },
 	{ "socket", step_socket },
 	{ "connect", step_connect },
+	{ "knock", step_knock },
 	{ "aim", step_aim },
 	{ "loopback", step_loopback },
 	{ "writable_code", step_writable_code },

@@ -23,6 +23,7 @@
  *
  *     socket FAMILY        by number               connect PORT         to 127.0.0.1
  *     loopback             a byte to itself over TCP
+ *     knock PATH           connect(2) to a local socket there
  *     writable_code        memory to write and execute, at once
  *     written_code         ... one after the other
  *     allocate MIB         touches all of it       descriptors N        how many it could have
