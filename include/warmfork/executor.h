@@ -117,7 +117,7 @@ struct wf_outcome;
  * audited and frozen. On success `*ret` is yours; release it with wf_executor_free(). Blocks until
  * the image is ready or refused (options.preload_timeout_ms). It does not wait for workers: an
  * initializer that fails shows up in outcomes. Errors: -EINVAL, -ENOEXEC, -ENOMEM, -EMFILE, -ELOOP,
- * -EPERM, -EIO (also if RLIMIT_FSIZE is below 32 MiB). Since 0.1. */
+ * -EPERM, -EDEADLK (in a callback), -EIO (also if RLIMIT_FSIZE is below 32 MiB). Since 0.1. */
 int wf_executor_open(const struct wf_executor_options *options, struct wf_executor **ret);
 
 /* Submits a task. Everything it points to is copied, except `task->buffer`, which is consumed on
@@ -652,13 +652,14 @@ struct wf_executor_options {
  * stays warm when all callers have released theirs; wf_executor_close() ends it, and the next call
  * opens another. A module file that has changed on disk is reloaded. You own one reference.
  * `*ret_reused` (`ret_reused` may be NULL) tells whether the pool already existed. Blocks and fails
- * like wf_executor_open(). Since 0.1. */
+ * like wf_executor_open(); in a callback it returns a pool that exists, and fails with -EDEADLK if
+ * it would have to open or reload one, or to wait for a thread that does. Since 0.1. */
 int wf_executor_shared(const struct wf_executor_options *options, struct wf_executor **ret,
 		       bool *ret_reused);
 
 /* Changes the number of slots while tasks run. New slots are used from the next task on; slots that
  * are removed finish their running tasks and take no more. Does not block. Errors: -EINVAL,
- * -ESHUTDOWN, -ECHILD. Since 0.1. */
+ * -ESHUTDOWN, -ENOMEM, -ECHILD. Since 0.1. */
 int wf_executor_resize(struct wf_executor *executor, int workers);
 
 /* Loads the image again, as it is on disk now, in a new zygote beside the old one. A task runs on
@@ -706,7 +707,7 @@ enum wf_wait_for {
 };
 /* Waits for some of `n` futures, which may belong to different executors; duplicates are fine, NULL
  * is -EINVAL. Returns how many have resolved when it returns (by then the condition holds), or
- * -ETIMEDOUT, -EINVAL, -EDEADLK, -ECHILD. Returns 0 at once if `n` is 0. Since 0.1. */
+ * -ETIMEDOUT, -EINVAL, -EDEADLK, -ENOMEM, -ECHILD. Returns 0 at once if `n` is 0. Since 0.1. */
 int wf_wait(struct wf_future *const *futures, size_t n, enum wf_wait_for what, int timeout_ms);
 
 /* --- large inputs -------------------------------------------------------------------------- */

@@ -312,12 +312,14 @@ struct waiter {
 	sem_t event;
 	const struct wf_outcome *pending_outcome, *done_outcome;
 	bool sentence;
-	int wait, close, reload;
+	int wait, close, reload, open, shared;
 };
 
 static void wait_in_callback(struct wf_future *future, const struct wf_outcome *outcome,
 			     void *context) {
+	const struct wf_executor_options options = pool_options(FRESH);
 	struct waiter *waiter = context;
+	struct wf_executor *other;
 
 	(void)future;
 	(void)outcome;
@@ -327,6 +329,8 @@ static void wait_in_callback(struct wf_future *future, const struct wf_outcome *
 	waiter->wait = wf_wait(&waiter->pending, 1, WF_ALL_COMPLETED, WF_FOREVER);
 	waiter->close = wf_executor_close(waiter->executor, WF_CLOSE_FINISH);
 	waiter->reload = wf_executor_reload(waiter->executor);
+	waiter->open = wf_executor_open(&options, &other);
+	waiter->shared = wf_executor_shared(&options, &other, NULL);
 	sem_post(&waiter->event);
 }
 
@@ -353,6 +357,8 @@ START_TEST(test_waiting_in_callback_is_refused) {
 	ck_assert_int_eq(waiter.wait, -EDEADLK);
 	ck_assert_int_eq(waiter.close, -EDEADLK);
 	ck_assert_int_eq(waiter.reload, -EDEADLK);
+	ck_assert_int_eq(waiter.open, -EDEADLK);
+	ck_assert_int_eq(waiter.shared, -EDEADLK);
 
 	cord_release(&cords[1]);
 	more_finish(waiter.pending);
