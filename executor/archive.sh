@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# archive.sh MAP OUTPUT ARCHIVE... -- LIBRARY...
-# What the map does for the shared library, for a static one: all of the archives, and what they need of
-# the libraries, becomes one object of which only the map's names are left.
+# archive.sh MAP OUTPUT ARCHIVE... -- LIBRARY... -- COMPILER [ARGUMENT...]
+# What the map does for the shared library, for a static one: all of the archives, and what they
+# need of the libraries, becomes one object of which only the map's names are left.
 set -eu
 map=$1 output=$2
 shift 2
@@ -15,12 +15,15 @@ while [ "$#" -gt 0 ] && [ "$1" != -- ]; do
 	shift
 done
 shift
-for library; do
-	libraries="$libraries -l$library"
+while [ "$#" -gt 0 ] && [ "$1" != -- ]; do
+	libraries="$libraries -l$1"
+	shift
 done
-sed 's,/\*.*\*/,,' "$map" | sed -n 's/^[ \t]*\(wf_[a-z0-9_]*\);.*/\1/p' | grep -v '^wf_private_' >"$work/names"
+shift
+sed 's,/\*.*\*/,,' "$map" | sed -n 's/^[ \t]*\(wf_[a-z0-9_]*\);.*/\1/p' |
+	grep -v '^wf_private_' >"$work/names"
 # shellcheck disable=SC2086 # lists of words
-"${CC:-cc}" -r -nostdlib -o "$work/warmfork.o" -Wl,--whole-archive $whole -Wl,--no-whole-archive \
+"$@" -r -nostdlib -o "$work/warmfork.o" -Wl,--whole-archive $whole -Wl,--no-whole-archive \
 	-Wl,-Bstatic $libraries
 objcopy --keep-global-symbols="$work/names" "$work/warmfork.o"
 rm -f "$output"

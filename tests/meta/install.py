@@ -7,6 +7,7 @@ with nothing but `pkg-config --cflags --libs warmfork`. It must find everything 
 the loader's path: the prefix is not one that ld.so searches."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -50,10 +51,10 @@ def outside(top, work, prefix):
     # only the prefix: a user of the library needs no other package's files
     environment = clean_environment(PKG_CONFIG_LIBDIR=os.path.dirname(find(prefix, "warmfork.pc")))
     flags = run("pkg-config", "--cflags", "--libs", "warmfork", env=environment).split()
-    compiler = environment.get("CC", "cc")
-    run(compiler, "-shared", "-fPIC", "upper.c", "-o", "upper.so", *flags, cwd=folder,
+    compiler = shlex.split(environment.get("CC", "cc"))
+    run(*compiler, "-shared", "-fPIC", "upper.c", "-o", "upper.so", *flags, cwd=folder,
         env=environment)
-    run(compiler, "hello.c", "-o", "hello", *flags, cwd=folder, env=environment)
+    run(*compiler, "hello.c", "-o", "hello", *flags, cwd=folder, env=environment)
     command = os.path.join(prefix, "bin", "warmfork")
     if os.path.exists(command):  # without jansson there is none
         run(command, "image", "upper.so", cwd=folder, env=clean_environment(), timeout=60)
@@ -72,8 +73,8 @@ def outside(top, work, prefix):
 def statically(prefix, folder, environment):
     """The example with the archive inside: it needs no library of ours at run time."""
     flags = run("pkg-config", "--static", "--cflags", "--libs", "warmfork", env=environment).split()
-    run(environment.get("CC", "cc"), "hello.c", "-o", "hello_static", "-static", *flags, cwd=folder,
-        env=environment)
+    compiler = shlex.split(environment.get("CC", "cc"))
+    run(*compiler, "hello.c", "-o", "hello_static", "-static", *flags, cwd=folder, env=environment)
     names = run("nm", "-g", "--defined-only", find(prefix, "libwarmfork.a"))
     strangers = [line.split()[-1] for line in names.splitlines()
                  if len(line.split()) == 3 and not line.split()[-1].startswith("wf_")]
@@ -111,7 +112,8 @@ def main():
         environment = clean_environment()
         run(meson, "setup", build, top, f"--prefix={prefix}", "-Dtests=false", "-Dexamples=false",
             env=environment)
-        run(meson, "install", "-C", build, env=environment)
+        # whoever builds has another environment than whoever chose the compiler
+        run(meson, "install", "-C", build, env=clean_environment(CC="false"))
         shutil.rmtree(build)  # nothing may lean on it
         for name in ("executor.h", "inspect.h", "map.h", "policy.h", "task.h"):
             find(prefix, name)
