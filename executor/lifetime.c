@@ -5,7 +5,6 @@
 #include "executor/lifetime.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -16,6 +15,7 @@
 #include "executor/custody.h"
 #include "executor/launch.h"
 #include "executor/stop.h"
+#include "executor/thread.h"
 #include "proto/self.h"
 
 /* --- open ---------------------------------------------------------------------------------- */
@@ -120,20 +120,14 @@ static void *run(void *context) {
 	return NULL;
 }
 
-/* Signals are the host's business; none must be delivered to our thread. */
 static int start_thread(struct wf_executor *executor) {
-	sigset_t all, old;
 	int r;
 
 	if (executor->engine.options.public.caller_driven)
 		return 0;
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = pthread_create(&executor->thread, NULL, run, executor);
-	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (r)
-		return report_internal(-r, "starting the executor's thread");
-	(void)pthread_setname_np(executor->thread, "warmfork");
+	r = thread_start(&executor->thread, "warmfork", run, executor);
+	if (r < 0)
+		return report_internal(r, "starting the executor's thread");
 	executor->has_thread = true;
 	return 0;
 }

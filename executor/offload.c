@@ -2,7 +2,6 @@
 #include "executor/offload.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -10,6 +9,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "executor/engine.h"
+#include "executor/thread.h"
 
 #define PATIENCE_MS 1000 /* for one job, and for one in the queue */
 #define STUCK_MAX   8
@@ -94,20 +94,6 @@ static void *work(void *context) {
 	return NULL;
 }
 
-/* Signals are the host's business; none must be delivered to our thread. */
-static int start_thread(struct hand *hand) {
-	sigset_t all, old;
-	int r;
-
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = pthread_create(&hand->thread, NULL, work, hand);
-	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (r == 0)
-		(void)pthread_setname_np(hand->thread, "warmfork-aside");
-	return -r;
-}
-
 /* Returns false if there cannot be one more. */
 static bool start_hand(struct offload *offload) {
 	struct hand *hand = offload->n_stuck < STUCK_MAX ? calloc(1, sizeof *hand) : NULL;
@@ -115,7 +101,7 @@ static bool start_hand(struct offload *offload) {
 	if (!hand)
 		return false;
 	hand->engine = engine_ref(offload->engine);
-	if (start_thread(hand) < 0) {
+	if (thread_start(&hand->thread, "warmfork-aside", work, hand) < 0) {
 		(void)engine_unref(hand->engine);
 		free(hand);
 		return false;
