@@ -50,8 +50,9 @@ struct loop {
 
 /* --- numbers ---
  *
- * To epoll a source is a file and a number. If the process closes a descriptor of ours, and the next
- * that we open gets its number, the older of the two sources would be taken for the younger. */
+ * To epoll a source is a file and a number. If the process closes a descriptor of ours, and the
+ * next that we open gets its number, the older of the two sources would be taken for the
+ * younger. */
 
 static int numbers_reserve(struct loop *loop, int fd) {
 	size_t n = (size_t)fd / 64 + 1;

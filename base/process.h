@@ -28,8 +28,8 @@ static inline bool exit_status_is_kill(const struct exit_status *status) {
 int process_open(pid_t pid);
 /* pidfd_send_signal(2). Returns 0, or -errno (-ESRCH: it has been reaped). */
 int process_signal(int pidfd, int signal);
-/* The same for the process group that it leads: by the pidfd where the kernel supports it (6.9), and
- * otherwise by number, or not at all if `pid` is 0 (-EINVAL). */
+/* The same for the process group that it leads: by the pidfd where the kernel supports it (6.9),
+ * and otherwise by number, or not at all if `pid` is 0 (-EINVAL). */
 int process_signal_group(int pidfd, pid_t pid, int signal);
 /* Has it ended (reaped or not)? Does not block. */
 bool process_has_ended(int pidfd);

@@ -7,9 +7,9 @@
 #include "executor/generation.h"
 #include "executor/keeper_link.h"
 
-/* The program of this process (O_PATH), for images of kind self: as it was started, or, `anew`, as it
- * is on disk now. Without the lock, because its file system may not answer. Returns a descriptor or
- * -errno. */
+/* The program of this process (O_PATH), for images of kind self: as it was started, or, `anew`, as
+ * it is on disk now. Without the lock, because its file system may not answer. Returns a descriptor
+ * or -errno. */
 int launch_open_program(bool anew);
 
 /* Asks the keeper for a zygote that loads the image, and `program` (borrowed; -1 unless its kind is

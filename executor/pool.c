@@ -439,9 +439,9 @@ static void on_drain_timer(struct timer *timer, nsec_t now) {
 	worker_changed(container_of(timer, struct worker, timer));
 }
 
-/* What it sent before it ended counts, unless it cannot be trusted. That holds for a worker we killed
- * too: it may have done other tasks before the one that was to be ended. Returns false if that must
- * wait for memory. */
+/* What it sent before it ended counts, unless it cannot be trusted. That holds for a worker we
+ * killed too: it may have done other tasks before the one that was to be ended. Returns false if
+ * that must wait for memory. */
 static bool drain(struct worker *worker) {
 	struct engine *engine = worker->engine;
 

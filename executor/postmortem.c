@@ -97,8 +97,8 @@ static void fill_outcome(struct worker *worker, struct wf_future *future) {
 		future->memory.deaths[future->memory.n_deaths - 1].kind = WF_MEMORY_LIMIT;
 }
 
-/* The worker says so, and then ends in one way only: a task that crashes or exits on its own with the
- * word set has its own end. */
+/* The worker says so, and then ends in one way only: a task that crashes or exits on its own with
+ * the word set has its own end. */
 static bool lost_channel(const struct worker *worker) {
 	return atomic_load(&worker->cell->lost_channel) &&
 	       (!worker->status_known || (worker->status.exited && worker->status.code == 1));

@@ -16,9 +16,9 @@
 #define CHANNEL_GRACE_MS 1000 /* between the end of its channel and that of the process */
 #define STACK_GRACE_MS   100  /* for the worker to write its call stack */
 
-/* For a worker that there was no descriptor for when it was spawned. Its zygote reports its end before
- * it reaps it, so the number is its own as long as that zygote lives: asked after the opening. Once the
- * zygote or the keeper has gone, it may be a stranger's. */
+/* For a worker that there was no descriptor for when it was spawned. Its zygote reports its end
+ * before it reaps it, so the number is its own as long as that zygote lives: asked after the
+ * opening. Once the zygote or the keeper has gone, it may be a stranger's. */
 static void open_late(struct worker *worker) {
 	const struct generation *generation = worker->generation;
 	int pidfd;

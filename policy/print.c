@@ -44,8 +44,8 @@ static void emit(struct printer *printer, yaml_event_t *event, int made) {
 			yaml_event_delete(event);
 		return;
 	}
-	/* The emitter takes the event even if it fails. An event that could not be made is not UTF-8:
-	 * the only other thing that can go wrong is memory. */
+	/* The emitter takes the event even if it fails. An event that could not be made is not
+	 * UTF-8: the only other thing that can go wrong is memory. */
 	if (!made)
 		printer->error = -EINVAL;
 	else if (!yaml_emitter_emit(&printer->emitter, event))

@@ -9,8 +9,8 @@
  * is killed alone, everything goes on without it.
  *
  * A keeper that is stopped does not notice the end of its host. The guard does, and kills a keeper
- * that has not ended by itself shortly after. Nothing is lost if that was merely slow: what it has not
- * ended yet comes to the guard.
+ * that has not ended by itself shortly after. Nothing is lost if that was merely slow: what it has
+ * not ended yet comes to the guard.
  */
 #include "zygote/guard.h"
 

@@ -322,8 +322,9 @@ static void library_read(struct restore_library *ret) {
 	(void)snprintf(ret->locale, sizeof ret->locale, "%s", locale ? locale : "");
 }
 
-/* Most of this could only be put back with privileges, so a worker leaves in all cases. One that was no
- * subreaper has lost what its task left to the zygote, which ends that when the worker has ended. */
+/* Most of this could only be put back with privileges, so a worker leaves in all cases. One that
+ * was no subreaper has lost what its task left to the zygote, which ends that when the worker has
+ * ended. */
 static const char *manner_check(const struct restore_manner *before) {
 	struct restore_manner now;
 

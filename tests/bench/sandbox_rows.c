@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the sandbox costs. Each pool is driven by the caller and forks on demand, so that nothing is hidden by a
- * worker that was ready; the row about parked ones says so.
+ * What the sandbox costs. Each pool is driven by the caller and forks on demand, so that nothing is
+ * hidden by a worker that was ready; the row about parked ones says so.
  */
 #include <spawn.h>
 #include <stdio.h>
@@ -73,8 +73,8 @@ static void *sandbox_fork_open(bool quick) {
 	return forks;
 }
 
-/* Timed: from before wf_submit() until its worker has been reaped: fork, entering, a task that does nothing,
- * exit. */
+/* Timed: from before wf_submit() until its worker has been reaped: fork, entering, a task that does
+ * nothing, exit. */
 static double life(struct wf_executor *executor) {
 	const struct wf_task task = WF_TASK(.function = "echo", .flags = WF_TASK_WAIT_EXIT);
 	uint64_t start = measure_now();
@@ -248,8 +248,8 @@ static void commands_close(void *state) {
 	free(commands);
 }
 
-/* The worker of the task before has ended, and that has been taken note of: nobody drives this pool while bwrap
- * runs. */
+/* The worker of the task before has ended, and that has been taken note of: nobody drives this pool
+ * while bwrap runs. */
 static void settle(struct wf_executor *executor) {
 	for (int i = 0; i < 3; i++)
 		(void)wf_executor_dispatch(executor, 2);

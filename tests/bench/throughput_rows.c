@@ -261,8 +261,9 @@ static void *live_2000_open(bool quick) {
 	return crowd;
 }
 
-/* Timed: wf_submit() until the result of the worker that is forked for this task. Not timed: its end, which is
- * over when the next round comes. In one pool there are CROWD others, which wait in their tasks. */
+/* Timed: wf_submit() until the result of the worker that is forked for this task. Not timed: its
+ * end, which is over when the next round comes. In one pool there are CROWD others, which wait in
+ * their tasks. */
 static double fork_on_demand(struct wf_executor *executor) {
 	const struct wf_task task = WF_TASK(.function = "echo");
 	double took[TRIPS];

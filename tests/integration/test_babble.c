@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Story: a keeper or a zygote says what it may not (tests/support/babbler.c). Opening fails, and says
- * why; nothing of it is left.
+ * Story: a keeper or a zygote says what it may not (tests/support/babbler.c). Opening fails, and
+ * says why; nothing of it is left.
  */
 #include <errno.h>
 #include <stdlib.h>

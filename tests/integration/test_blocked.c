@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Story: something that a pool has to touch does not answer, and may never do so: the peer of a socket
- * that a task has sent, the file system of the helper program. Nobody waits for it. The file system of
- * a path that a task names is in the story of refusals.
+ * Story: something that a pool has to touch does not answer, and may never do so: the peer of a
+ * socket that a task has sent, the file system of the helper program. Nobody waits for it. The file
+ * system of a path that a task names is in the story of refusals.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>

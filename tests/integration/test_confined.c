@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Story: limits of a policy, each as its task meets it and as its outcome tells it; and the pool
- * around a sandbox when processes of it die: what runs goes on, what is left behind goes, and nobody
- * waits for an answer that cannot come.
+ * around a sandbox when processes of it die: what runs goes on, what is left behind goes, and
+ * nobody waits for an answer that cannot come.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -311,8 +311,8 @@ static bool is_of_a_pool(pid_t pid) {
 	return false;
 }
 
-/* The init of a pid namespace ends when all in it have been reaped, and those whose parents are dead have come
- * to us; what is neither watched nor of a pool is the library's to reap. */
+/* The init of a pid namespace ends when all in it have been reaped, and those whose parents are
+ * dead have come to us; what is neither watched nor of a pool is the library's to reap. */
 static void reap_adopted(const struct watch *watch) {
 	siginfo_t info = { 0 };
 	bool ours;
@@ -349,7 +349,8 @@ static void watch_init(struct wf_executor *executor, struct watch *init) {
 	ck_assert_uint_eq(init->n, 1);
 }
 
-/* Its worker goes on in its namespace, whose init waits for it; and is told of what it is refused. */
+/* Its worker goes on in its namespace, whose init waits for it; and is told of what it is
+ * refused. */
 START_TEST(test_sandboxed_task_outlives_its_zygote) {
 	static const char *const policies[] = { "stage", "pure" };
 	struct wf_policy *policy = policy_of(policies[_i / 2], "on_refusal", "continue", NULL);
@@ -422,8 +423,8 @@ START_TEST(test_task_that_is_always_refused_can_be_killed) {
 }
 END_TEST
 
-/* A program of its own, with the listener in it: says "keeper PID", and its task "at PID" before it is refused
- * without end. */
+/* A program of its own, with the listener in it: says "keeper PID", and its task "at PID" before it
+ * is refused without end. */
 static _Noreturn void host_run(int regime, const char *path, int say) {
 	struct wf_statistics statistics = { .size = sizeof statistics };
 	struct wf_policy *policy = NULL;

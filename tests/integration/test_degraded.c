@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Story: the kernel lacks something that a sandbox is made of (WF_ABSENT hides it). A strict policy is
- * refused, with the layer's name; best effort opens, its outcomes say what is not in force, and what the
- * other layers hold, they hold.
+ * Story: the kernel lacks something that a sandbox is made of (WF_ABSENT hides it). A strict policy
+ * is refused, with the layer's name; best effort opens, its outcomes say what is not in force, and
+ * what the other layers hold, they hold.
  *
  * One run for each word of WF_ABSENT that the build file lists.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Moments in which two things happen at once: a close beside a hand-out, a result beside a deadline, a
- * last handle that is given back in a callback. Each has been wrong once.
+ * Moments in which two things happen at once: a close beside a hand-out, a result beside a
+ * deadline, a last handle that is given back in a callback. Each has been wrong once.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -692,7 +692,8 @@ static void add_wishes(TCase *test_case) {
 int main(void) {
 	TCase *test_case = fixture_case("frozen");
 
-	/* ten thousand forks take ten seconds, or, in a virtual machine that shares its CPUs, minutes */
+	/* ten thousand forks take ten seconds, or, in a virtual machine that shares its CPUs,
+	 * minutes */
 	tcase_set_timeout(test_case, 400);
 	if (POOL_SANITIZED) {
 		tcase_add_test(test_case, test_sanitizer_is_named);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Story: workers that are parked are prepared: on their CPU, with the pages copied that tasks usually
- * write to; and whoever looks for a while before he sleeps finds the same answers.
+ * Story: workers that are parked are prepared: on their CPU, with the pages copied that tasks
+ * usually write to; and whoever looks for a while before he sleeps finds the same answers.
  */
 #include <sched.h>
 #include <stdlib.h>

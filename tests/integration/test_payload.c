@@ -196,7 +196,8 @@ START_TEST(test_huge_argument_in_a_buffer) {
 }
 END_TEST
 
-/* The memory of the first is used for the second, which is shorter, and in the end for another executor's. */
+/* The memory of the first is used for the second, which is shorter, and in the end for another
+ * executor's. */
 START_TEST(test_what_an_input_leaves_is_not_seen) {
 	struct wf_executor *one = more_open(REUSED), *other = more_open(REUSED);
 	char text[70000];

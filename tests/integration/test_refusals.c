@@ -3,8 +3,8 @@
  * Story: what a worker under a policy was refused, its outcome tells, with the line that would have
  * allowed it; or the refusal ends the task.
  *
- * Each preset in both regimes; run a second time by a program of an ordinary user. What a refusal was
- * good for is looked at from outside: the file as it was.
+ * Each preset in both regimes; run a second time by a program of an ordinary user. What a refusal
+ * was good for is looked at from outside: the file as it was.
  */
 #include <errno.h>
 #include <poll.h>
@@ -400,8 +400,8 @@ static struct wf_executor *open_readers(int regime) {
 	return executor;
 }
 
-/* The path is nowhere in the task's view, so its call fails at once. That the host cannot find out more
- * about it costs the note, and keeps nobody. */
+/* The path is nowhere in the task's view, so its call fails at once. That the host cannot find out
+ * more about it costs the note, and keeps nobody. */
 START_TEST(test_looking_at_what_a_task_names) {
 	struct wf_executor *executor;
 	struct wf_future *readers[READERS];

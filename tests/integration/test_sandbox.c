@@ -3,8 +3,8 @@
  * Story: a worker under a policy does what was declared, and nothing else. What it is refused, and
  * told, is another story (test_refusals.c).
  *
- * Each preset in both regimes; run a second time by a program of an ordinary user. What the policy was
- * good for is looked at from outside: the file as it was, nobody at the door.
+ * Each preset in both regimes; run a second time by a program of an ordinary user. What the policy
+ * was good for is looked at from outside: the file as it was, nobody at the door.
  */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -65,7 +65,8 @@ START_TEST(test_the_library_calls_its_own) {
 }
 END_TEST
 
-/* What a keeper gives a zygote that runs this program: a socket at 3, a place for what it says at 5. */
+/* What a keeper gives a zygote that runs this program: a socket at 3, a place for what it says at
+ * 5. */
 static pid_t start_as_zygote(int control, int output) {
 	posix_spawn_file_actions_t actions;
 	char *const argv[] = { getenv("SELF_HOST"), (char[]){ "runs-tasks" }, NULL };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Story: this process has no free descriptor when a task that needs some is handed out, or no memory
- * for what its workers, zygote and keeper say. The task waits; everything else goes on.
+ * Story: this process has no free descriptor when a task that needs some is handed out, or no
+ * memory for what its workers, zygote and keeper say. The task waits; everything else goes on.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -121,7 +121,8 @@ START_TEST(test_running_task_ends_beside_one_that_waits) {
 	scene_open(&scene, _i);
 	cord_release(&scene.cord);
 	expect_text(pool_wait(scene.running), "done");
-	/* workers that are not needed may leave what they have to it; if that is not enough, it is told */
+	/* workers that are not needed may leave what they have to it; if that is not enough, it is
+	 * told */
 	expect_told_or_captured(pool_wait(scene.waiting), "here");
 	crowd_leave(&scene.crowd);
 	wf_future_free(scene.waiting);

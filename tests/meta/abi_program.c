@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * A program of another release: tests/meta/abi.py compiles it against saved headers, and against headers
- * whose structs have grown by a member (then GROWN is defined), and runs it with the library of this
- * tree. It is its own image and uses every struct that has a size. Those that belong to the library
- * (an outcome, what a hook is told) say by their size which members they have.
+ * A program of another release: tests/meta/abi.py compiles it against saved headers, and against
+ * headers whose structs have grown by a member (then GROWN is defined), and runs it with the
+ * library of this tree. It is its own image and uses every struct that has a size. Those that
+ * belong to the library (an outcome, what a hook is told) say by their size which members they
+ * have.
  *
  *     abi_program           all new members zero: everything works
  *     abi_program STRUCT    the new member of that struct is set: refused, with a sentence

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * A keeper or a zygote that says what it may not (proto/PROTOCOL.md, 3): BABBLE in the environment is
- * what. Run as `warmfork-zygote keeper`, it plays the keeper; as a zygote of kind SELF, the zygote.
+ * A keeper or a zygote that says what it may not (proto/PROTOCOL.md, 3): BABBLE in the environment
+ * is what. Run as `warmfork-zygote keeper`, it plays the keeper; as a zygote of kind SELF, the
+ * zygote.
  *
  *     babbler host     opens a pool of itself, which must be refused for what its zygote says
  *
- * The bytes are written by hand, so that they are what the protocol says and not what our code does.
+ * The bytes are written by hand, so that they are what the protocol says and not what our code
+ * does.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -23,7 +25,8 @@
 
 enum { KEEPER_READY = 16, ZYGOTE_STARTED = 17, WELCOME = 48, IMAGE_READY = 50 };
 
-/* A frame with the first two fields of its message, both numbers below 128 or a process; `fd` -1: none. */
+/* A frame with the first two fields of its message, both numbers below 128 or a process; `fd` -1:
+ * none. */
 static void say(unsigned char type, unsigned char first, uint32_t second, int fd) {
 	unsigned char frame[32] = { type, 0, 0, 0, 0, 0, 0, 0, 1 << 3, first, 2 << 3 };
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof fd)] = { 0 };

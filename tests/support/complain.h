@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Assertions of host programs, which do not run under Check: the first that does not hold is told on
- * stderr, and ends the program.
+ * Assertions of host programs, which do not run under Check: the first that does not hold is told
+ * on stderr, and ends the program.
  */
 #pragma once
 

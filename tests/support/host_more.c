@@ -395,8 +395,8 @@ static int host_forks_while_sharing(void) {
 	pthread_t thread;
 	int status;
 
-	/* The address sanitizer of gcc 12 does not take its allocator's locks around a fork: the child
-	 * of a process that allocates in another thread may wait for one forever. */
+	/* The address sanitizer of gcc 12 does not take its allocator's locks around a fork: the
+	 * child of a process that allocates in another thread may wait for one forever. */
 	if (SANITIZED)
 		return PROGRAM_CANNOT;
 	sharing = true;
@@ -682,7 +682,8 @@ static void expect_not_forked(struct wf_executor *executor) {
 
 /* --- one that closes what it does not know ---
  *
- * closefrom(3) in a process that goes on. Descriptors that are opened afterwards get the numbers of ours. */
+ * closefrom(3) in a process that goes on. Descriptors that are opened afterwards get the numbers of
+ * ours. */
 
 /* For the leak sanitizer: the executor's thread may sleep forever, and keeps its memory. */
 __attribute__((weak)) void __lsan_disable(void);
@@ -780,7 +781,8 @@ static struct wf_executor *open_full_pool(int max_tasks, bool driven) {
 	return executor;
 }
 
-/* Of those that the library has opened, the one with this number in their order; -1: there are fewer. */
+/* Of those that the library has opened, the one with this number in their order; -1: there are
+ * fewer. */
 static int pick(const bool *before, int index) {
 	for (int fd = 0; fd < DESCRIPTORS_MAX; fd++)
 		if (!before[fd] && is_open(fd) && index-- == 0)
@@ -799,8 +801,8 @@ static void lose(int fd, bool replace) {
 	expect(dup3(other, fd, O_CLOEXEC) == fd && close(other) == 0);
 }
 
-/* Returns false if there is no such descriptor. Every future resolves, and nothing that ends the pool
- * waits for ever: otherwise the alarm ends this process. */
+/* Returns false if there is no such descriptor. Every future resolves, and nothing that ends the
+ * pool waits for ever: otherwise the alarm ends this process. */
 static bool live_without(int index, int max_tasks, bool driven, bool replace) {
 	const struct wf_task hang = WF_TASK(.function = "script", .input = "hang", .input_size = 4,
 					    .timeout_ms = TIMEOUT_MS);

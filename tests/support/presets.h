@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The presets in turn, in the words of sandboxed.h, and files of which a policy allows some: "in" to
- * read, "out" to write, "closed" to nobody.
+ * The presets in turn, in the words of sandboxed.h, and files of which a policy allows some: "in"
+ * to read, "out" to write, "closed" to nobody.
  */
 #pragma once
 

@@ -11,7 +11,8 @@
 
 #include "tests/support/pool.h"
 
-/* A policy of a preset and more keys and values: "read", path, "limits.memory", "64M", ..., NULL. */
+/* A policy of a preset and more keys and values: "read", path, "limits.memory", "64M", ...,
+ * NULL. */
 struct wf_policy *policy_of(const char *preset, ...) __attribute__((sentinel));
 void policy_add(struct wf_policy *policy, const char *key, const char *value);
 
@@ -51,11 +52,11 @@ void scratch_expect(const char *name, const char *text);
 void scratch_install(const char *name, const char *program);
 
 /* The main() of a story that needs all layers; `add` adds its tests. With WF_TEST_USER=UID in the
- * environment, root becomes that user, and executes itself again, so that a process of root has left
- * nothing. What cannot be told here is a skip that says why. Returns the exit status. */
+ * environment, root becomes that user, and executes itself again, so that a process of root has
+ * left nothing. What cannot be told here is a skip that says why. Returns the exit status. */
 int sandboxed_main(char **argv, const char *name, void (*add)(TCase *story));
 /* The first part of it, for the story of missing layers: a status for main() to return, or -1. */
 int sandboxed_begin_without(char **argv);
-/* fixture_case() with a scratch directory that is not below /tmp: a worker with scratch space of its
- * own sees it. */
+/* fixture_case() with a scratch directory that is not below /tmp: a worker with scratch space of
+ * its own sees it. */
 TCase *sandboxed_case(const char *name);

@@ -28,8 +28,8 @@
  *     stray               leaves a daemon to the zygote, as a worker that is no subreaper
  *     dirty WHAT          see toy_residue.c            look                 answers what it finds
  *
- * background, daemon, stray and hold_pipes report their name and the pid that they leave, and answer
- * it.
+ * background, daemon, stray and hold_pipes report their name and the pid that they leave, and
+ * answer it.
  *
  * The preload argument is a text of the same form:
  *

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The steps of the sandboxed toy; toy_sandbox.h says what they do. Each makes the system call that it
- * is named after and no other that a policy might refuse, so that what is noted is about that one.
+ * The steps of the sandboxed toy; toy_sandbox.h says what they do. Each makes the system call that
+ * it is named after and no other that a policy might refuse, so that what is noted is about that
+ * one.
  */
 #include "tests/support/toy_sandbox.h"
 

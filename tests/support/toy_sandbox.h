@@ -3,8 +3,8 @@
  * The sandboxed toy: a module whose tasks try what a policy is to allow or to refuse, and tell what
  * the kernel answered. They never judge: what became of it outside is for the test to look at.
  *
- * "try" takes "step argument; step argument", runs all of them, and answers what each said, with ";"
- * between: "ok", a value, or the name of an errno. "big N" answers N bytes of toy_letter().
+ * "try" takes "step argument; step argument", runs all of them, and answers what each said, with
+ * ";" between: "ok", a value, or the name of an errno. "big N" answers N bytes of toy_letter().
  *
  *     read PATH            its first line          write PATH TEXT      anew
  *     list PATH            how many entries        look PATH            stat(2)
@@ -38,8 +38,8 @@
  *     report               "at PID", a line on the task's first descriptor
  *     wait                 for a byte on its second
  *
- * The preload argument is such a text for the initializer of each worker, which does not look at the
- * answers.
+ * The preload argument is such a text for the initializer of each worker, which does not look at
+ * the answers.
  */
 #pragma once
 

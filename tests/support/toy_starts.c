@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * A module whose workers do not become ready. It has no initializer, so that nobody has a reason to
- * expect that it takes time. The preload argument is "stop", "hang" or "crash", " first" or " all", and
- * the path of a file that counts them.
+ * expect that it takes time. The preload argument is "stop", "hang" or "crash", " first" or " all",
+ * and the path of a file that counts them.
  */
 #include <fcntl.h>
 #include <signal.h>

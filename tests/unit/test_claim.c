@@ -131,7 +131,8 @@ START_TEST(test_taking_back_leaves_the_head_and_keeps_the_order) {
 }
 END_TEST
 
-/* A worker may leave between two tasks of a frame. The next is believed not to have started, once. */
+/* A worker may leave between two tasks of a frame. The next is believed not to have started,
+ * once. */
 START_TEST(test_leaving_between_two_tasks_gives_the_rest_back) {
 	const struct message leaving = { .type = MESSAGE_LEAVING, .leaving = { "a thread" } };
 	struct fake *fake = fake_reused(8);

@@ -345,9 +345,9 @@ START_TEST(test_pages_written_are_private) {
 }
 END_TEST
 
-/* Reading maps the zero page, which is no page of ours and is not counted as resident. /proc/PID/pagemap
- * alone cannot tell it from one that is; and there are kernels without it, in virtual machines that
- * share no page, where each page that is read becomes a private one. */
+/* Reading maps the zero page, which is no page of ours and is not counted as resident.
+ * /proc/PID/pagemap alone cannot tell it from one that is; and there are kernels without it, in
+ * virtual machines that share no page, where each page that is read becomes a private one. */
 START_TEST(test_pages_read_are_not_private) {
 	struct pages pages = pages_opened();
 	unsigned char *region = memory_region(64, PROT_READ | PROT_WRITE);

@@ -4,9 +4,9 @@
  * program is interpreted here, as the kernel would: so calls can be asked about that no test could
  * make, and the answers are those of any kernel. That the kernel agrees, one test shows.
  *
- * What the zygote's loop and a worker that enters need is a table of its own, taken from strace -f of
- * pools under `stage` in both regimes, with tasks that return, crash, fork, are stopped, and time out:
- * a call that is added there must be added here, and decided upon.
+ * What the zygote's loop and a worker that enters need is a table of its own, taken from strace -f
+ * of pools under `stage` in both regimes, with tasks that return, crash, fork, are stopped, and
+ * time out: a call that is added there must be added here, and decided upon.
  */
 #include "sandbox/filter.h"
 

@@ -281,7 +281,8 @@ static struct task_context *capturing(void) {
 	return context;
 }
 
-/* The pool stops handing out, and goes on when the timer has fired: it neither spins nor gives up. */
+/* The pool stops handing out, and goes on when the timer has fired: it neither spins nor gives
+ * up. */
 START_TEST(test_no_descriptors_is_a_wait) {
 	struct fake *fake = fake_reused(1);
 	struct fake_worker *worker = fake_add(fake), *busy = fake_add(fake);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a listener has to look up may take as long as the file system wants, or the memory of whoever
- * made the call: nobody who submits may wait for it. The linker has attempt_look() go through here.
+ * What a listener has to look up may take as long as the file system wants, or the memory of
+ * whoever made the call: nobody who submits may wait for it. The linker has attempt_look() go
+ * through here.
  */
 #include <check.h>
 #include <fcntl.h>

@@ -426,8 +426,8 @@ START_TEST(test_free_takes_null) {
 }
 END_TEST
 
-/* Somebody else closes it, puts another file over it, or it is closed and the next that we open gets its
- * number. */
+/* Somebody else closes it, puts another file over it, or it is closed and the next that we open
+ * gets its number. */
 START_TEST(test_descriptor_that_somebody_closes) {
 	struct end stays, lost, next;
 	struct loop *loop;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * executor/offload: work that blocks keeps nobody. Jobs block on a pipe, for as long as the test wants;
- * that they are late is a matter of the clock, which the test moves.
+ * executor/offload: work that blocks keeps nobody. Jobs block on a pipe, for as long as the test
+ * wants; that they are late is a matter of the clock, which the test moves.
  */
 #include "executor/offload.h"
 
@@ -54,8 +54,8 @@ static void begin(void) {
 	offload_begin(&fake->offload);
 }
 
-/* A thread that has been left, because time stands still for whoever waits for it here, has no other
- * sign of its end than that it gives its reference back. */
+/* A thread that has been left, because time stands still for whoever waits for it here, has no
+ * other sign of its end than that it gives its reference back. */
 static void end(void) {
 	offload_end(&fake->offload);
 	while (atomic_load(&fake->engine.references) > 1)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Policies: what presets come to, every mistake in a file and the sentence it gets, every limit from
- * both sides, and the ways there and back: printed and read, packed and unpacked. Long because a
- * policy is: a list of cases.
+ * Policies: what presets come to, every mistake in a file and the sentence it gets, every limit
+ * from both sides, and the ways there and back: printed and read, packed and unpacked. Long because
+ * a policy is: a list of cases.
  */
 #include <warmfork/policy.h>
 

@@ -334,8 +334,8 @@ static void break_channel(struct fake_worker *worker) {
 	atomic_store(&worker->worker->cell->lost_channel, 1);
 }
 
-/* A worker that has lost its channel says so in its cell, and exits with code 1. Anything else is the
- * task's own end, whatever it wrote there. */
+/* A worker that has lost its channel says so in its cell, and exits with code 1. Anything else is
+ * the task's own end, whatever it wrote there. */
 START_TEST(test_lost_channel_is_a_breach_where_the_worker_says_so) {
 	static const struct {
 		int code, signal;

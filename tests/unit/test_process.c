@@ -246,7 +246,8 @@ START_TEST(test_rusage_is_in_our_units) {
 }
 END_TEST
 
-/* The title tests need to know how much room there is, and an environment string right behind it. */
+/* The title tests need to know how much room there is, and an environment string right behind
+ * it. */
 static void exec_with_room(void) {
 	char title[] = "unit-process-with-room",
 	     more[] = "for-a-title", *const argv[] = { title, more, NULL };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * sandbox/builder, sandbox/namespace: what is not there is not taken for being in force. Each test is
- * a process of its own (Check forks), so it may enter namespaces and fill its table of descriptors.
+ * sandbox/builder, sandbox/namespace: what is not there is not taken for being in force. Each test
+ * is a process of its own (Check forks), so it may enter namespaces and fill its table of
+ * descriptors.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * executor/stop and link: who is signalled. Workers and zygotes are children of this process that wait
- * on a pipe: one that nobody has killed exits when it is closed, and says so by its code.
+ * executor/stop and link: who is signalled. Workers and zygotes are children of this process that
+ * wait on a pipe: one that nobody has killed exits when it is closed, and says so by its code.
  */
 #include "executor/stop.h"
 
@@ -70,7 +70,8 @@ START_TEST(test_worker_without_a_pidfd_is_opened_late) {
 }
 END_TEST
 
-/* Its number may be a stranger's if its zygote has ended, even if that is only known to the kernel. */
+/* Its number may be a stranger's if its zygote has ended, even if that is only known to the
+ * kernel. */
 START_TEST(test_stranger_is_not_opened_late) {
 	struct fake *fake = fake_reused(1);
 	struct child child = child_start(), zygote = child_start();
