@@ -230,7 +230,8 @@ int task_context_new(const struct wf_context *given, struct task_context **ret) 
 		context->streams[i].descriptor = -1;
 	r = context_fill(context, &known);
 	if (r < 0) {
-		(void)task_context_free(context);
+		close_descriptors(context);
+		context_destroy(context);
 		return r;
 	}
 	*ret = context;

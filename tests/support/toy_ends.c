@@ -253,10 +253,10 @@ static int unclaim(struct wf_call *call, const char *argument) {
 
 /* The pages of other workers lie behind ours in the same file. */
 static int grow_cell(struct wf_call *call, const char *argument) {
-	enum { PAGE = 4096, PAGES = 8 };
+	const size_t page = 4096, more = 8 * page;
 	uint64_t *cell = find_cell();
-	void *copy = mremap(cell, 0, PAGES * PAGE, MREMAP_MAYMOVE);
-	void *grown = mremap(cell, PAGE, PAGES * PAGE, MREMAP_MAYMOVE);
+	void *copy = mremap(cell, 0, more, MREMAP_MAYMOVE);
+	void *grown = mremap(cell, page, more, MREMAP_MAYMOVE);
 
 	(void)argument;
 	return toy_answer(call, copy == MAP_FAILED && grown == MAP_FAILED ? "refused" : "grown");
