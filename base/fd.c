@@ -125,11 +125,15 @@ int fd_identify(int fd, struct fd_file *ret) {
 	return 0;
 }
 
-int fd_close_file(int fd, const struct fd_file *file) {
+bool fd_is_of(int fd, const struct fd_file *file) {
 	struct fd_file now;
 
-	if (fd >= 0 && fd_identify(fd, &now) == 0 && now.device == file->device &&
-	    now.inode == file->inode)
+	return fd >= 0 && fd_identify(fd, &now) == 0 && now.device == file->device &&
+	       now.inode == file->inode;
+}
+
+int fd_close_file(int fd, const struct fd_file *file) {
+	if (fd_is_of(fd, file))
 		(void)fd_close(fd);
 	return -1;
 }

@@ -47,6 +47,7 @@ struct fd_file {
 
 /* Returns 0 or -errno. */
 int fd_identify(int fd, struct fd_file *ret);
+bool fd_is_of(int fd, const struct fd_file *file);
 /* Closes `fd` if it still is of that file. Returns -1. */
 int fd_close_file(int fd, const struct fd_file *file);
 

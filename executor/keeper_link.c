@@ -15,7 +15,6 @@
 #include <sys/auxv.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -61,12 +60,6 @@ struct start {
 static void on_guard_end(struct source *source, uint32_t events);
 static void on_keeper(struct source *source, uint32_t events);
 static void lose(struct keeper *keeper);
-
-static uint64_t inode_of(int fd) {
-	struct stat status;
-
-	return fstat(fd, &status) < 0 ? 0 : status.st_ino;
-}
 
 static void start_free(struct start *start) {
 	if (!start)
@@ -185,7 +178,7 @@ int keeper_start(struct keeper *keeper) {
 		return error_trace(r);
 	}
 	keeper->control = fd_steal(&control);
-	keeper->control_inode = inode_of(keeper->control);
+	(void)fd_identify(keeper->control, &keeper->control_file);
 	keeper->pid = 0;
 	keeper->running = true;
 	keeper->quitting = false;

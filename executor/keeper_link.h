@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "base/fd.h"
 #include "base/process.h"
 #include "executor/engine.h"
 #include "proto/message.h"
@@ -38,9 +39,9 @@ struct keeper {
 	int pidfd;
 	int guard; /* a pidfd of its parent, which ends after it */
 	int control;
-	uint64_t control_inode;     /* the host may close our descriptor and reuse its number */
-	struct source source;       /* the control socket */
-	struct source death_source; /* the pidfd, once KeeperReady has brought it */
+	struct fd_file control_file; /* the host may close our descriptor and reuse its number */
+	struct source source;        /* the control socket */
+	struct source death_source;  /* the pidfd, once KeeperReady has brought it */
 	struct source guard_source;
 	bool running; /* it can be talked to; pidfd and guard stay open until they have ended */
 	struct start *start; /* its program is being started; NULL */

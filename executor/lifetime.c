@@ -165,10 +165,6 @@ static int image_outcome(const struct wf_executor *executor, uint64_t generation
 			    generations->failed_text ? generations->failed_text : "no memory");
 }
 
-static int report_start(int r) {
-	return report_internal(r, "starting keeper and zygote");
-}
-
 /* Under the lock. */
 static int await_image(struct wf_executor *executor, uint64_t generation) {
 	int r = executor_await(executor, image_settled, &generation, NSEC_NEVER);
@@ -198,7 +194,7 @@ static int start_image(struct wf_executor *executor) {
 	generation = executor->generations.last;
 	executor_unlock(executor);
 	if (r < 0)
-		return report_start(r);
+		return report_internal(r, "starting keeper and zygote");
 	offload_run(&executor->offload); /* the keeper's program */
 	r = start_thread(executor);
 	if (r < 0)
@@ -388,7 +384,7 @@ static int start_next(struct wf_executor *executor, int *program) {
 		return report_error(-ESHUTDOWN, "the executor is closed");
 	succession_set_program(&executor->succession, fd_steal(program));
 	r = succession_start(&executor->succession);
-	return r < 0 ? report_start(r) : 0;
+	return r < 0 ? report_internal(r, "starting keeper and zygote") : 0;
 }
 
 int lifetime_reload(struct wf_executor *executor) {

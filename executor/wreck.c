@@ -7,11 +7,12 @@
 
 #include <errno.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #include "executor/claim.h"
 #include "executor/conclude.h"
 #include "executor/payload.h"
+
+static const char sentence[] = "this process has closed descriptors of the executor";
 
 static bool keeper_is_intact(const struct keeper *keeper) {
 	return source_is_intact(&keeper->source) && source_is_intact(&keeper->death_source) &&
@@ -37,10 +38,7 @@ bool wreck_is_seen(const struct engine *engine, const struct keeper *keeper,
 }
 
 static void forget_keeper(struct keeper *keeper) {
-	struct stat status;
-
-	if (keeper->running && fstat(keeper->control, &status) == 0 &&
-	    status.st_ino == keeper->control_inode)
+	if (keeper->running && fd_is_of(keeper->control, &keeper->control_file))
 		(void)shutdown(keeper->control, SHUT_RDWR);
 	keeper->control = keeper->pidfd = keeper->guard = -1;
 	keeper->start = NULL;
@@ -71,26 +69,13 @@ static void forget_generation(struct generation *generation) {
 }
 
 void wreck_resolve(struct wf_future *future) {
-	conclude_not_started(future, WF_PHASE_HAND_OUT, EBADF,
-			     "this process has closed descriptors of the executor");
+	conclude_not_started(future, WF_PHASE_HAND_OUT, EBADF, sentence);
 	future_resolve(future);
-}
-
-static void resolve_queue(struct engine *engine) {
-	struct list_node *link;
-
-	while ((link = queue_peek(&engine->queue)) != NULL) {
-		struct wf_future *future = container_of(link, struct wf_future, link);
-
-		future_unqueue(future);
-		wreck_resolve(future);
-	}
 }
 
 void wreck(struct engine *engine, struct keeper *keeper, struct generations *generations,
 	   struct pool *pool) {
-	engine_log(engine, LOG_ERROR,
-		   "this process has closed descriptors of the executor, which ends here");
+	engine_log(engine, LOG_ERROR, "%s, which ends here", sentence);
 	engine->wrecked = engine->closing = true;
 	pool->open = false;
 	if (source_is_intact(&engine->doorbell_source))
@@ -104,7 +89,7 @@ void wreck(struct engine *engine, struct keeper *keeper, struct generations *gen
 		forget_workers(generation);
 	}
 	pool_settle(pool);
-	resolve_queue(engine);
+	pool_fail_queue(pool, WF_PHASE_HAND_OUT, EBADF, sentence);
 	generations_foreach (generation, generations)
 		generation_free(generations, generation);
 }

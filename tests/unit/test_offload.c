@@ -96,6 +96,16 @@ static int count_late(const struct errand *errand) {
 	return n;
 }
 
+/* All threads that there may be. */
+static void stick_all(struct errand *stuck, int gate) {
+	for (int i = 0; i < STUCK_MAX; i++) {
+		add(&stuck[i], gate);
+		await(begun);
+		pass(PATIENCE);
+		ck_assert_int_eq(count_late(&stuck[i]), 1);
+	}
+}
+
 START_TEST(test_jobs_are_done_elsewhere) {
 	struct errand errands[3];
 
@@ -154,12 +164,7 @@ START_TEST(test_only_so_many_threads) {
 
 	begin();
 	ck_assert_int_eq(pipe2(gate, O_CLOEXEC), 0);
-	for (int i = 0; i < STUCK_MAX; i++) {
-		add(&stuck[i], gate[0]);
-		await(begun);
-		pass(PATIENCE);
-		ck_assert_int_eq(count_late(&stuck[i]), 1);
-	}
+	stick_all(stuck, gate[0]);
 	add(&next, -1);
 	ck_assert_int_eq(count_late(&next), 1); /* at once */
 	fd_close(gate[1]);                      /* whoever comes back does it */
@@ -204,11 +209,7 @@ START_TEST(test_a_thread_that_comes_back_may_be_stuck_again) {
 	begin();
 	ck_assert_int_eq(pipe2(gate, O_CLOEXEC), 0);
 	ck_assert_int_eq(pipe2(next_gate, O_CLOEXEC), 0);
-	for (int i = 0; i < STUCK_MAX; i++) {
-		add(&stuck[i], gate[0]);
-		await(begun);
-		pass(PATIENCE);
-	}
+	stick_all(stuck, gate[0]);
 	add(&next, next_gate[0]);
 	ck_assert_int_eq(count_late(&next), 1); /* nobody can take it now */
 	next.job.late = late;
