@@ -160,9 +160,9 @@ void loop_abandon(struct loop *loop) {
 	loop->epoll = loop->timerfd = -1;
 }
 
-int loop_wait(struct loop *loop, int timeout_ms, struct loop_batch *ret) {
+int loop_wait(int fd, int timeout_ms, struct loop_batch *ret) {
 	struct epoll_event events[LOOP_BATCH] uninitialized;
-	int n = epoll_wait(loop->epoll, events, LOOP_BATCH, timeout_ms);
+	int n = epoll_wait(fd, events, LOOP_BATCH, timeout_ms);
 
 	ret->n = 0;
 	if (n < 0)
@@ -260,7 +260,7 @@ int source_add(struct loop *loop, struct source *source, int fd, uint32_t events
 int source_modify(struct source *source, uint32_t events) {
 	struct epoll_event event = { .events = events, .data.u64 = source->token };
 
-	if (events == source->events)
+	if (events == source->events && !(events & EPOLLONESHOT))
 		return 0;
 	if (epoll_ctl(source->loop->epoll, EPOLL_CTL_MOD, source->fd, &event))
 		return error_origin(-errno);

@@ -26,7 +26,7 @@ typedef void (*timer_handler)(struct timer *timer, nsec_t now);
 struct source {
 	struct loop *loop; /* NULL: not added */
 	int fd;
-	uint32_t events; /* EPOLLIN, EPOLLOUT */
+	uint32_t events; /* EPOLLIN, EPOLLOUT, EPOLLONESHOT */
 	source_handler handler;
 	uint64_t token; /* identifies this registration of the source; see loop.c */
 };
@@ -61,16 +61,17 @@ bool source_is_intact(const struct source *source);
 /* Forgets all sources and timers, and its descriptors without closing them. */
 void loop_abandon(struct loop *loop);
 
-/* Blocks (without any lock) up to `timeout_ms` for events and fetches them. Returns 0 or -errno;
- * EINTR yields an empty batch. */
-int loop_wait(struct loop *loop, int timeout_ms, struct loop_batch *ret);
+/* Blocks (without any lock) up to `timeout_ms` for events and fetches them. `fd`: loop_fd(), got
+ * under the lock, since loop_abandon() changes it. Returns 0 or -errno; EINTR yields an empty
+ * batch. */
+int loop_wait(int fd, int timeout_ms, struct loop_batch *ret);
 /* Under the owner's lock: calls the handlers of a batch, then those of timers that are due. */
 void loop_dispatch(struct loop *loop, struct loop_batch *batch);
 
 int source_add(struct loop *loop, struct source *source, int fd, uint32_t events,
 	       source_handler handler);
-int source_modify(struct source *source, uint32_t events);
-void source_remove(struct source *source); /* also if it was never added */
+int source_modify(struct source *source, uint32_t events); /* arms EPOLLONESHOT again */
+void source_remove(struct source *source);                 /* also if it was never added */
 
 /* Makes room for `n` more timers to be armed at once: within that, timer_set() cannot fail. Returns
  * 0 or -ENOMEM. */

@@ -214,16 +214,17 @@ void executor_run_taken(struct wf_future *future) {
 /* --- dispatch ------------------------------------------------------------------------------ */
 
 /* With options.spin_us, while tasks are out: a result that comes soon finds us awake. */
-static int wait_spinning(struct engine *engine, int timeout_ms, struct loop_batch *batch) {
+static int wait_spinning(const struct engine *engine, int fd, int timeout_ms,
+			 struct loop_batch *batch) {
 	nsec_t until = clock_now() + (nsec_t)engine->options.public.tuning.spin_us * 1000;
 	int r;
 
 	do {
-		r = loop_wait(engine->loop, 0, batch);
+		r = loop_wait(fd, 0, batch);
 		if (r < 0 || batch->n > 0)
 			return error_trace(r);
 	} while (clock_now() < until);
-	return error_trace(loop_wait(engine->loop, timeout_ms, batch));
+	return error_trace(loop_wait(fd, timeout_ms, batch));
 }
 
 /* A zygote that owes us nothing is not pinged. Its timer is removed after a moment without events,
@@ -268,8 +269,8 @@ static void after_failed_wait(struct wf_executor *executor) {
 static void step(struct wf_executor *executor, int timeout_ms) {
 	struct engine *engine = &executor->engine;
 	struct loop_batch batch uninitialized;
+	int fd = loop_fd(engine->loop), r;
 	bool spin, settle, check;
-	int r;
 
 	if (!list_is_empty(&engine->due))
 		timeout_ms = 0;
@@ -281,8 +282,8 @@ static void step(struct wf_executor *executor, int timeout_ms) {
 		timeout_ms = settle ? SETTLE_MS : CHECK_MS;
 	executor->unchecked = timeout_ms < 0;
 	engine_unlock(engine);
-	r = spin ? wait_spinning(engine, timeout_ms, &batch)
-		 : loop_wait(engine->loop, timeout_ms, &batch);
+	r = spin ? wait_spinning(engine, fd, timeout_ms, &batch)
+		 : loop_wait(fd, timeout_ms, &batch);
 	engine_lock(engine);
 	executor->unchecked = false;
 	executor->rested = check && r == 0 && batch.n == 0;

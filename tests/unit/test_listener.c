@@ -78,7 +78,7 @@ static void answer_one(struct fake *fake) {
 	struct loop_batch batch;
 
 	do {
-		ck_assert_int_eq(loop_wait(engine->loop, FIXTURE_CAP_MS, &batch), 0);
+		ck_assert_int_eq(loop_wait(loop_fd(engine->loop), FIXTURE_CAP_MS, &batch), 0);
 		ck_assert_int_gt(batch.n, 0);
 		engine_lock(engine);
 		loop_dispatch(engine->loop, &batch);

@@ -69,7 +69,7 @@ static struct loop *open_loop(void) {
 static void turn(struct loop *loop, int timeout_ms) {
 	struct loop_batch batch;
 
-	ck_assert_int_eq(loop_wait(loop, timeout_ms, &batch), 0);
+	ck_assert_int_eq(loop_wait(loop_fd(loop), timeout_ms, &batch), 0);
 	loop_dispatch(loop, &batch);
 }
 
@@ -116,6 +116,24 @@ START_TEST(test_modify_silences_and_wakes) {
 }
 END_TEST
 
+START_TEST(test_one_event_until_it_is_armed_again) {
+	struct loop *loop = open_loop();
+	struct end end;
+
+	end_open(&end, loop);
+	ck_assert_int_eq(source_modify(&end.source, EPOLLIN | EPOLLONESHOT), 0);
+	end_ring(&end);
+	for (int round = 1; round <= 2; round++) {
+		turn(loop, 0);
+		turn(loop, 0);
+		ck_assert_int_eq(end.calls, round);
+		ck_assert_int_eq(source_modify(&end.source, EPOLLIN | EPOLLONESHOT), 0);
+	}
+	end_close(&end);
+	loop_free(loop);
+}
+END_TEST
+
 /* Each removes the other: whichever comes first, the second must not be called. */
 START_TEST(test_removed_by_a_handler_of_the_same_batch) {
 	struct loop *loop = open_loop();
@@ -144,7 +162,7 @@ START_TEST(test_removed_between_wait_and_dispatch) {
 
 	end_open(&end, loop);
 	end_ring(&end);
-	ck_assert_int_eq(loop_wait(loop, -1, &batch), 0);
+	ck_assert_int_eq(loop_wait(loop_fd(loop), -1, &batch), 0);
 	ck_assert_int_eq(batch.n, 1);
 	source_remove(&end.source);
 	end_open(&other, loop); /* takes the freed place */
@@ -400,7 +418,7 @@ END_TEST
 static void *wait_for_one(void *context) {
 	struct loop_batch batch;
 	struct loop *loop = context;
-	int r = loop_wait(loop, -1, &batch);
+	int r = loop_wait(loop_fd(loop), -1, &batch);
 
 	return r || batch.n != 1 ? loop : NULL;
 }
@@ -459,6 +477,7 @@ int main(void) {
 
 	tcase_add_test(test_case, test_handlers_are_called_for_what_is_ready);
 	tcase_add_test(test_case, test_modify_silences_and_wakes);
+	tcase_add_test(test_case, test_one_event_until_it_is_armed_again);
 	tcase_add_test(test_case, test_removed_by_a_handler_of_the_same_batch);
 	tcase_add_test(test_case, test_removed_between_wait_and_dispatch);
 	tcase_add_test(test_case, test_remove_is_harmless_twice_and_before_add);
