@@ -230,7 +230,7 @@ static bool cancel(struct wf_future *future, const char *why) {
 	if (!claim_withdraw(future))
 		return false;
 	conclude_cancelled(future, why);
-	future_resolve(future);
+	future_end(future);
 	return true;
 }
 

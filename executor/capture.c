@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * A capture is drained once when its task has ended, and then closed. We do not wait for the end of
- * the pipe, which proves nothing: a grandchild may hold it for hours.
+ * When its task has ended, the pipe is read once more, and then closed. We do not wait for its end,
+ * which proves nothing: a grandchild may hold it for hours. So our copy of the task's end does no
+ * harm, and is closed with ours.
  */
 #include "executor/capture.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -15,30 +17,23 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/uninitialized.h"
+#include "executor/offload.h"
+
+#define READS_MOST 64 /* in one pass, so that a writer that never pauses cannot keep us there */
+
+/* Its own object, because whoever reads it may come back long after its capture has gone. */
+struct capture_pipe {
+	struct job job; /* a pass of reads, or its end */
+	struct engine *engine;
+	struct source source;
+	struct capture *capture; /* NULL: nobody wants the rest */
+	int fds[2];              /* -1: closed, or forgotten */
+	bool busy;               /* a pass is under way, or waits for its turn */
+	bool ended;              /* nobody has an end to write to */
+};
 
 void capture_init(struct capture *capture, int stream) {
-	*capture = (struct capture){ .fd = -1, .stream = stream };
-}
-
-int capture_open(struct capture *capture, struct loop *loop, const struct task_stream *stream,
-		 source_handler handler, int *ret_write) {
-	int fds[2], r;
-
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return error_origin(-errno);
-	capture->fd = fds[0];
-	capture->limit = stream->limit;
-	capture->overflow = stream->overflow;
-	r = fd_set_nonblocking(fds[0], true);
-	if (r >= 0)
-		r = source_add(loop, &capture->source, fds[0], EPOLLIN, handler);
-	if (r < 0) {
-		(void)fd_close(fds[1]);
-		capture->fd = fd_close(capture->fd);
-		return error_trace(r);
-	}
-	*ret_write = fds[1];
-	return 0;
+	*capture = (struct capture){ .stream = stream };
 }
 
 /* Grows towards the limit. If memory runs out, that acts as a lower limit: further bytes are
@@ -88,32 +83,202 @@ static void capture_append(struct capture *capture, const char *bytes, size_t n)
 		capture->dropped += n - room;
 }
 
-/* Returns false if there is nothing to read now. A function of its own, because touching so large a
- * frame page by page (-fstack-clash-protection) is a cost that tasks without captures need not
- * pay. */
-__attribute__((noinline)) static bool read_some(struct capture *capture) {
-	char bytes[16384] uninitialized;
-	ssize_t n = read(capture->fd, bytes, sizeof bytes);
+/* --- aside --------------------------------------------------------------------------------- */
 
-	if (n > 0)
-		capture_append(capture, bytes, (size_t)n);
-	else if (n == 0)
-		capture_close(capture);
-	else
-		return errno == EINTR;
-	return true;
+static void run_close(struct job *job) {
+	struct capture_pipe *pipe = container_of(job, struct capture_pipe, job);
+
+	fd_close_all(pipe->fds, 2);
 }
 
-void capture_drain(struct capture *capture) {
-	/* Bounded, so that a writer that never pauses cannot keep the executor here. */
-	for (int i = 0; i < 64 && capture->fd >= 0; i++)
-		if (!read_some(capture))
-			return;
+static void free_pipe(struct job *job) {
+	free(container_of(job, struct capture_pipe, job));
+}
+
+static void close_aside(struct capture_pipe *pipe) {
+	pipe->job = (struct job){ .run = run_close, .done = free_pipe };
+	offload_add(pipe->engine->offload, &pipe->job);
+}
+
+/* Keeps what was read. Returns the descriptor to read from, or -1 if nobody wants more. */
+static int take(struct capture_pipe *pipe, const char *bytes, ssize_t n) {
+	int fd;
+
+	engine_lock(pipe->engine);
+	if (pipe->capture && n > 0)
+		capture_append(pipe->capture, bytes, (size_t)n);
+	fd = pipe->capture ? pipe->fds[0] : -1;
+	engine_unlock(pipe->engine);
+	return fd;
+}
+
+/* A pass takes at least what was written before it, unless that is more than is read in one: a read
+ * that is not full has emptied the pipe. */
+static void run_pass(struct job *job) {
+	struct capture_pipe *pipe = container_of(job, struct capture_pipe, job);
+	char bytes[16384] uninitialized;
+	ssize_t n = sizeof bytes;
+	int fd = take(pipe, NULL, 0);
+
+	for (int i = 0; i < READS_MOST && fd >= 0 && n == sizeof bytes; i++) {
+		do
+			n = read(fd, bytes, sizeof bytes);
+		while (n < 0 && errno == EINTR);
+		fd = take(pipe, bytes, n);
+	}
+	pipe->ended = n == 0;
+}
+
+static void done_pass(struct job *job);
+
+static void start_pass(struct capture_pipe *pipe) {
+	pipe->busy = true;
+	pipe->job = (struct job){ .run = run_pass, .done = done_pass };
+	offload_add(pipe->engine->offload, &pipe->job);
+}
+
+static bool is_readable(const struct capture_pipe *pipe) {
+	struct pollfd poller = { .fd = pipe->fds[0], .events = POLLIN };
+
+	return pipe->fds[0] >= 0 && poll(&poller, 1, 0) == 1 && poller.revents & POLLIN;
+}
+
+/* One event for each pass. */
+static void await_more(struct capture_pipe *pipe) {
+	(void)source_modify(&pipe->source, EPOLLIN | EPOLLONESHOT);
+}
+
+static void after_pass(struct capture_pipe *pipe) {
+	struct capture *capture = pipe->capture;
+	bool again = capture && capture->again && is_readable(pipe);
+
+	pipe->busy = false;
+	if (!capture) {
+		close_aside(pipe);
+		return;
+	}
+	capture->again = false;
+	if (again) {
+		start_pass(pipe);
+		return;
+	}
+	if (pipe->ended)
+		capture_close(capture);
+	else if (!capture->finishing)
+		await_more(pipe);
+	capture->news(capture);
+}
+
+static void done_pass(struct job *job) {
+	struct capture_pipe *pipe = container_of(job, struct capture_pipe, job);
+	struct engine *engine = pipe->engine;
+
+	engine_lock(engine);
+	after_pass(pipe);
+	engine_unlock(engine);
+}
+
+/* There is nothing to read, and nobody left who could hold its lock. */
+static void end(struct capture_pipe *pipe) {
+	source_remove(&pipe->source);
+	pipe->capture->pipe = NULL;
+	fd_close_all(pipe->fds, 2);
+	free(pipe);
+}
+
+static void on_readable(struct source *source, uint32_t events) {
+	struct capture_pipe *pipe = container_of(source, struct capture_pipe, source);
+
+	if (pipe->busy || pipe->capture->finishing)
+		return;
+	if (events & EPOLLIN)
+		start_pass(pipe);
+	else
+		end(pipe);
+}
+
+/* --- its life ------------------------------------------------------------------------------ */
+
+static int open_pipe(struct capture_pipe *pipe) {
+	int r;
+
+	if (pipe2(pipe->fds, O_CLOEXEC) < 0)
+		return error_origin(-errno);
+	r = fd_set_nonblocking(pipe->fds[0], true);
+	if (r >= 0)
+		r = source_add(pipe->engine->loop, &pipe->source, pipe->fds[0],
+			       EPOLLIN | EPOLLONESHOT, on_readable);
+	if (r < 0)
+		fd_close_all(pipe->fds, 2);
+	return r < 0 ? error_trace(r) : 0;
+}
+
+int capture_open(struct capture *capture, struct engine *engine, const struct task_stream *stream,
+		 void (*news)(struct capture *), int *ret_write) {
+	struct capture_pipe *pipe = calloc(1, sizeof *pipe);
+	int r = pipe ? 0 : error_origin(-ENOMEM);
+
+	if (r == 0) {
+		pipe->engine = engine;
+		r = open_pipe(pipe);
+	}
+	if (r < 0) {
+		free(pipe);
+		return error_trace(r);
+	}
+	pipe->capture = capture;
+	capture->pipe = pipe;
+	capture->news = news;
+	capture->limit = stream->limit;
+	capture->overflow = stream->overflow;
+	*ret_write = pipe->fds[1];
+	return 0;
+}
+
+void capture_sent(struct capture *capture) {
+	capture->pipe->fds[1] = fd_close(capture->pipe->fds[1]);
+}
+
+bool capture_is_read(const struct capture *capture) {
+	return !capture->pipe || !capture->pipe->busy;
+}
+
+bool capture_finish(struct capture *capture) {
+	struct capture_pipe *pipe = capture->pipe;
+
+	capture->finishing = true;
+	if (!pipe)
+		return true;
+	if (pipe->busy)
+		capture->again = true; /* it may have read before the last bytes came */
+	else if (is_readable(pipe))
+		start_pass(pipe);
+	return !pipe->busy;
+}
+
+void capture_resume(struct capture *capture) {
+	capture->finishing = false;
+	if (capture->pipe && !capture->pipe->busy)
+		await_more(capture->pipe);
 }
 
 void capture_close(struct capture *capture) {
-	source_remove(&capture->source);
-	capture->fd = fd_close(capture->fd);
+	struct capture_pipe *pipe = capture->pipe;
+
+	if (!pipe)
+		return;
+	source_remove(&pipe->source);
+	capture->pipe = NULL;
+	pipe->capture = NULL;
+	if (pipe->busy)
+		capture->incomplete = true; /* its pass closes it */
+	else
+		close_aside(pipe);
+}
+
+void capture_forget(struct capture *capture) {
+	if (capture->pipe)
+		capture->pipe->fds[0] = capture->pipe->fds[1] = -1;
 }
 
 void capture_reset(struct capture *capture) {
@@ -146,5 +311,6 @@ struct wf_capture capture_result(struct capture *capture) {
 		.data = capture->data ? capture->data : "",
 		.size = capture->size,
 		.dropped = capture->dropped,
+		.incomplete = capture->incomplete,
 	};
 }

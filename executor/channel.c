@@ -54,8 +54,6 @@ struct parcel {
 	struct message_context context;
 	int fds[LIMIT_TASK_DESCRIPTORS + 4];
 	size_t n_fds;
-	int ours[2]; /* write ends of captures, closed once they have been sent */
-	size_t n_ours;
 };
 
 static bool is_plain(const struct task_context *context) {
@@ -96,37 +94,33 @@ static void limit_output(const struct wf_future *future, struct task_stream *str
 }
 
 /* The pump decides whether to end the task for it. */
-static void on_capture(struct source *source, uint32_t events) {
-	struct capture *capture = container_of(source, struct capture, source);
+static void on_output(struct capture *capture) {
 	struct capture *first = capture - (capture->stream - 1);
 	struct wf_future *future = container_of(first, struct wf_future, captures[0]);
 
-	(void)events;
-	capture_drain(capture);
+	future_was_read(future);
 	if (!capture->overflowed || capture->overflow != WF_OVERFLOW_KILL || !future->worker)
 		return;
 	capture_close(capture);
 	future->overflow = capture->stream;
 	worker_changed(future->worker);
+	engine_ring(future->engine);
 }
 
 static int parcel_streams(struct parcel *parcel, struct wf_future *future) {
-	struct loop *loop = future->engine->loop;
-
 	for (int i = 0; i < 3; i++) {
 		struct task_stream stream = future->context->streams[i];
-		int write_end, r;
+		int r;
 
 		if (stream.mode == WF_STDIO_DESCRIPTOR) {
 			parcel->fds[parcel->n_fds++] = stream.descriptor;
 		} else if (stream.mode == WF_STDIO_CAPTURE) {
 			limit_output(future, &stream);
-			r = capture_open(&future->captures[i - 1], loop, &stream, on_capture,
-					 &write_end);
+			r = capture_open(&future->captures[i - 1], future->engine, &stream,
+					 on_output, &parcel->fds[parcel->n_fds]);
 			if (r < 0)
 				return error_trace(r);
-			parcel->fds[parcel->n_fds++] = write_end;
-			parcel->ours[parcel->n_ours++] = write_end;
+			parcel->n_fds++;
 		}
 	}
 	return 0;
@@ -167,7 +161,6 @@ static int send_alone(struct worker *worker, struct wf_future *future) {
 	r = parcel_fill(&parcel, future, &task);
 	if (r >= 0)
 		r = send_tasks(worker, &task, 1, &parcel);
-	fd_close_all(parcel.ours, parcel.n_ours);
 	if (r != 0) {
 		capture_reset(&future->captures[0]);
 		capture_reset(&future->captures[1]);
@@ -265,7 +258,7 @@ static int judge_result(struct wf_future *future, const struct message_result *r
 			int r_receive, int memfd) {
 	int r;
 
-	future_check_output(future);
+	(void)future_judge_output(future);
 	if (verdict_stands(future)) {
 		conclude_verdict(future, NULL);
 		return 0;
@@ -334,7 +327,7 @@ static void handle_result(struct worker *worker, const struct message_result *re
 		future->result_here = true;
 		worker->awaiting_exit = future;
 	} else {
-		future_resolve(future);
+		future_end(future);
 	}
 }
 

@@ -195,7 +195,12 @@ static void fail_loading(struct generation *generation) {
 	const struct keeper *keeper = generation->keeper;
 	const char *helper = keeper_helper(&generation->engine->options);
 
-	if (keeper->start_error)
+	if (keeper->start_error == EMFILE)
+		generation_fail(generation, WF_PHASE_LAUNCH, EMFILE,
+				"no free descriptor to start the helper program %s "
+				"(RLIMIT_NOFILE)",
+				helper);
+	else if (keeper->start_error)
 		generation_fail(generation, WF_PHASE_LAUNCH, keeper->start_error,
 				"the helper program %s cannot be started: %s; set options.helper "
 				"or WARMFORK_HELPER",

@@ -54,7 +54,7 @@ static void leave_for_debugger(struct wf_future *future) {
 	account_for(future, worker);
 	conclude_verdict(future, NULL);
 	future->outcome.timed_out.left_stopped = true;
-	future_resolve(future);
+	future_end(future);
 }
 
 static void strike(struct wf_future *future, enum wf_clock clock) {
@@ -76,7 +76,7 @@ static void expire(struct wf_future *future) {
 	future->verdict = VERDICT_TIMED_OUT;
 	future->verdict_clock = WF_CLOCK_QUEUE;
 	conclude_verdict(future, NULL);
-	future_resolve(future);
+	future_end(future);
 }
 
 static void on_timer(struct timer *timer, nsec_t now) {

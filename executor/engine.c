@@ -110,6 +110,8 @@ int engine_init(struct engine *engine, struct options *options) {
 	engine->options = *options;
 	*options = (struct options){ .module = NULL };
 	queue_init(&engine->queue);
+	list_init(&engine->ending);
+	list_init(&engine->read);
 	list_init(&engine->due);
 	list_init(&engine->lines);
 	list_init(&engine->changed);

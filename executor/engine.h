@@ -54,6 +54,8 @@ struct engine {
 	struct offload *offload; /* for what may block */
 
 	struct queue queue;       /* futures waiting for a worker */
+	struct list_node ending;  /* futures whose output has still to be read */
+	struct list_node read;    /* those whose output has been read: they can resolve */
 	struct list_node due;     /* resolved futures whose callbacks have not run */
 	size_t n_pending;         /* unresolved futures, and tickets */
 	size_t n_tickets;         /* submitters between admission and the queue */

@@ -50,7 +50,7 @@ static void cancel_queue(struct engine *engine) {
 
 		future_unqueue(future);
 		conclude_cancelled(future, "the executor was closed before it started");
-		future_resolve(future);
+		future_end(future);
 	}
 }
 
@@ -108,9 +108,22 @@ static void close_step(struct wf_executor *executor) {
 	executor_announce(executor);
 }
 
+/* The last bytes may have been too many. */
+static void resolve_read(struct engine *engine) {
+	while (!list_is_empty(&engine->read)) {
+		struct wf_future *future = list_first(&engine->read, struct wf_future, link);
+
+		list_remove(&future->link);
+		if (future_judge_output(future))
+			conclude_verdict(future, NULL);
+		future_resolve(future);
+	}
+}
+
 void executor_pump(struct wf_executor *executor) {
 	if (executor->state == EXECUTOR_CLOSED)
 		return;
+	resolve_read(&executor->engine);
 	/* changes of a generation affect its workers, and the last of these affect the
 	 * generation */
 	do {

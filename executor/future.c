@@ -18,6 +18,10 @@
 #include "base/error.h"
 #include "executor/outcome.h"
 
+/* A task that holds its pipe by chance lets go of it at its end; a hostile one keeps only itself
+ * waiting. */
+#define OUTPUT_MS 5000
+
 int future_new(struct engine *engine, struct wf_future **ret) {
 	/* not calloc(3), which bypasses the thread cache in the oldest C library we support */
 	struct wf_future *future = malloc(sizeof *future);
@@ -181,10 +185,8 @@ static void fill_times(struct wf_future *future, nsec_t now) {
 }
 
 static void fill_captures(struct wf_future *future) {
-	for (int i = 0; i < 2; i++) {
-		capture_drain(&future->captures[i]);
+	for (int i = 0; i < 2; i++)
 		capture_close(&future->captures[i]);
-	}
 	future->outcome.standard_output = capture_result(&future->captures[0]);
 	future->outcome.standard_error = capture_result(&future->captures[1]);
 }
@@ -193,9 +195,8 @@ static bool is_over_limit(const struct capture *capture) {
 	return capture->overflowed && capture->overflow == WF_OVERFLOW_KILL;
 }
 
-void future_check_output(struct wf_future *future) {
+bool future_judge_output(struct wf_future *future) {
 	for (int i = 0; i < 2; i++) {
-		capture_drain(&future->captures[i]);
 		if (!is_over_limit(&future->captures[i]))
 			continue;
 		if (!future->overflow)
@@ -203,8 +204,46 @@ void future_check_output(struct wf_future *future) {
 		if (future->verdict == VERDICT_NONE) {
 			future->verdict = VERDICT_OUTPUT_LIMIT;
 			future->verdict_stream = i + 1;
+			return true;
 		}
 	}
+	return false;
+}
+
+static void stop_ending(struct wf_future *future) {
+	list_remove(&future->link);
+	list_append(&future->engine->read, &future->link);
+}
+
+static void on_output_late(struct timer *timer, nsec_t now) {
+	(void)now;
+	stop_ending(container_of(timer, struct wf_future, timer));
+}
+
+void future_was_read(struct wf_future *future) {
+	if (future->state != FUTURE_ENDING || !capture_is_read(&future->captures[0]) ||
+	    !capture_is_read(&future->captures[1]))
+		return;
+	timer_clear(&future->timer);
+	stop_ending(future);
+	engine_ring(future->engine);
+}
+
+void future_end(struct wf_future *future) {
+	struct engine *engine = future->engine;
+	bool read = capture_finish(&future->captures[0]);
+
+	read = capture_finish(&future->captures[1]) && read;
+	if (read) {
+		future_resolve(future);
+		return;
+	}
+	future->state = FUTURE_ENDING;
+	future->result_here = true;
+	future->worker = NULL;
+	list_append(&engine->ending, &future->link);
+	(void)timer_set(engine->loop, &future->timer, clock_after_ms(engine_now(engine), OUTPUT_MS),
+			on_output_late);
 }
 
 void future_resolve(struct wf_future *future) {

@@ -7,6 +7,8 @@
  *        v        given to a worker
  *     HANDED      on a worker's channel; the claim word tells whether it runs
  *        v        result, or its worker's exit report; from either state: cancel, deadline, close
+ *     ENDING      its outcome is filled in, and some of its output has still to be read
+ *        v        that has been read, or is not waited for any longer
  *     RESOLVED
  */
 #pragma once
@@ -34,6 +36,7 @@ struct worker;
 enum future_state {
 	FUTURE_QUEUED,
 	FUTURE_HANDED, /* on a worker's channel; the claim word tells whether it runs */
+	FUTURE_ENDING, /* has no worker any more */
 	FUTURE_RESOLVED,
 };
 
@@ -69,7 +72,7 @@ struct waiter_stake {
 struct wf_future {
 	_Atomic unsigned references;
 	struct engine *engine; /* of its executor; a reference */
-	struct list_node link; /* in the queue; or on the list of those with due callbacks */
+	struct list_node link; /* in the queue, engine::ending, engine::read, or engine::due */
 	struct job job;        /* to free it where that may block */
 	enum future_state state;
 
@@ -94,7 +97,8 @@ struct wf_future {
 	enum wf_killer verdict_killer;
 	int verdict_stream;
 	int overflow;     /* the stream that is over its limit (WF_OVERFLOW_KILL); 0: none */
-	bool result_here; /* outcome is filled in and waits for the exit (WF_TASK_WAIT_EXIT) */
+	bool result_here; /* its outcome is filled in; it waits for the exit (WF_TASK_WAIT_EXIT), or
+			   * is ENDING */
 
 	nsec_t submitted, handed, started, ended;
 	nsec_t deadline; /* NSEC_NEVER: none */
@@ -125,12 +129,18 @@ void future_requeue(struct wf_future *future);
 /* Takes it off the queue. */
 void future_unqueue(struct wf_future *future);
 
-/* Drains its captures. One that is over its limit sets the verdict, if there is none yet. */
-void future_check_output(struct wf_future *future);
+/* If one of its captures is over its limit, and there is no verdict yet, that becomes the verdict.
+ * Returns true if it did. */
+bool future_judge_output(struct wf_future *future);
+/* News of one of its captures. */
+void future_was_read(struct wf_future *future);
 
-/* Under the lock. The caller has filled in the kind, its members and what account.h knows about the
- * worker. This fills in the rest, releases the room for its timer (loop_reserve()), wakes the
- * waiters, and puts the future on the engine's list of due callbacks. */
+/* All under the lock. The caller has filled in the kind, its members and what account.h knows about
+ * the worker. The future resolves at once; if some of its output has still to be read, it is
+ * ENDING, and goes to engine::read as soon as that is done, for the pump to resolve it. */
+void future_end(struct wf_future *future);
+/* Fills in the rest, releases the room for its timer (loop_reserve()), wakes the waiters, and puts
+ * the future on the engine's list of due callbacks. */
 void future_resolve(struct wf_future *future);
 
 /* Without any lock: runs the callbacks of a resolved future and drops the engine's reference. */

@@ -20,6 +20,7 @@
 #include "executor/offload.h"
 
 #define GENERATION_TIMERS 4
+#define OUTPUT_MS         1000 /* for what the preload has written, before the image counts as ready */
 #define CELLS_SIZE        (LIMIT_WORKERS * CELL_SIZE)
 
 /* --- the list ------------------------------------------------------------------------------ */
@@ -374,13 +375,29 @@ static void describe_end(const struct generation *generation, char **text) {
 		       sigabbrev_np(exit->signal), exit->core ? " (core dumped)" : "");
 }
 
+static void on_output_late(struct timer *timer, nsec_t now) {
+	(void)now;
+	container_of(timer, struct generation, preload_timer)->output_late = true;
+}
+
+bool generation_output_is_read(struct generation *generation) {
+	struct engine *engine = generation->engine;
+
+	if (generation->output.finishing)
+		return generation->output_late || capture_is_read(&generation->output);
+	if (capture_finish(&generation->output))
+		return true;
+	(void)timer_set(engine->loop, &generation->preload_timer,
+			clock_after_ms(engine_now(engine), OUTPUT_MS), on_output_late);
+	return false;
+}
+
 void generation_report_failure(struct generations *generations, struct generation *generation) {
 	const struct generation_failure *failure = &generation->failure;
 	const struct options *options = &generation->engine->options;
 	struct wf_capture output;
 	char *text = NULL;
 
-	capture_drain(&generation->output);
 	output = capture_result(&generation->output);
 	if (failure->text)
 		append(&text, "image %s: %s", options->name, failure->text);

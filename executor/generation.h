@@ -108,6 +108,7 @@ struct generation {
 	bool welcome;         /* Welcome has come */
 	bool image_ready;     /* ImageReady has come */
 	bool preload_overdue; /* the preload has run out of time */
+	bool output_late;     /* what it has written could not be read in time */
 	bool not_started;     /* the keeper could not start it, or is gone: `failure` says why */
 	bool exited;          /* the keeper has reported its end: `exit` */
 	struct exit_status exit;
@@ -176,6 +177,9 @@ void generation_take_failure(struct generation *generation,
 /* Notes why it fails; the first reason counts. */
 void generation_fail(struct generation *generation, enum wf_phase phase, int error,
 		     const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* Has all been read that the preload had written when this was first asked? It does not wait for more
+ * than a second. */
+bool generation_output_is_read(struct generation *generation);
 /* Writes the sentence that says why it could not be loaded into generations->failed_text. */
 void generation_report_failure(struct generations *generations, struct generation *generation);
 

@@ -128,7 +128,7 @@ static void put_back(struct wf_future *const *futures, unsigned n) {
 
 static void refuse(struct wf_future *future, int error, const char *text) {
 	conclude_not_started(future, WF_PHASE_HAND_OUT, error, text);
-	future_resolve(future);
+	future_end(future);
 }
 
 /* --- shortages ----------------------------------------------------------------------------- */

@@ -22,9 +22,11 @@
 
 #define NONCE_BYTES 16
 
-static void on_output(struct source *source, uint32_t events) {
-	(void)events;
-	capture_drain(container_of(source, struct capture, source));
+static void on_output(struct capture *capture) {
+	struct generation *generation = container_of(capture, struct generation, output);
+
+	if (capture->finishing)
+		engine_ring(generation->engine); /* it may be what the next state waits for */
 }
 
 static void on_preload_overdue(struct timer *timer, nsec_t now) {
@@ -156,7 +158,8 @@ static int open_link(struct generation *generation, struct keeper *keeper, int c
 	struct engine *engine = generation->engine;
 	int timeout_ms = engine->options.public.preload_timeout_ms;
 	int pair[2], r;
-	cleanup_close int peer = -1, output = -1;
+	cleanup_close int peer = -1;
+	int output;
 
 	r = fd_seqpacket_pair(pair);
 	if (r < 0)
@@ -165,13 +168,16 @@ static int open_link(struct generation *generation, struct keeper *keeper, int c
 	peer = pair[1];
 	r = link_listen(generation);
 	if (r >= 0)
-		r = capture_open(&generation->output, engine->loop, &stream, on_output, &output);
+		r = capture_open(&generation->output, engine, &stream, on_output, &output);
 	if (r >= 0 && timeout_ms != WF_FOREVER)
 		r = timer_set(engine->loop, &generation->preload_timer,
 			      clock_after_ms(engine_now(engine), timeout_ms), on_preload_overdue);
 	if (r >= 0)
 		r = start_with(generation, keeper, peer, output, cells, program);
-	return r < 0 ? error_trace(r) : 0;
+	if (r < 0)
+		return error_trace(r);
+	capture_sent(&generation->output);
+	return 0;
 }
 
 int launch_zygote(struct generations *generations, struct keeper *keeper, int program) {

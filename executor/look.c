@@ -161,7 +161,6 @@ static int facts_now(struct wf_executor *executor, struct wf_image_facts *facts)
 
 	if (!newest)
 		return report_error(-EAGAIN, "wf_executor_image: no image is ready now");
-	capture_drain(&newest->output);
 	(void)capture_result(&newest->output); /* straightens it */
 	return copy_facts(newest, facts) < 0 ? report_internal(-ENOMEM, "wf_executor_image") : 0;
 }

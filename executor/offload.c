@@ -12,10 +12,12 @@
 #include "executor/thread.h"
 
 #define PATIENCE_MS 1000 /* for one job, and for one in the queue */
-#define STUCK_MAX   8
+#define YIELD_MS    100  /* for one job, while others wait for it */
+#define STUCK_MAX   64
 
 struct hand {
 	struct engine *engine; /* a reference */
+	struct list_node link; /* offload::hands */
 	pthread_t thread;
 	struct job *job; /* what it does now, under nobody's lock */
 	nsec_t since;
@@ -26,6 +28,7 @@ struct hand {
 int offload_init(struct offload *offload, struct engine *engine) {
 	*offload = (struct offload){ .engine = engine };
 	list_init(&offload->jobs);
+	list_init(&offload->hands);
 	return clock_condition_init(&offload->changed);
 }
 
@@ -64,6 +67,7 @@ static bool is_on_duty(struct offload *offload, struct hand *hand) {
 
 static void retire(struct offload *offload, struct hand *hand) {
 	hand->done = true;
+	list_remove(&hand->link);
 	must(pthread_cond_broadcast(&offload->changed) == 0);
 	if (!hand->detached)
 		return;
@@ -106,6 +110,7 @@ static bool start_hand(struct offload *offload) {
 		free(hand);
 		return false;
 	}
+	list_append(&offload->hands, &hand->link);
 	offload->hand = hand;
 	return true;
 }
@@ -132,16 +137,17 @@ static void leave(struct offload *offload) {
 
 static void watch(struct offload *offload);
 
-static void on_watch(struct timer *timer, nsec_t now) {
-	struct offload *offload = container_of(timer, struct offload, watch);
-	struct hand *hand = offload->hand;
+static bool has_done_it_for(const struct hand *hand, int ms, nsec_t now) {
+	return hand->job && now >= clock_after_ms(hand->since, ms);
+}
 
-	if (hand && hand->job && now >= clock_after_ms(hand->since, PATIENCE_MS)) {
-		be_late(hand->job);
-		leave(offload);
+static void tell_late_ones(struct offload *offload, nsec_t now) {
+	list_foreach_safe (link, next, &offload->hands) {
+		struct hand *hand = container_of(link, struct hand, link);
+
+		if (has_done_it_for(hand, PATIENCE_MS, now))
+			be_late(hand->job);
 	}
-	if (!offload->hand && !list_is_empty(&offload->jobs))
-		(void)start_hand(offload);
 	list_foreach_safe (link, next, &offload->jobs) {
 		struct job *job = container_of(link, struct job, link);
 
@@ -149,34 +155,64 @@ static void on_watch(struct timer *timer, nsec_t now) {
 			break; /* so were those behind it */
 		be_late(job);
 	}
-	if (!list_is_empty(&offload->jobs) || (offload->hand && offload->hand->job))
+}
+
+/* offload_add() starts it again. */
+static bool must_watch(const struct offload *offload) {
+	if (!list_is_empty(&offload->jobs))
+		return true;
+	list_foreach_safe (link, next, &offload->hands) {
+		const struct hand *hand = container_of(link, struct hand, link);
+
+		if (hand->job && hand->job->late)
+			return true;
+	}
+	return false;
+}
+
+static void on_watch(struct timer *timer, nsec_t now) {
+	struct offload *offload = container_of(timer, struct offload, watch);
+	bool waiting = !list_is_empty(&offload->jobs);
+
+	tell_late_ones(offload, now);
+	if (offload->hand && waiting && has_done_it_for(offload->hand, YIELD_MS, now))
+		leave(offload);
+	if (!offload->hand && waiting)
+		(void)start_hand(offload);
+	if (must_watch(offload))
 		watch(offload);
 }
 
 static void watch(struct offload *offload) {
 	struct engine *engine = offload->engine;
 
-	(void)timer_set(engine->loop, &offload->watch,
-			clock_after_ms(engine_now(engine), PATIENCE_MS), on_watch);
+	(void)timer_set(engine->loop, &offload->watch, clock_after_ms(engine_now(engine), YIELD_MS),
+			on_watch);
 }
 
 /* --- jobs ---------------------------------------------------------------------------------- */
 
+/* Returns false if nobody can do a job now. */
+static bool find_hand(struct offload *offload) {
+	if (!offload->watch.loop)
+		watch(offload);
+	if (!offload->hand)
+		return start_hand(offload);
+	must(pthread_cond_signal(&offload->changed) == 0);
+	return true;
+}
+
 void offload_begin(struct offload *offload) {
 	offload->begun = true;
+	if (!list_is_empty(&offload->jobs))
+		(void)find_hand(offload);
 }
 
 void offload_add(struct offload *offload, struct job *job) {
 	job->since = engine_now(offload->engine);
 	list_append(&offload->jobs, &job->link);
-	if (!offload_is_on(offload))
-		return;
-	if (offload->hand)
-		must(pthread_cond_signal(&offload->changed) == 0);
-	else if (!start_hand(offload))
+	if (offload_is_on(offload) && !find_hand(offload))
 		be_late(job); /* and done by whoever comes back */
-	if (!offload->watch.loop)
-		watch(offload);
 }
 
 void offload_run(struct offload *offload) {

@@ -339,7 +339,7 @@ void pool_fail_queue(struct pool *pool, enum wf_phase phase, int error, const ch
 
 		future_unqueue(future);
 		conclude_not_started(future, phase, error, text);
-		future_resolve(future);
+		future_end(future);
 	}
 }
 
@@ -507,7 +507,7 @@ static void settle_facts(struct pool *pool, struct worker *worker) {
 		engine_log(worker->engine, LOG_WARNING,
 			   "worker %d: its refusals cannot be listened to", (int)worker->pid);
 	if (head && head->overflow && !claim_is_over(head)) {
-		future_check_output(head);
+		(void)future_judge_output(head);
 		stop_worker(worker, 0);
 	}
 	/* a worker that has become a program closes the channel, as it should */

@@ -116,7 +116,7 @@ static void resolve_victim(struct worker *worker, struct wf_future *future) {
 		future_requeue(future);
 		return;
 	}
-	future_check_output(future);
+	(void)future_judge_output(future);
 	account_for(future, worker);
 	fill_outcome(worker, future);
 	if ((future->flags & WF_TASK_WAIT_EXIT) && !worker->swept) {
@@ -125,7 +125,7 @@ static void resolve_victim(struct worker *worker, struct wf_future *future) {
 		return;
 	}
 	future->outcome.reaped = worker->status_known && worker->swept;
-	future_resolve(future);
+	future_end(future);
 }
 
 /* --- the tasks behind it ------------------------------------------------------------------- */
@@ -137,7 +137,7 @@ static void return_innocent(struct wf_future *future) {
 	}
 	conclude_not_started(future, WF_PHASE_HAND_OUT, 0,
 			     "each worker that it was handed to ended before it took it");
-	future_resolve(future);
+	future_end(future);
 }
 
 static void count_death(const struct worker *worker, bool was_busy) {
@@ -182,5 +182,5 @@ void postmortem_swept(struct worker *worker) {
 		return;
 	/* the keeper does not tell when it has swept for an adopted worker */
 	future->outcome.reaped = worker->generation->state != GENERATION_LOST;
-	future_resolve(future);
+	future_end(future);
 }

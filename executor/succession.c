@@ -63,6 +63,7 @@ static void become_newest(struct succession *succession, struct generation *gene
 	generation->state = GENERATION_READY;
 	generation->ready_at = engine_now(engine);
 	timer_clear(&generation->preload_timer);
+	capture_resume(&generation->output); /* of processes that the preload has started */
 	generations->loading = NULL;
 	generations->newest = generation;
 	generations->ready = generation->number;
@@ -132,21 +133,27 @@ static bool is_gone(const struct generation *generation) {
 	       (!generation->orphaned || generation->end_seen || generation->pidfd < 0);
 }
 
+static bool settle_loading(struct succession *succession, struct generation *generation,
+			   bool failed) {
+	/* both are needed: ImageReady, and the pidfd, without which it could not be ended */
+	bool ready = generation->image_ready && generation->pidfd >= 0;
+
+	if ((!failed && !ready) || !generation_output_is_read(generation))
+		return false;
+	if (failed)
+		load_failed(succession, generation);
+	else
+		become_newest(succession, generation);
+	return true;
+}
+
 /* Returns true if something has changed. */
 static bool settle(struct succession *succession, struct generation *generation) {
 	bool ended = generation->exited || generation->orphaned;
 
 	switch (generation->state) {
 	case GENERATION_LOADING:
-		if (ended || generation->not_started)
-			load_failed(succession, generation);
-		/* both are needed: ImageReady, and the pidfd, without which it could not be
-		 * ended */
-		else if (generation->image_ready && generation->pidfd >= 0)
-			become_newest(succession, generation);
-		else
-			return false;
-		return true;
+		return settle_loading(succession, generation, ended || generation->not_started);
 	case GENERATION_READY:
 	case GENERATION_DRAINING:
 		if (ended)

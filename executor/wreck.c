@@ -45,14 +45,21 @@ static void forget_keeper(struct keeper *keeper) {
 	keeper->running = false;
 }
 
-static void forget_captures(struct worker *worker) {
+static void forget_output(struct wf_future *future) {
+	capture_forget(&future->captures[0]);
+	capture_forget(&future->captures[1]);
+}
+
+static void forget_futures(struct worker *worker) {
 	claim_foreach (future, worker)
-		future->captures[0].fd = future->captures[1].fd = -1;
+		forget_output(future);
+	if (worker->awaiting_exit)
+		forget_output(worker->awaiting_exit);
 }
 
 static void forget_workers(struct generation *generation) {
 	workers_foreach (worker, generation) {
-		forget_captures(worker);
+		forget_futures(worker);
 		worker->channel = worker->pidfd = worker->listener_fd = -1;
 		worker->end_was_expected = true;
 		if (worker->state < WORKER_ENDED)
@@ -65,12 +72,24 @@ static void forget_workers(struct generation *generation) {
 static void forget_generation(struct generation *generation) {
 	generation->control = generation->pidfd = -1;
 	generation->init_pidfd = generation->listener_fd = -1;
-	generation->output.fd = -1;
+	capture_forget(&generation->output);
+}
+
+/* Nobody will read the rest of what they wrote. */
+static void resolve_ending(struct engine *engine) {
+	list_take(&engine->read, &engine->ending);
+	list_foreach_safe (link, next, &engine->read) {
+		struct wf_future *future = container_of(link, struct wf_future, link);
+
+		list_remove(link);
+		forget_output(future);
+		future_resolve(future);
+	}
 }
 
 void wreck_resolve(struct wf_future *future) {
 	conclude_not_started(future, WF_PHASE_HAND_OUT, EBADF, sentence);
-	future_resolve(future);
+	future_end(future);
 }
 
 void wreck(struct engine *engine, struct keeper *keeper, struct generations *generations,
@@ -84,6 +103,7 @@ void wreck(struct engine *engine, struct keeper *keeper, struct generations *gen
 	engine->doorbell = -1;
 	forget_keeper(keeper);
 	payload_drop_kept();
+	resolve_ending(engine);
 	generations_foreach (generation, generations) {
 		forget_generation(generation);
 		forget_workers(generation);

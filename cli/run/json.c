@@ -113,9 +113,10 @@ static json_t *refusals_of(const struct wf_outcome *outcome) {
 }
 
 static json_t *stream_of(const struct wf_capture *capture, bool captured) {
-	return captured ? json_pack("{so so}", "bytes", number_of(capture->size), "dropped",
-				    number_of(capture->dropped))
-			: json_null();
+	return captured
+		   ? json_pack("{so so sb}", "bytes", number_of(capture->size), "dropped",
+			       number_of(capture->dropped), "incomplete", (int)capture->incomplete)
+		   : json_null();
 }
 
 static const char *clock_of(enum wf_clock clock) {

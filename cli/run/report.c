@@ -227,11 +227,20 @@ static bool wants_network(const struct wf_outcome *outcome) {
 	return false;
 }
 
+static void say_incomplete(const struct wf_outcome *outcome) {
+	if (outcome->standard_output.incomplete || outcome->standard_error.incomplete)
+		run_say(
+		    "the standard %s is not complete: a process held the pipe for 5 seconds, so "
+		    "that it could not be read to its end",
+		    outcome->standard_output.incomplete ? "output" : "error");
+}
+
 void run_report_say(const struct wf_outcome *outcome, const struct run_options *options,
 		    const struct run_request *request) {
 	size_t n = count_survived(outcome);
 
 	say_kind(outcome, options->program[0]);
+	say_incomplete(outcome);
 	if (options->explain && outcome->kind != WF_VIOLATION && outcome->kind != WF_NOT_STARTED)
 		say_refusals(outcome);
 	if (options->explain && has_other_identity(outcome, options))

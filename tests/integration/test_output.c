@@ -115,6 +115,78 @@ START_TEST(test_output_limit_ends_the_task) {
 }
 END_TEST
 
+/* It writes little and ends at once: what it wrote is read after its result has come. */
+START_TEST(test_output_limit_counts_to_the_end) {
+	struct wf_executor *executor = pool_open_regime(_i);
+	const struct wf_context context = capture(1000, WF_OVERFLOW_KILL);
+
+	for (int round = 0; round < 20; round++) {
+		struct wf_future *future =
+		    pool_call_in(executor, "script", "spam 1 2000", &context);
+
+		expect_kind(pool_wait(future), WF_OUTPUT_LIMIT);
+		expect_letters(&wf_future_outcome(future)->standard_output, 0, 1000);
+		wf_future_free(future);
+	}
+	pool_close(executor);
+}
+END_TEST
+
+/* Nobody can read or close such a pipe. The child ends with its task, and then it is read. */
+START_TEST(test_pipe_that_is_held_keeps_nobody) {
+	struct wf_executor *executor = pool_open_regime(_i);
+	struct wf_future *future;
+	struct cord cord;
+
+	cord_open(&cord);
+	cord.context.standard_output.mode = WF_STDIO_CAPTURE;
+	future = cord_call(&cord, executor, "script", "out before; lock_pipe; hang");
+	(void)cord_expect_pid(&cord, "lock_pipe");
+	pool_check_works(executor);
+	ck_assert_int_eq(wf_future_kill(future, WF_NO_GRACE), 0);
+	expect_kind(pool_wait(future), WF_KILLED);
+	expect_captured(&wf_future_outcome(future)->standard_output, "before");
+	wf_future_free(future);
+	cord_close(&cord);
+	pool_close(executor);
+}
+END_TEST
+
+START_TEST(test_pipe_that_is_held_at_once_keeps_nobody) {
+	struct wf_executor *executor = pool_open_regime(_i);
+	const struct wf_context context = capture(0, WF_OVERFLOW_TRUNCATE);
+
+	for (int round = 0; round < 10; round++) {
+		struct wf_task task =
+		    WF_TASK(.function = "script", .input = "fill_and_lock", .input_size = 13,
+			    .context = &context, .timeout_ms = 50);
+		struct wf_future *future = pool_submit(executor, &task);
+
+		expect_kind(pool_wait(future), WF_TIMED_OUT);
+		ck_assert_uint_eq(wf_future_outcome(future)->standard_output.size, TOY_FILLS);
+		wf_future_free(future);
+	}
+	pool_close(executor);
+}
+END_TEST
+
+START_TEST(test_pipe_that_is_held_at_the_end_keeps_nobody) {
+	struct wf_executor *executor = pool_open_regime(_i);
+	const struct wf_context context = capture(0, WF_OVERFLOW_TRUNCATE);
+
+	for (int round = 0; round < 5; round++) {
+		struct wf_future *future =
+		    pool_call_in(executor, "script", "out before; lock_pipe", &context);
+
+		pool_check_works(executor);
+		expect_text(pool_wait(future), "locked");
+		expect_captured(&wf_future_outcome(future)->standard_output, "before");
+		wf_future_free(future);
+	}
+	pool_close(executor);
+}
+END_TEST
+
 START_TEST(test_grandchild_with_the_pipes_delays_nothing) {
 	struct wf_executor *executor = pool_open_regime(_i);
 	static struct watch watch;
@@ -247,6 +319,10 @@ int main(void) {
 	add_for_both(story, test_capture_is_empty_unless_asked_for);
 	add_for_both(story, test_truncated_output_keeps_its_end);
 	add_for_both(story, test_output_limit_ends_the_task);
+	add_for_both(story, test_output_limit_counts_to_the_end);
+	add_for_both(story, test_pipe_that_is_held_keeps_nobody);
+	add_for_both(story, test_pipe_that_is_held_at_once_keeps_nobody);
+	add_for_both(story, test_pipe_that_is_held_at_the_end_keeps_nobody);
 	add_for_both(story, test_grandchild_with_the_pipes_delays_nothing);
 	add_for_both(story, test_stdin_from_a_descriptor);
 	add_for_both(story, test_stdin_is_empty_by_default);

@@ -16,6 +16,8 @@
  *     burn N              N microseconds of CPU time
  *     out TEXT, err TEXT  one write(2)                 print TEXT           by stdio, not flushed
  *     spam STREAM N       N bytes of toy_letter()      cat                  answers its stdin
+ *     lock_pipe           a child holds the kernel's lock of the pipe that standard output is
+ *     fill_and_lock       writes TOY_FILLS bytes to it, then holds it by itself
  *     close_channel       closes every descriptor but its stdio
  *     flood_channel KIND  "garbage" or "empty" frames into every socket
  *     linger_channel PORT frames with a socket that lingers, because nobody reads on that port; hangs
@@ -49,6 +51,8 @@
 static inline unsigned char toy_byte(size_t i) {
 	return (unsigned char)(i ^ (i >> 8) ^ (i >> 16) ^ (i >> 24));
 }
+
+#define TOY_FILLS 61440 /* nearly all that a pipe takes */
 
 static inline char toy_letter(size_t i) {
 	return (char)('a' + i % 26);

@@ -3,10 +3,15 @@
  * The toy's steps on standard streams.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "tests/support/look.h"
 #include "tests/support/number.h"
 #include "tests/support/toy.h"
 
@@ -66,7 +71,61 @@ static int cat(struct wf_call *call, const char *argument) {
 	return n < 0 ? wf_fail(call, errno, "cannot read") : wf_return(call, text, used);
 }
 
+static bool is_in_splice(pid_t pid) {
+	char path[64], text[32] = "";
+	int fd;
+
+	(void)snprintf(path, sizeof path, "/proc/%d/syscall", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	(void)!read(fd, text, sizeof text - 1);
+	close(fd);
+	return atoi(text) == SYS_splice;
+}
+
+/* A child holds the kernel's lock of the pipe that standard output is, until it is ended: it waits
+ * with it for a socket that nobody writes to. */
+static int lock_pipe(struct wf_call *call, const char *argument) {
+	struct look look = look_begin(30000);
+	int sockets[2];
+	pid_t pid;
+
+	(void)argument;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) < 0)
+		return wf_fail(call, errno, "socketpair");
+	pid = fork();
+	if (pid == 0) {
+		(void)!splice(sockets[0], NULL, STDOUT_FILENO, NULL, 4096, 0);
+		_exit(1);
+	}
+	while (!is_in_splice(pid))
+		if (!look_again(&look))
+			return wf_fail(call, ETIMEDOUT, "the child does not hold the pipe");
+	toy_report(call, "lock_pipe %d\n", (int)pid);
+	return pid > 0 ? toy_answer(call, "locked") : wf_fail(call, errno, "fork");
+}
+
+/* The same by itself, while what it has just written is still being read. */
+static int fill_and_lock(struct wf_call *call, const char *argument) {
+	char block[TOY_FILLS] = { 0 };
+	int sockets[2];
+
+	(void)argument;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) < 0)
+		return wf_fail(call, errno, "socketpair");
+	if (write(STDOUT_FILENO, block, sizeof block) != sizeof block)
+		return wf_fail(call, errno, "cannot write");
+	return splice(sockets[0], NULL, STDOUT_FILENO, NULL, 4096, 0) < 0
+		   ? wf_fail(call, errno, "splice")
+		   : 0;
+}
+
 const struct toy_entry toy_output[] = {
-	{ "out", out },   { "err", err }, { "print", print },
-	{ "spam", spam }, { "cat", cat }, { NULL, NULL },
+	{ "out", out },
+	{ "err", err },
+	{ "print", print },
+	{ "spam", spam },
+	{ "cat", cat },
+	{ "lock_pipe", lock_pipe },
+	{ "fill_and_lock", fill_and_lock },
+	{ NULL, NULL },
 };

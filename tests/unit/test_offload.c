@@ -14,8 +14,9 @@
 #include "tests/support/fixture.h"
 #include "tests/unit/executor_fake.h"
 
-#define STUCK_MAX 8
+#define STUCK_MAX 64
 #define PATIENCE  (1000 * NSEC_PER_MSEC)
+#define YIELD     (100 * NSEC_PER_MSEC) /* while others wait */
 
 /* It says that it runs, then waits for a byte or the end of `gate`, then says that it is done. */
 struct errand {
@@ -100,10 +101,13 @@ static int count_late(const struct errand *errand) {
 static void stick_all(struct errand *stuck, int gate) {
 	for (int i = 0; i < STUCK_MAX; i++) {
 		add(&stuck[i], gate);
+		if (i > 0)
+			pass(YIELD);
 		await(begun);
-		pass(PATIENCE);
-		ck_assert_int_eq(count_late(&stuck[i]), 1);
 	}
+	pass(PATIENCE);
+	for (int i = 0; i < STUCK_MAX; i++)
+		ck_assert_int_eq(count_late(&stuck[i]), 1);
 }
 
 START_TEST(test_jobs_are_done_elsewhere) {
@@ -142,12 +146,14 @@ START_TEST(test_a_stuck_job_keeps_no_other) {
 	add(&stuck, gate[0]);
 	await(begun);
 	add(&next, -1);
-	pass(PATIENCE - 1);
-	ck_assert_int_eq(count_late(&stuck), 0);
-	pass(1);
+	pass(YIELD);
 	await(begun);
 	await(done);
+	pass(PATIENCE - YIELD - 1);
+	ck_assert_int_eq(count_late(&stuck), 0);
+	pass(YIELD); /* how often it is looked at */
 	ck_assert_int_eq(count_late(&stuck), 1);
+	ck_assert_int_eq(count_late(&next), 0);
 	pass(10 * PATIENCE);
 	ck_assert_int_eq(count_late(&stuck), 1);
 	fd_close(gate[1]);
@@ -159,16 +165,21 @@ END_TEST
 
 /* Once too many are stuck, the others wait; but they are told that they are late. */
 START_TEST(test_only_so_many_threads) {
-	struct errand stuck[STUCK_MAX], next;
+	struct errand stuck[STUCK_MAX], next, last;
 	int gate[2];
 
 	begin();
 	ck_assert_int_eq(pipe2(gate, O_CLOEXEC), 0);
 	stick_all(stuck, gate[0]);
 	add(&next, -1);
-	ck_assert_int_eq(count_late(&next), 1); /* at once */
-	fd_close(gate[1]);                      /* whoever comes back does it */
-	for (int i = 0; i < STUCK_MAX + 1; i++)
+	pass(PATIENCE - 1);
+	ck_assert_int_eq(count_late(&next), 0);
+	pass(YIELD);
+	ck_assert_int_eq(count_late(&next), 1);
+	add(&last, -1);
+	ck_assert_int_eq(count_late(&last), 1); /* at once */
+	fd_close(gate[1]);                      /* whoever comes back does them */
+	for (int i = 0; i < STUCK_MAX + 2; i++)
 		await(done);
 	fd_close(gate[0]);
 	end();
@@ -211,6 +222,7 @@ START_TEST(test_a_thread_that_comes_back_may_be_stuck_again) {
 	ck_assert_int_eq(pipe2(next_gate, O_CLOEXEC), 0);
 	stick_all(stuck, gate[0]);
 	add(&next, next_gate[0]);
+	pass(PATIENCE);
 	ck_assert_int_eq(count_late(&next), 1); /* nobody can take it now */
 	next.job.late = late;
 	ck_assert_int_eq(write(gate[1], "x", 1), 1); /* one comes back */

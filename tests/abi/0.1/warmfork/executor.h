@@ -290,7 +290,8 @@ struct wf_capture {
 	const char *data; /* NUL-terminated after `size` bytes; never NULL */
 	size_t size;
 	uint64_t dropped; /* bytes beyond the limit */
-	uint64_t reserved[2];
+	bool incomplete;  /* when the task had ended, its pipe could not be read for 5 seconds */
+	uint64_t reserved[1];
 };
 
 /* A start that did not end in a result. These decide whether a task is quarantined. */
