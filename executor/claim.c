@@ -62,6 +62,14 @@ static bool is_last(const struct worker *worker) {
 	return newest && (newest->flags & WF_TASK_WAIT_EXIT);
 }
 
+bool claim_may_follow(const struct worker *worker) {
+	uint64_t leader = worker->frame_sequence;
+
+	return leader < worker->first_sequence || worker->first_sequence == worker->next_sequence ||
+	       atomic_load(&cell_claim(worker->cell, leader)->word) ==
+		   claim_word(leader, CLAIM_STARTED);
+}
+
 unsigned claim_room(const struct worker *worker, unsigned depth) {
 	unsigned outstanding = claim_outstanding(worker), room;
 	uint64_t limit = (uint64_t)worker->engine->options.public.max_tasks_per_worker;
@@ -129,7 +137,7 @@ static bool was_reset(struct worker *worker) {
 	return worker->reset;
 }
 
-/* Known for the last frame; earlier frames count as read. */
+/* Asked of the last frame alone: those before it have been read (claim_may_follow()). */
 static bool frame_was_read(const struct wf_future *future) {
 	struct worker *worker = future->worker;
 	int unread = 0;

@@ -21,6 +21,9 @@ unsigned claim_count(const struct worker *worker);
 bool claim_has_tasks(const struct worker *worker);
 /* The oldest unanswered task, or NULL if there is none or it was taken back. */
 struct wf_future *claim_head(const struct worker *worker);
+/* Has it nothing to do, or begun the last frame that was sent to it? Until then, no other frame may
+ * follow: while two are unread, nothing tells whether the first of the older one has started. */
+bool claim_may_follow(const struct worker *worker);
 /* How many more tasks it may be given if `depth` may lie there in total. */
 unsigned claim_room(const struct worker *worker, unsigned depth);
 

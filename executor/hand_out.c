@@ -21,6 +21,7 @@
 
 #define DEPTH_LEARN     16                 /* results before the usual length is known */
 #define DEPTH_TARGET_NS ((uint64_t)200000) /* of work on a channel */
+#define AHEAD_TRIES     4                  /* of each list, so that many workers cost no more */
 #define STARVED_MS      5
 #define STARVED_MOST_MS 640
 #define STARVED_TRIES   8 /* while no running task could free what is missing */
@@ -47,11 +48,27 @@ static struct worker *pick_idle(const struct pool *pool) {
 		   : container_of(pool->idle.previous, struct worker, idle_link);
 }
 
-static struct worker *pick_ahead(const struct pool *pool, unsigned depth) {
+/* Those that cannot be chosen yet go to the end; their next result brings another chance. */
+static struct worker *pick_from(struct list_node *workers) {
+	for (int i = 0; i < AHEAD_TRIES && !list_is_empty(workers); i++) {
+		struct worker *worker = list_first(workers, struct worker, ahead_link);
+
+		if (claim_may_follow(worker))
+			return worker;
+		list_remove(&worker->ahead_link);
+		list_append(workers, &worker->ahead_link);
+	}
+	return NULL;
+}
+
+static struct worker *pick_ahead(struct pool *pool, unsigned depth) {
 	/* beyond half of the depth a frame is not worth it */
-	for (unsigned owed = 0; owed <= depth / 2; owed++)
-		if (!list_is_empty(&pool->ahead[owed]))
-			return list_first(&pool->ahead[owed], struct worker, ahead_link);
+	for (unsigned owed = 0; owed <= depth / 2; owed++) {
+		struct worker *worker = pick_from(&pool->ahead[owed]);
+
+		if (worker)
+			return worker;
+	}
 	return NULL;
 }
 

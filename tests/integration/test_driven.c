@@ -162,6 +162,8 @@ START_TEST(test_driven_kill_of_an_ended_task_spares_the_next) {
 		futures[i] = more_gate(&cords[i], executor);
 	drive_until_heard(executor, &cords[0]);
 	more_gate_started(&cords[0]);
+	/* now the next can be sent after it */
+	ck_assert_int_ge(wf_executor_dispatch(executor, 0), 0);
 	cord_release(&cords[0]);
 	more_gate_started(&cords[1]);
 	const int r = wf_future_kill(futures[0], WF_NO_GRACE);

@@ -61,21 +61,74 @@ START_TEST(test_tasks_ahead_go_where_least_lies) {
 
 	fake_submit_all(fake, futures, 9);
 	hand_out(&fake->pool);
+	ck_assert_uint_eq(fake_receive(fake, a), 1);
+	ck_assert_uint_eq(fake_receive(fake, b), 1);
+	hand_out(&fake->pool);
 	/* one each, then up to four each, and one stays */
 	ck_assert_uint_eq(claim_count(a->worker), 4);
 	ck_assert_uint_eq(claim_count(b->worker), 4);
 	ck_assert_uint_eq(fake->engine.queue.size, 1);
 	/* half of the depth at a time: one free place is not enough */
-	(void)fake_receive(fake, a);
 	fake_return(fake, a, 0);
 	hand_out(&fake->pool);
 	ck_assert_uint_eq(fake->engine.queue.size, 1);
-	(void)fake_claim(a, 1);
+	ck_assert_uint_eq(fake_receive(fake, a), 3);
 	fake_return(fake, a, 1);
 	hand_out(&fake->pool);
 	ck_assert_uint_eq(fake->engine.queue.size, 0);
 	ck_assert_uint_eq(claim_count(a->worker), 3);
 	end_all(fake, futures, 9);
+}
+END_TEST
+
+/* Two frames that nobody has read would be two tasks that may have been begun. */
+START_TEST(test_no_frame_follows_one_that_was_not_begun) {
+	struct fake *fake = fake_reused(4);
+	struct fake_worker *a = fake_add(fake);
+	struct wf_future *futures[4];
+
+	fake_submit_all(fake, futures, 4);
+	hand_out(&fake->pool);
+	ck_assert_uint_eq(claim_count(a->worker), 1);
+	ck_assert_uint_eq(fake_receive(fake, a), 1);
+	hand_out(&fake->pool);
+	ck_assert_uint_eq(claim_count(a->worker), 4);
+	end_all(fake, futures, 4);
+}
+END_TEST
+
+/* Before it has read anything: others can have all that it was given. */
+START_TEST(test_stopped_worker_keeps_nothing_that_it_has_not_begun) {
+	struct fake *fake = fake_reused(4);
+	struct fake_worker *a = fake_add(fake);
+	struct wf_future *futures[4];
+
+	fake_submit_all(fake, futures, 2);
+	hand_out(&fake->pool);
+	fake_submit_all(fake, futures + 2, 2);
+	hand_out(&fake->pool);
+	worker_set_stopped(a->worker, true);
+	pool_settle(&fake->pool);
+	for (size_t i = 0; i < 4; i++)
+		ck_assert_int_eq(futures[i]->state, FUTURE_QUEUED);
+	end_all(fake, futures, 4);
+}
+END_TEST
+
+/* The same for its end: none of them is its victim. */
+START_TEST(test_worker_that_ends_has_no_victim_among_what_it_has_not_begun) {
+	struct fake *fake = fake_reused(4);
+	struct fake_worker *a = fake_add(fake);
+	struct wf_future *futures[4];
+
+	fake_submit_all(fake, futures, 2);
+	hand_out(&fake->pool);
+	fake_submit_all(fake, futures + 2, 2);
+	hand_out(&fake->pool);
+	fake_end(fake, a, 0, 9);
+	for (size_t i = 0; i < 4; i++)
+		ck_assert_int_eq(futures[i]->state, FUTURE_QUEUED);
+	end_all(fake, futures, 4);
 }
 END_TEST
 
@@ -88,6 +141,7 @@ START_TEST(test_last_tasks_of_a_life_go_ahead) {
 
 	futures[0] = fake_submit(fake);
 	hand_out(&fake->pool);
+	(void)fake_receive(fake, worker);
 	fake_submit_all(fake, futures + 1, 3);
 	hand_out(&fake->pool);
 	ck_assert_uint_eq(claim_count(worker->worker), 3);
@@ -144,8 +198,9 @@ START_TEST(test_dry_worker_takes_half_of_the_fullest) {
 
 	fake_submit_all(fake, futures, 8);
 	hand_out(&fake->pool);
-	ck_assert_uint_eq(claim_count(full->worker), 8);
 	(void)fake_receive(fake, full);
+	hand_out(&fake->pool);
+	ck_assert_uint_eq(claim_count(full->worker), 8);
 	dry = fake_add(fake);
 	hand_out(&fake->pool);
 	ck_assert_uint_lt(claim_count(full->worker), 8);
@@ -203,6 +258,7 @@ START_TEST(test_full_channel_sends_the_task_elsewhere) {
 		    0);
 		n++;
 		hand_out(&fake->pool);
+		(void)fake_claim(full, n - 1); /* it says so, and reads nothing */
 	}
 	ck_assert(full->worker->blocked);
 	ck_assert_uint_eq(fake->engine.queue.size, 1);
@@ -342,6 +398,9 @@ int main(void) {
 	tcase_add_test(test_case, test_depth_follows_the_length_of_tasks);
 	tcase_add_test(test_case, test_last_idle_worker_gets_the_first_task);
 	tcase_add_test(test_case, test_tasks_ahead_go_where_least_lies);
+	tcase_add_test(test_case, test_no_frame_follows_one_that_was_not_begun);
+	tcase_add_test(test_case, test_stopped_worker_keeps_nothing_that_it_has_not_begun);
+	tcase_add_test(test_case, test_worker_that_ends_has_no_victim_among_what_it_has_not_begun);
 	tcase_add_test(test_case, test_last_tasks_of_a_life_go_ahead);
 	tcase_add_test(test_case, test_worker_of_an_older_image_is_given_nothing_ahead);
 	tcase_add_test(test_case, test_leaving_worker_is_hurried_by_what_waits);
