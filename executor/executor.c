@@ -21,6 +21,7 @@
 
 #define SETTLE_MS 100  /* without any event: nothing is left then that needs a tick */
 #define CHECK_MS  1000 /* without any event, while there is something to wait for */
+#define REST_MS   500  /* without any event, before a thread sleeps that waits for nothing */
 
 /* How deeply this thread is nested in callbacks; if it waited there, it would wait for itself. */
 static _Thread_local unsigned callback_depth;
@@ -254,13 +255,18 @@ static bool may_settle(const struct wf_executor *executor) {
 	return false;
 }
 
-/* What is waited for may never be seen, because the host has closed its descriptor. A thread of ours
- * that has had nothing to wait for during one such time sleeps until the next task rings
- * (executor_rouse()), so tasks that follow each other ring nothing. */
-static bool must_check(const struct wf_executor *executor, int timeout_ms) {
-	return (timeout_ms < 0 || timeout_ms > CHECK_MS) &&
-	       (executor->engine.n_pending > 0 || executor->state == EXECUTOR_CLOSING ||
-		executor->engine.options.public.caller_driven || !executor->rested);
+static bool is_waiting(const struct wf_executor *executor) {
+	return executor->engine.n_pending > 0 || executor->state == EXECUTOR_CLOSING ||
+	       executor->engine.options.public.caller_driven;
+}
+
+/* What is waited for may never be seen, because the host has closed its descriptor: when is it to be
+ * looked at? A thread of ours that has had nothing to wait for during one such time sleeps until
+ * the next task rings (executor_rouse()), so tasks that follow each other ring nothing. -1: never. */
+static int check_in(const struct wf_executor *executor) {
+	if (is_waiting(executor))
+		return CHECK_MS;
+	return executor->rested ? -1 : REST_MS;
 }
 
 void executor_rouse(struct wf_executor *executor) {
@@ -282,7 +288,7 @@ static void after_failed_wait(struct wf_executor *executor) {
 static void step(struct wf_executor *executor, int timeout_ms) {
 	struct engine *engine = &executor->engine;
 	struct loop_batch batch uninitialized;
-	int fd = loop_fd(engine->loop), r;
+	int fd = loop_fd(engine->loop), in_ms = check_in(executor), r;
 	bool spin, settle, check;
 
 	if (!list_is_empty(&engine->due))
@@ -290,9 +296,9 @@ static void step(struct wf_executor *executor, int timeout_ms) {
 	spin =
 	    timeout_ms != 0 && engine->options.public.tuning.spin_us > 0 && engine_is_busy(engine);
 	settle = timeout_ms < 0 && may_settle(executor);
-	check = !settle && must_check(executor, timeout_ms);
+	check = !settle && in_ms >= 0 && (timeout_ms < 0 || timeout_ms > in_ms);
 	if (settle || check)
-		timeout_ms = settle ? SETTLE_MS : CHECK_MS;
+		timeout_ms = settle ? SETTLE_MS : in_ms;
 	executor->unchecked = timeout_ms < 0;
 	engine_unlock(engine);
 	r = spin ? wait_spinning(engine, fd, timeout_ms, &batch)
