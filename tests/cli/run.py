@@ -622,6 +622,9 @@ def run_tests(tests):
 
 
 def main():
+    # a shell ignores them for what it starts in the background, and the programs would inherit that
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     run_tests((test_words, test_options_end, test_full_disk, *EVERYBODY))
     if os.geteuid() == 0:
         user.update(user=65534, group=65534, extra_groups=[])
