@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -19,7 +20,7 @@
 #include "base/uninitialized.h"
 #include "executor/offload.h"
 
-#define READS_MOST 64 /* in one pass, so that a writer that never pauses cannot keep us there */
+#define PASS_MOST (1 << 20) /* bytes, so that other jobs have their turn */
 
 /* Its own object, because whoever reads it may come back long after its capture has gone. */
 struct capture_pipe {
@@ -29,6 +30,7 @@ struct capture_pipe {
 	struct capture *capture; /* NULL: nobody wants the rest */
 	int fds[2];              /* -1: closed, or forgotten */
 	bool busy;               /* a pass is under way, or waits for its turn */
+	bool last;               /* what is in the pipe when the pass begins is all that is read */
 	bool ended;              /* nobody has an end to write to */
 };
 
@@ -88,7 +90,8 @@ static void capture_append(struct capture *capture, const char *bytes, size_t n)
 static void run_close(struct job *job) {
 	struct capture_pipe *pipe = container_of(job, struct capture_pipe, job);
 
-	fd_close_all(pipe->fds, 2);
+	if (!engine_is_wrecked(pipe->engine))
+		fd_close_all(pipe->fds, 2);
 }
 
 static void free_pipe(struct job *job) {
@@ -112,27 +115,42 @@ static int take(struct capture_pipe *pipe, const char *bytes, ssize_t n) {
 	return fd;
 }
 
-/* A pass takes at least what was written before it, unless that is more than is read in one: a read
- * that is not full has emptied the pipe. */
+/* For the last pass what is in the pipe now, so that none of it is lost and a writer that never
+ * pauses cannot keep us there: a task may have enlarged its pipe (F_SETPIPE_SZ). */
+static size_t size_of_pass(const struct capture_pipe *pipe, int fd) {
+	int due = 0;
+
+	if (!pipe->last)
+		return PASS_MOST;
+	return fd >= 0 && ioctl(fd, FIONREAD, &due) == 0 && due > 0 ? (size_t)due : 0;
+}
+
+/* A read that is not full has emptied the pipe. */
 static void run_pass(struct job *job) {
 	struct capture_pipe *pipe = container_of(job, struct capture_pipe, job);
 	char bytes[16384] uninitialized;
-	ssize_t n = sizeof bytes;
 	int fd = take(pipe, NULL, 0);
+	size_t left = size_of_pass(pipe, fd), asked;
+	ssize_t n;
 
-	for (int i = 0; i < READS_MOST && fd >= 0 && n == sizeof bytes; i++) {
+	while (left > 0 && fd >= 0) {
+		asked = left < sizeof bytes ? left : sizeof bytes;
 		do
-			n = read(fd, bytes, sizeof bytes);
+			n = read(fd, bytes, asked);
 		while (n < 0 && errno == EINTR);
 		fd = take(pipe, bytes, n);
+		pipe->ended = n == 0;
+		if (n < (ssize_t)asked)
+			return;
+		left -= asked;
 	}
-	pipe->ended = n == 0;
 }
 
 static void done_pass(struct job *job);
 
 static void start_pass(struct capture_pipe *pipe) {
 	pipe->busy = true;
+	pipe->last = pipe->capture->finishing;
 	pipe->job = (struct job){ .run = run_pass, .done = done_pass };
 	offload_add(pipe->engine->offload, &pipe->job);
 }

@@ -151,15 +151,19 @@ struct engine *engine_unref(struct engine *engine) {
 	return NULL;
 }
 
-struct task_context *engine_release_context(struct engine *engine, struct task_context *context) {
+bool engine_is_wrecked(struct engine *engine) {
 	bool wrecked;
 
-	if (!context || !task_context_has_descriptors(context))
-		return task_context_free(context);
 	engine_lock(engine);
 	wrecked = engine->wrecked;
 	engine_unlock(engine);
-	return wrecked ? task_context_abandon(context) : task_context_free(context);
+	return wrecked;
+}
+
+struct task_context *engine_release_context(struct engine *engine, struct task_context *context) {
+	return context && task_context_has_descriptors(context) && engine_is_wrecked(engine)
+		   ? task_context_abandon(context)
+		   : task_context_free(context);
 }
 
 /* --- the lock ------------------------------------------------------------------------------ */

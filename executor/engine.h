@@ -94,6 +94,8 @@ int engine_wait(struct engine *engine, pthread_cond_t *condition, nsec_t until);
  * at one moment, and reading the clock costs as much as a small message. */
 nsec_t engine_now(struct engine *engine);
 
+/* Without the lock: may our descriptors have been closed by the host, and their numbers be its? */
+bool engine_is_wrecked(struct engine *engine);
 /* Without the lock: drops a reference to the context of a task. */
 struct task_context *engine_release_context(struct engine *engine, struct task_context *context);
 

@@ -63,7 +63,7 @@ static void destroy(struct wf_future *future) {
 static void run_close(struct job *job) {
 	struct wf_future *future = container_of(job, struct wf_future, job);
 
-	future->context = task_context_free(future->context);
+	future->context = engine_release_context(future->engine, future->context);
 }
 
 static void done_destroy(struct job *job) {

@@ -285,6 +285,7 @@ void offload_dismiss(struct offload *offload) {
 
 struct closing {
 	struct job job;
+	struct engine *engine;
 	size_t n;
 	int fds[];
 };
@@ -300,6 +301,8 @@ static void close_patiently(int fd) {
 static void run_closing(struct job *job) {
 	struct closing *closing = container_of(job, struct closing, job);
 
+	if (engine_is_wrecked(closing->engine))
+		return;
 	for (size_t i = 0; i < closing->n; i++)
 		close_patiently(closing->fds[i]);
 }
@@ -315,7 +318,9 @@ void offload_close(struct offload *offload, const int *fds, size_t n) {
 		fd_close_all(fds, n); /* of two evils: without memory, this may block */
 		return;
 	}
-	*closing = (struct closing){ .job = { .run = run_closing, .done = free_closing }, .n = n };
+	*closing = (struct closing){ .job = { .run = run_closing, .done = free_closing },
+				     .engine = offload->engine,
+				     .n = n };
 	memcpy(closing->fds, fds, n * sizeof fds[0]);
 	offload_add(offload, &closing->job);
 }

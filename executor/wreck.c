@@ -103,12 +103,12 @@ void wreck(struct engine *engine, struct keeper *keeper, struct generations *gen
 	engine->doorbell = -1;
 	forget_keeper(keeper);
 	payload_drop_kept();
-	resolve_ending(engine);
 	generations_foreach (generation, generations) {
 		forget_generation(generation);
 		forget_workers(generation);
 	}
 	pool_settle(pool);
+	resolve_ending(engine);
 	pool_fail_queue(pool, WF_PHASE_HAND_OUT, EBADF, sentence);
 	generations_foreach (generation, generations)
 		generation_free(generations, generation);

@@ -20,8 +20,7 @@ void wreck_resolve(struct wf_future *future);
 
 /* Under the lock: resolves every future, because nothing more can be heard from its worker, and
  * forgets workers, generations and keeper. From then on the executor closes no descriptor, because
- * the host may be using its number by now, except memory files, whose inode tells them apart, and
- * those that were left to another thread to close before (offload_close()). The keeper ends the
- * pool: its socket has been closed, or is shut down here. */
+ * the host may be using its number by now, except memory files, whose inode tells them apart. The
+ * keeper ends the pool: its socket has been closed, or is shut down here. */
 void wreck(struct engine *engine, struct keeper *keeper, struct generations *generations,
 	   struct pool *pool);

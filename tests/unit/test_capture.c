@@ -6,6 +6,7 @@
  */
 #include "executor/capture.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -188,6 +189,25 @@ START_TEST(test_the_last_bytes_may_be_too_many) {
 }
 END_TEST
 
+/* A task may have enlarged its pipe. */
+START_TEST(test_a_large_pipe_is_read_to_its_end) {
+	static char block[1 << 20];
+
+	begin(WF_OVERFLOW_TRUNCATE);
+	if (fcntl(write_end, F_SETPIPE_SZ, 4 * sizeof block) < 0)
+		ck_assert_int_eq(errno, EPERM); /* only root may */
+	else
+		for (int i = 0; i < 3; i++)
+			ck_assert_int_eq(write(write_end, block, sizeof block), sizeof block);
+	put("last");
+	end_future();
+	await_read();
+	(void)resolve();
+	ck_assert_mem_eq(future->outcome.standard_output.data, "last", 4);
+	end();
+}
+END_TEST
+
 /* It lets go in time: nothing is lost. */
 START_TEST(test_a_pipe_that_is_held_for_a_while) {
 	struct holder holder;
@@ -252,6 +272,7 @@ int main(void) {
 	tcase_add_test(test_case, test_an_empty_pipe_needs_no_reading);
 	tcase_add_test(test_case, test_the_last_bytes_are_waited_for);
 	tcase_add_test(test_case, test_the_last_bytes_may_be_too_many);
+	tcase_add_test(test_case, test_a_large_pipe_is_read_to_its_end);
 	tcase_add_test(test_case, test_a_pipe_that_is_held_for_a_while);
 	tcase_add_test(test_case, test_a_pipe_that_is_held_on);
 	tcase_add_test(test_case, test_an_empty_pipe_that_is_held);
