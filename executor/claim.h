@@ -50,12 +50,12 @@ nsec_t claim_started_at(struct wf_future *future);
 /* Takes a task that has not started off its channel. It is in no queue then. */
 bool claim_take(struct wf_future *future);
 /* Takes a task that has not started off the queue or its channel. It is in no queue then. */
+bool claim_withdraw(struct wf_future *future);
 /* The same for a worker that ought to have begun the first of its tasks long ago: takes back all of
  * them. Returns false if it has begun it. */
 bool claim_take_unbegun(struct worker *worker);
 /* Has its worker not said that it began it? */
 bool claim_is_unsaid(const struct wf_future *future);
-bool claim_withdraw(struct wf_future *future);
 /* Takes back and queues up to `n` tasks that have not started, newest first. Returns how many. */
 unsigned claim_take_back(struct worker *worker, unsigned n);
 /* Its worker has said that it takes no more: queues all that had not started. */

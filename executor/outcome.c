@@ -83,8 +83,8 @@ static void describe_kind(const struct wf_outcome *outcome, char *text, size_t s
 		(void)snprintf(text, size, " %zu bytes", outcome->returned.size);
 		return;
 	case WF_FAILED:
-		(void)snprintf(text, size, " with %d: %s", outcome->failed.code,
-			       outcome->failed.message);
+		(void)snprintf(text, size, " with %d%s%s", outcome->failed.code,
+			       *outcome->failed.message ? ": " : "", outcome->failed.message);
 		return;
 	case WF_EXITED:
 		(void)snprintf(text, size, " with code %d", outcome->exited.code);
