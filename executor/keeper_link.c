@@ -133,7 +133,11 @@ static void run_start(struct job *job) {
 }
 
 static void done_start(struct job *job) {
-	start_free(container_of(job, struct start, job));
+	struct start *start = container_of(job, struct start, job);
+
+	if (engine_is_wrecked(start->engine))
+		start->control = start->host = -1;
+	start_free(start);
 }
 
 /* A session of its own shields a pool from the host's terminal and its signals. Programs that the

@@ -145,24 +145,24 @@ static int run(struct clones *clones) {
 	return clones->error ? error_origin(-clones->error) : 0;
 }
 
+/* The start may take long, and the host may close our descriptors meanwhile, and use their numbers. */
+struct moved {
+	int fd;
+	struct fd_file file;
+};
+
 /* Moves it to a number that place_descriptors() does not overwrite before it is used. */
-static int move_up(int fd, int *ret) {
-	*ret = fcntl(fd, F_DUPFD_CLOEXEC, 5);
-	return *ret < 0 ? error_origin(-errno) : 0;
+static int move_up(int fd, struct moved *ret) {
+	ret->fd = fcntl(fd, F_DUPFD_CLOEXEC, 5);
+	if (ret->fd < 0)
+		return error_origin(-errno);
+	return error_trace(fd_identify(ret->fd, &ret->file));
 }
 
-int spawn_detached(const struct spawn *spawn, int *ret_pidfd) {
-	cleanup_close int first = -1, second = -1;
-	struct clones clones = { .pidfd = -1 };
-	struct spawn moved = *spawn;
-	int r = move_up(spawn->first, &first);
+static int spawn_moved(const struct spawn *spawn, int *ret_pidfd) {
+	struct clones clones = { .spawn = spawn, .pidfd = -1 };
+	int r;
 
-	r = r < 0 ? r : move_up(spawn->second, &second);
-	if (r < 0)
-		return error_trace(r);
-	moved.first = first;
-	moved.second = second;
-	clones.spawn = &moved;
 	clones.stacks = mmap(NULL, 2 * SPAWN_STACK, PROT_READ | PROT_WRITE,
 			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
 	if (clones.stacks == MAP_FAILED)
@@ -173,5 +173,23 @@ int spawn_detached(const struct spawn *spawn, int *ret_pidfd) {
 		(void)fd_close(clones.pidfd);
 	else
 		*ret_pidfd = clones.pidfd;
+	return error_trace(r);
+}
+
+int spawn_detached(const struct spawn *spawn, int *ret_pidfd) {
+	struct moved first = { .fd = -1 }, second = { .fd = -1 };
+	struct spawn moved = *spawn;
+	int r = move_up(spawn->first, &first);
+
+	if (r >= 0)
+		r = move_up(spawn->second, &second);
+	moved.first = first.fd;
+	moved.second = second.fd;
+	if (r >= 0)
+		r = spawn_moved(&moved, ret_pidfd);
+	if (first.fd >= 0)
+		(void)fd_close_file(first.fd, &first.file);
+	if (second.fd >= 0)
+		(void)fd_close_file(second.fd, &second.file);
 	return error_trace(r);
 }
