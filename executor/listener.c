@@ -38,6 +38,7 @@
 #define LISTENER_BATCH 16
 /* How many ancestors of a caller are searched for its worker. */
 #define LISTENER_DEPTH 64
+#define LISTENER_NEAR  4 /* under the lock */
 /* <linux/seccomp.h> of 6.6 */
 #define NOTIF_SET_FLAGS_6_6    _IOW('!', 4, uint64_t)
 #define NOTIF_SYNC_WAKE_UP_6_6 1UL
@@ -69,13 +70,17 @@ static void notice_init(struct notice *notice, struct engine *engine,
 
 /* --- who ----------------------------------------------------------------------------------- */
 
-/* The request names a thread of the worker, or of a process that it started. */
-static void find_ancestors(struct notice *notice) {
+/* The request names a thread of the worker, or of a process that it started. A listener of the
+ * worker's own tells whose it is. */
+static void find_ancestors(struct notice *notice, size_t most) {
 	pid_t pid = (pid_t)notice->attempt.request.pid;
 
+	notice->n_ancestors = 0;
 	notice->ancestors[notice->n_ancestors++] = pid;
+	if (notice->worker)
+		return;
 	pid = (pid_t)process_status(pid, "Tgid:");
-	while (pid > 1 && notice->n_ancestors < LISTENER_DEPTH) {
+	while (pid > 1 && notice->n_ancestors < most) {
 		notice->ancestors[notice->n_ancestors++] = pid;
 		pid = (pid_t)process_status(pid, "PPid:");
 	}
@@ -304,7 +309,7 @@ static void run_notice(struct job *job) {
 	if (!notice->answered) {
 		attempt_look(&notice->attempt, document_view(engine->options.policy),
 			     notice->learns);
-		find_ancestors(notice);
+		find_ancestors(notice, LISTENER_DEPTH);
 	}
 	if (notice->learns && !notice->answered && never(&notice->attempt) == 0)
 		learn(notice);
@@ -334,7 +339,7 @@ static void on_late_notice(struct job *job) {
 		unlooked->generation = notice->generation;
 		unlooked->worker = notice->worker;
 		unlooked->learns = notice->learns;
-		find_ancestors(unlooked);
+		find_ancestors(unlooked, LISTENER_NEAR);
 		judge_and_answer(unlooked);
 		free(unlooked);
 	}
@@ -355,12 +360,23 @@ static void refuse_at_once(int fd, const struct seccomp_notif *request) {
 	(void)ioctl(fd, SECCOMP_IOCTL_NOTIF_SEND, &response);
 }
 
-/* What needs no look is answered at once: it must not wait behind something that is stuck. */
+/* Does the call tell everything, and is its worker near? Whoever forks deeply must not keep us. */
+static bool is_plain(struct notice *notice) {
+	const struct generation *generation =
+	    generations_find(notice->generations, notice->generation);
+
+	if (notice->learns || attempt_needs_look(&notice->attempt))
+		return false;
+	find_ancestors(notice, LISTENER_NEAR);
+	return !generation || notice->worker || is_zygote(notice, generation) ||
+	       find_worker(notice, generation);
+}
+
+/* What is plain is answered at once: it must not wait behind something that is stuck. */
 static void take(struct notice *notice) {
 	struct engine *engine = notice->engine;
 
-	if (!notice->learns && !attempt_needs_look(&notice->attempt)) {
-		find_ancestors(notice);
+	if (is_plain(notice)) {
 		judge_and_answer(notice);
 		free(notice);
 		return;
