@@ -11,24 +11,24 @@
 #include "executor/engine.h"
 #include "executor/thread.h"
 
-#define PATIENCE_MS 1000 /* for one job, and for one in the queue */
-#define YIELD_MS    100  /* for one job, while others wait for it */
-#define STUCK_MAX   64
+#define PATIENCE_MS 1000 /* for one job, for one in the queue, and for a thread without one */
+#define YIELD_MS    5    /* for one in the queue, before one more thread takes jobs */
+#define HANDS_MOST  64
 
 struct hand {
 	struct engine *engine; /* a reference */
-	struct list_node link; /* offload::hands */
+	struct list_node link; /* offload::hands, then offload::ended */
 	pthread_t thread;
 	struct job *job; /* what it does now, under nobody's lock */
 	nsec_t since;
-	bool detached; /* it has been stuck, and frees itself */
-	bool done;     /* it has only to return */
+	bool left; /* nobody waits for it any more: it frees itself */
 };
 
 int offload_init(struct offload *offload, struct engine *engine) {
 	*offload = (struct offload){ .engine = engine };
 	list_init(&offload->jobs);
 	list_init(&offload->hands);
+	list_init(&offload->ended);
 	return clock_condition_init(&offload->changed);
 }
 
@@ -56,26 +56,39 @@ static void do_job(struct hand *hand, struct job *job) {
 	engine_lock(engine);
 }
 
-/* One that comes back late is on duty again if nobody has taken its place. */
-static bool is_on_duty(struct offload *offload, struct hand *hand) {
-	if (!offload->hand && !list_is_empty(&offload->jobs)) {
-		offload->hand = hand;
-		offload->n_stuck--;
+/* Returns false if it has waited long enough. */
+static bool wait_for_job(struct offload *offload) {
+	int r;
+
+	offload->n_idle++;
+	r = engine_wait(offload->engine, &offload->changed, clock_in_ms(PATIENCE_MS));
+	offload->n_idle--;
+	return r == 0;
+}
+
+/* Under the lock, which is free in between: theirs are on their last steps. */
+static void join_ended(struct offload *offload) {
+	while (!list_is_empty(&offload->ended)) {
+		struct hand *hand = list_first(&offload->ended, struct hand, link);
+
+		list_remove(&hand->link);
+		engine_unlock(offload->engine);
+		(void)pthread_join(hand->thread, NULL);
+		free(hand);
+		engine_lock(offload->engine);
 	}
-	return offload->hand == hand;
 }
 
 static void retire(struct offload *offload, struct hand *hand) {
-	hand->done = true;
 	list_remove(&hand->link);
+	offload->n_hands--;
+	if (hand->left) {
+		offload->n_left--;
+		free(hand);
+	} else {
+		list_append(&offload->ended, &hand->link);
+	}
 	must(pthread_cond_broadcast(&offload->changed) == 0);
-	if (!hand->detached)
-		return;
-	if (offload->hand == hand)
-		offload->hand = NULL;
-	else
-		offload->n_stuck--;
-	free(hand);
 }
 
 static void *work(void *context) {
@@ -84,12 +97,12 @@ static void *work(void *context) {
 	struct offload *offload = engine->offload;
 
 	engine_lock(engine);
-	while (is_on_duty(offload, hand)) {
+	for (;;) {
 		if (!list_is_empty(&offload->jobs))
 			do_job(hand, list_first(&offload->jobs, struct job, link));
-		else if (!offload->ending)
-			(void)engine_wait(engine, &offload->changed, NSEC_NEVER);
-		else
+		else if (!list_is_empty(&offload->ended))
+			join_ended(offload);
+		else if (offload->ending || !wait_for_job(offload))
 			break;
 	}
 	retire(offload, hand);
@@ -100,7 +113,7 @@ static void *work(void *context) {
 
 /* Returns false if there cannot be one more. */
 static bool start_hand(struct offload *offload) {
-	struct hand *hand = offload->n_stuck < STUCK_MAX ? calloc(1, sizeof *hand) : NULL;
+	struct hand *hand = offload->n_hands < HANDS_MOST ? calloc(1, sizeof *hand) : NULL;
 
 	if (!hand)
 		return false;
@@ -111,7 +124,7 @@ static bool start_hand(struct offload *offload) {
 		return false;
 	}
 	list_append(&offload->hands, &hand->link);
-	offload->hand = hand;
+	offload->n_hands++;
 	return true;
 }
 
@@ -125,27 +138,11 @@ static void be_late(struct job *job) {
 		late(job);
 }
 
-static void leave(struct offload *offload) {
-	struct hand *hand = offload->hand;
-
-	if (!hand->detached)
-		(void)pthread_detach(hand->thread);
-	hand->detached = true;
-	offload->hand = NULL;
-	offload->n_stuck++;
-}
-
-static void watch(struct offload *offload);
-
-static bool has_done_it_for(const struct hand *hand, int ms, nsec_t now) {
-	return hand->job && now >= clock_after_ms(hand->since, ms);
-}
-
 static void tell_late_ones(struct offload *offload, nsec_t now) {
 	list_foreach_safe (link, next, &offload->hands) {
 		struct hand *hand = container_of(link, struct hand, link);
 
-		if (has_done_it_for(hand, PATIENCE_MS, now))
+		if (hand->job && now >= clock_after_ms(hand->since, PATIENCE_MS))
 			be_late(hand->job);
 	}
 	list_foreach_safe (link, next, &offload->jobs) {
@@ -157,46 +154,49 @@ static void tell_late_ones(struct offload *offload, nsec_t now) {
 	}
 }
 
-/* offload_add() starts it again. */
-static bool must_watch(const struct offload *offload) {
+static void on_watch(struct timer *timer, nsec_t now);
+
+static void watch(struct offload *offload, nsec_t at) {
+	if (!offload->watch.loop || offload->watch.at > at)
+		(void)timer_set(offload->engine->loop, &offload->watch, at, on_watch);
+}
+
+static void watch_queue(struct offload *offload) {
+	watch(offload, clock_after_ms(engine_now(offload->engine), YIELD_MS));
+}
+
+/* offload_add() does so too. */
+static void go_on_watching(struct offload *offload) {
 	if (!list_is_empty(&offload->jobs))
-		return true;
+		watch_queue(offload);
 	list_foreach_safe (link, next, &offload->hands) {
 		const struct hand *hand = container_of(link, struct hand, link);
 
 		if (hand->job && hand->job->late)
-			return true;
+			watch(offload, clock_after_ms(hand->since, PATIENCE_MS));
 	}
-	return false;
+}
+
+static bool is_waited_for(const struct offload *offload, nsec_t now) {
+	return !list_is_empty(&offload->jobs) &&
+	       now >= clock_after_ms(list_first(&offload->jobs, struct job, link)->since, YIELD_MS);
 }
 
 static void on_watch(struct timer *timer, nsec_t now) {
 	struct offload *offload = container_of(timer, struct offload, watch);
-	bool waiting = !list_is_empty(&offload->jobs);
 
 	tell_late_ones(offload, now);
-	if (offload->hand && waiting && has_done_it_for(offload->hand, YIELD_MS, now))
-		leave(offload);
-	if (!offload->hand && waiting)
+	if (is_waited_for(offload, now) && offload->n_idle == 0)
 		(void)start_hand(offload);
-	if (must_watch(offload))
-		watch(offload);
-}
-
-static void watch(struct offload *offload) {
-	struct engine *engine = offload->engine;
-
-	(void)timer_set(engine->loop, &offload->watch, clock_after_ms(engine_now(engine), YIELD_MS),
-			on_watch);
+	go_on_watching(offload);
 }
 
 /* --- jobs ---------------------------------------------------------------------------------- */
 
-/* Returns false if nobody can do a job now. */
+/* Returns false if there is nobody to do a job. */
 static bool find_hand(struct offload *offload) {
-	if (!offload->watch.loop)
-		watch(offload);
-	if (!offload->hand)
+	watch_queue(offload);
+	if (offload->n_hands == 0)
 		return start_hand(offload);
 	must(pthread_cond_signal(&offload->changed) == 0);
 	return true;
@@ -212,7 +212,7 @@ void offload_add(struct offload *offload, struct job *job) {
 	job->since = engine_now(offload->engine);
 	list_append(&offload->jobs, &job->link);
 	if (offload_is_on(offload) && !find_hand(offload))
-		be_late(job); /* and done by whoever comes back */
+		be_late(job); /* on_watch() tries again */
 }
 
 void offload_run(struct offload *offload) {
@@ -231,27 +231,19 @@ void offload_run(struct offload *offload) {
 	engine_unlock(engine);
 }
 
-/* Under the lock: waits for the thread on duty to end, or leaves it if it is stuck. */
-static void end_hand(struct offload *offload) {
-	struct engine *engine = offload->engine;
-	struct hand *hand = offload->hand;
-	nsec_t until = clock_after_ms(clock_now(), PATIENCE_MS);
+/* --- the end ------------------------------------------------------------------------------- */
 
-	/* one that has been stuck before frees itself, so look at who is on duty first */
-	while (offload->hand == hand && !hand->done &&
-	       engine_wait(engine, &offload->changed, until) == 0)
-		;
-	if (offload->hand != hand)
+static void leave(struct offload *offload, struct hand *hand) {
+	if (hand->left)
 		return;
-	if (!hand->done) {
-		leave(offload);
-		return;
-	}
-	offload->hand = NULL;
-	engine_unlock(engine);
-	(void)pthread_join(hand->thread, NULL);
-	free(hand);
-	engine_lock(engine);
+	hand->left = true;
+	offload->n_left++;
+	(void)pthread_detach(hand->thread);
+}
+
+static void leave_all(struct offload *offload) {
+	list_foreach_safe (link, next, &offload->hands)
+		leave(offload, container_of(link, struct hand, link));
 }
 
 void offload_end(struct offload *offload) {
@@ -261,23 +253,30 @@ void offload_end(struct offload *offload) {
 	offload->ending = true;
 	timer_clear(&offload->watch);
 	must(pthread_cond_broadcast(&offload->changed) == 0);
-	while (offload->hand) {
-		end_hand(offload);
-		if (!list_is_empty(&offload->jobs) && !offload->hand)
+	for (int i = 0; i < PATIENCE_MS / YIELD_MS && offload->n_hands > 0; i++)
+		if (engine_wait(engine, &offload->changed, clock_in_ms(YIELD_MS)) == -ETIMEDOUT &&
+		    !list_is_empty(&offload->jobs))
 			(void)start_hand(offload);
-	}
+	leave_all(offload);
+	join_ended(offload);
 	engine_unlock(engine);
-	if (offload->n_stuck < STUCK_MAX)
+	if (offload->n_left < HANDS_MOST)
 		offload_run(offload);
 }
 
 void offload_dismiss(struct offload *offload) {
 	offload->ending = true;
 	timer_clear(&offload->watch);
-	if (!offload->hand && !list_is_empty(&offload->jobs))
+	if (!list_is_empty(&offload->jobs) && offload->n_idle == 0)
 		(void)start_hand(offload);
-	if (offload->hand)
-		leave(offload);
+	leave_all(offload);
+	while (!list_is_empty(&offload->ended)) {
+		struct hand *hand = list_first(&offload->ended, struct hand, link);
+
+		list_remove(&hand->link);
+		(void)pthread_detach(hand->thread);
+		free(hand);
+	}
 	must(pthread_cond_broadcast(&offload->changed) == 0);
 }
 

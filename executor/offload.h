@@ -2,11 +2,11 @@
  *
  * Work that may block in the kernel for as long as somebody else wants: looking at the memory of a
  * task, or at a file system that has gone away, closing a socket that lingers. The threads of an
- * executor that do it hold no lock, and nobody waits for them: if one has been at the same job for a
- * moment while others wait, it is left to it, and the next takes over the queue. If too many are
- * stuck, the queue waits for one of them to come back.
+ * executor that do it hold no lock, and nobody waits for them: if a job has waited for a moment, one
+ * more thread takes jobs, and ends when there have been none for a while. If there are as many as
+ * there may be, the queue waits for one of them to come back.
  *
- * The first thread starts with the first job. What is queued before offload_begin() is left to
+ * A thread starts with the first job. What is queued before offload_begin() is left to
  * offload_run(), in the thread that opens the executor.
  */
 #pragma once
@@ -39,9 +39,10 @@ struct offload {
 	struct engine *engine;
 	bool begun, ending;
 	struct list_node jobs;  /* in their order */
-	struct list_node hands; /* all threads */
-	struct hand *hand;      /* the thread that takes jobs; NULL: there is none */
-	unsigned n_stuck;       /* threads that have been left to their job */
+	struct list_node hands; /* threads */
+	struct list_node ended; /* those that have only to be joined */
+	unsigned n_hands, n_idle;
+	unsigned n_left;        /* that nobody waits for at the end */
 	pthread_cond_t changed; /* there is a job, or a thread has ended */
 	struct timer watch;
 };

@@ -56,8 +56,8 @@
  *
  * The library installs no signal handler, waits for no child but its own, and changes no process
  * attribute. It starts one thread per executor, or none (options.caller_driven); and one more for
- * what may block on somebody else, such as a file system, once there is such work. If that thread
- * is stuck, another takes over, up to eight.
+ * what may block on somebody else, such as a file system, once there is such work. While that
+ * thread is stuck, others take over, up to 64.
  *
  * Ownership follows the same rules in every call. What you pass in is borrowed until the call
  * returns, and copied if it is needed for longer (descriptors are duplicated). There are two
@@ -687,7 +687,7 @@ const struct wf_outcome *wf_future_outcome(struct wf_future *future);
 
 enum wf_future_state {
 	WF_PENDING = 1, /* queued, or handed ahead to a worker that has not taken it */
-	WF_RUNNING = 2, /* a worker has taken it */
+	WF_RUNNING = 2, /* a worker has taken it; or it has ended, and its output is still read */
 	WF_DONE = 3,
 };
 /* Returns the current state; 0 for NULL. Since 0.1. */
