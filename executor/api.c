@@ -264,7 +264,7 @@ int wf_future_cancel(struct wf_future *future) {
 	if (r < 0)
 		return r;
 	before(future);
-	if (future->state == FUTURE_RESOLVED)
+	if (has_ended(future))
 		r = report_error(-EALREADY, "the task has ended");
 	else if (!cancel(future, "wf_future_cancel() was called before it started"))
 		r = report_error(-EBUSY, "the task has started; wf_future_kill() ends it");

@@ -29,6 +29,7 @@ struct capture_pipe {
 	struct source source;
 	struct capture *capture; /* NULL: nobody wants the rest */
 	int fds[2];              /* -1: closed, or forgotten */
+	struct fd_file file;     /* the host may have closed them, and use their numbers */
 	bool busy;               /* a pass is under way, or waits for its turn */
 	bool last;               /* what is in the pipe when the pass begins is all that is read */
 	bool ended;              /* nobody has an end to write to */
@@ -68,7 +69,8 @@ static void capture_keep_last(struct capture *capture, const char *bytes, size_t
 static void capture_append(struct capture *capture, const char *bytes, size_t n) {
 	size_t room;
 
-	capture_grow(capture, capture->size + n);
+	if (!capture->overflowed) /* afterwards it is a ring */
+		capture_grow(capture, capture->size + n);
 	room = capture->capacity - capture->size;
 	if (room > n)
 		room = n;
@@ -90,8 +92,9 @@ static void capture_append(struct capture *capture, const char *bytes, size_t n)
 static void run_close(struct job *job) {
 	struct capture_pipe *pipe = container_of(job, struct capture_pipe, job);
 
-	if (!engine_is_wrecked(pipe->engine))
-		fd_close_all(pipe->fds, 2);
+	for (int i = 0; i < 2; i++)
+		if (pipe->fds[i] >= 0)
+			(void)fd_close_file(pipe->fds[i], &pipe->file);
 }
 
 static void free_pipe(struct job *job) {
@@ -110,7 +113,7 @@ static int take(struct capture_pipe *pipe, const char *bytes, ssize_t n) {
 	engine_lock(pipe->engine);
 	if (pipe->capture && n > 0)
 		capture_append(pipe->capture, bytes, (size_t)n);
-	fd = pipe->capture ? pipe->fds[0] : -1;
+	fd = pipe->capture && fd_is_of(pipe->fds[0], &pipe->file) ? pipe->fds[0] : -1;
 	engine_unlock(pipe->engine);
 	return fd;
 }
@@ -125,25 +128,23 @@ static size_t size_of_pass(const struct capture_pipe *pipe, int fd) {
 	return fd >= 0 && ioctl(fd, FIONREAD, &due) == 0 && due > 0 ? (size_t)due : 0;
 }
 
-/* A read that is not full has emptied the pipe. */
+/* A read that is not full has not emptied the pipe: with O_DIRECT the task has made packets of what it
+ * writes. */
 static void run_pass(struct job *job) {
 	struct capture_pipe *pipe = container_of(job, struct capture_pipe, job);
 	char bytes[16384] uninitialized;
 	int fd = take(pipe, NULL, 0);
-	size_t left = size_of_pass(pipe, fd), asked;
-	ssize_t n;
+	size_t left = size_of_pass(pipe, fd);
+	ssize_t n = 1;
 
-	while (left > 0 && fd >= 0) {
-		asked = left < sizeof bytes ? left : sizeof bytes;
+	while (left > 0 && fd >= 0 && n > 0) {
 		do
-			n = read(fd, bytes, asked);
+			n = read(fd, bytes, left < sizeof bytes ? left : sizeof bytes);
 		while (n < 0 && errno == EINTR);
 		fd = take(pipe, bytes, n);
-		pipe->ended = n == 0;
-		if (n < (ssize_t)asked)
-			return;
-		left -= asked;
+		left -= n > 0 ? (size_t)n : 0;
 	}
+	pipe->ended = n == 0;
 }
 
 static void done_pass(struct job *job);
@@ -196,14 +197,6 @@ static void done_pass(struct job *job) {
 	engine_unlock(engine);
 }
 
-/* There is nothing to read, and nobody left who could hold its lock. */
-static void end(struct capture_pipe *pipe) {
-	source_remove(&pipe->source);
-	pipe->capture->pipe = NULL;
-	fd_close_all(pipe->fds, 2);
-	free(pipe);
-}
-
 static void on_readable(struct source *source, uint32_t events) {
 	struct capture_pipe *pipe = container_of(source, struct capture_pipe, source);
 
@@ -212,7 +205,7 @@ static void on_readable(struct source *source, uint32_t events) {
 	if (events & EPOLLIN)
 		start_pass(pipe);
 	else
-		end(pipe);
+		capture_close(pipe->capture); /* there is nothing to read, nor anybody to write */
 }
 
 /* --- its life ------------------------------------------------------------------------------ */
@@ -222,7 +215,9 @@ static int open_pipe(struct capture_pipe *pipe) {
 
 	if (pipe2(pipe->fds, O_CLOEXEC) < 0)
 		return error_origin(-errno);
-	r = fd_set_nonblocking(pipe->fds[0], true);
+	r = fd_identify(pipe->fds[0], &pipe->file);
+	if (r >= 0)
+		r = fd_set_nonblocking(pipe->fds[0], true);
 	if (r >= 0)
 		r = source_add(pipe->engine->loop, &pipe->source, pipe->fds[0],
 			       EPOLLIN | EPOLLONESHOT, on_readable);

@@ -258,7 +258,7 @@ static int judge_result(struct wf_future *future, const struct message_result *r
 			int r_receive, int memfd) {
 	int r;
 
-	(void)future_judge_output(future);
+	(void)future_judge_output(future, true);
 	if (verdict_stands(future)) {
 		conclude_verdict(future, NULL);
 		return 0;

@@ -16,6 +16,7 @@
 #include "executor/learn.h"
 #include "executor/link.h"
 #include "executor/plan.h"
+#include "executor/postmortem.h"
 #include "executor/stop.h"
 #include "executor/wreck.h"
 
@@ -83,6 +84,22 @@ static bool has_workers(const struct wf_executor *executor) {
 	return false;
 }
 
+static bool has_result(const struct wf_future *future) {
+	return future->outcome.kind == WF_RETURNED || future->outcome.kind == WF_FAILED;
+}
+
+/* The last bytes may have been too many. */
+static void resolve_read(struct engine *engine) {
+	while (!list_is_empty(&engine->read)) {
+		struct wf_future *future = list_first(&engine->read, struct wf_future, link);
+
+		list_remove(&future->link);
+		if (future_judge_output(future, has_result(future)))
+			conclude_verdict(future, NULL);
+		future_resolve(future);
+	}
+}
+
 /* Once nothing is pending, the workers leave; then the keeper ends whatever is left, and itself. */
 static void close_step(struct wf_executor *executor) {
 	struct engine *engine = &executor->engine;
@@ -91,8 +108,10 @@ static void close_step(struct wf_executor *executor) {
 		for_each_worker(executor, take_back);
 		cancel_queue(engine);
 	}
-	if (executor->close_how == WF_CLOSE_KILL)
+	if (executor->close_how == WF_CLOSE_KILL) {
 		for_each_worker(executor, kill_tasks);
+		future_hurry_ending(engine);
+	}
 	pool_settle(&executor->pool);
 	if (engine->n_pending)
 		return;
@@ -100,6 +119,7 @@ static void close_step(struct wf_executor *executor) {
 	do {
 		pool_settle(&executor->pool);
 	} while (succession_settle(&executor->succession));
+	resolve_read(engine);
 	if (executor->keeper.running && !executor->keeper.quitting &&
 	    (executor->close_how == WF_CLOSE_KILL || !has_workers(executor)))
 		keeper_quit(&executor->keeper);
@@ -109,27 +129,37 @@ static void close_step(struct wf_executor *executor) {
 	executor_announce(executor);
 }
 
-/* The last bytes may have been too many. */
-static void resolve_read(struct engine *engine) {
-	while (!list_is_empty(&engine->read)) {
-		struct wf_future *future = list_first(&engine->read, struct wf_future, link);
+/* The outcome of each of its tasks is what was decided of it; that its process has ended is not
+ * known. */
+static void resolve_tasks(struct worker *worker) {
+	struct wf_future *future;
 
-		list_remove(&future->link);
-		if (future_judge_output(future))
-			conclude_verdict(future, NULL);
-		future_resolve(future);
-	}
+	worker->end_was_expected = true; /* it is no death */
+	(void)postmortem(worker);
+	future = worker->awaiting_exit;
+	worker->awaiting_exit = NULL;
+	if (future)
+		future_end(future);
+}
+
+void executor_resolve_all(struct wf_executor *executor) {
+	struct engine *engine = &executor->engine;
+
+	for_each_worker(executor, resolve_tasks);
+	cancel_queue(engine);
+	list_take(&engine->read, &engine->ending);
+	resolve_read(engine);
 }
 
 void executor_pump(struct wf_executor *executor) {
 	if (executor->state == EXECUTOR_CLOSED)
 		return;
-	resolve_read(&executor->engine);
 	/* changes of a generation affect its workers, and the last of these affect the
 	 * generation */
 	do {
 		pool_settle(&executor->pool);
 	} while (succession_settle(&executor->succession));
+	resolve_read(&executor->engine);
 	hand_out(&executor->pool);
 	succession_plan(&executor->succession);
 	plan(&executor->pool);

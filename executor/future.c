@@ -20,7 +20,8 @@
 
 /* A task that holds its pipe by chance lets go of it at its end; a hostile one keeps only itself
  * waiting. */
-#define OUTPUT_MS 5000
+#define OUTPUT_MS  5000
+#define HURRIED_MS 200
 
 int future_new(struct engine *engine, struct wf_future **ret) {
 	/* not calloc(3), which bypasses the thread cache in the oldest C library we support */
@@ -195,13 +196,16 @@ static bool is_over_limit(const struct capture *capture) {
 	return capture->overflowed && capture->overflow == WF_OVERFLOW_KILL;
 }
 
-bool future_judge_output(struct wf_future *future) {
+bool future_judge_output(struct wf_future *future, bool has_result) {
+	bool outweighed = has_result && future->verdict == VERDICT_KILLED &&
+			  future->verdict_killer != WF_BY_PROTOCOL;
+
 	for (int i = 0; i < 2; i++) {
 		if (!is_over_limit(&future->captures[i]))
 			continue;
 		if (!future->overflow)
 			future->overflow = i + 1;
-		if (future->verdict == VERDICT_NONE) {
+		if (future->verdict == VERDICT_NONE || outweighed) {
 			future->verdict = VERDICT_OUTPUT_LIMIT;
 			future->verdict_stream = i + 1;
 			return true;
@@ -229,19 +233,33 @@ void future_was_read(struct wf_future *future) {
 	engine_ring(future->engine);
 }
 
+void future_hurry_ending(struct engine *engine) {
+	nsec_t soon = clock_after_ms(engine_now(engine), HURRIED_MS);
+
+	list_foreach_safe (link, next, &engine->ending) {
+		struct wf_future *future = container_of(link, struct wf_future, link);
+
+		if (future->timer.at > soon)
+			(void)timer_set(engine->loop, &future->timer, soon, on_output_late);
+	}
+}
+
 void future_end(struct wf_future *future) {
 	struct engine *engine = future->engine;
 	bool read = capture_finish(&future->captures[0]);
 
 	read = capture_finish(&future->captures[1]) && read;
-	if (read) {
+	if (read && !is_over_limit(&future->captures[0]) && !is_over_limit(&future->captures[1])) {
 		future_resolve(future);
 		return;
 	}
 	future->state = FUTURE_ENDING;
 	future->result_here = true;
 	future->worker = NULL;
-	list_append(&engine->ending, &future->link);
+	timer_clear(&future->timer);
+	list_append(read ? &engine->read : &engine->ending, &future->link);
+	if (read)
+		return;
 	(void)timer_set(engine->loop, &future->timer, clock_after_ms(engine_now(engine), OUTPUT_MS),
 			on_output_late);
 }

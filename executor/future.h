@@ -130,8 +130,8 @@ void future_requeue(struct wf_future *future);
 void future_unqueue(struct wf_future *future);
 
 /* If one of its captures is over its limit, and there is no verdict yet, that becomes the verdict.
- * Returns true if it did. */
-bool future_judge_output(struct wf_future *future);
+ * `has_result`: nor one that a result outweighs. Returns true if it did. */
+bool future_judge_output(struct wf_future *future, bool has_result);
 /* News of one of its captures. */
 void future_was_read(struct wf_future *future);
 
@@ -139,6 +139,8 @@ void future_was_read(struct wf_future *future);
  * the worker. The future resolves at once; if some of its output has still to be read, it is
  * ENDING, and goes to engine::read as soon as that is done, for the pump to resolve it. */
 void future_end(struct wf_future *future);
+/* What is ENDING is not waited for any longer than a moment. */
+void future_hurry_ending(struct engine *engine);
 /* Fills in the rest, releases the room for its timer (loop_reserve()), wakes the waiters, and puts
  * the future on the engine's list of due callbacks. */
 void future_resolve(struct wf_future *future);

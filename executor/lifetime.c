@@ -339,11 +339,15 @@ static void release_in_callback(struct wf_executor *executor) {
 	/* nothing may drive it any more: the keeper ends everything, and then itself */
 	if (driven && executor->keeper.running)
 		keeper_quit(&executor->keeper);
+	if (driven)
+		executor_resolve_all(executor);
 	detach = executor->has_thread && !executor->thread_detached;
 	executor->thread_detached = executor->thread_detached || detach;
 	if (!detach)
 		offload_dismiss(&executor->offload);
 	executor_unlock(executor);
+	if (driven)
+		executor_run_due(executor);
 	registry_remove(&executor->registered);
 	if (detach)
 		(void)pthread_detach(executor->thread);
@@ -390,8 +394,7 @@ static int start_next(struct wf_executor *executor, int *program) {
 int lifetime_reload(struct wf_executor *executor) {
 	/* before the wait: an image that is loading may have read the file before it changed */
 	struct file_identity file = options_file_now(&executor->engine.options);
-	cleanup_close int program = -1;
-	int r;
+	int program, r;
 
 	if (executor_in_callback())
 		return report_error(-EDEADLK,
@@ -405,6 +408,8 @@ int lifetime_reload(struct wf_executor *executor) {
 		r = await_image(executor, executor->generations.last);
 	if (r >= 0)
 		executor->engine.options.file = file;
+	if (!executor->engine.wrecked) /* the host may use its number */
+		(void)fd_close(program);
 	executor_unlock(executor);
 	return r;
 }

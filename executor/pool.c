@@ -507,7 +507,7 @@ static void settle_facts(struct pool *pool, struct worker *worker) {
 		engine_log(worker->engine, LOG_WARNING,
 			   "worker %d: its refusals cannot be listened to", (int)worker->pid);
 	if (head && head->overflow && !claim_is_over(head)) {
-		(void)future_judge_output(head);
+		(void)future_judge_output(head, false);
 		stop_worker(worker, 0);
 	}
 	/* a worker that has become a program closes the channel, as it should */

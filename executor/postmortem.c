@@ -116,7 +116,7 @@ static void resolve_victim(struct worker *worker, struct wf_future *future) {
 		future_requeue(future);
 		return;
 	}
-	(void)future_judge_output(future);
+	(void)future_judge_output(future, false);
 	account_for(future, worker);
 	fill_outcome(worker, future);
 	if ((future->flags & WF_TASK_WAIT_EXIT) && !worker->swept) {

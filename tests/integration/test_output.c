@@ -117,12 +117,15 @@ END_TEST
 
 /* It writes little and ends at once: what it wrote is read after its result has come. */
 START_TEST(test_output_limit_counts_to_the_end) {
+	static const char script[] = "spam 1 2000";
 	struct wf_executor *executor = pool_open_regime(_i);
 	const struct wf_context context = capture(1000, WF_OVERFLOW_KILL);
 
 	for (int round = 0; round < 20; round++) {
-		struct wf_future *future =
-		    pool_call_in(executor, "script", "spam 1 2000", &context);
+		struct wf_future *future = pool_submit(
+		    executor,
+		    &WF_TASK(.function = "script", .input = script, .input_size = sizeof script - 1,
+			     .context = &context, .flags = round % 2 ? WF_TASK_WAIT_EXIT : 0));
 
 		expect_kind(pool_wait(future), WF_OUTPUT_LIMIT);
 		expect_letters(&wf_future_outcome(future)->standard_output, 0, 1000);
@@ -148,6 +151,54 @@ START_TEST(test_pipe_that_is_held_keeps_nobody) {
 	expect_captured(&wf_future_outcome(future)->standard_output, "before");
 	wf_future_free(future);
 	cord_close(&cord);
+	pool_close(executor);
+}
+END_TEST
+
+/* It was to be killed, and returned in time: what it wrote is too much all the same. */
+START_TEST(test_output_limit_counts_in_the_grace_of_a_kill) {
+	struct wf_executor *executor = pool_open_regime(_i);
+	struct wf_future *future;
+	struct cord cord;
+
+	cord_open(&cord);
+	cord.context.standard_output = (struct wf_stdio){ .mode = WF_STDIO_CAPTURE,
+							  .limit = 1000,
+							  .overflow = WF_OVERFLOW_KILL };
+	future = cord_call(&cord, executor, "script", "deaf; started; wait; spam 1 2000");
+	(void)cord_expect(&cord, "started");
+	ck_assert_int_eq(wf_future_kill(future, FIXTURE_CAP_MS), 0);
+	cord_release(&cord);
+	expect_kind(pool_wait(future), WF_OUTPUT_LIMIT);
+	wf_future_free(future);
+	cord_close(&cord);
+	pool_close(executor);
+}
+END_TEST
+
+/* Neighbours finish many tasks while others hold their pipes again and again. */
+START_TEST(test_pipes_that_are_held_again_and_again_keep_nobody) {
+	struct wf_executor *executor = pool_open_workers(_i, 4);
+	const struct wf_context context = capture(0, WF_OVERFLOW_TRUNCATE);
+	struct wf_future *holders[3];
+
+	for (int i = 0; i < 3; i++)
+		holders[i] = pool_call_in(executor, "script", "pulse_pipe 60", &context);
+	for (int i = 0; i < 20; i++) {
+		struct wf_future *future =
+		    pool_call_in(executor, "script", "out brief; echo x", &context);
+
+		expect_text(pool_wait(future), "x");
+		expect_captured(&wf_future_outcome(future)->standard_output, "brief");
+		wf_future_free(future);
+	}
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(wf_future_state(holders[i]), WF_RUNNING);
+	for (int i = 0; i < 3; i++) {
+		expect_text(pool_wait(holders[i]), "pulsed");
+		ck_assert_uint_eq(wf_future_outcome(holders[i])->standard_output.size, 60);
+		wf_future_free(holders[i]);
+	}
 	pool_close(executor);
 }
 END_TEST
@@ -320,6 +371,8 @@ int main(void) {
 	add_for_both(story, test_truncated_output_keeps_its_end);
 	add_for_both(story, test_output_limit_ends_the_task);
 	add_for_both(story, test_output_limit_counts_to_the_end);
+	add_for_both(story, test_output_limit_counts_in_the_grace_of_a_kill);
+	add_for_both(story, test_pipes_that_are_held_again_and_again_keep_nobody);
 	add_for_both(story, test_pipe_that_is_held_keeps_nobody);
 	add_for_both(story, test_pipe_that_is_held_at_once_keeps_nobody);
 	add_for_both(story, test_pipe_that_is_held_at_the_end_keeps_nobody);

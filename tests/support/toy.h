@@ -18,6 +18,7 @@
  *     spam STREAM N       N bytes of toy_letter()      cat                  answers its stdin
  *     lock_pipe           a child holds the kernel's lock of the pipe that standard output is
  *     fill_and_lock       writes TOY_FILLS bytes to it, then holds it by itself
+ *     pulse_pipe N        holds it N times, for 50 ms each
  *     close_channel       closes every descriptor but its stdio
  *     flood_channel KIND  "garbage" or "empty" frames into every socket
  *     linger_channel PORT frames with a socket that lingers, because nobody reads on that port; hangs

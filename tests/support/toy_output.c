@@ -119,6 +119,21 @@ static int fill_and_lock(struct wf_call *call, const char *argument) {
 		   : 0;
 }
 
+/* Holds it for 50 ms at a time, and lets it go in between, N times. */
+static int pulse_pipe(struct wf_call *call, const char *argument) {
+	const struct timeval time = { .tv_usec = 50000 };
+	int sockets[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) < 0 ||
+	    setsockopt(sockets[0], SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time) < 0)
+		return wf_fail(call, errno, "socketpair");
+	for (long n = number_at(argument, NULL); n > 0; n--) {
+		(void)!write(STDOUT_FILENO, "x", 1);
+		(void)!splice(sockets[0], NULL, STDOUT_FILENO, NULL, 4096, 0);
+	}
+	return toy_answer(call, "pulsed");
+}
+
 const struct toy_entry toy_output[] = {
 	{ "out", out },
 	{ "err", err },
@@ -127,5 +142,6 @@ const struct toy_entry toy_output[] = {
 	{ "cat", cat },
 	{ "lock_pipe", lock_pipe },
 	{ "fill_and_lock", fill_and_lock },
+	{ "pulse_pipe", pulse_pipe },
 	{ NULL, NULL },
 };

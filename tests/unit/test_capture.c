@@ -130,7 +130,7 @@ static void await_read(void) {
 static const struct wf_outcome *resolve(void) {
 	engine_lock(&fake->engine);
 	list_remove(&future->link);
-	if (future_judge_output(future))
+	if (future_judge_output(future, future->outcome.kind == WF_RETURNED))
 		conclude_verdict(future, NULL);
 	future_resolve(future);
 	engine_unlock(&fake->engine);
@@ -208,6 +208,20 @@ START_TEST(test_a_large_pipe_is_read_to_its_end) {
 }
 END_TEST
 
+/* A pipe of packets gives one of them to each read. */
+START_TEST(test_packets_are_read_to_the_last) {
+	begin(WF_OVERFLOW_TRUNCATE);
+	ck_assert_int_eq(fcntl(write_end, F_SETFL, O_DIRECT), 0);
+	for (int i = 0; i < 12; i++)
+		put("0123456789");
+	end_future();
+	await_read();
+	ck_assert_uint_eq(resolve()->standard_output.size, 4);
+	ck_assert_uint_eq(future->outcome.standard_output.dropped, 116);
+	end();
+}
+END_TEST
+
 /* It lets go in time: nothing is lost. */
 START_TEST(test_a_pipe_that_is_held_for_a_while) {
 	struct holder holder;
@@ -250,6 +264,24 @@ START_TEST(test_a_pipe_that_is_held_on) {
 }
 END_TEST
 
+START_TEST(test_a_hurried_end_waits_for_a_moment) {
+	struct holder holder;
+
+	begin(WF_OVERFLOW_TRUNCATE);
+	put("lost");
+	begin_holding(&holder, write_end);
+	end_future();
+	engine_lock(&fake->engine);
+	future_hurry_ending(&fake->engine);
+	fake_pass(fake, PATIENCE / 10);
+	engine_unlock(&fake->engine);
+	ck_assert(has_been_read());
+	ck_assert(resolve()->standard_output.incomplete);
+	end_holding(&holder);
+	end();
+}
+END_TEST
+
 /* Not even closing waits, which takes the lock as well. */
 START_TEST(test_an_empty_pipe_that_is_held) {
 	unsigned before = count_descriptors();
@@ -273,6 +305,8 @@ int main(void) {
 	tcase_add_test(test_case, test_the_last_bytes_are_waited_for);
 	tcase_add_test(test_case, test_the_last_bytes_may_be_too_many);
 	tcase_add_test(test_case, test_a_large_pipe_is_read_to_its_end);
+	tcase_add_test(test_case, test_packets_are_read_to_the_last);
+	tcase_add_test(test_case, test_a_hurried_end_waits_for_a_moment);
 	tcase_add_test(test_case, test_a_pipe_that_is_held_for_a_while);
 	tcase_add_test(test_case, test_a_pipe_that_is_held_on);
 	tcase_add_test(test_case, test_an_empty_pipe_that_is_held);
