@@ -313,6 +313,13 @@ void conclude_verdict(struct wf_future *future, const struct exit_status *status
 	}
 }
 
+void conclude_output(struct wf_future *future) {
+	bool has_result = future->outcome.kind == WF_RETURNED || future->outcome.kind == WF_FAILED;
+
+	if (future_judge_output(future, has_result))
+		conclude_verdict(future, NULL);
+}
+
 void conclude_cancelled(struct wf_future *future, const char *why) {
 	future->outcome.kind = WF_CANCELLED;
 	future->outcome.evidence = why;

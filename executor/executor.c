@@ -84,18 +84,12 @@ static bool has_workers(const struct wf_executor *executor) {
 	return false;
 }
 
-static bool has_result(const struct wf_future *future) {
-	return future->outcome.kind == WF_RETURNED || future->outcome.kind == WF_FAILED;
-}
-
-/* The last bytes may have been too many. */
 static void resolve_read(struct engine *engine) {
 	while (!list_is_empty(&engine->read)) {
 		struct wf_future *future = list_first(&engine->read, struct wf_future, link);
 
 		list_remove(&future->link);
-		if (future_judge_output(future, has_result(future)))
-			conclude_verdict(future, NULL);
+		conclude_output(future);
 		future_resolve(future);
 	}
 }

@@ -83,6 +83,7 @@ static void resolve_ending(struct engine *engine) {
 
 		list_remove(link);
 		forget_output(future);
+		conclude_output(future);
 		future_resolve(future);
 	}
 }

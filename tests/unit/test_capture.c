@@ -130,8 +130,7 @@ static void await_read(void) {
 static const struct wf_outcome *resolve(void) {
 	engine_lock(&fake->engine);
 	list_remove(&future->link);
-	if (future_judge_output(future, future->outcome.kind == WF_RETURNED))
-		conclude_verdict(future, NULL);
+	conclude_output(future);
 	future_resolve(future);
 	engine_unlock(&fake->engine);
 	return &future->outcome;
