@@ -140,17 +140,15 @@ static int pick(const bool *before, int index) {
 	return -1;
 }
 
-/* A thread of the library may be using it at this moment. That is this host's fault, and no news for
- * the thread sanitizer, which knows the functions of the C library. */
 static void lose(int fd, bool replace) {
 	int other;
 
 	if (!replace) {
-		expect(syscall(SYS_close, fd) == 0);
+		expect(close(fd) == 0);
 		return;
 	}
 	other = open("/dev/null", O_RDWR | O_CLOEXEC);
-	expect(syscall(SYS_dup3, other, fd, O_CLOEXEC) == fd && close(other) == 0);
+	expect(dup3(other, fd, O_CLOEXEC) == fd && close(other) == 0);
 }
 
 /* Returns false if there is no such descriptor. Every future resolves, and nothing that ends the
@@ -193,10 +191,14 @@ static pid_t fork_to_live_without(int index, int regime, bool replace) {
 	_exit(live_without(index, regime % 2, regime / 2 == 1, replace) ? 0 : PROGRAM_CANNOT);
 }
 
-/* All at once, because they mostly wait. */
+/* All at once, because they mostly wait. The thread sanitizer takes descriptors for memory, and so
+ * reports this host, which closes those that threads of the library use. */
 static int live_without_each(bool replace) {
 	bool good = true;
 
+#ifdef __SANITIZE_THREAD__
+	return PROGRAM_CANNOT;
+#endif
 	for (int regime = 0; regime < 4; regime++) {
 		pid_t pids[LIBRARY_DESCRIPTORS];
 		int n = 0, status;
