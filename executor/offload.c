@@ -68,15 +68,19 @@ static bool wait_for_job(struct offload *offload) {
 
 /* Under the lock, which is free in between: theirs are on their last steps. */
 static void join_ended(struct offload *offload) {
-	while (!list_is_empty(&offload->ended)) {
-		struct hand *hand = list_first(&offload->ended, struct hand, link);
+	struct list_node ended;
 
-		list_remove(&hand->link);
-		engine_unlock(offload->engine);
+	list_init(&ended);
+	list_take(&ended, &offload->ended);
+	engine_unlock(offload->engine);
+	list_foreach_safe (link, next, &ended) {
+		struct hand *hand = container_of(link, struct hand, link);
+
+		list_remove(link);
 		(void)pthread_join(hand->thread, NULL);
 		free(hand);
-		engine_lock(offload->engine);
 	}
+	engine_lock(offload->engine);
 }
 
 static void retire(struct offload *offload, struct hand *hand) {
@@ -270,10 +274,10 @@ void offload_dismiss(struct offload *offload) {
 	if (!list_is_empty(&offload->jobs) && offload->n_idle == 0)
 		(void)start_hand(offload);
 	leave_all(offload);
-	while (!list_is_empty(&offload->ended)) {
-		struct hand *hand = list_first(&offload->ended, struct hand, link);
+	list_foreach_safe (link, next, &offload->ended) {
+		struct hand *hand = container_of(link, struct hand, link);
 
-		list_remove(&hand->link);
+		list_remove(link);
 		(void)pthread_detach(hand->thread);
 		free(hand);
 	}
