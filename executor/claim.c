@@ -65,7 +65,7 @@ static bool is_last(const struct worker *worker) {
 bool claim_may_follow(const struct worker *worker) {
 	uint64_t leader = worker->frame_sequence;
 
-	return leader < worker->first_sequence || worker->first_sequence == worker->next_sequence ||
+	return claim_outstanding(worker) == 0 || leader < worker->first_sequence ||
 	       atomic_load(&cell_claim(worker->cell, leader)->word) ==
 		   claim_word(leader, CLAIM_STARTED);
 }

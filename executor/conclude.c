@@ -313,11 +313,22 @@ void conclude_verdict(struct wf_future *future, const struct exit_status *status
 	}
 }
 
-void conclude_output(struct wf_future *future) {
+/* Its outcome is filled in: the last bytes that it wrote may have been too many. */
+static void conclude_output(struct wf_future *future) {
 	bool has_result = future->outcome.kind == WF_RETURNED || future->outcome.kind == WF_FAILED;
 
 	if (future_judge_output(future, has_result))
 		conclude_verdict(future, NULL);
+}
+
+void conclude_read(struct engine *engine) {
+	while (!list_is_empty(&engine->read)) {
+		struct wf_future *future = list_first(&engine->read, struct wf_future, link);
+
+		list_remove(&future->link);
+		conclude_output(future);
+		future_resolve(future);
+	}
 }
 
 void conclude_cancelled(struct wf_future *future, const char *why) {

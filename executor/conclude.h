@@ -28,8 +28,8 @@ struct conclude_end {
 void conclude_exit(struct wf_future *future, const struct conclude_end *end);
 /* From a verdict of ours; `status` NULL if it never ran. */
 void conclude_verdict(struct wf_future *future, const struct exit_status *status);
-/* Its output has been read, and its outcome is filled in: the last bytes may have been too many. */
-void conclude_output(struct wf_future *future);
+/* Resolves the futures in engine::read. */
+void conclude_read(struct engine *engine);
 void conclude_cancelled(struct wf_future *future, const char *why);
 /* `how`: a static sentence with what is known. */
 void conclude_zygote_lost(struct wf_future *future, const char *how);

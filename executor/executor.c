@@ -84,16 +84,6 @@ static bool has_workers(const struct wf_executor *executor) {
 	return false;
 }
 
-static void resolve_read(struct engine *engine) {
-	while (!list_is_empty(&engine->read)) {
-		struct wf_future *future = list_first(&engine->read, struct wf_future, link);
-
-		list_remove(&future->link);
-		conclude_output(future);
-		future_resolve(future);
-	}
-}
-
 /* Once nothing is pending, the workers leave; then the keeper ends whatever is left, and itself. */
 static void close_step(struct wf_executor *executor) {
 	struct engine *engine = &executor->engine;
@@ -107,13 +97,13 @@ static void close_step(struct wf_executor *executor) {
 		future_hurry_ending(engine);
 	}
 	pool_settle(&executor->pool);
+	conclude_read(engine);
 	if (engine->n_pending)
 		return;
 	pool_dismiss_idle(&executor->pool);
 	do {
 		pool_settle(&executor->pool);
 	} while (succession_settle(&executor->succession));
-	resolve_read(engine);
 	if (executor->keeper.running && !executor->keeper.quitting &&
 	    (executor->close_how == WF_CLOSE_KILL || !has_workers(executor)))
 		keeper_quit(&executor->keeper);
@@ -142,7 +132,7 @@ void executor_resolve_all(struct wf_executor *executor) {
 	for_each_worker(executor, resolve_tasks);
 	cancel_queue(engine);
 	list_take(&engine->read, &engine->ending);
-	resolve_read(engine);
+	conclude_read(engine);
 }
 
 void executor_pump(struct wf_executor *executor) {
@@ -153,7 +143,7 @@ void executor_pump(struct wf_executor *executor) {
 	do {
 		pool_settle(&executor->pool);
 	} while (succession_settle(&executor->succession));
-	resolve_read(&executor->engine);
+	conclude_read(&executor->engine);
 	hand_out(&executor->pool);
 	succession_plan(&executor->succession);
 	plan(&executor->pool);

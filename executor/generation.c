@@ -20,8 +20,9 @@
 #include "executor/offload.h"
 
 #define GENERATION_TIMERS 4
-#define OUTPUT_MS         1000 /* for what the preload has written, before the image counts as ready */
-#define CELLS_SIZE        (LIMIT_WORKERS * CELL_SIZE)
+#define PRELOAD_OUTPUT_MS                                                                          \
+	1000 /* for what the preload has written, before the image counts as ready */
+#define CELLS_SIZE (LIMIT_WORKERS * CELL_SIZE)
 
 /* --- the list ------------------------------------------------------------------------------ */
 
@@ -388,7 +389,7 @@ bool generation_output_is_read(struct generation *generation) {
 	if (capture_finish(&generation->output))
 		return true;
 	(void)timer_set(engine->loop, &generation->preload_timer,
-			clock_after_ms(engine_now(engine), OUTPUT_MS), on_output_late);
+			clock_after_ms(engine_now(engine), PRELOAD_OUTPUT_MS), on_output_late);
 	return false;
 }
 

@@ -181,7 +181,7 @@ static void go_on_watching(struct offload *offload) {
 	}
 }
 
-static bool is_waited_for(const struct offload *offload, nsec_t now) {
+static bool has_waited(const struct offload *offload, nsec_t now) {
 	return !list_is_empty(&offload->jobs) &&
 	       now >= clock_after_ms(list_first(&offload->jobs, struct job, link)->since, YIELD_MS);
 }
@@ -190,7 +190,7 @@ static void on_watch(struct timer *timer, nsec_t now) {
 	struct offload *offload = container_of(timer, struct offload, watch);
 
 	tell_late_ones(offload, now);
-	if (is_waited_for(offload, now) && offload->n_idle == 0)
+	if (has_waited(offload, now) && offload->n_idle == 0)
 		(void)start_hand(offload);
 	go_on_watching(offload);
 }

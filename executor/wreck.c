@@ -78,14 +78,9 @@ static void forget_generation(struct generation *generation) {
 /* Nobody will read the rest of what they wrote. */
 static void resolve_ending(struct engine *engine) {
 	list_take(&engine->read, &engine->ending);
-	list_foreach_safe (link, next, &engine->read) {
-		struct wf_future *future = container_of(link, struct wf_future, link);
-
-		list_remove(link);
-		forget_output(future);
-		conclude_output(future);
-		future_resolve(future);
-	}
+	list_foreach_safe (link, next, &engine->read)
+		forget_output(container_of(link, struct wf_future, link));
+	conclude_read(engine);
 }
 
 void wreck_resolve(struct wf_future *future) {

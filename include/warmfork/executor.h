@@ -55,9 +55,9 @@
  * (or NULL, or nothing) and touches nothing, because the locks and sockets are the parent's.
  *
  * The library installs no signal handler, waits for no child but its own, and changes no process
- * attribute. It starts one thread per executor, or none (options.caller_driven); and one more for
- * what may block on somebody else, such as a file system, once there is such work. While that
- * thread is stuck, others take over, up to 64.
+ * attribute. It starts one thread per executor, or none (options.caller_driven); and, while there is
+ * such work, others for what may block on somebody else, such as a file system: one as a rule, up
+ * to 64 while those before it are stuck.
  *
  * Ownership follows the same rules in every call. What you pass in is borrowed until the call
  * returns, and copied if it is needed for longer (descriptors are duplicated). There are two
@@ -290,7 +290,7 @@ struct wf_capture {
 	const char *data; /* NUL-terminated after `size` bytes; never NULL */
 	size_t size;
 	uint64_t dropped; /* bytes beyond the limit */
-	bool incomplete;  /* when the task had ended, its pipe could not be read for 5 seconds */
+	bool incomplete;  /* a process held the pipe, which so could not be read to its end */
 	uint64_t reserved[1];
 };
 

@@ -28,6 +28,7 @@
 #include <warmfork/map.h>
 
 #include "tests/support/host_pool.h"
+#include "tests/support/in_call.h"
 #include "tests/support/program.h"
 
 /* --- one that closes what it does not know ---
@@ -367,21 +368,11 @@ int host_waits_for_one_task(void) {
 
 /* --- one that closes what it does not know while the library waits --- */
 
-/* Is the thread in this system call now? Its fourth argument is *argument, unless that is NULL. */
-static bool is_in_call(const char *thread, long number, const unsigned *argument) {
-	char path[64];
-	long found = -1;
-	unsigned long long arguments[4] = { 0 };
-	FILE *file;
+static bool thread_is_in_call(const char *thread, long number, const unsigned *argument) {
+	char path[300];
 
 	(void)snprintf(path, sizeof path, "/proc/self/task/%s/syscall", thread);
-	file = fopen(path, "re");
-	if (!file)
-		return false;
-	const int n = fscanf(file, "%ld %llx %llx %llx %llx", &found, &arguments[0], &arguments[1],
-			     &arguments[2], &arguments[3]);
-	(void)fclose(file);
-	return n == 5 && found == number && (!argument || (unsigned)arguments[3] == *argument);
+	return is_in_call(path, number, argument);
 }
 
 static bool any_is_in_call(long number, const unsigned *argument) {
@@ -391,7 +382,7 @@ static bool any_is_in_call(long number, const unsigned *argument) {
 
 	expect(directory);
 	while (!found && (entry = readdir(directory)) != NULL)
-		found = is_in_call(entry->d_name, number, argument);
+		found = thread_is_in_call(entry->d_name, number, argument);
 	(void)closedir(directory);
 	return found;
 }
@@ -463,7 +454,7 @@ static void *close_all_once_main_sleeps(void *argument) {
 	char main_thread[16];
 
 	(void)snprintf(main_thread, sizeof main_thread, "%d", (int)getpid());
-	while (!is_in_call(main_thread, SYS_futex, NULL))
+	while (!thread_is_in_call(main_thread, SYS_futex, NULL))
 		(void)sched_yield();
 	expect(close_range(3, ~0u, 0) == 0);
 	return argument;

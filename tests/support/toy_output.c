@@ -5,12 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "tests/support/in_call.h"
 #include "tests/support/look.h"
 #include "tests/support/number.h"
 #include "tests/support/toy.h"
@@ -72,14 +72,10 @@ static int cat(struct wf_call *call, const char *argument) {
 }
 
 static bool is_in_splice(pid_t pid) {
-	char path[64], text[32] = "";
-	int fd;
+	char path[64];
 
 	(void)snprintf(path, sizeof path, "/proc/%d/syscall", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	(void)!read(fd, text, sizeof text - 1);
-	close(fd);
-	return atoi(text) == SYS_splice;
+	return is_in_call(path, SYS_splice, NULL);
 }
 
 /* A child holds the kernel's lock of the pipe that standard output is, until it is ended: it waits

@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -19,6 +18,7 @@
 #include "base/fd.h"
 #include "executor/conclude.h"
 #include "tests/support/fixture.h"
+#include "tests/support/in_call.h"
 #include "tests/support/look.h"
 #include "tests/unit/executor_fake.h"
 
@@ -45,14 +45,10 @@ static void *hold(void *context) {
 }
 
 static bool is_in_splice(pid_t tid) {
-	char path[64], text[32] = "";
-	int fd;
+	char path[64];
 
 	(void)snprintf(path, sizeof path, "/proc/self/task/%d/syscall", (int)tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	(void)!read(fd, text, sizeof text - 1);
-	fd_close(fd);
-	return atoi(text) == SYS_splice;
+	return is_in_call(path, SYS_splice, NULL);
 }
 
 static void begin_holding(struct holder *holder, int pipe_end) {
@@ -129,9 +125,7 @@ static void await_read(void) {
 /* As the pump does. */
 static const struct wf_outcome *resolve(void) {
 	engine_lock(&fake->engine);
-	list_remove(&future->link);
-	conclude_output(future);
-	future_resolve(future);
+	conclude_read(&fake->engine);
 	engine_unlock(&fake->engine);
 	return &future->outcome;
 }
@@ -143,6 +137,14 @@ static void end(void) {
 	while (atomic_load(&fake->engine.references) > 1)
 		(void)sched_yield();
 	fake_free(fake);
+}
+
+/* It has written `text` and holds its pipe when its future ends. */
+static void begin_held(struct holder *holder, const char *text) {
+	begin(WF_OVERFLOW_TRUNCATE);
+	put(text);
+	begin_holding(holder, write_end);
+	end_future();
 }
 
 static unsigned count_descriptors(void) {
@@ -225,10 +227,7 @@ END_TEST
 START_TEST(test_a_pipe_that_is_held_for_a_while) {
 	struct holder holder;
 
-	begin(WF_OVERFLOW_TRUNCATE);
-	put("held");
-	begin_holding(&holder, write_end);
-	end_future();
+	begin_held(&holder, "held");
 	ck_assert_int_eq(state(), FUTURE_ENDING);
 	end_holding(&holder);
 	await_read();
@@ -243,10 +242,7 @@ START_TEST(test_a_pipe_that_is_held_on) {
 	unsigned before = count_descriptors();
 	struct holder holder;
 
-	begin(WF_OVERFLOW_TRUNCATE);
-	put("lost");
-	begin_holding(&holder, write_end);
-	end_future();
+	begin_held(&holder, "lost");
 	engine_lock(&fake->engine);
 	fake_pass(fake, PATIENCE - 1);
 	ck_assert(list_is_empty(&fake->engine.read));
@@ -266,10 +262,7 @@ END_TEST
 START_TEST(test_a_hurried_end_waits_for_a_moment) {
 	struct holder holder;
 
-	begin(WF_OVERFLOW_TRUNCATE);
-	put("lost");
-	begin_holding(&holder, write_end);
-	end_future();
+	begin_held(&holder, "lost");
 	engine_lock(&fake->engine);
 	future_hurry_ending(&fake->engine);
 	fake_pass(fake, PATIENCE / 10);

@@ -97,20 +97,29 @@ START_TEST(test_no_frame_follows_one_that_was_not_begun) {
 }
 END_TEST
 
-/* Before it has read anything: others can have all that it was given. */
+/* As two submitters would, before the worker has read anything. */
+static void submit_twice(struct fake *fake, struct wf_future **futures) {
+	for (int i = 0; i < 2; i++) {
+		fake_submit_all(fake, futures + 2 * i, 2);
+		hand_out(&fake->pool);
+	}
+}
+
+static void expect_queued(struct wf_future *const *futures, size_t n) {
+	for (size_t i = 0; i < n; i++)
+		ck_assert_int_eq(futures[i]->state, FUTURE_QUEUED);
+}
+
+/* Others can have all that it was given. */
 START_TEST(test_stopped_worker_keeps_nothing_that_it_has_not_begun) {
 	struct fake *fake = fake_reused(4);
 	struct fake_worker *a = fake_add(fake);
 	struct wf_future *futures[4];
 
-	fake_submit_all(fake, futures, 2);
-	hand_out(&fake->pool);
-	fake_submit_all(fake, futures + 2, 2);
-	hand_out(&fake->pool);
+	submit_twice(fake, futures);
 	worker_set_stopped(a->worker, true);
 	pool_settle(&fake->pool);
-	for (size_t i = 0; i < 4; i++)
-		ck_assert_int_eq(futures[i]->state, FUTURE_QUEUED);
+	expect_queued(futures, 4);
 	end_all(fake, futures, 4);
 }
 END_TEST
@@ -121,13 +130,9 @@ START_TEST(test_worker_that_ends_has_no_victim_among_what_it_has_not_begun) {
 	struct fake_worker *a = fake_add(fake);
 	struct wf_future *futures[4];
 
-	fake_submit_all(fake, futures, 2);
-	hand_out(&fake->pool);
-	fake_submit_all(fake, futures + 2, 2);
-	hand_out(&fake->pool);
+	submit_twice(fake, futures);
 	fake_end(fake, a, 0, 9);
-	for (size_t i = 0; i < 4; i++)
-		ck_assert_int_eq(futures[i]->state, FUTURE_QUEUED);
+	expect_queued(futures, 4);
 	end_all(fake, futures, 4);
 }
 END_TEST
