@@ -2,40 +2,13 @@
  *
  * Story: the caller drives the executor from a poll loop of its own; the library has no thread.
  */
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "tests/support/look.h"
 #include "tests/support/more.h"
-
-/* Those of the library: their names tell. */
-static int count_threads(void) {
-	DIR *directory = opendir("/proc/self/task");
-	int n = 0;
-
-	ck_assert_ptr_nonnull(directory);
-	for (const struct dirent *entry; (entry = readdir(directory));) {
-		char path[64], name[16] = "";
-		int fd;
-
-		(void)snprintf(path, sizeof path, "/proc/self/task/%.16s/comm", entry->d_name);
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (fd < 0)
-			continue; /* it has ended */
-		(void)!read(fd, name, sizeof name - 1);
-		n += strncmp(name, "warmfork", 8) == 0;
-		close(fd);
-	}
-	closedir(directory);
-	return n;
-}
 
 static struct wf_executor_options driven_options(int regime) {
 	struct wf_executor_options options = more_options(regime);
@@ -78,22 +51,19 @@ static void drive_until_done(struct wf_executor *executor, struct wf_future *con
 /* --- the loop --- */
 
 START_TEST(test_driven_in_a_poll_loop) {
-	struct look look = look_begin(FIXTURE_CAP_MS);
 	struct wf_executor *executor = open_driven(_i);
 	struct wf_future *futures[40];
 
 	for (size_t i = 0; i < N_OF(futures); i++)
 		futures[i] = pool_call(executor, "echo", "x");
 	drive_until_done(executor, futures, N_OF(futures));
-	/* one that had something to close ends when there is no more such work */
-	while (count_threads() > 0)
-		ck_assert(look_again(&look));
+	more_await_threads();
 	for (size_t i = 0; i < N_OF(futures); i++) {
 		expect_text(wf_future_outcome(futures[i]), "x");
 		wf_future_free(futures[i]);
 	}
 	ck_assert_int_eq(wf_executor_close(executor, WF_CLOSE_FINISH), 0);
-	ck_assert_int_eq(count_threads(), 0);
+	ck_assert_int_eq(more_count_threads(), 0);
 	wf_executor_free(executor);
 }
 END_TEST
@@ -273,6 +243,7 @@ START_TEST(test_driven_executor_freed_in_a_callback) {
 	expect_ended(&processes);
 	watch_clear(&processes);
 	wf_future_free(future);
+	more_await_threads();
 }
 END_TEST
 
@@ -299,6 +270,7 @@ START_TEST(test_driven_executor_freed_beside_a_task_that_runs) {
 	wf_future_free(running);
 	wf_future_free(future);
 	cord_close(&cord);
+	more_await_threads();
 }
 END_TEST
 
@@ -331,6 +303,7 @@ START_TEST(test_driven_executor_freed_beside_a_task_without_a_handle) {
 	watch_clear(&processes);
 	wf_future_free(future);
 	cord_close(&cord);
+	more_await_threads();
 }
 END_TEST
 

@@ -131,7 +131,7 @@ START_TEST(test_last_handle_given_back_in_a_callback) {
 	wf_future_free(future);
 	expect_ended(&watch);
 	watch_clear(&watch);
-	more_await_thread();
+	more_await_threads();
 	fixture_reap_adopted();
 }
 END_TEST

@@ -457,7 +457,7 @@ START_TEST(test_executor_freed_in_a_callback) {
 	/* the keeper, our only child: the library reaps it, in a thread that nobody can join */
 	while (waitid(P_ALL, 0, &info, WEXITED | WNOWAIT) == 0)
 		;
-	more_await_thread();
+	more_await_threads();
 	watch_clear(&processes);
 	wf_future_free(future);
 	wf_future_free(gate);

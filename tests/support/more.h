@@ -38,6 +38,9 @@ struct wf_future *more_gate(struct cord *cord, struct wf_executor *executor);
 /* Waits on a semaphore that a callback or a thread posts, at most FIXTURE_CAP_MS. */
 void more_await(sem_t *event);
 
-/* Nobody joins the thread of an executor that was given back in a callback: it is looked for
- * again and again, because its descriptors are closed when it has gone. */
-void more_await_thread(void);
+/* The threads of all executors of this process. */
+int more_count_threads(void);
+/* Until there are none. Nobody joins those of an executor that was given back in a callback, and its
+ * descriptors are closed when the last has gone; those for what may block end when there is no more
+ * such work. */
+void more_await_threads(void);
