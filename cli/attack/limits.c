@@ -297,11 +297,14 @@ static void ignore(int signal) {
 	(void)signal;
 }
 
-/* Processes that signal each other and write to everything that is read, as fast as they can. */
+/* Processes that signal each other and write to everything that is read, as fast as they can. Each
+ * tells that it holds before its first noise. The attacker itself may never come to tell: what is
+ * heard in the capture ends it within milliseconds, and under this many signals it forks slowly. */
 static void starve(const struct wf_call *call, pid_t group) {
 	uint64_t until = own_cpu_ns() + (uint64_t)STARVE_MS * 1000000 / STARVERS;
 
 	attack_say(call, 'c', NULL, 0);
+	attack_say(call, 'h', NULL, 0);
 	while (own_cpu_ns() < until) {
 		(void)syscall(SYS_kill, -group, SIGUSR1);
 		(void)!write(STDOUT_FILENO, "noise\n", 6);
@@ -320,7 +323,6 @@ static int starve_host(struct wf_call *call) {
 			_exit(0);
 		}
 	}
-	attack_say(call, 'h', NULL, 0);
 	for (unsigned i = 0; i < STARVERS; i++)
 		while (pids[i] > 0 && waitpid(pids[i], NULL, 0) < 0 && errno == EINTR)
 			continue;
