@@ -33,8 +33,8 @@ struct attempt {
 void attempt_init(struct attempt *attempt, const struct seccomp_notif *request);
 /* Reads what its pointers refer to. Looks at the files it names if a rule for them could allow the
  * call, or if `all` is set. May block on a foreign file system. */
-/* Is there anything to look at, in the memory of the caller or in files? Otherwise the request tells
- * everything. */
+/* Is there anything to look at, in the memory of the caller or in files? Otherwise the request
+ * tells everything. */
 bool attempt_needs_look(const struct attempt *attempt);
 void attempt_look(struct attempt *attempt, const struct policy *policy, bool all);
 /* The address of a socket call; AF_UNSPEC: none. May block too. */

@@ -102,7 +102,7 @@ static void free_pipe(struct job *job) {
 }
 
 static void close_aside(struct capture_pipe *pipe) {
-	pipe->job = (struct job){ .run = run_close, .done = free_pipe };
+	pipe->job = (struct job){ .kind = JOB_READ, .run = run_close, .done = free_pipe };
 	offload_add(pipe->engine->offload, &pipe->job);
 }
 
@@ -128,8 +128,8 @@ static size_t size_of_pass(const struct capture_pipe *pipe, int fd) {
 	return fd >= 0 && ioctl(fd, FIONREAD, &due) == 0 && due > 0 ? (size_t)due : 0;
 }
 
-/* A read that is not full has not emptied the pipe: with O_DIRECT the task has made packets of what it
- * writes. */
+/* A read that is not full has not emptied the pipe: with O_DIRECT the task has made packets of
+ * what it writes. */
 static void run_pass(struct job *job) {
 	struct capture_pipe *pipe = container_of(job, struct capture_pipe, job);
 	char bytes[16384] uninitialized;
@@ -152,7 +152,7 @@ static void done_pass(struct job *job);
 static void start_pass(struct capture_pipe *pipe) {
 	pipe->busy = true;
 	pipe->last = pipe->capture->finishing;
-	pipe->job = (struct job){ .run = run_pass, .done = done_pass };
+	pipe->job = (struct job){ .kind = JOB_READ, .run = run_pass, .done = done_pass };
 	offload_add(pipe->engine->offload, &pipe->job);
 }
 
@@ -290,8 +290,10 @@ void capture_close(struct capture *capture) {
 }
 
 void capture_forget(struct capture *capture) {
-	if (capture->pipe)
-		capture->pipe->fds[0] = capture->pipe->fds[1] = -1;
+	if (!capture->pipe)
+		return;
+	capture->pipe->fds[0] = capture->pipe->fds[1] = -1;
+	capture->incomplete = true;
 }
 
 void capture_reset(struct capture *capture) {

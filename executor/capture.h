@@ -43,8 +43,8 @@ void capture_init(struct capture *capture, int stream);
 /* Creates the pipe. *ret_write is the task's end; the capture closes it. Returns 0 or -errno. */
 int capture_open(struct capture *capture, struct engine *engine, const struct task_stream *stream,
 		 void (*news)(struct capture *), int *ret_write);
-/* The other end was sent to code that is trusted not to hold the pipe: closes ours, so that its end is
- * seen. */
+/* The other end was sent to code that is trusted not to hold the pipe: closes ours, so that its
+ * end is seen. */
 void capture_sent(struct capture *capture);
 /* What has been written until now is to be read, and no more. Returns true if that is done. If not,
  * `news` tells when capture_is_read() is true. */

@@ -404,8 +404,8 @@ static void handle(struct worker *worker, struct wire_frame *frame, int r_receiv
 		stop_distrust(worker, "sent a message that it must not send");
 }
 
-/* Whatever a worker sends may block whoever closes it, or take long: memory that nobody has mapped is
- * freed then. */
+/* Whatever a worker sends may block whoever closes it, or take long: memory that nobody has
+ * mapped is freed then. */
 static void close_received(struct worker *worker, struct wire_frame *frame) {
 	if (frame->n_descriptors > 0)
 		offload_close(worker->engine->offload, frame->descriptors, frame->n_descriptors);

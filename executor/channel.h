@@ -32,10 +32,10 @@ int channel_hand_out(struct worker *worker, struct wf_future *const *futures, un
 
 /* Reads what the worker has sent. */
 void channel_receive(struct worker *worker);
-/* Reads everything that is left after the worker has ended. Returns false if we have no memory for it
- * now. */
+/* Reads everything that is left after the worker has ended. Returns false if we have no memory
+ * for it now. */
 bool channel_drain(struct worker *worker);
-/* Has it not begun, for long, what it was given? A task that answers and then goes on, or that leaves
- * its channel deaf, would keep those behind it from ever running: they are taken back, and the worker
- * is ended. Called now and then. */
+/* Has it not begun, for long, what it was given? A task that answers and then goes on, or that
+ * leaves its channel deaf, would keep those behind it from ever running: they are taken back,
+ * and the worker is ended. Called now and then. */
 void channel_check(struct worker *worker, nsec_t now);

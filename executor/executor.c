@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/uninitialized.h"
+#include "executor/channel.h"
 #include "executor/claim.h"
 #include "executor/conclude.h"
 #include "executor/hand_out.h"
@@ -74,8 +75,8 @@ static void kill_tasks(struct worker *worker) {
 		stop_kill(worker);
 }
 
-/* A worker that closing waits for: not one that was left stopped for a debugger, nor a fork that is no
- * longer wanted, which may take long or never come. */
+/* A worker that closing waits for: not one that was left stopped for a debugger, nor a fork that
+ * is no longer wanted, which may take long or never come. */
 static bool has_workers(const struct wf_executor *executor) {
 	generations_foreach (generation, &executor->generations)
 		workers_foreach (worker, generation)
@@ -113,11 +114,18 @@ static void close_step(struct wf_executor *executor) {
 	executor_announce(executor);
 }
 
-/* The outcome of each of its tasks is what was decided of it; that its process has ended is not
- * known. */
+/* A result that has come counts, though nobody has received it yet. Whatever else has started is
+ * killed now; that its process has ended is not known. */
 static void resolve_tasks(struct worker *worker) {
 	struct wf_future *future;
 
+	(void)channel_drain(worker);
+	claim_foreach (started, worker) {
+		if (started->verdict != VERDICT_NONE || !claim_had_started(started))
+			continue;
+		started->verdict = VERDICT_KILLED;
+		started->verdict_killer = WF_BY_CLOSE;
+	}
 	worker->end_was_expected = true; /* it is no death */
 	(void)postmortem(worker);
 	future = worker->awaiting_exit;
@@ -274,9 +282,10 @@ static bool is_waiting(const struct wf_executor *executor) {
 	       executor->engine.options.public.caller_driven;
 }
 
-/* What is waited for may never be seen, because the host has closed its descriptor: when is it to be
- * looked at? A thread of ours that has had nothing to wait for during one such time sleeps until
- * the next task rings (executor_rouse()), so tasks that follow each other ring nothing. -1: never. */
+/* What is waited for may never be seen, because the host has closed its descriptor: when is it
+ * to be looked at? A thread of ours that has had nothing to wait for during one such time sleeps
+ * until the next task rings (executor_rouse()), so tasks that follow each other ring nothing.
+ * -1: never. */
 static int check_in(const struct wf_executor *executor) {
 	if (is_waiting(executor))
 		return CHECK_MS;

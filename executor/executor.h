@@ -69,8 +69,8 @@ static inline void executor_unlock(struct wf_executor *executor) {
 
 /* Does everything that can be done now. Call it under the lock after anything has changed. */
 void executor_pump(struct wf_executor *executor);
-/* Under the lock: resolves every future now, because nobody will drive the executor until the ends of
- * its workers are reported. Those that run must have been killed. */
+/* Under the lock: resolves every future now, because nobody will drive the executor until their
+ * workers have ended. Results that have come are received; what runs is killed. */
 void executor_resolve_all(struct wf_executor *executor);
 /* Under the lock, for threads that wait: if the host has closed our descriptors, ends the executor
  * and returns true. executor_run_due() must then follow, without the lock, because the thread that

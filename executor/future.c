@@ -79,6 +79,7 @@ static bool offload_destroy(struct wf_future *future) {
 
 	engine_lock(engine);
 	on = offload_is_on(engine->offload);
+	future->job.kind = JOB_CLOSE;
 	future->job.run = run_close;
 	future->job.done = done_destroy;
 	if (on)

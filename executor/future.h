@@ -136,8 +136,9 @@ bool future_judge_output(struct wf_future *future, bool has_result);
 void future_was_read(struct wf_future *future);
 
 /* All under the lock. The caller has filled in the kind, its members and what account.h knows about
- * the worker. The future resolves at once; if some of its output has still to be read, it is
- * ENDING, and goes to engine::read as soon as that is done, for the pump to resolve it. */
+ * the worker. The future resolves at once, unless its task has captured output that has still to be
+ * read, or that a limit was set for: then it is ENDING, and goes to engine::read as soon as all is
+ * read, for the pump to judge and resolve it. */
 void future_end(struct wf_future *future);
 /* What is ENDING is not waited for any longer than a moment. */
 void future_hurry_ending(struct engine *engine);

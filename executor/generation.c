@@ -143,6 +143,7 @@ static void clear_groups(struct generation *generation) {
 	if (removal) {
 		removal->paths[0] = image->memory_group;
 		removal->paths[1] = image->pids_group;
+		removal->job.kind = JOB_HOST;
 		removal->job.run = remove_groups;
 		removal->job.done = free_removal;
 		offload_add(generation->engine->offload, &removal->job);

@@ -177,8 +177,8 @@ void generation_take_failure(struct generation *generation,
 /* Notes why it fails; the first reason counts. */
 void generation_fail(struct generation *generation, enum wf_phase phase, int error,
 		     const char *format, ...) __attribute__((format(printf, 4, 5)));
-/* Has all been read that the preload had written when this was first asked? It does not wait for more
- * than a second. */
+/* Has all been read that the preload had written when this was first asked? It does not wait for
+ * more than a second. */
 bool generation_output_is_read(struct generation *generation);
 /* Writes the sentence that says why it could not be loaded into generations->failed_text. */
 void generation_report_failure(struct generations *generations, struct generation *generation);

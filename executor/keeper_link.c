@@ -150,6 +150,7 @@ static int start_new(struct keeper *keeper, int *control, struct start **ret) {
 	*ret = start;
 	if (!start)
 		return error_origin(-ENOMEM);
+	start->job.kind = JOB_HOST;
 	start->job.run = run_start;
 	start->job.done = done_start;
 	start->engine = engine_ref(keeper->engine);

@@ -325,25 +325,36 @@ static void done_notice(struct job *job) {
 	free(notice);
 }
 
-/* A file system or a memory that does not answer must not hold the caller longer than it does
- * outside a sandbox: it is answered from what the call itself tells. So nothing is noted of a path,
- * and no task is ended for one; Landlock refuses it all the same. The notice itself may be in use
- * by the thread that is stuck. */
-static void on_late_notice(struct job *job) {
-	struct notice *notice = container_of(job, struct notice, job);
-	struct notice *unlooked = malloc(sizeof *unlooked);
+/* Answers from what the call itself tells: nothing is noted of a path, and no task is ended for
+ * one, though Landlock refuses it all the same. */
+static void answer_unlooked(struct notice *notice) {
+	find_ancestors(notice,
+		       attempt_needs_look(&notice->attempt) ? LISTENER_NEAR : LISTENER_DEPTH);
+	judge_and_answer(notice);
+	notice->answered = true;
+}
 
-	if (unlooked) {
-		notice_init(unlooked, notice->engine, &notice->attempt.request);
-		unlooked->generations = notice->generations;
-		unlooked->generation = notice->generation;
-		unlooked->worker = notice->worker;
-		unlooked->learns = notice->learns;
-		find_ancestors(unlooked, LISTENER_NEAR);
-		judge_and_answer(unlooked);
-		free(unlooked);
+/* A file system or a memory that does not answer must not hold the caller longer than it does
+ * outside a sandbox. A notice that a stuck thread may be writing to is copied first. */
+static void on_late_notice(struct job *job, bool begun) {
+	struct notice *notice = container_of(job, struct notice, job);
+	struct notice *copy;
+
+	if (!begun) {
+		answer_unlooked(notice);
+		return;
 	}
-	notice->answered = unlooked != NULL;
+	copy = malloc(sizeof *copy);
+	if (!copy)
+		return;
+	notice_init(copy, notice->engine, &notice->attempt.request);
+	copy->generations = notice->generations;
+	copy->generation = notice->generation;
+	copy->worker = notice->worker;
+	copy->learns = notice->learns;
+	answer_unlooked(copy);
+	free(copy);
+	notice->answered = true;
 }
 
 /* --- receiving ----------------------------------------------------------------------------- */
@@ -372,6 +383,22 @@ static bool is_plain(struct notice *notice) {
 	       find_worker(notice, generation);
 }
 
+/* The task that made the call, as a number. Finding out costs more than most looks take. Those that
+ * are not found, since they are too far from their worker, count as one. */
+static uint64_t owner_of(struct notice *notice) {
+	const struct generation *generation =
+	    generations_find(notice->generations, notice->generation);
+	const struct worker *worker;
+	const struct wf_future *future;
+
+	if (!offload_is_crowded(notice->engine->offload, JOB_LOOK))
+		return 0;
+	find_ancestors(notice, LISTENER_NEAR);
+	worker = generation ? find_worker(notice, generation) : NULL;
+	future = worker ? running_task(worker) : NULL;
+	return future ? future->id : UINT64_MAX;
+}
+
 /* What is plain is answered at once: it must not wait behind something that is stuck. */
 static void take(struct notice *notice) {
 	struct engine *engine = notice->engine;
@@ -382,8 +409,13 @@ static void take(struct notice *notice) {
 		return;
 	}
 	(void)engine_ref(engine);
-	notice->job =
-	    (struct job){ .run = run_notice, .done = done_notice, .late = on_late_notice };
+	notice->job = (struct job){
+		.kind = JOB_LOOK,
+		.owner = owner_of(notice),
+		.run = run_notice,
+		.done = done_notice,
+		.late = on_late_notice,
+	};
 	offload_add(engine->offload, &notice->job);
 }
 

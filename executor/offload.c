@@ -2,6 +2,7 @@
 #include "executor/offload.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,15 +14,25 @@
 
 #define PATIENCE_MS 1000 /* for one job, for one in the queue, and for a thread without one */
 #define YIELD_MS    5    /* for one in the queue, before one more thread takes jobs */
-#define HANDS_MOST  64
+#define HANDS_MOST  64   /* threads, besides those that are stuck */
+#define OWNER_MOST  4    /* for one task at the same time */
+
+/* How many of a kind are done at the same time. Each pipe has one job at a time, and ends with the
+ * processes that hold it, so there is no need to bound these. */
+static const unsigned kind_most[N_JOB_KINDS] = {
+	[JOB_HOST] = UINT_MAX,
+	[JOB_READ] = UINT_MAX,
+	[JOB_LOOK] = 32,
+	[JOB_CLOSE] = 32,
+};
 
 struct hand {
 	struct engine *engine; /* a reference */
 	struct list_node link; /* offload::hands, then offload::ended */
 	pthread_t thread;
 	struct job *job; /* what it does now, under nobody's lock */
-	nsec_t since;
-	bool left; /* nobody waits for it any more: it frees itself */
+	nsec_t since;    /* it has done that, or had nothing to do */
+	bool left;       /* nobody waits for it any more: it frees itself */
 };
 
 int offload_init(struct offload *offload, struct engine *engine) {
@@ -39,16 +50,56 @@ void offload_deinit(struct offload *offload) {
 
 /* --- a thread ------------------------------------------------------------------------------ */
 
+static unsigned count_of_owner(const struct offload *offload, uint64_t owner) {
+	unsigned n = 0;
+
+	list_foreach_safe (link, next, &offload->hands) {
+		const struct hand *hand = container_of(link, struct hand, link);
+
+		n += hand->job && hand->job->owner == owner;
+	}
+	return n;
+}
+
+static bool may_begin(const struct offload *offload, const struct job *job) {
+	return offload->n_running[job->kind] < kind_most[job->kind] &&
+	       (!job->owner || count_of_owner(offload, job->owner) < OWNER_MOST);
+}
+
+/* The first in the queue that may begin now, or NULL. */
+static struct job *next_job(const struct offload *offload) {
+	list_foreach_safe (link, next, &offload->jobs) {
+		struct job *job = container_of(link, struct job, link);
+
+		if (may_begin(offload, job))
+			return job;
+	}
+	return NULL;
+}
+
+bool offload_is_crowded(const struct offload *offload, enum job_kind kind) {
+	return offload->n_queued[kind] + offload->n_running[kind] >= OWNER_MOST;
+}
+
+static void unqueue(struct offload *offload, struct job *job) {
+	list_remove(&job->link);
+	offload->n_queued[job->kind]--;
+}
+
 static void do_job(struct hand *hand, struct job *job) {
 	struct engine *engine = hand->engine;
+	unsigned *n_running = &engine->offload->n_running[job->kind];
 
-	list_remove(&job->link);
+	unqueue(engine->offload, job);
 	hand->job = job;
 	hand->since = engine_now(engine);
+	++*n_running;
 	engine_unlock(engine);
 	job->run(job);
 	engine_lock(engine);
+	--*n_running;
 	hand->job = NULL; /* before it is freed: on_watch() looks at it */
+	hand->since = engine_now(engine);
 	if (!list_is_empty(&engine->changed))
 		engine_ring(engine); /* the pump decides what follows */
 	engine_unlock(engine);
@@ -56,12 +107,13 @@ static void do_job(struct hand *hand, struct job *job) {
 	engine_lock(engine);
 }
 
-/* Returns false if it has waited long enough. */
-static bool wait_for_job(struct offload *offload) {
+/* Returns false if it has waited long enough since its last job. */
+static bool wait_for_job(struct hand *hand) {
+	struct offload *offload = hand->engine->offload;
 	int r;
 
 	offload->n_idle++;
-	r = engine_wait(offload->engine, &offload->changed, clock_in_ms(PATIENCE_MS));
+	r = engine_wait(hand->engine, &offload->changed, clock_after_ms(hand->since, PATIENCE_MS));
 	offload->n_idle--;
 	return r == 0;
 }
@@ -86,12 +138,10 @@ static void join_ended(struct offload *offload) {
 static void retire(struct offload *offload, struct hand *hand) {
 	list_remove(&hand->link);
 	offload->n_hands--;
-	if (hand->left) {
-		offload->n_left--;
+	if (hand->left)
 		free(hand);
-	} else {
+	else
 		list_append(&offload->ended, &hand->link);
-	}
 	must(pthread_cond_broadcast(&offload->changed) == 0);
 }
 
@@ -99,14 +149,16 @@ static void *work(void *context) {
 	struct hand *hand = context;
 	struct engine *engine = hand->engine;
 	struct offload *offload = engine->offload;
+	struct job *job;
 
 	engine_lock(engine);
+	hand->since = engine_now(engine);
 	for (;;) {
-		if (!list_is_empty(&offload->jobs))
-			do_job(hand, list_first(&offload->jobs, struct job, link));
+		if ((job = next_job(offload)))
+			do_job(hand, job);
 		else if (!list_is_empty(&offload->ended))
 			join_ended(offload);
-		else if (offload->ending || !wait_for_job(offload))
+		else if (offload->ending || !wait_for_job(hand))
 			break;
 	}
 	retire(offload, hand);
@@ -115,9 +167,24 @@ static void *work(void *context) {
 	return NULL;
 }
 
+static bool is_stuck(const struct hand *hand, nsec_t now) {
+	return hand->job && now >= clock_after_ms(hand->since, PATIENCE_MS);
+}
+
+static unsigned count_stuck(const struct offload *offload) {
+	nsec_t now = engine_now(offload->engine);
+	unsigned n = 0;
+
+	list_foreach_safe (link, next, &offload->hands)
+		n += is_stuck(container_of(link, struct hand, link), now);
+	return n;
+}
+
 /* Returns false if there cannot be one more. */
 static bool start_hand(struct offload *offload) {
-	struct hand *hand = offload->n_hands < HANDS_MOST ? calloc(1, sizeof *hand) : NULL;
+	bool may_start =
+	    offload->n_hands < HANDS_MOST || offload->n_hands - count_stuck(offload) < HANDS_MOST;
+	struct hand *hand = may_start ? calloc(1, sizeof *hand) : NULL;
 
 	if (!hand)
 		return false;
@@ -134,27 +201,35 @@ static bool start_hand(struct offload *offload) {
 
 /* --- who waits too long -------------------------------------------------------------------- */
 
-static void be_late(struct job *job) {
-	void (*late)(struct job *) = job->late;
+static void be_late(struct job *job, bool begun) {
+	void (*late)(struct job *, bool) = job->late;
 
 	job->late = NULL;
 	if (late)
-		late(job);
+		late(job, begun);
+}
+
+/* What nobody waits for any more is not done. */
+static void drop_late_one(struct offload *offload, struct job *job) {
+	unqueue(offload, job);
+	be_late(job, false);
+	job->done(job);
 }
 
 static void tell_late_ones(struct offload *offload, nsec_t now) {
 	list_foreach_safe (link, next, &offload->hands) {
 		struct hand *hand = container_of(link, struct hand, link);
 
-		if (hand->job && now >= clock_after_ms(hand->since, PATIENCE_MS))
-			be_late(hand->job);
+		if (is_stuck(hand, now))
+			be_late(hand->job, true);
 	}
 	list_foreach_safe (link, next, &offload->jobs) {
 		struct job *job = container_of(link, struct job, link);
 
 		if (now < clock_after_ms(job->since, PATIENCE_MS))
 			break; /* so were those behind it */
-		be_late(job);
+		if (job->late)
+			drop_late_one(offload, job);
 	}
 }
 
@@ -171,7 +246,7 @@ static void watch_queue(struct offload *offload) {
 
 /* offload_add() does so too. */
 static void go_on_watching(struct offload *offload) {
-	if (!list_is_empty(&offload->jobs))
+	if (next_job(offload))
 		watch_queue(offload);
 	list_foreach_safe (link, next, &offload->hands) {
 		const struct hand *hand = container_of(link, struct hand, link);
@@ -179,11 +254,20 @@ static void go_on_watching(struct offload *offload) {
 		if (hand->job && hand->job->late)
 			watch(offload, clock_after_ms(hand->since, PATIENCE_MS));
 	}
+	list_foreach_safe (link, next, &offload->jobs) {
+		const struct job *job = container_of(link, struct job, link);
+
+		if (job->late) {
+			watch(offload, clock_after_ms(job->since, PATIENCE_MS));
+			break; /* it is the first that will be late */
+		}
+	}
 }
 
 static bool has_waited(const struct offload *offload, nsec_t now) {
-	return !list_is_empty(&offload->jobs) &&
-	       now >= clock_after_ms(list_first(&offload->jobs, struct job, link)->since, YIELD_MS);
+	const struct job *job = next_job(offload);
+
+	return job && now >= clock_after_ms(job->since, YIELD_MS);
 }
 
 static void on_watch(struct timer *timer, nsec_t now) {
@@ -215,18 +299,30 @@ void offload_begin(struct offload *offload) {
 void offload_add(struct offload *offload, struct job *job) {
 	job->since = engine_now(offload->engine);
 	list_append(&offload->jobs, &job->link);
-	if (offload_is_on(offload) && !find_hand(offload))
-		be_late(job); /* on_watch() tries again */
+	offload->n_queued[job->kind]++;
+	if (offload_is_on(offload) && !find_hand(offload) && job->late)
+		drop_late_one(offload, job); /* for the others, on_watch() tries again */
+}
+
+/* The first of a kind of which none is under way, and so none is stuck; or NULL. */
+static struct job *first_free(const struct offload *offload) {
+	list_foreach_safe (link, next, &offload->jobs) {
+		struct job *job = container_of(link, struct job, link);
+
+		if (offload->n_running[job->kind] == 0)
+			return job;
+	}
+	return NULL;
 }
 
 void offload_run(struct offload *offload) {
 	struct engine *engine = offload->engine;
 
-	engine_lock(engine);
-	while (!list_is_empty(&offload->jobs)) {
-		struct job *job = list_first(&offload->jobs, struct job, link);
+	struct job *job;
 
-		list_remove(&job->link);
+	engine_lock(engine);
+	while ((job = first_free(offload))) {
+		unqueue(offload, job);
 		engine_unlock(engine);
 		job->run(job);
 		job->done(job);
@@ -237,17 +333,16 @@ void offload_run(struct offload *offload) {
 
 /* --- the end ------------------------------------------------------------------------------- */
 
-static void leave(struct offload *offload, struct hand *hand) {
+static void leave(struct hand *hand) {
 	if (hand->left)
 		return;
 	hand->left = true;
-	offload->n_left++;
 	(void)pthread_detach(hand->thread);
 }
 
 static void leave_all(struct offload *offload) {
 	list_foreach_safe (link, next, &offload->hands)
-		leave(offload, container_of(link, struct hand, link));
+		leave(container_of(link, struct hand, link));
 }
 
 void offload_end(struct offload *offload) {
@@ -259,13 +354,12 @@ void offload_end(struct offload *offload) {
 	must(pthread_cond_broadcast(&offload->changed) == 0);
 	for (int i = 0; i < PATIENCE_MS / YIELD_MS && offload->n_hands > 0; i++)
 		if (engine_wait(engine, &offload->changed, clock_in_ms(YIELD_MS)) == -ETIMEDOUT &&
-		    !list_is_empty(&offload->jobs))
+		    next_job(offload))
 			(void)start_hand(offload);
 	leave_all(offload);
 	join_ended(offload);
 	engine_unlock(engine);
-	if (offload->n_left < HANDS_MOST)
-		offload_run(offload);
+	offload_run(offload); /* what waits for a hand that is stuck is left to that hand */
 }
 
 void offload_dismiss(struct offload *offload) {
@@ -321,9 +415,11 @@ void offload_close(struct offload *offload, const int *fds, size_t n) {
 		fd_close_all(fds, n); /* of two evils: without memory, this may block */
 		return;
 	}
-	*closing = (struct closing){ .job = { .run = run_closing, .done = free_closing },
-				     .engine = offload->engine,
-				     .n = n };
+	*closing = (struct closing){
+		.job = { .kind = JOB_CLOSE, .run = run_closing, .done = free_closing },
+		.engine = offload->engine,
+		.n = n
+	};
 	memcpy(closing->fds, fds, n * sizeof fds[0]);
 	offload_add(offload, &closing->job);
 }

@@ -9,9 +9,9 @@
 #include "executor/keeper_link.h"
 #include "executor/pool.h"
 
-/* Has one of them been closed that nothing else would miss? The end of a worker's channel is noticed by
- * the worker, and its pidfd can be opened again (stop.c). So this takes some system calls for each
- * generation, and none for a worker. */
+/* Has one of them been closed that nothing else would miss? The end of a worker's channel is
+ * noticed by the worker, and its pidfd can be opened again (stop.c). So this takes some system
+ * calls for each generation, and none for a worker. */
 bool wreck_is_seen(const struct engine *engine, const struct keeper *keeper,
 		   const struct generations *generations);
 

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * The cell: one page that the executor shares with one worker and no other process. From Linux 6.12 on
- * the worker's mapping of it is sealed; before, a hostile task can map the cells of other workers.
+ * The cell: one page that the executor shares with one worker and no other process. From Linux 6.12
+ * on the worker's mapping of it is sealed; before, a hostile task can map the cells of other
+ * workers.
  *
  * It holds the claim words of the tasks on the worker's channel. The worker swaps QUEUED ->
  * STARTED, the executor swaps QUEUED -> CANCELLED; the winner of the compare-and-swap has decided.
  * So a cancel costs no message, a task that has not been started can be given to another worker,
  * and a crash can be blamed on the task that was running.
  *
- * The executor's own safety does not depend on the content: a worker that scribbles in its cell only
- * confuses what is said about its own tasks: the one that runs, and the one directly behind it.
+ * The executor's own safety does not depend on the content: a worker that scribbles in its cell
+ * only confuses what is said about its own tasks: the one that runs, and the one directly behind
+ * it.
  */
 #pragma once
 

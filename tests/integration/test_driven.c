@@ -307,6 +307,44 @@ START_TEST(test_driven_executor_freed_beside_a_task_without_a_handle) {
 }
 END_TEST
 
+/* Nobody has driven since it returned: its result lies in the socket, and the task behind it on the
+ * same worker has started. */
+START_TEST(test_driven_executor_freed_before_a_result_was_received) {
+	struct wf_executor_options options = driven_options(REUSED);
+	struct wf_executor *executor;
+	struct listener listener = { .n = 0 };
+	struct wf_future *returned, *running, *cancelled;
+	static struct watch processes;
+	struct cord first, second;
+
+	options.workers = options.min_workers = 1;
+	options.tuning.hand_ahead = 2;
+	executor = listener.executor = pool_open(&options);
+	returned = more_gate(&first, executor);
+	drive_until_heard(executor, &first);
+	running = more_gate(&second, executor);
+	cord_release(&first);
+	ck_assert_int_gt(more_gate_started(&second).pid, 0);
+	cancelled = pool_call(executor, "echo", "x");
+	pool_watch(executor, &processes);
+	ck_assert_int_eq(wf_future_on_done(cancelled, free_in_callback, &listener), 0);
+	ck_assert_int_eq(wf_future_cancel(cancelled), 0);
+	ck_assert_ptr_nonnull(wf_future_wait(cancelled, FIXTURE_CAP_MS));
+	ck_assert_int_eq(listener.n, 1);
+	expect_kind(wf_future_outcome(returned), WF_RETURNED);
+	ck_assert_uint_eq(wf_future_outcome(returned)->n_deaths, 0);
+	expect_killed(wf_future_outcome(running), WF_BY_CLOSE);
+	expect_ended(&processes);
+	watch_clear(&processes);
+	wf_future_free(returned);
+	wf_future_free(running);
+	wf_future_free(cancelled);
+	cord_close(&first);
+	cord_close(&second);
+	more_await_threads();
+}
+END_TEST
+
 /* --- calls that block drive it themselves --- */
 
 START_TEST(test_driven_waits_drive) {
@@ -420,6 +458,7 @@ int main(void) {
 	tcase_add_test(test_case, test_driven_kill_of_an_ended_task_spares_the_next);
 	add_for_both(test_case, test_driven_callbacks_run_in_dispatch);
 	add_for_both(test_case, test_driven_executor_freed_in_a_callback);
+	tcase_add_test(test_case, test_driven_executor_freed_before_a_result_was_received);
 	add_for_both(test_case, test_driven_executor_freed_beside_a_task_that_runs);
 	add_for_both(test_case, test_driven_executor_freed_beside_a_task_without_a_handle);
 	add_for_both(test_case, test_driven_waits_drive);

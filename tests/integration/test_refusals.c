@@ -386,7 +386,6 @@ static struct wf_future *read_in_dead(struct wf_executor *executor, const char *
 	return pool_call(executor, "try", steps);
 }
 
-/* More of them than threads may be stuck. */
 #define READERS 12
 
 static struct wf_executor *open_readers(int regime) {
@@ -422,27 +421,87 @@ START_TEST(test_looking_at_what_a_task_names) {
 }
 END_TEST
 
-/* Not even when all threads that look are stuck, which takes one reader after the other. */
-START_TEST(test_judging_while_all_looks_are_stuck) {
+#define SWARM  70 /* more than all threads that there may be */
+#define SWARMS 10 /* so many workers can occupy all looks */
+
+static struct wf_executor *open_swarms(int regime) {
+	struct wf_policy *policy = policy_of("stage", "on_refusal", "end", NULL);
+	struct wf_executor_options options = sandboxed_options(regime, policy);
 	struct wf_executor *executor;
-	struct wf_future *future;
-	char name[16];
+
+	options.workers = SWARMS;
+	executor = pool_open(&options);
+	wf_policy_free(policy);
+	return executor;
+}
+
+static struct wf_future *start_swarm(struct wf_executor *executor, int n) {
+	char steps[320];
+
+	(void)snprintf(steps, sizeof steps, "swarm %d %s", n, dead_path("x"));
+	return pool_call(executor, "try", steps);
+}
+
+static void expect_end(struct wf_executor *executor, const char *steps) {
+	struct wf_future *future = pool_call(executor, "try", steps);
+
+	expect_kind(pool_wait(future), WF_VIOLATION);
+	wf_future_free(future);
+}
+
+static void expect_output(struct wf_executor *executor) {
+	const struct wf_context context = pool_capturing();
+	struct wf_future *future = pool_call_in(executor, "try", "output 1 100", &context);
+	const struct wf_outcome *outcome = pool_wait(future);
+
+	ck_assert_uint_eq(outcome->standard_output.size, 100);
+	ck_assert(!outcome->standard_output.incomplete);
+	wf_future_free(future);
+}
+
+/* One task can have as many looks as it likes, and they stay stuck when it has gone. That keeps
+ * neither the output of others, nor the end of those that were refused something, nor a new
+ * keeper. */
+START_TEST(test_a_swarm_whose_looks_are_stuck) {
+	struct wf_executor *executor;
+	struct wf_future *swarm, *again;
 
 	if (!dead_mount())
 		return;
-	executor = sandboxed_open(_i, policy_of("stage", "on_refusal", "end", NULL));
-	for (int i = 0; i < READERS; i++) {
-		(void)snprintf(name, sizeof name, "%d", i);
-		future = read_in_dead(executor, name);
-		expect_text(pool_wait(future), "ENOENT");
-		wf_future_free(future);
+	executor = open_swarms(_i);
+	swarm = start_swarm(executor, SWARM);
+	expect_text(pool_wait(swarm), "ok");
+	wf_future_free(swarm);
+	expect_output(executor);
+	expect_end(executor, "read /etc/shadow");
+	pool_end_process(pool_statistics(executor).keeper_pid);
+	/* a worker of before may get it first, and end with the keeper */
+	again = pool_submit(executor, &WF_TASK(.function = "try", .input = "look /",
+					       .input_size = 6, .flags = WF_TASK_IDEMPOTENT));
+	expect_text(pool_wait(again), "ok");
+	wf_future_free(again);
+	dead_release();
+	pool_close(executor);
+}
+END_TEST
+
+/* Many can occupy all looks. Then calls that name no path still end their task. */
+START_TEST(test_judging_while_all_looks_are_stuck) {
+	struct wf_executor *executor;
+	struct wf_future *swarms[SWARMS];
+
+	if (!dead_mount())
+		return;
+	executor = open_swarms(_i);
+	for (int i = 0; i < SWARMS; i++)
+		swarms[i] = start_swarm(executor, SWARM / SWARMS);
+	for (int i = 0; i < SWARMS; i++) {
+		expect_text(pool_wait(swarms[i]), "ok");
+		wf_future_free(swarms[i]);
 	}
-	future = pool_call(executor, "try", "call_x32");
-	expect_kind(pool_wait(future), WF_VIOLATION);
-	wf_future_free(future);
-	future = pool_call(executor, "try", "socket 2");
-	expect_kind(pool_wait(future), WF_VIOLATION);
-	wf_future_free(future);
+	expect_end(executor, "call_x32");
+	expect_end(executor, "socket 2");
+	expect_output(executor);
 	dead_release();
 	pool_close(executor);
 }
@@ -478,8 +537,8 @@ static struct wf_executor *open_learners(void) {
 
 #define OTHERS 20
 
-/* While the host looks whether somebody listens there, the outcomes of others are shown. The call goes
- * on, because learning refuses nothing of the kind, and so waits there too. */
+/* While the host looks whether somebody listens there, the outcomes of others are shown. The
+ * call goes on, because learning refuses nothing of the kind, and so waits there too. */
 START_TEST(test_learning_while_a_look_is_stuck) {
 	struct wf_executor *executor;
 	struct wf_future *knocking;
@@ -520,6 +579,7 @@ static void add_tests(TCase *story) {
 	add_for_both(story, test_foreign_calls_end_the_task_without_a_listener);
 	add_for_continuing(story, test_refusals_of_a_driven_executor);
 	add_for_both(story, test_looking_at_what_a_task_names);
+	add_for_both(story, test_a_swarm_whose_looks_are_stuck);
 	add_for_both(story, test_judging_while_all_looks_are_stuck);
 	tcase_add_test(story, test_closing_while_a_look_is_stuck);
 	tcase_add_test(story, test_learning_while_a_look_is_stuck);

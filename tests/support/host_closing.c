@@ -496,8 +496,8 @@ static void *drive_to_end(void *argument) {
 	return NULL;
 }
 
-/* What the calls of one who drives the executor himself say afterwards, also to a thread that sat in
- * one of them. */
+/* What the calls of one who drives the executor himself say afterwards, also to a thread that
+ * sat in one of them. */
 int host_closes_as_it_drives(void) {
 	if (!calls_can_be_seen())
 		return PROGRAM_CANNOT;

@@ -40,7 +40,7 @@ void more_await(sem_t *event);
 
 /* The threads of all executors of this process. */
 int more_count_threads(void);
-/* Until there are none. Nobody joins those of an executor that was given back in a callback, and its
- * descriptors are closed when the last has gone; those for what may block end when there is no more
- * such work. */
+/* Until there are none. Nobody joins those of an executor that was given back in a callback, and
+ * its descriptors are closed when the last has gone; those for what may block end when there is
+ * no more such work. */
 void more_await_threads(void);

@@ -302,6 +302,23 @@ static void step_crowd(const struct step *step) {
 	}
 }
 
+static void step_swarm(const struct step *step) {
+	char path[PATH_SIZE];
+	long n = number_at(step->argument, NULL);
+	pid_t pid = 1;
+
+	(void)word(word(step->argument, path), path);
+	for (long i = 0; i < n && pid > 0; i++)
+		pid = fork();
+	if (pid == 0) {
+		(void)open(path, O_RDONLY | O_CLOEXEC);
+		_exit(0);
+	}
+	say_result(step, pid);
+	while (waitpid(-1, NULL, 0) > 0)
+		continue;
+}
+
 /* It is there, and its parent has gone, when this returns. */
 static void step_daemon(const struct step *step) {
 	int there[2];
@@ -634,6 +651,7 @@ static const struct {
 	{ "ppid", step_ppid },
 	{ "processes", step_processes },
 	{ "crowd", step_crowd },
+	{ "swarm", step_swarm },
 	{ "daemon", step_daemon },
 	{ "raise", step_raise },
 	{ "signal", step_signal },

@@ -17,6 +17,7 @@
  *     fork                 "exit 7"                thread               starts and joins one
  *     pid, ppid            numbers                 processes            how many it sees in /proc
  *     crowd N              how many of N children it could have at the same time
+ *     swarm N PATH         N children open it
  *     daemon               leaves one, which has lost its parent and its session
  *     raise N              a signal to itself      signal PID N         kill(2)
  *     spin MS              CPU time                hang                 until it is killed

@@ -55,9 +55,9 @@
  * (or NULL, or nothing) and touches nothing, because the locks and sockets are the parent's.
  *
  * The library installs no signal handler, waits for no child but its own, and changes no process
- * attribute. It starts one thread per executor, or none (options.caller_driven); and, while there is
- * such work, others for what may block on somebody else, such as a file system: one as a rule, up
- * to 64 while those before it are stuck.
+ * attribute. It starts one thread per executor, or none (options.caller_driven); and, while there
+ * is such work, others for what may block on somebody else, such as a file system: as many as keep
+ * it from waiting, up to 64 and those that are stuck.
  *
  * Ownership follows the same rules in every call. What you pass in is borrowed until the call
  * returns, and copied if it is needed for longer (descriptors are duplicated). There are two
@@ -290,7 +290,7 @@ struct wf_capture {
 	const char *data; /* NUL-terminated after `size` bytes; never NULL */
 	size_t size;
 	uint64_t dropped; /* bytes beyond the limit */
-	bool incomplete;  /* a process held the pipe, which so could not be read to its end */
+	bool incomplete;  /* its pipe could not be read to the end in time, or not at all */
 	uint64_t reserved[1];
 };
 
@@ -584,13 +584,13 @@ struct wf_executor_options {
 	/* the workers */
 	int workers; /* slots; 0: one for each CPU this process may use; at most WF_MAX_WORKERS */
 	int min_workers; /* started at once and kept even if idle; default 0: on demand */
-	/* 0: reused; 1: a fresh process for each task; N: recycled after N tasks. Choose 1 for tasks
-	 * that do not trust each other, because tasks of a reused worker share a process. A hostile
-	 * one can leave code there that changes what later ones do. It can also have the one task
-	 * that was handed out directly behind it resolve as if it had been started and had failed,
-	 * for instance as `killed` by WF_BY_PROTOCOL. And a task that was sent to such a worker
-	 * together with others, and not as the first of them, may have been started twice, even
-	 * without WF_TASK_IDEMPOTENT. */
+	/* 0: reused; 1: a fresh process for each task; N: recycled after N tasks. Choose 1 for
+	 * tasks that do not trust each other, because tasks of a reused worker share a process.
+	 * A hostile one can leave code there that changes what later ones do. It can also have
+	 * the one task that was handed out directly behind it resolve as if it had been started
+	 * and had failed, for instance as `killed` by WF_BY_PROTOCOL. And a task that was sent
+	 * to such a worker together with others, and not as the first of them, may have been
+	 * started twice, even without WF_TASK_IDEMPOTENT. */
 	int max_tasks_per_worker;
 	/* How many fresh workers are forked ahead, one behind each slot; 0: as many as workers;
 	 * WF_NO_SPARES: none. */
