@@ -13,7 +13,7 @@
 void path_simplify(char *path);
 
 /* `path` below `directory`, or below the working directory (NULL); a copy if it is absolute. The
- * caller frees it. NULL: out of memory, or no working directory. */
+ * caller frees it. NULL and errno: ENOMEM; ENOENT, if the working directory has been deleted. */
 char *path_absolute(const char *directory, const char *path);
 
 /* Is it strictly below? Both must be simplified. Nothing counts as below "/": callers check that

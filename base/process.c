@@ -93,27 +93,45 @@ static ssize_t read_retry(int fd, char *buffer, size_t size) {
 	return n < 0 ? error_origin(-errno) : n;
 }
 
-/* A name in the first line cannot have line breaks: the kernel escapes them. */
-uint64_t process_status(pid_t pid, const char *key) {
-	char path[64] = "/proc/self/status", text[STATUS_TEXT] uninitialized;
-	cleanup_close int fd = -1;
-	ssize_t n;
+/* Returns what follows `key` at the beginning of a line of the file, in `text`, or NULL. A name in
+ * the first line cannot have line breaks: the kernel escapes them. */
+static const char *read_field(const char *path, const char *key, char text[STATUS_TEXT]) {
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read_retry(fd, text, STATUS_TEXT - 1);
 
-	if (pid > 0)
-		(void)snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return 0;
-	n = read_retry(fd, text, sizeof text - 1);
 	if (n <= 0)
-		return 0;
+		return NULL;
 	text[n] = '\0';
 	for (const char *line = text; line; line = strchr(line, '\n')) {
 		line += *line == '\n';
 		if (strncmp(line, key, strlen(key)) == 0)
-			return strtoull(line + strlen(key), NULL, 10);
+			return line + strlen(key);
 	}
-	return 0;
+	return NULL;
+}
+
+uint64_t process_status(pid_t pid, const char *key) {
+	char path[64] = "/proc/self/status", text[STATUS_TEXT] uninitialized;
+	const char *value;
+
+	if (pid > 0)
+		(void)snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+	value = read_field(path, key, text);
+	return value ? strtoull(value, NULL, 10) : 0;
+}
+
+bool process_is(int pidfd, pid_t pid) {
+	char path[64], text[STATUS_TEXT] uninitialized;
+	const char *value;
+	long number;
+	int r = process_signal(pidfd, 0);
+
+	if (r < 0 && r != -ESRCH && r != -EPERM)
+		return false;
+	(void)snprintf(path, sizeof path, "/proc/self/fdinfo/%d", pidfd);
+	value = read_field(path, "Pid:", text);
+	number = value ? strtol(value, NULL, 10) : pid;
+	return number == pid || number == -1;
 }
 
 void exit_status_from_rusage(struct exit_status *status, const struct rusage *usage) {

@@ -33,6 +33,9 @@ int process_signal(int pidfd, int signal);
 int process_signal_group(int pidfd, pid_t pid, int signal);
 /* Has it ended (reaped or not)? Does not block. */
 bool process_has_ended(int pidfd);
+/* Is it a pidfd, and of this process? Without /proc, only the former is known. A process that has
+ * been reaped has no number any more, and may be any. */
+bool process_is(int pidfd, pid_t pid);
 /* Waits up to `timeout_ms` (-1: forever) for its end, without reaping. Returns 0, -ETIMEDOUT or
  * -errno. */
 int process_await_end(int pidfd, int timeout_ms);

@@ -47,5 +47,11 @@ int report_internal(int r, const char *step) {
 				    "%s: the limit of this process for the size of files is too "
 				    "low for its memory files; raise RLIMIT_FSIZE (ulimit -f)",
 				    step);
+	if (r == -EAGAIN)
+		return report_error(-EIO,
+				    "%s: %s: this user may start no more processes or threads, or "
+				    "there is no memory for one; raise RLIMIT_NPROC (ulimit -u), "
+				    "RLIMIT_AS, RLIMIT_DATA or pids.max",
+				    step, strerrordesc_np(-r));
 	return report_error(-EIO, "%s: %s (%s)", step, strerrordesc_np(-r), error_trail());
 }

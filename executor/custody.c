@@ -40,7 +40,10 @@ static void describe_start(char *text, size_t size, int error, const char *step)
 			       LIMIT_KEEPER_ZYGOTES);
 	else
 		(void)snprintf(text, size, "the zygote could not be started: %s: %s%s", step,
-			       strerrordesc_np(error), error == EMFILE ? " (RLIMIT_NOFILE)" : "");
+			       strerrordesc_np(error),
+			       error == EMFILE   ? " (RLIMIT_NOFILE)"
+			       : error == ENOENT ? "; is /proc mounted?"
+						 : "");
 }
 
 static void on_started(struct keeper *keeper, uint64_t number, pid_t pid, int pidfd_take, int error,

@@ -336,7 +336,9 @@ void generation_take_failure(struct generation *generation,
 			     const struct message_image_failed *failed) {
 	struct generation_failure *failure = &generation->failure;
 
-	failure->phase = WF_PHASE_PRELOAD;
+	/* that a trial fork failed, for lack of processes or memory, is no fault of the image */
+	failure->phase = failed->error && strcmp(failed->step, "audit") == 0 ? WF_PHASE_LAUNCH
+									     : WF_PHASE_PRELOAD;
 	failure->error = failed->error;
 	free(failure->text);
 	failure->text = NULL;

@@ -284,7 +284,8 @@ static bool handle_ready(struct keeper *keeper, const struct message *message,
 	const struct message_keeper_ready *ready = &message->keeper_ready;
 
 	if (keeper->pid || frame->n_descriptors != 1 || ready->pid <= 0 ||
-	    ready->version < PROTOCOL_VERSION_MIN || ready->version > PROTOCOL_VERSION_MAX)
+	    ready->version < PROTOCOL_VERSION_MIN || ready->version > PROTOCOL_VERSION_MAX ||
+	    !process_is(frame->descriptors[0], ready->pid))
 		return false;
 	keeper->pid = ready->pid;
 	keeper->pidfd = fd_steal(&frame->descriptors[0]);
@@ -292,13 +293,19 @@ static bool handle_ready(struct keeper *keeper, const struct message *message,
 			  on_keeper_death) == 0;
 }
 
-static void handle_started(struct keeper *keeper, const struct message_zygote_started *started,
+/* Its end would never be seen on another descriptor. */
+static bool handle_started(struct keeper *keeper, const struct message_zygote_started *started,
 			   struct wire_frame *frame) {
-	int pidfd = frame->n_descriptors == 1 ? fd_steal(&frame->descriptors[0]) : -1;
+	int pidfd = -1;
 
+	if (frame->n_descriptors == 1 && !process_is(frame->descriptors[0], started->pid))
+		return false;
+	if (frame->n_descriptors == 1)
+		pidfd = fd_steal(&frame->descriptors[0]);
 	keeper_answered(keeper);
 	keeper->events->started(keeper, started->generation, started->pid, pidfd, started->error,
 				started->step);
+	return true;
 }
 
 /* Returns false if the keeper sent something that it must not send. */
@@ -311,8 +318,7 @@ static bool handle(struct keeper *keeper, const struct message *message, struct 
 	case MESSAGE_KEEPER_READY:
 		return handle_ready(keeper, message, frame);
 	case MESSAGE_ZYGOTE_STARTED:
-		handle_started(keeper, &message->zygote_started, frame);
-		return true;
+		return handle_started(keeper, &message->zygote_started, frame);
 	case MESSAGE_ZYGOTE_EXITED:
 		events->exited(keeper, message->zygote_exited.generation,
 			       &message->zygote_exited.status);

@@ -233,6 +233,9 @@ static int copy_strings(struct options *options) {
 		return report_internal(-ENOMEM, "copying the options");
 	if (o->module) {
 		options->module = path_absolute(NULL, o->module);
+		if (!options->module && errno == ENOENT)
+			return report_error(-EINVAL, "options.module is relative, and the working "
+						     "directory has been deleted");
 		if (!options->module)
 			return report_internal(-ENOMEM, "copying the options");
 		if (strlen(options->module) >= LIMIT_PATH)

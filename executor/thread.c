@@ -3,6 +3,8 @@
 
 #include <signal.h>
 
+#include "base/error.h"
+
 int thread_start(pthread_t *thread, const char *name, void *(*run)(void *context), void *context) {
 	sigset_t all, old;
 	int r;
@@ -13,5 +15,5 @@ int thread_start(pthread_t *thread, const char *name, void *(*run)(void *context
 	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (r == 0)
 		(void)pthread_setname_np(*thread, name);
-	return -r;
+	return r ? error_origin(-r) : 0;
 }

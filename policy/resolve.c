@@ -71,6 +71,11 @@ int resolve_path(const struct value *value, char **ret) {
 				    "a file of that name",
 				    SHOWN, text);
 	path = path_absolute(value->place->directory, text);
+	if (!path && errno == ENOENT)
+		return value_refuse(value, -EINVAL,
+				    "\"%.*s\" is relative, and the working directory has been "
+				    "deleted; write the whole path, or change to another directory",
+				    SHOWN, text);
 	if (!path)
 		return report_internal(-ENOMEM, "adding to a policy");
 	r = resolve_dots(value, &path);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -128,6 +129,7 @@ static _Noreturn void builder_run(const struct sandbox *sandbox, const struct po
 	int fds[N_BUILT], r = 0;
 	size_t n = 0;
 
+	(void)umask(0); /* the caller's is for its own files: the view is for workers */
 	if (layers & LAYER_MOUNT)
 		r = built_add(policy, built, fds, &n, LAYER_MOUNT,
 			      build_view(sandbox, policy, &built->trouble));

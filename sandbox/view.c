@@ -586,7 +586,7 @@ static int mount_below(const struct view_below *below) {
 
 /* The mount namespace is the worker's own, so that its siblings do not see the scratch. A bind
  * mount keeps the restrictions of its source's flags. */
-int view_mount_scratch(uint64_t size, const struct view_below *below, size_t n_below) {
+static int mount_scratch(uint64_t size, const struct view_below *below, size_t n_below) {
 	char options[64];
 	int r = 0;
 
@@ -597,5 +597,14 @@ int view_mount_scratch(uint64_t size, const struct view_below *below, size_t n_b
 		return error_origin(-errno);
 	for (size_t i = 0; i < n_below && r == 0; i++)
 		r = mount_below(&below[i]);
+	return error_trace(r);
+}
+
+/* The umask is that of the tasks, whose files these are not. */
+int view_mount_scratch(uint64_t size, const struct view_below *below, size_t n_below) {
+	mode_t before = umask(0);
+	int r = mount_scratch(size, below, n_below);
+
+	(void)umask(before);
 	return error_trace(r);
 }

@@ -226,6 +226,24 @@ def test_directory():
     expect(0, "--policy", policy, "pwd", out="/\n", cwd="/home")
 
 
+def test_umask():
+    """It is for the files that the program makes, and not for the view that it works in."""
+    for mask in (0o077, 0o777):
+        expect(0, "--read", place("masked", "beta"), "--", "cat", f"{scratch}/masked", out="beta",
+               umask=mask)
+        expect(0, "--scratch", "1M", "--", "sh", "-c", "umask; touch /tmp/x; stat -c %a /tmp/x",
+               out=f"{mask:04o}\n{0o666 & ~mask:o}\n", umask=mask)
+
+
+def test_deleted_directory():
+    gone = f"{scratch}/gone"
+    os.mkdir(gone)
+    script = f'cd {gone}; rmdir {gone}; exec {WARMFORK} run --read ./x -- true'
+    done = subprocess.run(["sh", "-c", script], stderr=subprocess.PIPE, text=True, check=False,
+                          stdin=subprocess.DEVNULL, timeout=TIMEOUT, **user)
+    check(done.returncode == 240 and "working directory has been deleted" in done.stderr, f"{done}")
+
+
 def test_policy():
     done = expect(0, "--print-policy", "--read", "in", "--env", "A=b", "--file-size", "64M",
                   "--best-effort", "--socket", "unix,inet", said="")
@@ -604,8 +622,9 @@ def test_terminal_pipeline():
 # --- everything --------------------------------------------------------------------------------
 
 EVERYBODY = (test_status, test_own_status, test_memory, test_streams, test_paths, test_program,
-             test_directory, test_policy, test_explain, test_learn, test_report, test_signals,
-             test_ignored_signal, test_killed, test_terminal_read, test_terminal_interrupt,
+             test_directory, test_umask, test_deleted_directory, test_policy, test_explain,
+             test_learn, test_report, test_signals, test_ignored_signal, test_killed,
+             test_terminal_read, test_terminal_interrupt,
              test_terminal_stop, test_terminal_modes, test_terminal_stops_itself,
              test_terminal_script, test_terminal_pipeline)
 

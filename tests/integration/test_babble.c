@@ -11,9 +11,14 @@
 #include "tests/support/program.h"
 
 static const char *const keepers[] = {
-	"keeper of another version",          "keeper without a pidfd",
-	"keeper that never said it is ready", "keeper that is ready twice",
+	"keeper of another version",
+	"keeper without a pidfd",
+	"keeper that never said it is ready",
+	"keeper that is ready twice",
 	"keeper that talks like a zygote",
+	"keeper whose pidfd is none",
+	"keeper whose pidfd is of another process",
+	"keeper whose zygote has no pidfd",
 };
 
 START_TEST(test_keeper_that_babbles) {

@@ -101,6 +101,10 @@ static void be_keeper(void) {
 		say(KEEPER_READY, 99, pid, itself());
 	if (is_told("keeper without a pidfd"))
 		say(KEEPER_READY, 1, pid, -1);
+	if (is_told("keeper whose pidfd is none"))
+		say(KEEPER_READY, 1, pid, CONTROL);
+	if (is_told("keeper whose pidfd is of another process"))
+		say(KEEPER_READY, 1, pid + 1, itself());
 	if (is_told("keeper that never said it is ready"))
 		say(ZYGOTE_STARTED, 1, pid, itself());
 	if (is_told("keeper that is ready twice") || is_told("keeper that talks like a zygote"))
@@ -109,6 +113,10 @@ static void be_keeper(void) {
 		say(KEEPER_READY, 1, pid, itself());
 	if (is_told("keeper that talks like a zygote"))
 		say(WELCOME, 1, pid, -1);
+	if (is_told("keeper whose zygote has no pidfd")) {
+		say(KEEPER_READY, 1, pid, itself());
+		say(ZYGOTE_STARTED, 1, pid, CONTROL);
+	}
 	hang();
 }
 
