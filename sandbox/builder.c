@@ -69,13 +69,19 @@ static int built_receive(int socket, struct built *ret, int *ret_fds) {
 }
 
 static int build_ruleset(const struct sandbox *sandbox, const struct policy *policy,
-			 struct sandbox_trouble *trouble) {
+			 struct places *places, struct sandbox_trouble *trouble) {
+	int r = 0;
+
 	if (sandbox->landlock_abi == 0)
 		return trouble_fail(trouble, LAYER_LANDLOCK, ENOSYS,
 				    "this kernel has no Landlock, or it was not enabled at boot "
 				    "(lsm= on the kernel command line)");
-	return landlock_build(policy, sandbox->landlock_abi, sandbox_has(sandbox, LAYER_NET),
-			      sandbox->scratch, trouble);
+	if (!places)
+		r = places_open(policy, false, &places, trouble);
+	if (r < 0)
+		return error_trace(r);
+	return landlock_build(policy, places, sandbox->landlock_abi,
+			      sandbox_has(sandbox, LAYER_NET), sandbox->scratch, trouble);
 }
 
 /* RLIMIT_DATA, which replaces a control group, does not count memory that can be shared. */
@@ -99,14 +105,24 @@ static int build_filter(const struct sandbox *sandbox, const struct policy *poli
 	return r;
 }
 
+/* Also opens the places, which must be done in the namespace of the view. */
 static int build_view(const struct sandbox *sandbox, const struct policy *policy,
-		      struct sandbox_trouble *trouble) {
+		      struct places **places, struct sandbox_trouble *trouble) {
+	cleanup_close int namespace = -1;
+	int r;
+
 	if (feature_hidden(FEATURE_MOUNT_VIEW))
 		return trouble_fail(trouble, LAYER_MOUNT, EPERM,
 				    "no mount namespace can be made: %s (it takes a user "
 				    "namespace or root)",
 				    strerrordesc_np(EPERM));
-	return view_build(policy, sandbox_has(sandbox, LAYER_PID), trouble);
+	namespace = view_begin(trouble);
+	if (namespace < 0)
+		return error_trace(namespace);
+	r = places_open(policy, sandbox->scratch, places, trouble);
+	if (r == 0)
+		r = view_build(*places, sandbox_has(sandbox, LAYER_PID), sandbox->scratch, trouble);
+	return r < 0 ? error_trace(r) : fd_steal(&namespace);
 }
 
 /* Adds one layer that the builder made. Best effort leaves out what failed. */
@@ -126,17 +142,18 @@ static _Noreturn void builder_run(const struct sandbox *sandbox, const struct po
 	static struct built_frame frame;
 	struct built *built = &frame.built;
 	struct sandbox with = *sandbox;
+	struct places *places = NULL;
 	int fds[N_BUILT], r = 0;
 	size_t n = 0;
 
 	(void)umask(0); /* the caller's is for its own files: the view is for workers */
 	if (layers & LAYER_MOUNT)
 		r = built_add(policy, built, fds, &n, LAYER_MOUNT,
-			      build_view(sandbox, policy, &built->trouble));
+			      build_view(sandbox, policy, &places, &built->trouble));
 	with.scratch = with.scratch && built->present & LAYER_MOUNT;
 	if (r == 0 && layers & LAYER_LANDLOCK)
 		r = built_add(policy, built, fds, &n, LAYER_LANDLOCK,
-			      build_ruleset(&with, policy, &built->trouble));
+			      build_ruleset(&with, policy, places, &built->trouble));
 	if (r == 0 && layers & LAYER_SECCOMP)
 		r = built_add(policy, built, fds, &n, LAYER_SECCOMP,
 			      build_filter(sandbox, policy, &built->trouble));

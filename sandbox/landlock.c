@@ -13,12 +13,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <linux/landlock.h>
-#include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -95,21 +92,26 @@ static uint64_t rights_of(uint32_t access) {
 	return rights;
 }
 
-static int add_path(int ruleset, const char *path, uint64_t rights, bool follow) {
-	struct open_how how = { .flags = O_PATH | O_CLOEXEC,
-				.resolve = follow ? 0 : RESOLVE_NO_SYMLINKS };
-	cleanup_close int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
-	struct landlock_path_beneath_attr beneath = { .allowed_access = rights };
-	struct stat status;
+static int add_file(int ruleset, int fd, uint64_t rights, bool directory) {
+	const struct landlock_path_beneath_attr beneath = {
+		.allowed_access = directory ? rights : rights & RIGHTS_FILE,
+		.parent_fd = fd,
+	};
 
-	if (fd < 0 || fstat(fd, &status) < 0)
-		return error_origin(-errno);
-	if (!S_ISDIR(status.st_mode))
-		beneath.allowed_access &= RIGHTS_FILE;
-	beneath.parent_fd = fd;
 	return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) < 0
 		   ? error_origin(-errno)
 		   : 0;
+}
+
+/* For what the view has made itself, where no task could put a link. */
+static int add_directory(int ruleset, const char *path, uint64_t rights) {
+	cleanup_close int fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd < 0 ? error_origin(-errno) : error_trace(add_file(ruleset, fd, rights, true));
+}
+
+static bool is_made_by_view(const struct places *places, const struct place *place) {
+	return places->viewed && (!place->path[1] || strcmp(place->path, VIEW_PROC) == 0);
 }
 
 static int add_ports(int ruleset, const uint16_t *ports, size_t n, uint64_t right) {
@@ -122,27 +124,24 @@ static int add_ports(int ruleset, const uint16_t *ports, size_t n, uint64_t righ
 	return 0;
 }
 
-static int add_rules(int ruleset, const struct policy *policy, uint64_t known, bool scratch,
-		     struct sandbox_trouble *trouble) {
-	for (size_t i = 0; i < policy->n_paths; i++) {
-		const struct policy_path *rule = &policy->paths[i];
-		char path[PATH_MAX];
-		int r;
+static int add_places(int ruleset, const struct places *places, uint64_t known,
+		      struct sandbox_trouble *trouble) {
+	for (size_t i = 0; i < places->n; i++) {
+		const struct place *place = &places->list[i];
+		uint64_t rights = rights_of(place->access) & known;
+		int r = is_made_by_view(places, place)
+			    ? add_directory(ruleset, place->path, rights)
+			    : add_file(ruleset, place->fd, rights, place->directory);
 
-		view_place(i, scratch, rule->path, path);
-		r = add_path(ruleset, path, rights_of(rule->access) & known,
-			     !view_is_writable(policy, rule->path));
-
-		if (r < 0 && !(rule->optional &&
-			       (r == -ENOENT || r == -ENOTDIR || r == -EACCES || r == -ELOOP)))
-			return trouble_fail(trouble, 0, -r, "the policy names %s: %s", rule->path,
+		if (r < 0 && !(place->optional && r == -ENOENT))
+			return trouble_fail(trouble, 0, -r, "the policy names %s: %s", place->path,
 					    strerrordesc_np(-r));
 	}
 	return 0;
 }
 
-int landlock_build(const struct policy *policy, int abi, bool own_network, bool scratch,
-		   struct sandbox_trouble *trouble) {
+int landlock_build(const struct policy *policy, const struct places *places, int abi,
+		   bool own_network, bool scratch, struct sandbox_trouble *trouble) {
 	struct ruleset_6_12 attributes = { .handled_access_fs = rights_of_abi(abi) };
 	/* as much of the struct as this kernel knows */
 	size_t size = abi >= 6 ? 24 : abi >= 4 ? 16 : 8;
@@ -164,10 +163,10 @@ int landlock_build(const struct policy *policy, int abi, bool own_network, bool 
 	if (ruleset < 0)
 		return trouble_fail(trouble, LAYER_LANDLOCK, errno, "no Landlock ruleset: %s",
 				    strerrordesc_np(errno));
-	r = add_rules(ruleset, policy, attributes.handled_access_fs, scratch, trouble);
+	r = add_places(ruleset, places, attributes.handled_access_fs, trouble);
 	if (r == 0 && scratch &&
-	    add_path(ruleset, VIEW_SCRATCH_PARENT, RIGHTS_WRITE & attributes.handled_access_fs,
-		     true) < 0)
+	    add_directory(ruleset, VIEW_SCRATCH_PARENT,
+			  RIGHTS_WRITE & attributes.handled_access_fs) < 0)
 		r = trouble_fail(trouble, LAYER_LANDLOCK, errno, "the scratch space: %s",
 				 strerrordesc_np(errno));
 	if (r == 0 && attributes.handled_access_net) {

@@ -9,15 +9,16 @@
 #include <stdint.h>
 
 #include "proto/policy.h"
+#include "sandbox/place.h"
 #include "sandbox/trouble.h"
 
 /* Returns 0 if there is no Landlock. */
 int landlock_abi(void);
 
-/* Makes the ruleset of a policy, with paths as the caller sees them; `scratch` means that the view
- * has a scratch. Returns a descriptor; or a negative value and `trouble`. */
-int landlock_build(const struct policy *policy, int abi, bool own_network, bool scratch,
-		   struct sandbox_trouble *trouble);
+/* Makes the ruleset of a policy, whose places are open. If there is a view, the caller is in it;
+ * `scratch` means that it has one. Returns a descriptor; or a negative value and `trouble`. */
+int landlock_build(const struct policy *policy, const struct places *places, int abi,
+		   bool own_network, bool scratch, struct sandbox_trouble *trouble);
 
 /* Each worker enters a domain of its own, because siblings in one domain could signal each other.
  * Returns 0 or -errno. */

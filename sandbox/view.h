@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "proto/policy.h"
+#include "sandbox/place.h"
 #include "sandbox/trouble.h"
 
 /* Where a worker's own scratch is mounted; /tmp is a symbolic link to it. It has a parent directory
@@ -22,19 +23,20 @@
 /* A FIFO that the view contains and no Landlock rule names. */
 #define VIEW_PROBE "/.warmfork-probe"
 
-/* Builds the view in the calling process, which is in the user namespace already, and makes it its
- * root. Returns a descriptor of the mount namespace; or a negative value and `trouble`. */
-int view_build(const struct policy *policy, bool pid_namespace, struct sandbox_trouble *trouble);
+/* Where the pid namespace's own /proc is mounted. */
+#define VIEW_PROC "/proc"
+
+/* Gives the calling process, which is in the user namespace already, a mount namespace of its own.
+ * Returns a descriptor of it; or a negative value and `trouble`. */
+int view_begin(struct sandbox_trouble *trouble);
+/* Then builds the view in it, and makes it the root of the calling process. The places must have
+ * been opened in this namespace. What is mounted is put in their descriptors. Returns 0; or a
+ * negative value and `trouble`. */
+int view_build(struct places *places, bool pid_namespace, bool scratch,
+	       struct sandbox_trouble *trouble);
 
 /* Called in a worker: enters the view. Returns 0 or -errno. */
 int view_enter(int view);
-
-/* Tells whether a task under this policy may have put there what is at `path`; then it must not
- * be followed. */
-bool view_is_writable(const struct policy *policy, const char *path);
-/* Writes where path number `number`, which resolves to `real`, is in the view, into
- * PATH_MAX bytes. */
-void view_place(size_t number, bool scratch, const char *real, char *ret);
 
 /* A path of the policy below /tmp. */
 struct view_below {

@@ -354,6 +354,26 @@ START_TEST(test_missing_path_is_named) {
 }
 END_TEST
 
+/* A task of an earlier run has replaced w/sub, and the policy knows w by another name. */
+START_TEST(test_planted_link_is_not_followed) {
+	struct wf_policy *policy;
+	struct wf_executor_options options;
+	struct wf_executor *executor = NULL;
+
+	prepare_files();
+	scratch_make_directory("w");
+	ck_assert_int_eq(symlink(scratch_path("closed"), scratch_path("w/sub")), 0);
+	ck_assert_int_eq(symlink("w", scratch_path("alias")), 0);
+	policy = policy_of(PRESET(_i), "write", scratch_path("alias"), "read",
+			   scratch_path("w/sub"), NULL);
+	options = sandboxed_options(REGIME(_i), policy);
+	ck_assert_int_eq(wf_executor_open(&options, &executor), -ENOEXEC);
+	ck_assert_msg(strstr(wf_last_error(), "tasks may write to") != NULL, "%s", wf_last_error());
+	ck_assert_ptr_null(executor);
+	wf_policy_free(policy);
+}
+END_TEST
+
 START_TEST(test_image_is_frozen_under_a_policy) {
 	struct wf_executor *executor = sandboxed_open(REGIME(_i), policy_of(PRESET(_i), NULL));
 	struct wf_image_facts facts = { .size = sizeof facts };
@@ -465,6 +485,7 @@ static void add_tests(TCase *story) {
 	add_for_presets(story, test_environment_is_the_policys);
 	add_for_presets(story, test_outcome_names_the_layers);
 	add_for_presets(story, test_missing_path_is_named);
+	add_for_presets(story, test_planted_link_is_not_followed);
 	add_for_presets(story, test_image_is_frozen_under_a_policy);
 	add_for_continuing(story, test_initializer_is_refused_and_goes_on);
 	add_for_both(story, test_initializer_is_ended);
