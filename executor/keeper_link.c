@@ -22,6 +22,7 @@
 #include "base/fd.h"
 #include "executor/offload.h"
 #include "executor/spawn.h"
+#include "executor/surroundings.h"
 #include "proto/wire.h"
 
 #define KEEPER_RECEIVE_BATCH 64
@@ -53,6 +54,7 @@ struct start {
 	struct engine *engine; /* a reference */
 	struct keeper *keeper; /* is part of the executor, and so as old as it */
 	char *path;
+	char **environment; /* NULL: that of this process */
 	bool session;
 	int control, host; /* what the program gets */
 };
@@ -67,6 +69,7 @@ static void start_free(struct start *start) {
 	(void)fd_close(start->control);
 	(void)fd_close(start->host);
 	free(start->path);
+	free(start->environment);
 	(void)engine_unref(start->engine);
 	free(start);
 }
@@ -77,6 +80,7 @@ static int spawn_guard(const struct start *start, int *ret_guard) {
 	const struct spawn spawn = {
 		.path = start->path,
 		.argv = argv,
+		.environment = start->environment,
 		.first = start->control,
 		.second = start->host,
 		.session = start->session,
@@ -161,7 +165,8 @@ static int start_new(struct keeper *keeper, int *control, struct start **ret) {
 	start->host = process_open(getpid());
 	if (start->host < 0)
 		return error_trace(start->host);
-	return start->path ? 0 : error_origin(-ENOMEM);
+	return start->path ? error_trace(surroundings_new(options, &start->environment))
+			   : error_origin(-ENOMEM);
 }
 
 int keeper_start(struct keeper *keeper) {

@@ -103,7 +103,8 @@ in_borrowed_memory static int run_program(void *argument) {
 		clones->error = place_descriptors(spawn);
 	if (clones->error == 0) {
 		forget_signals();
-		(void)syscall(SYS_execve, spawn->path, spawn->argv, environ);
+		(void)syscall(SYS_execve, spawn->path, spawn->argv,
+			      spawn->environment ? spawn->environment : environ);
 		clones->error = errno;
 	}
 	(void)syscall(SYS_exit_group, 1);

@@ -11,6 +11,7 @@
 struct spawn {
 	const char *path;
 	char *const *argv;
+	char *const *environment; /* NULL: that of this process */
 	int first, second;
 	bool session; /* in its own session; otherwise in its own process group */
 };

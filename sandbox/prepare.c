@@ -12,7 +12,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -49,29 +48,6 @@ static int without(struct sandbox *sandbox, const struct policy *policy, int r,
 		return error_trace(r);
 	sandbox->missing |= trouble->layer;
 	sandbox->layers &= ~trouble->layer;
-	return 0;
-}
-
-/* --- environment --------------------------------------------------------------------------- */
-
-int sandbox_environment(const struct policy *policy) {
-	size_t size = (policy->n_environment + 1) * sizeof(char *);
-	char **vector, *strings;
-
-	for (size_t i = 0; i < policy->n_environment; i++)
-		size += strlen(policy->environment[i]) + 1;
-	vector = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (vector == MAP_FAILED)
-		return error_origin(-errno);
-	strings = (char *)(vector + policy->n_environment + 1);
-	for (size_t i = 0; i < policy->n_environment; i++) {
-		size_t length = strlen(policy->environment[i]) + 1;
-
-		vector[i] = memcpy(strings, policy->environment[i], length);
-		strings += length;
-	}
-	vector[policy->n_environment] = NULL;
-	environ = vector;
 	return 0;
 }
 

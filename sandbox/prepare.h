@@ -15,7 +15,3 @@ int sandbox_prepare(struct sandbox *sandbox, const struct policy *given,
 /* Installs the zygote's own filter, if it can run under one. This is last, when nothing is left to
  * be set up. Returns 0; or a negative value and `trouble`. */
 int sandbox_close(struct sandbox *sandbox, struct sandbox_trouble *trouble);
-
-/* Replaces the environment that the preload had with that of the policy. Called before the freeze.
- * Returns 0 or -errno. */
-int sandbox_environment(const struct policy *policy);

@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/process.h"
+#include "sandbox/environment.h"
 #include "sandbox/prepare.h"
 #include "zygote/birth.h"
 #include "zygote/command.h"
@@ -260,6 +261,13 @@ static void preload_prepare(struct session *session, const struct message_load *
 	audit_begin(&session->load.audit, load->audit_waive, own, sizeof own / sizeof own[0]);
 }
 
+static void replace_environment(struct session *session) {
+	int r = session->policy ? environment_replace(session->policy) : 0;
+
+	if (r < 0)
+		session_end(session, LOG_ERROR, "the environment cannot be replaced");
+}
+
 static bool command_ready(struct session *session, const struct message_load *load) {
 	session->answer = (struct message){ .type = MESSAGE_IMAGE_READY };
 	session->answer.image_ready.generation = load->generation;
@@ -267,8 +275,7 @@ static bool command_ready(struct session *session, const struct message_load *lo
 	session->answer.image_ready.n_functions = session->image.n_functions;
 	session->answer.image_ready.freeze_note = "nothing is preloaded";
 	session->answer.image_ready.threads = 1;
-	if (session->policy && sandbox_environment(session->policy) < 0)
-		session_end(session, LOG_ERROR, "no memory for the environment");
+	replace_environment(session);
 	return image_sandbox(session);
 }
 
@@ -290,8 +297,7 @@ bool preload_run(struct session *session, const struct message_load *load) {
 		return false;
 	}
 	crash_install();
-	if (session->policy && sandbox_environment(session->policy) < 0)
-		session_end(session, LOG_ERROR, "no memory for the environment");
+	replace_environment(session);
 	answer_ready(session, load);
 	(void)fflush(NULL);
 	return image_freeze(session, load) && image_sandbox(session);

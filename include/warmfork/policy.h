@@ -45,7 +45,8 @@
  *                             host: `namespaces` must leave out net. Landlock then allows these
  *                             ports and no others; if none is listed, no port at all. Ports are not
  *                             restricted where a worker has a network of its own
- *     environment             NAME (with its current value in the executor's process) or NAME=value
+ *     environment             NAME (with its current value in the executor's process) or
+ *                             NAME=value. The image is loaded with these variables, too
  *     identity                UID or UID:GID that workers run under when root starts them. UID
  *                             alone is UID:UID; the default is 65534:65534
  *     limits.wall             how long a task may take: 10s, 500ms, 2m, 1h

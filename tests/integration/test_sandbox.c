@@ -318,6 +318,31 @@ START_TEST(test_environment_is_the_policys) {
 }
 END_TEST
 
+/* Neither on the stack, where the kernel put it, nor in /proc, nor in anybody's copy. The last one
+ * has no policy: the search would find it. */
+START_TEST(test_memory_has_nothing_of_the_hosts_environment) {
+	struct wf_executor *executor;
+
+	setenv("PASSWORD", "xylophone-42", 1);
+	setenv("WF_LOG", "xylophone-42", 1);
+	executor = sandboxed_open(REGIME(_i), policy_of(PRESET(_i), "read", "/proc", NULL));
+	expect_steps(executor, "memory yzmpqipof.53", "0");
+	pool_close(executor);
+}
+END_TEST
+
+START_TEST(test_memory_is_searched) {
+	struct wf_executor *executor;
+	char said[64];
+
+	setenv("PASSWORD", "xylophone-42", 1);
+	executor = sandboxed_open(REGIME(_i), NULL);
+	sandboxed_ask(executor, "memory yzmpqipof.53", said, sizeof said);
+	ck_assert_msg(atoi(said) > 0, "%s", said);
+	pool_close(executor);
+}
+END_TEST
+
 START_TEST(test_outcome_names_the_layers) {
 	static const char *const layers[] = {
 		"user",         "mount",       "pid",     "net",      "ipc",
@@ -483,6 +508,8 @@ static void add_tests(TCase *story) {
 	add_for_presets(story, test_identity_that_was_asked_for);
 	add_for_presets(story, test_limits_cannot_be_raised);
 	add_for_presets(story, test_environment_is_the_policys);
+	add_for_presets(story, test_memory_has_nothing_of_the_hosts_environment);
+	tcase_add_test(story, test_memory_is_searched);
 	add_for_presets(story, test_outcome_names_the_layers);
 	add_for_presets(story, test_missing_path_is_named);
 	add_for_presets(story, test_planted_link_is_not_followed);

@@ -42,7 +42,7 @@ START_TEST(test_self) {
 END_TEST
 
 /* tests/support/impostor.c: protobuf-c, libyaml and libseccomp of another make. */
-/* The impostor has a policy. */
+/* What has a policy has a view. */
 #ifdef __SANITIZE_THREAD__
 #define VIEW_IS_BARRED true
 #else
@@ -62,6 +62,21 @@ START_TEST(test_the_library_calls_its_own) {
 	program_read(&program, output, sizeof output);
 	ck_assert_int_eq(program_end(&program), 0);
 	ck_assert_str_eq(output, "main\n");
+}
+END_TEST
+
+START_TEST(test_secrets_stay_with_the_host) {
+	struct program program;
+	char output[256];
+
+	if (VIEW_IS_BARRED) {
+		program_skipped("test_secrets_stay_with_the_host",
+				"the thread sanitizer bars mount namespaces");
+		return;
+	}
+	program = program_start(getenv("SELF_HOST"), (const char *const[]){ "has-a-secret", NULL });
+	program_read(&program, output, sizeof output);
+	ck_assert_int_eq(program_end(&program), 0);
 }
 END_TEST
 
@@ -144,6 +159,7 @@ int main(void) {
 
 	tcase_add_loop_test(test_case, test_self, 0, (int)N_OF(modes));
 	tcase_add_test(test_case, test_the_library_calls_its_own);
+	tcase_add_test(test_case, test_secrets_stay_with_the_host);
 	tcase_add_loop_test(test_case, test_main_never_runs_in_a_zygote, 0, (int)N_OF(greetings));
 	tcase_add_test(test_case, test_set_uid_is_refused);
 	return fixture_run("self", test_case);

@@ -15,10 +15,12 @@
 #include <unistd.h>
 
 #include <warmfork/executor.h>
+#include <warmfork/policy.h>
 #include <warmfork/task.h>
 
 #include "tests/support/complain.h"
 #include "tests/support/program.h"
+#include "tests/support/search.h"
 
 /* --- a pool of this program --- */
 
@@ -80,6 +82,13 @@ static int count_variables(struct wf_call *call) {
 	return return_int(call, n);
 }
 
+/* The program itself, which is the image, does not hold it. */
+static const char masked_secret[] = "yzmpqipof.53";
+
+static int count_secrets(struct wf_call *call) {
+	return return_int(call, search_memory(masked_secret));
+}
+
 static int count_descriptors(struct wf_call *call) {
 	int n = 0;
 
@@ -121,6 +130,7 @@ static const struct wf_module module = {
 	.size = sizeof module,
 	.preload = warm_up,
 	.functions = WF_FUNCTIONS({ "is_warm", is_warm }, { "count_variables", count_variables },
+				  { "count_secrets", count_secrets },
 				  { "count_descriptors", count_descriptors },
 				  { "run_child", run_child }, { "nest", nest }),
 };
@@ -162,6 +172,33 @@ static int keeps_descriptors(void) {
 	expect(wf_executor_open(&options, &executor) == 0);
 	expect(ask(executor, "count_descriptors") == before);
 	close_pool(executor);
+	return 0;
+}
+
+static int secrets_with(const struct wf_policy *policy) {
+	struct wf_executor_options options = options_for(1);
+	struct wf_executor *executor = NULL;
+	int n;
+
+	options.policy = policy;
+	expect(wf_executor_open(&options, &executor) == 0);
+	n = ask(executor, "count_secrets");
+	close_pool(executor);
+	return n;
+}
+
+/* A secret of its environment: a policy keeps it from the workers. */
+static int has_a_secret(void) {
+	struct wf_policy *policy = NULL;
+	char secret[sizeof masked_secret] = "";
+
+	for (size_t i = 0; masked_secret[i]; i++)
+		secret[i] = (char)(masked_secret[i] - 1);
+	expect(setenv("PASSWORD", secret, 1) == 0);
+	expect(wf_policy_new("stage", &policy) == 0);
+	expect(secrets_with(NULL) > 0);
+	expect(secrets_with(policy) == 0);
+	wf_policy_free(policy);
 	return 0;
 }
 
@@ -279,6 +316,7 @@ int main(int argc, char **argv) {
 		{ "runs-children", runs_children }, { "is-child", is_child },
 		{ "nests-pools", nests_pools },     { "names-a-module", names_a_module },
 		{ "is-privileged", is_privileged }, { "loses-its-table", loses_its_table },
+		{ "has-a-secret", has_a_secret },
 	};
 
 	if (argc == 2 && strcmp(argv[1], "has-a-bad-table") == 0)

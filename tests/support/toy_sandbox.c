@@ -34,6 +34,7 @@
 #include <warmfork/task.h>
 
 #include "tests/support/number.h"
+#include "tests/support/search.h"
 
 #define TEXT_MAX        8192
 #define PATH_SIZE       512
@@ -581,6 +582,10 @@ static void step_environment(const struct step *step) {
 					 used > 0 ? "," : "", *entry);
 }
 
+static void step_memory(const struct step *step) {
+	say(step, "%d", search_memory(step->argument));
+}
+
 /* --- other ways into the kernel --- */
 
 static void step_call(const struct step *step) {
@@ -674,6 +679,7 @@ static const struct {
 	{ "limit", step_limit },
 	{ "raise_limit", step_raise_limit },
 	{ "environment", step_environment },
+	{ "memory", step_memory },
 	{ "call", step_call },
 	{ "call_i386", step_call_i386 },
 	{ "call_x32", step_call_x32 },

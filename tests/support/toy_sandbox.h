@@ -34,6 +34,7 @@
  *     capabilities         all sets, as one number identity             uid:gid:number of groups
  *     privileges           no_new_privs            limit N              the soft one of getrlimit(2)
  *     raise_limit N        the hard one, by 1      environment          NAME=value,NAME=value
+ *     memory MASKED        how often it holds that (search.h)
  *     call N ARGUMENTS     any system call: "ok"   call_i386, call_x32  getpid(2) of another ABI
  *
  *     report               "at PID", a line on the task's first descriptor

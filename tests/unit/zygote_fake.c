@@ -111,7 +111,7 @@ static int take_descriptor(struct fake *fake) {
 static int start_guard(int control, int host) {
 	static char name[] = "warmfork-zygote", role[] = "keeper", padding[] = TITLE_PADDING;
 	char *arguments[] = { name, role, padding, NULL };
-	const struct spawn spawn = { HELPER, arguments, control, host, true };
+	const struct spawn spawn = { HELPER, arguments, NULL, control, host, true };
 	int guard = -1;
 
 	ck_assert_int_eq(spawn_detached(&spawn, &guard), 0);
