@@ -108,6 +108,11 @@ static int build_filter(const struct sandbox *sandbox, const struct policy *poli
 /* Also opens the places, which must be done in the namespace of the view. */
 static int build_view(const struct sandbox *sandbox, const struct policy *policy,
 		      struct places **places, struct sandbox_trouble *trouble) {
+	const struct view_request request = {
+		.own_proc = sandbox_has(sandbox, LAYER_PID),
+		.scratch = sandbox->scratch,
+		.root = (sandbox->change_identity ? sandbox->uid : geteuid()) == 0,
+	};
 	cleanup_close int namespace = -1;
 	int r;
 
@@ -121,7 +126,7 @@ static int build_view(const struct sandbox *sandbox, const struct policy *policy
 		return error_trace(namespace);
 	r = places_open(policy, sandbox->scratch, places, trouble);
 	if (r == 0)
-		r = view_build(*places, sandbox_has(sandbox, LAYER_PID), sandbox->scratch, trouble);
+		r = view_build(*places, &request, trouble);
 	return r < 0 ? error_trace(r) : fd_steal(&namespace);
 }
 

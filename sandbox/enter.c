@@ -6,6 +6,7 @@
 #include "sandbox/enter.h"
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "sandbox/capability.h"
 #include "sandbox/identity.h"
 #include "sandbox/landlock.h"
@@ -15,11 +16,17 @@
 
 int sandbox_enter_view(const struct sandbox *sandbox, const struct sandbox_cgroup_entry *group,
 		       const char **ret_step) {
+	cleanup_close int self = -1;
 	int r = 0;
 
 	*ret_step = "control group";
 	if (group)
 		r = cgroup_enter(group);
+	if (r == 0 && sandbox->own_user_namespace) {
+		*ret_step = "user namespace";
+		self = namespace_open_self();
+		r = self < 0 ? self : 0;
+	}
 	if (r == 0 && sandbox->view >= 0) {
 		*ret_step = "view of the file system";
 		r = view_enter(sandbox->view);
@@ -35,7 +42,7 @@ int sandbox_enter_view(const struct sandbox *sandbox, const struct sandbox_cgrou
 	}
 	if (r == 0 && sandbox->own_user_namespace) {
 		*ret_step = "user namespace";
-		r = namespace_own_user();
+		r = namespace_own_user(self);
 	}
 	return error_trace(r);
 }

@@ -53,24 +53,25 @@ static const struct {
 
 /* --- identities ---------------------------------------------------------------------------- */
 
-static int write_file(const char *path, const char *text) {
-	cleanup_close int fd = open(path, O_WRONLY | O_CLOEXEC);
+static int write_file(int directory, const char *path, const char *text) {
+	cleanup_close int fd = openat(directory, path, O_WRONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		return error_origin(-errno);
 	return write(fd, text, strlen(text)) < 0 ? error_origin(-errno) : 0;
 }
 
-static int map_self(uid_t uid, gid_t gid) {
+/* `self` is /proc/self. */
+static int map_self(int self, uid_t uid, gid_t gid) {
 	char text[64];
 	int r;
 
 	(void)snprintf(text, sizeof text, "%u %u 1\n", uid, uid);
-	r = write_file("/proc/self/uid_map", text);
+	r = write_file(self, "uid_map", text);
 	if (r == 0)
-		r = write_file("/proc/self/setgroups", "deny");
+		r = write_file(self, "setgroups", "deny");
 	(void)snprintf(text, sizeof text, "%u %u 1\n", gid, gid);
-	return r == 0 ? error_trace(write_file("/proc/self/gid_map", text)) : error_trace(r);
+	return r == 0 ? error_trace(write_file(self, "gid_map", text)) : error_trace(r);
 }
 
 /* Maps each range that we have to itself: root of a container does not have all ids. */
@@ -89,7 +90,7 @@ static int map_all(pid_t zygote, const char *name) {
 					 first, count);
 	(void)fclose(file);
 	(void)snprintf(path, sizeof path, "/proc/%d/%s", (int)zygote, name);
-	return error_trace(write_file(path, text));
+	return error_trace(write_file(AT_FDCWD, path, text));
 }
 
 /* Only a process of the parent namespace may map more than itself. The mapper waits until the
@@ -144,18 +145,28 @@ static int enter_user_mapping_all(void) {
 	       r     : error_trace(mapper_finish(mapper, go[1], true));
 }
 
+int namespace_open_self(void) {
+	int self = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return self < 0 ? error_origin(-errno) : self;
+}
+
 static int enter_user(void) {
+	cleanup_close int self = -1;
 	uid_t uid = geteuid();
 	gid_t gid = getegid();
 
 	if (uid == 0)
 		return error_trace(enter_user_mapping_all());
+	self = namespace_open_self();
+	if (self < 0)
+		return error_trace(self);
 	if (unshare(CLONE_NEWUSER) < 0)
 		return error_origin(-errno);
-	return error_trace(map_self(uid, gid));
+	return error_trace(map_self(self, uid, gid));
 }
 
-int namespace_own_user(void) {
+int namespace_own_user(int self) {
 	uid_t uid = geteuid();
 	gid_t gid = getegid();
 
@@ -163,7 +174,7 @@ int namespace_own_user(void) {
 		return error_origin(-errno);
 	/* after a change of identity the files of /proc/self belong to root */
 	(void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
-	return error_trace(map_self(uid, gid));
+	return error_trace(map_self(self, uid, gid));
 }
 
 /* --- entering ------------------------------------------------------------------------------ */

@@ -24,9 +24,12 @@ int namespace_finish_network(const struct sandbox *sandbox, uint32_t families,
  * when the lifeline does, which ends everything in the namespace. */
 int namespace_start_init(struct sandbox *sandbox, struct sandbox_trouble *trouble);
 
+/* Opens /proc/self, for namespace_own_user(): the /proc of the view cannot be written to. Returns a
+ * descriptor or -errno. */
+int namespace_open_self(void);
 /* Moves the calling worker into a user namespace of its own, in which its processes are counted.
  * Returns 0 or -errno. */
-int namespace_own_user(void);
+int namespace_own_user(int self);
 
 /* Tells whether this process is in another namespace than the host; for probes. */
 bool namespace_is_other(const struct sandbox *sandbox, uint32_t layer);

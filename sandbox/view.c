@@ -40,9 +40,15 @@
 /* The most rules below a /tmp that is each worker's own, which mounts them itself. */
 #define VIEW_BELOW_MAX 16
 
+/* Lie in the view's root, and are mounted over what must not be seen. */
+#define VIEW_NOTHING ".warmfork-nothing"
+
 enum node_kind { NODE_TREE, NODE_LINK, NODE_PROC };
 
 struct node {
+	/* Lie in the view's root, and are mounted over what must not be seen. */
+#define VIEW_NOTHING ".warmfork-nothing"
+
 	enum node_kind kind;
 	const char *path;    /* where it is in the view */
 	const char *target;  /* of a link */
@@ -54,7 +60,7 @@ struct node {
 struct view {
 	struct node nodes[2 * PLACES_MAX];
 	size_t n;
-	bool pid_namespace, scratch;
+	const struct view_request *request;
 	int root; /* the tmpfs */
 	struct sandbox_trouble *trouble;
 };
@@ -66,7 +72,11 @@ static int view_fail(struct view *view, int error, const char *what, const char 
 
 /* --- collecting ---------------------------------------------------------------------------- */
 
-static struct node *node_add(struct view *view, enum node_kind kind, const char *path) {
+static struct node *node_add(
+    struct view *view, /* Lie in the view's root, and are mounted over what must not be seen. */
+#define VIEW_NOTHING ".warmfork-nothing"
+
+    enum node_kind kind, const char *path) {
 	struct node *node = &view->nodes[view->n++];
 
 	*node = (struct node){ .kind = kind, .path = path };
@@ -82,7 +92,7 @@ static void collect_links(struct view *view, const struct places *places) {
 static const char *path_in_view(const struct view *view, const struct place *place) {
 	char *path;
 
-	if (!view->scratch || !place_is_below_tmp(place))
+	if (!view->request->scratch || !place_is_below_tmp(place))
 		return place->path;
 	return asprintf(&path, VIEW_BELOW_TMP "/%zu", place->number) < 0 ? NULL : path;
 }
@@ -95,13 +105,13 @@ static int collect_places(struct view *view, struct places *places) {
 
 		if (!path)
 			return view_fail(view, ENOMEM, "cannot mount", place->path);
-		if (!place->path[1] || (view->scratch && strcmp(place->path, "/tmp") == 0))
+		if (!place->path[1] || (view->request->scratch && strcmp(place->path, "/tmp") == 0))
 			continue;
 		node = node_add(view, NODE_TREE, path);
 		node->place = place;
 		node->access = place->access;
 		node->optional = place->optional;
-		if (view->pid_namespace && strcmp(path, VIEW_PROC) == 0)
+		if (view->request->own_proc && strcmp(path, VIEW_PROC) == 0)
 			node->kind = NODE_PROC;
 	}
 	return 0;
@@ -111,7 +121,7 @@ static int collect_places(struct view *view, struct places *places) {
 static void collect_proc(struct view *view) {
 	struct node *node;
 
-	if (!view->pid_namespace)
+	if (!view->request->own_proc)
 		return;
 	for (size_t i = 0; i < view->n; i++)
 		if (view->nodes[i].kind == NODE_PROC)
@@ -172,11 +182,72 @@ static int mount_new(const char *type, const char *const options[][2], int flags
 	return fd < 0 ? error_origin(-errno) : fd;
 }
 
+/* What a /proc shows of the machine, besides processes, to the user root alone. */
+static const struct {
+	const char *path;
+	bool directory;
+} root_only[] = {
+	{ "/proc/acpi", true },
+	{ "/proc/bus", true },
+	{ "/proc/driver", true },
+	{ "/proc/fs", true },
+	{ "/proc/irq", true },
+	{ "/proc/scsi", true },
+	{ "/proc/tty", true },
+	{ "/proc/iomem", false },
+	{ "/proc/ioports", false },
+	{ "/proc/kcore", false },
+	{ "/proc/key-users", false },
+	{ "/proc/keys", false },
+	{ "/proc/kmsg", false },
+	{ "/proc/kpagecgroup", false },
+	{ "/proc/kpagecount", false },
+	{ "/proc/kpageflags", false },
+	{ "/proc/latency_stats", false },
+	{ "/proc/mtrr", false },
+	{ "/proc/pagetypeinfo", false },
+	{ "/proc/sched_debug", false },
+	{ "/proc/slabinfo", false },
+	{ "/proc/sysrq-trigger", false },
+	{ "/proc/timer_list", false },
+	{ "/proc/vmallocinfo", false },
+};
+
+static int mask(struct view *view, const char *path, const char *by) {
+	struct mount_attr attributes = { .attr_set = MOUNT_ATTR_RDONLY };
+	cleanup_close int point = point_open(view->root, path, true), nothing = -1;
+	int r;
+
+	if (point == -ENOENT) /* this kernel does not have it */
+		return 0;
+	nothing = (int)syscall(SYS_open_tree, view->root, by, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	r = point < 0 ? point : nothing < 0 ? error_origin(-errno) : 0;
+	if (r == 0 && syscall(SYS_mount_setattr, nothing, "", AT_EMPTY_PATH, &attributes,
+			      sizeof attributes) < 0)
+		r = error_origin(-errno);
+	if (r == 0)
+		r = point_attach(point, nothing);
+	return r < 0 ? view_fail(view, -r, "cannot hide", path) : 0;
+}
+
+static int mask_all(struct view *view) {
+	cleanup_close int file = openat(view->root, VIEW_NOTHING "-file", O_CREAT | O_CLOEXEC, 0);
+	int r = 0;
+
+	if (file < 0 || mkdirat(view->root, VIEW_NOTHING, 0) < 0)
+		return view_fail(view, errno, "cannot make", VIEW_NOTHING);
+	for (size_t i = 0; i < sizeof root_only / sizeof root_only[0] && r == 0; i++)
+		r = mask(view, root_only[i].path,
+			 root_only[i].directory ? VIEW_NOTHING : VIEW_NOTHING "-file");
+	return error_trace(r);
+}
+
 /* If the host's /proc is masked, as in some containers, the kernel refuses another one. */
 static int attach_proc(struct view *view, const struct node *node, int point) {
 	static const char *const options[][2] = { { "hidepid", "ptraceable" }, { NULL, NULL } };
-	cleanup_close int proc =
-	    mount_new("proc", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+	const int flags = node->access & POLICY_WRITE ? 0 : MOUNT_ATTR_RDONLY;
+	cleanup_close int proc = mount_new(
+	    "proc", options, flags | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
 	int r;
 
 	if (proc < 0 && node->optional)
@@ -188,7 +259,9 @@ static int attach_proc(struct view *view, const struct node *node, int point) {
 		    "is masked, at",
 		    node->path);
 	r = point_attach(point, proc);
-	return r < 0 ? view_fail(view, -r, "cannot mount", node->path) : 0;
+	if (r < 0)
+		return view_fail(view, -r, "cannot mount", node->path);
+	return view->request->root ? error_trace(mask_all(view)) : 0;
 }
 
 /* A link that is part of what is mounted above it need not be made, and cannot be. */
@@ -303,7 +376,7 @@ static int view_settle(struct view *view) {
 }
 
 static int view_populate(struct view *view) {
-	int r = view->scratch ? make_scratch(view) : 0;
+	int r = view->request->scratch ? make_scratch(view) : 0;
 
 	for (size_t i = 0; i < view->n && r == 0; i++)
 		if (!view->nodes[i].covered)
@@ -325,15 +398,14 @@ int view_begin(struct sandbox_trouble *trouble) {
 			     : namespace;
 }
 
-int view_build(struct places *places, bool pid_namespace, bool scratch,
+int view_build(struct places *places, const struct view_request *request,
 	       struct sandbox_trouble *trouble) {
 	struct view *view = calloc(1, sizeof *view);
 	int r;
 
 	if (!view)
 		return trouble_fail(trouble, LAYER_MOUNT, ENOMEM, "no memory for the view");
-	view->pid_namespace = pid_namespace;
-	view->scratch = scratch;
+	view->request = request;
 	view->root = -1;
 	view->trouble = trouble;
 	collect_links(view, places);

@@ -29,10 +29,15 @@
 /* Gives the calling process, which is in the user namespace already, a mount namespace of its own.
  * Returns a descriptor of it; or a negative value and `trouble`. */
 int view_begin(struct sandbox_trouble *trouble);
+struct view_request {
+	bool own_proc; /* there is a pid namespace */
+	bool scratch;
+	bool root; /* workers run as uid 0, which may read what the kernel shows root alone */
+};
 /* Then builds the view in it, and makes it the root of the calling process. The places must have
  * been opened in this namespace. What is mounted is put in their descriptors. Returns 0; or a
  * negative value and `trouble`. */
-int view_build(struct places *places, bool pid_namespace, bool scratch,
+int view_build(struct places *places, const struct view_request *request,
 	       struct sandbox_trouble *trouble);
 
 /* Called in a worker: enters the view. Returns 0 or -errno. */

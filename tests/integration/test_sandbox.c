@@ -399,6 +399,36 @@ START_TEST(test_planted_link_is_not_followed) {
 }
 END_TEST
 
+START_TEST(test_proc_cannot_be_changed) {
+	struct wf_executor *executor = sandboxed_open(
+	    REGIME(_i), policy_of(PRESET(_i), "read", "/proc", "on_refusal", "continue", NULL));
+
+	expect_steps(executor, "mode 600 /proc/self/comm", "EROFS");
+	pool_close(executor);
+}
+END_TEST
+
+/* What the kernel shows to root alone, it would show to a task as root as well. */
+START_TEST(test_proc_of_a_task_as_root) {
+	struct wf_executor *executor;
+	char said[64];
+
+	if (geteuid() != 0 || access("/proc/timer_list", F_OK) < 0) {
+		program_skipped("test_proc_of_a_task_as_root", "it takes root, and timer_list");
+		return;
+	}
+	executor = sandboxed_open(REGIME(_i), policy_of(PRESET(_i), "read", "/proc", "identity",
+							"0:0", "on_refusal", "continue", NULL));
+	expect_steps(executor,
+		     "read /proc/timer_list; mode 444 /proc/timer_list; list /proc/bus; "
+		     "mode 600 /proc/uptime",
+		     "EACCES;EROFS;EACCES;EROFS");
+	sandboxed_ask(executor, "read /proc/uptime", said, sizeof said);
+	ck_assert_msg(atof(said) > 0, "%s", said);
+	pool_close(executor);
+}
+END_TEST
+
 START_TEST(test_image_is_frozen_under_a_policy) {
 	struct wf_executor *executor = sandboxed_open(REGIME(_i), policy_of(PRESET(_i), NULL));
 	struct wf_image_facts facts = { .size = sizeof facts };
@@ -513,6 +543,8 @@ static void add_tests(TCase *story) {
 	add_for_presets(story, test_outcome_names_the_layers);
 	add_for_presets(story, test_missing_path_is_named);
 	add_for_presets(story, test_planted_link_is_not_followed);
+	add_for_presets(story, test_proc_cannot_be_changed);
+	add_for_presets(story, test_proc_of_a_task_as_root);
 	add_for_presets(story, test_image_is_frozen_under_a_policy);
 	add_for_continuing(story, test_initializer_is_refused_and_goes_on);
 	add_for_both(story, test_initializer_is_ended);
