@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -1213,6 +1214,39 @@ START_TEST(test_the_root_covers_all) {
 }
 END_TEST
 
+#define LINES 20000
+
+/* As two executors do. Returns how many lines were not its own. */
+static void *line_after_line(void *context) {
+	struct wf_policy *policy = parsed("preset: stage\n");
+	const char *name = context;
+	char path[32], expected[64], text[LINE_SIZE];
+	intptr_t n_wrong = 0;
+
+	(void)snprintf(path, sizeof path, "/%s/secret", name);
+	(void)snprintf(expected, sizeof expected, "read: [/%s/secret]", name);
+	for (int i = 0; i < LINES; i++) {
+		line_for_path(document_view(policy), path, POLICY_READ, text, sizeof text);
+		n_wrong += strcmp(text, expected) != 0;
+	}
+	wf_policy_free(policy);
+	return (void *)n_wrong;
+}
+
+START_TEST(test_lines_of_two_threads) {
+	char names[2][4] = { "one", "two" };
+	pthread_t threads[2];
+	void *n_wrong;
+
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, line_after_line, names[i]), 0);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(pthread_join(threads[i], &n_wrong), 0);
+		ck_assert_ptr_null(n_wrong);
+	}
+}
+END_TEST
+
 START_TEST(test_the_longest_line_fits) {
 	struct wf_policy *policy = policy_of("pure");
 	char text[LINE_SIZE], path[LIMIT_PATH];
@@ -1646,6 +1680,7 @@ int main(void) {
 	tcase_add_test(test_case, test_conflicts_are_found_after_adding);
 	tcase_add_loop_test(test_case, test_lines_for_paths, 0, N_OF(path_cases));
 	tcase_add_test(test_case, test_the_root_covers_all);
+	tcase_add_test(test_case, test_lines_of_two_threads);
 	tcase_add_test(test_case, test_the_longest_line_fits);
 	tcase_add_loop_test(test_case, test_lines_for_calls, 0, N_OF(call_cases));
 	tcase_add_test(test_case, test_a_line_for_a_call_allows_it_or_is_empty);
