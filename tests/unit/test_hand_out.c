@@ -99,8 +99,8 @@ END_TEST
 
 /* As two submitters would, before the worker has read anything. */
 static void submit_twice(struct fake *fake, struct wf_future **futures) {
-	for (int i = 0; i < 2; i++) {
-		fake_submit_all(fake, futures + 2 * i, 2);
+	for (size_t i = 0; i < 4; i += 2) {
+		fake_submit_all(fake, futures + i, 2);
 		hand_out(&fake->pool);
 	}
 }
