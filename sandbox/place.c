@@ -35,6 +35,7 @@ struct survey {
 	struct places *places;
 	struct fd_file writable[LIMIT_POLICY_PATHS];
 	size_t n_writable;
+	bool writable_known;
 	struct sandbox_trouble *trouble;
 };
 
@@ -136,7 +137,7 @@ static int walk_link(struct survey *survey, struct walk *walk, int link, const c
 	if (n < 0)
 		return error_origin(-errno);
 	target[n] = '\0';
-	r = note_link(survey, path, target);
+	r = survey->writable_known ? note_link(survey, path, target) : 0;
 	if (r < 0)
 		return error_trace(r);
 	n = snprintf(rest, sizeof rest, "%s/%s", target, walk->rest);
@@ -328,7 +329,7 @@ static int survey_run(struct survey *survey) {
 
 	for (size_t i = 0; i < policy->n_paths; i++)
 		note_writable(survey, &policy->paths[i]);
-	survey->places->n_links = 0; /* those on the way to what was refused since do not count */
+	survey->writable_known = true;
 	for (size_t i = 0; i < policy->n_paths && r == 0; i++)
 		r = add_path(survey, &policy->paths[i], i);
 	root = find_place(survey->places, "/");
