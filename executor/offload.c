@@ -31,7 +31,7 @@ struct hand {
 	struct list_node link; /* offload::hands, then offload::ended */
 	pthread_t thread;
 	struct job *job; /* what it does now, under nobody's lock */
-	nsec_t since;    /* it has done that, or had nothing to do */
+	nsec_t since;    /* it began that */
 	bool left;       /* nobody waits for it any more: it frees itself */
 };
 
@@ -99,7 +99,6 @@ static void do_job(struct hand *hand, struct job *job) {
 	engine_lock(engine);
 	--*n_running;
 	hand->job = NULL; /* before it is freed: on_watch() looks at it */
-	hand->since = engine_now(engine);
 	if (!list_is_empty(&engine->changed))
 		engine_ring(engine); /* the pump decides what follows */
 	engine_unlock(engine);
@@ -107,13 +106,12 @@ static void do_job(struct hand *hand, struct job *job) {
 	engine_lock(engine);
 }
 
-/* Returns false if it has waited long enough since its last job. */
-static bool wait_for_job(struct hand *hand) {
-	struct offload *offload = hand->engine->offload;
+/* Returns false if it has waited long enough. */
+static bool wait_for_job(struct offload *offload) {
 	int r;
 
 	offload->n_idle++;
-	r = engine_wait(hand->engine, &offload->changed, clock_after_ms(hand->since, PATIENCE_MS));
+	r = engine_wait(offload->engine, &offload->changed, clock_in_ms(PATIENCE_MS));
 	offload->n_idle--;
 	return r == 0;
 }
@@ -135,13 +133,18 @@ static void join_ended(struct offload *offload) {
 	engine_lock(offload->engine);
 }
 
+/* At the end of an executor, somebody joins it. One that ends for lack of work is detached, since
+ * nobody may come to join it before the program exits. */
 static void retire(struct offload *offload, struct hand *hand) {
 	list_remove(&hand->link);
 	offload->n_hands--;
-	if (hand->left)
+	if (hand->left || !offload->ending) {
+		if (!hand->left)
+			(void)pthread_detach(hand->thread);
 		free(hand);
-	else
-		list_append(&offload->ended, &hand->link);
+		return;
+	}
+	list_append(&offload->ended, &hand->link);
 	must(pthread_cond_broadcast(&offload->changed) == 0);
 }
 
@@ -152,13 +155,12 @@ static void *work(void *context) {
 	struct job *job;
 
 	engine_lock(engine);
-	hand->since = engine_now(engine);
 	for (;;) {
 		if ((job = next_job(offload)))
 			do_job(hand, job);
 		else if (!list_is_empty(&offload->ended))
 			join_ended(offload);
-		else if (offload->ending || !wait_for_job(hand))
+		else if (offload->ending || !wait_for_job(offload))
 			break;
 	}
 	retire(offload, hand);
