@@ -41,14 +41,12 @@
 #define VIEW_BELOW_MAX 16
 
 /* Lie in the view's root, and are mounted over what must not be seen. */
-#define VIEW_NOTHING ".warmfork-nothing"
+#define VIEW_NO_DIRECTORY ".warmfork-nothing"
+#define VIEW_NO_FILE      ".warmfork-nothing-file"
 
 enum node_kind { NODE_TREE, NODE_LINK, NODE_PROC };
 
 struct node {
-	/* Lie in the view's root, and are mounted over what must not be seen. */
-#define VIEW_NOTHING ".warmfork-nothing"
-
 	enum node_kind kind;
 	const char *path;    /* where it is in the view */
 	const char *target;  /* of a link */
@@ -72,11 +70,7 @@ static int view_fail(struct view *view, int error, const char *what, const char 
 
 /* --- collecting ---------------------------------------------------------------------------- */
 
-static struct node *node_add(
-    struct view *view, /* Lie in the view's root, and are mounted over what must not be seen. */
-#define VIEW_NOTHING ".warmfork-nothing"
-
-    enum node_kind kind, const char *path) {
+static struct node *node_add(struct view *view, enum node_kind kind, const char *path) {
 	struct node *node = &view->nodes[view->n++];
 
 	*node = (struct node){ .kind = kind, .path = path };
@@ -231,14 +225,14 @@ static int mask(struct view *view, const char *path, const char *by) {
 }
 
 static int mask_all(struct view *view) {
-	cleanup_close int file = openat(view->root, VIEW_NOTHING "-file", O_CREAT | O_CLOEXEC, 0);
+	cleanup_close int file = openat(view->root, VIEW_NO_FILE, O_CREAT | O_CLOEXEC, 0);
 	int r = 0;
 
-	if (file < 0 || mkdirat(view->root, VIEW_NOTHING, 0) < 0)
-		return view_fail(view, errno, "cannot make", VIEW_NOTHING);
+	if (file < 0 || mkdirat(view->root, VIEW_NO_DIRECTORY, 0) < 0)
+		return view_fail(view, errno, "cannot make", VIEW_NO_DIRECTORY);
 	for (size_t i = 0; i < sizeof root_only / sizeof root_only[0] && r == 0; i++)
 		r = mask(view, root_only[i].path,
-			 root_only[i].directory ? VIEW_NOTHING : VIEW_NOTHING "-file");
+			 root_only[i].directory ? VIEW_NO_DIRECTORY : VIEW_NO_FILE);
 	return error_trace(r);
 }
 

@@ -298,14 +298,14 @@ START_TEST(test_points_are_made) {
 	struct stat status;
 	int root;
 
-	make_directory("/root");
-	root = open(below("/root"), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	make_directory("/top");
+	root = open(below("/top"), O_PATH | O_DIRECTORY | O_CLOEXEC);
 	expect_point(root, "/", true, 0);
 	expect_point(root, "/a/b/c", true, 0);
 	expect_point(root, "/a/b/file", false, 0);
 	expect_point(root, "/a/b/file", false, 0);
-	ck_assert(stat(below("/root/a/b/c"), &status) == 0 && S_ISDIR(status.st_mode));
-	ck_assert(stat(below("/root/a/b/file"), &status) == 0 && S_ISREG(status.st_mode));
+	ck_assert(stat(below("/top/a/b/c"), &status) == 0 && S_ISDIR(status.st_mode));
+	ck_assert(stat(below("/top/a/b/file"), &status) == 0 && S_ISREG(status.st_mode));
 	fd_close(root);
 }
 END_TEST
