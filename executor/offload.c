@@ -184,8 +184,7 @@ static unsigned count_stuck(const struct offload *offload) {
 
 /* Returns false if there cannot be one more. */
 static bool start_hand(struct offload *offload) {
-	bool may_start =
-	    offload->n_hands < HANDS_MOST || offload->n_hands - count_stuck(offload) < HANDS_MOST;
+	bool may_start = offload->n_hands - count_stuck(offload) < HANDS_MOST;
 	struct hand *hand = may_start ? calloc(1, sizeof *hand) : NULL;
 
 	if (!hand)
@@ -319,7 +318,6 @@ static struct job *first_free(const struct offload *offload) {
 
 void offload_run(struct offload *offload) {
 	struct engine *engine = offload->engine;
-
 	struct job *job;
 
 	engine_lock(engine);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/strings.h"
 #include "policy/document.h"
 
 /* What the loader, a sanitizer's runtime and we ourselves need under a policy as well. The zygote
@@ -50,26 +51,12 @@ static size_t list(const struct policy *policy, const char **ret) {
 	return n;
 }
 
-/* A vector and the strings behind it, in one piece of memory: the program is executed by another
- * thread, and the host may change its environment until then. */
+/* A copy, because the program is executed by another thread, and the host may change its environment
+ * until then. */
 static char **copy(const char *const *strings, size_t n) {
-	size_t size = (n + 1) * sizeof(char *);
-	char **vector, *to;
+	void *memory = malloc(strings_size(strings, n));
 
-	for (size_t i = 0; i < n; i++)
-		size += strlen(strings[i]) + 1;
-	vector = malloc(size);
-	if (!vector)
-		return NULL;
-	to = (char *)(vector + n + 1);
-	for (size_t i = 0; i < n; i++) {
-		size_t length = strlen(strings[i]) + 1;
-
-		vector[i] = memcpy(to, strings[i], length);
-		to += length;
-	}
-	vector[n] = NULL;
-	return vector;
+	return memory ? strings_pack(memory, strings, n) : NULL;
 }
 
 int surroundings_new(const struct options *options, char ***ret) {

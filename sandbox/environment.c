@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/strings.h"
 
 /* Where the kernel put the strings: fields 50 and 51 of /proc/PID/stat, of which the second, the
  * name, is in parentheses and may contain anything (proc(5)). */
@@ -64,22 +65,11 @@ static int wipe_strings(const struct policy *policy) {
 }
 
 int environment_replace(const struct policy *policy) {
-	size_t size = (policy->n_environment + 1) * sizeof(char *);
-	char **vector, *strings;
+	size_t size = strings_size(policy->environment, policy->n_environment);
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	for (size_t i = 0; i < policy->n_environment; i++)
-		size += strlen(policy->environment[i]) + 1;
-	vector = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (vector == MAP_FAILED)
+	if (memory == MAP_FAILED)
 		return error_origin(-errno);
-	strings = (char *)(vector + policy->n_environment + 1);
-	for (size_t i = 0; i < policy->n_environment; i++) {
-		size_t length = strlen(policy->environment[i]) + 1;
-
-		vector[i] = memcpy(strings, policy->environment[i], length);
-		strings += length;
-	}
-	vector[policy->n_environment] = NULL;
-	environ = vector;
+	environ = strings_pack(memory, policy->environment, policy->n_environment);
 	return error_trace(wipe_strings(policy));
 }
