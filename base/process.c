@@ -120,6 +120,34 @@ uint64_t process_status(pid_t pid, const char *key) {
 	return value ? strtoull(value, NULL, 10) : 0;
 }
 
+static bool is_one_of(pid_t pid, const pid_t *pids, size_t n) {
+	for (size_t i = 0; i < n; i++)
+		if (pids[i] == pid)
+			return true;
+	return false;
+}
+
+pid_t process_climb(pid_t pid, const pid_t *roots, size_t n_roots, size_t most) {
+	pid_t parent = (pid_t)process_status(pid, "PPid:");
+
+	for (size_t i = 0; i < most; i++) {
+		pid_t next, still;
+
+		if (parent <= 1 || is_one_of(parent, roots, n_roots))
+			return pid;
+		next = (pid_t)process_status(parent, "PPid:");
+		/* whoever is still its parent has been so all the time, so `next` is of the same */
+		still = (pid_t)process_status(pid, "PPid:");
+		if (still == parent) {
+			pid = parent;
+			parent = next;
+		} else {
+			parent = still;
+		}
+	}
+	return 0;
+}
+
 bool process_is(int pidfd, pid_t pid) {
 	char path[64], text[STATUS_TEXT] uninitialized;
 	const char *value;

@@ -55,6 +55,12 @@ int process_children_from(int fd, pid_t *pids, size_t n);
  * cannot be read. */
 uint64_t process_status(pid_t pid, const char *key);
 
+/* The process itself, or that of its ancestors, whose parent is one of `roots`, is the first process
+ * of all, or cannot be seen; 0: it is further away than `most` generations. While that takes, any of
+ * them may end and leave its number to another process, but no process that has nothing to do with
+ * the first is ever followed. */
+pid_t process_climb(pid_t pid, const pid_t *roots, size_t n_roots, size_t most);
+
 /* Set what ps shows: the thread name (15 bytes) and, if process_title_init() saw argv, the command
  * line. */
 void process_title_init(int argc, char **argv);

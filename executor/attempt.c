@@ -13,11 +13,11 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/path.h"
-#include "base/process.h"
 #include "policy/cover.h"
 #include "policy/line.h"
 #include "proto/call_text.h"
@@ -311,19 +311,20 @@ static bool lists_port(const uint16_t *ports, size_t n, uint16_t port) {
 	return false;
 }
 
-/* The port rules cover TCP only; if the protocol cannot be found out, TCP is assumed. */
+/* The port rules cover TCP only; if the protocol cannot be found out, TCP is assumed. Nothing is
+ * opened: whoever has the last descriptor of a socket may have to wait until it has been closed. The
+ * kernel calls the protocols "TCP", "TCPv6", "UDP" and so on. */
 static bool is_of_tcp(const struct attempt *attempt) {
-	pid_t pid = (pid_t)process_status(caller_of(attempt), "Tgid:");
-	cleanup_close int process = process_open(pid);
-	cleanup_close int theirs = -1;
-	int protocol = IPPROTO_TCP;
-	socklen_t size = sizeof protocol;
+	char path[64], name[32];
+	ssize_t n;
 
-	if (process >= 0)
-		theirs = (int)syscall(SYS_pidfd_getfd, process, (int)attempt->arguments[0], 0);
-	if (theirs >= 0)
-		(void)getsockopt(theirs, SOL_SOCKET, SO_PROTOCOL, &protocol, &size);
-	return protocol == IPPROTO_TCP;
+	(void)snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)caller_of(attempt),
+		       (int)attempt->arguments[0]);
+	n = getxattr(path, "system.sockprotoname", name, sizeof name - 1);
+	if (n <= 0)
+		return true;
+	name[n] = '\0';
+	return strcmp(name, "TCP") == 0 || strcmp(name, "TCPv6") == 0;
 }
 
 static void look_at_port(struct attempt *attempt, const struct policy *policy) {

@@ -29,6 +29,7 @@
 #include "base/process.h"
 #include "executor/attempt.h"
 #include "executor/claim.h"
+#include "executor/keeper_link.h"
 #include "executor/learn.h"
 #include "executor/offload.h"
 #include "executor/stop.h"
@@ -36,9 +37,10 @@
 #include "policy/line.h"
 
 #define LISTENER_BATCH 16
-/* How many ancestors of a caller are searched for its worker. */
-#define LISTENER_DEPTH 64
-#define LISTENER_NEAR  4 /* under the lock */
+/* How far a caller's worker may be above it. No task can have more processes at the same time than
+ * the kernel has numbers. */
+#define LISTENER_DEPTH ((size_t)1 << 22)
+#define LISTENER_NEAR  ((size_t)4) /* under the lock */
 /* <linux/seccomp.h> of 6.6 */
 #define NOTIF_SET_FLAGS_6_6    _IOW('!', 4, uint64_t)
 #define NOTIF_SYNC_WAKE_UP_6_6 1UL
@@ -49,9 +51,9 @@ struct notice {
 	struct job job;
 	struct engine *engine; /* a reference */
 	const struct generations *generations;
-	uint64_t generation, worker;     /* worker 0: the listener belongs to the generation */
-	pid_t ancestors[LISTENER_DEPTH]; /* of the caller, starting with itself */
-	size_t n_ancestors;
+	uint64_t generation, worker; /* worker 0: the listener belongs to the generation */
+	pid_t zygote, keeper;        /* the parents of workers */
+	pid_t process, top;          /* the caller, and above it what is to be its worker */
 	struct attempt attempt;
 	bool learns;
 	_Atomic bool answered; /* it was late */
@@ -62,7 +64,7 @@ static void notice_init(struct notice *notice, struct engine *engine,
 			const struct seccomp_notif *request) {
 	notice->job = (struct job){ .run = NULL };
 	notice->engine = engine;
-	notice->n_ancestors = 0;
+	notice->process = notice->top = 0;
 	notice->answered = false;
 	attempt_init(&notice->attempt, request);
 	notice->learns = engine->options.public.learn && !attempt_is_foreign(&notice->attempt);
@@ -71,32 +73,31 @@ static void notice_init(struct notice *notice, struct engine *engine,
 /* --- who ----------------------------------------------------------------------------------- */
 
 /* The request names a thread of the worker, or of a process that it started. A listener of the
- * worker's own tells whose it is. */
-static void find_ancestors(struct notice *notice, size_t most) {
-	pid_t pid = (pid_t)notice->attempt.request.pid;
+ * worker's own tells whose it is. A worker is a subreaper for as long as it lives, which the filter
+ * sees to, so whatever a task starts has its worker above it. */
+static void find_top(struct notice *notice, size_t most) {
+	const pid_t roots[] = { notice->zygote, notice->keeper };
 
-	notice->n_ancestors = 0;
-	notice->ancestors[notice->n_ancestors++] = pid;
-	if (notice->worker)
-		return;
-	pid = (pid_t)process_status(pid, "Tgid:");
-	while (pid > 1 && notice->n_ancestors < most) {
-		notice->ancestors[notice->n_ancestors++] = pid;
-		pid = (pid_t)process_status(pid, "PPid:");
-	}
+	notice->process = (pid_t)process_status((pid_t)notice->attempt.request.pid, "Tgid:");
+	if (!notice->worker)
+		notice->top = process_climb(notice->process, roots, 2, most);
 }
 
+static bool is_alive(int pidfd) {
+	int r = process_signal(pidfd, 0);
+
+	return r == 0 || r == -EPERM;
+}
+
+/* As long as a process has not been reaped, its number is not another's. */
 static struct worker *find_worker(const struct notice *notice,
 				  const struct generation *generation) {
+	struct worker *worker;
+
 	if (notice->worker)
 		return worker_find(generation, notice->worker);
-	for (size_t i = 0; i < notice->n_ancestors; i++) {
-		struct worker *worker = worker_find_process(generation, notice->ancestors[i]);
-
-		if (worker && worker->state < WORKER_ENDED)
-			return worker;
-	}
-	return NULL;
+	worker = worker_find_process(generation, notice->top);
+	return worker && worker->state < WORKER_ENDED && is_alive(worker->pidfd) ? worker : NULL;
 }
 
 /* The last task that its worker has claimed: the results of the earlier ones are on the way. */
@@ -112,14 +113,15 @@ static struct wf_future *running_task(const struct worker *worker) {
 
 /* The zygote runs no task, and may open files, to look at its frozen image again. */
 static bool is_zygote(const struct notice *notice, const struct generation *generation) {
-	return !generation->exited && !generation->end_seen &&
-	       notice->ancestors[0] == generation->pid;
+	return notice->process == generation->pid && is_alive(generation->pidfd);
 }
 
 /* --- judging ------------------------------------------------------------------------------- */
 
-/* Whose attempt it was; without a future, the worker has no task now. */
+/* Whose attempt it was. Without a future, the worker has no task now. Without a worker, it has ended
+ * and left the caller behind, or has just been forked, and the zygote's Spawned is on its way. */
 struct culprit {
+	pid_t process;
 	struct worker *worker;
 	struct wf_future *future;
 };
@@ -139,18 +141,30 @@ static void note(const struct attempt *attempt, const struct culprit *culprit,
 	attempt_name(attempt, name, sizeof name);
 	attempt_arguments(attempt, arguments, sizeof arguments);
 	attempt_line(attempt, policy, line, sizeof line);
-	engine_log(culprit->worker->engine, LOG_INFO, "worker %d was refused %s(%s)",
-		   (int)culprit->worker->pid, refusal.call, refusal.arguments);
+	if (culprit->worker)
+		engine_log(culprit->worker->engine, LOG_INFO, "worker %d was refused %s(%s)",
+			   (int)culprit->worker->pid, refusal.call, refusal.arguments);
 	if (culprit->future && error)
 		refusals_add(&culprit->future->refusals, &refusal);
 	else if (culprit->future)
 		refusals_end(&culprit->future->refusals, &refusal);
 }
 
-/* Killed before the call is answered, so that it never goes on. */
+/* Killed before the call is answered, so that it never goes on; whatever else its worker has started
+ * is ended with the worker. The caller has not ended, so its number is still its own. */
+static void end_caller(const struct culprit *culprit) {
+	cleanup_close int caller = process_open(culprit->process);
+
+	if (caller >= 0)
+		(void)process_signal(caller, SIGKILL);
+}
+
 static void end_task(const struct culprit *culprit) {
 	struct worker *worker = culprit->worker;
 
+	end_caller(culprit);
+	if (!worker)
+		return;
 	if (culprit->future) {
 		stop_violation(culprit->future);
 		return;
@@ -209,19 +223,6 @@ static int judge(const struct attempt *attempt, const struct culprit *culprit,
 	return refuse(attempt, culprit, policy, call->error);
 }
 
-/* A worker that has just been forked may show up here before the zygote's Spawned does. What it
- * opens for itself goes on, like every path that is left to Landlock. */
-static int judge_unknown(const struct attempt *attempt, const struct policy *policy) {
-	const struct call *call = attempt->call;
-
-	if (!call || attempt_is_foreign(attempt))
-		return ENOSYS;
-	if (has_group(policy, call) &&
-	    (attempt_depends_on_path(attempt, policy) || attempt_is_about_port(attempt)))
-		return 0;
-	return call->error;
-}
-
 /* --- answering ----------------------------------------------------------------------------- */
 
 /* The descriptor on which it came; -1: it is gone, and the kernel has answered ENOSYS. */
@@ -234,29 +235,35 @@ static int listener_of(const struct notice *notice, const struct generation *gen
 	return worker ? worker->listener_fd : -1;
 }
 
-static void answer(const struct notice *notice, const struct generation *generation, int error) {
+/* Does the caller wait for an answer? Otherwise it has been killed, and what has been found out about
+ * its number since may be about another process. */
+static bool is_asking(const struct notice *notice, int fd) {
+	uint64_t id = notice->attempt.request.id;
+
+	return fd >= 0 && ioctl(fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
+}
+
+static void answer(const struct notice *notice, int fd, int error) {
 	struct seccomp_notif_resp response = {
 		.id = notice->attempt.request.id,
 		.error = -error,
 		.flags = error ? 0u : (uint32_t)SECCOMP_USER_NOTIF_FLAG_CONTINUE,
 	};
-	int fd = listener_of(notice, generation);
 
-	/* ENOENT: the caller has been killed in the meantime */
-	if (fd >= 0)
-		(void)ioctl(fd, SECCOMP_IOCTL_NOTIF_SEND, &response);
+	(void)ioctl(fd, SECCOMP_IOCTL_NOTIF_SEND, &response);
 }
 
 static int decide(struct notice *notice, struct generation *generation) {
-	const struct policy *policy = document_view(notice->engine->options.policy);
-	struct culprit culprit = { .worker = find_worker(notice, generation) };
+	struct culprit culprit = {
+		.process = notice->process,
+		.worker = find_worker(notice, generation),
+	};
 
 	if (is_zygote(notice, generation))
 		return 0;
-	if (!culprit.worker)
-		return judge_unknown(&notice->attempt, policy);
-	culprit.future = running_task(culprit.worker);
-	return judge(&notice->attempt, &culprit, policy);
+	if (culprit.worker)
+		culprit.future = running_task(culprit.worker);
+	return judge(&notice->attempt, &culprit, document_view(notice->engine->options.policy));
 }
 
 /* The future whose task made the call, referenced; NULL: no task did. */
@@ -295,9 +302,10 @@ static void learn(struct notice *notice) {
 /* Under the lock. */
 static void judge_and_answer(struct notice *notice) {
 	struct generation *generation = generations_find(notice->generations, notice->generation);
+	int fd = generation ? listener_of(notice, generation) : -1;
 
-	if (generation && !notice->answered)
-		answer(notice, generation,
+	if (!notice->answered && is_asking(notice, fd))
+		answer(notice, fd,
 		       notice->learns ? never(&notice->attempt) : decide(notice, generation));
 }
 
@@ -309,7 +317,7 @@ static void run_notice(struct job *job) {
 	if (!notice->answered) {
 		attempt_look(&notice->attempt, document_view(engine->options.policy),
 			     notice->learns);
-		find_ancestors(notice, LISTENER_DEPTH);
+		find_top(notice, LISTENER_DEPTH);
 	}
 	if (notice->learns && !notice->answered && never(&notice->attempt) == 0)
 		learn(notice);
@@ -328,8 +336,7 @@ static void done_notice(struct job *job) {
 /* Answers from what the call itself tells: nothing is noted of a path, and no task is ended for
  * one, though Landlock refuses it all the same. */
 static void answer_unlooked(struct notice *notice) {
-	find_ancestors(notice,
-		       attempt_needs_look(&notice->attempt) ? LISTENER_NEAR : LISTENER_DEPTH);
+	find_top(notice, LISTENER_NEAR);
 	judge_and_answer(notice);
 	notice->answered = true;
 }
@@ -351,6 +358,8 @@ static void on_late_notice(struct job *job, bool begun) {
 	copy->generations = notice->generations;
 	copy->generation = notice->generation;
 	copy->worker = notice->worker;
+	copy->zygote = notice->zygote;
+	copy->keeper = notice->keeper;
 	copy->learns = notice->learns;
 	answer_unlooked(copy);
 	free(copy);
@@ -378,22 +387,22 @@ static bool is_plain(struct notice *notice) {
 
 	if (notice->learns || attempt_needs_look(&notice->attempt))
 		return false;
-	find_ancestors(notice, LISTENER_NEAR);
+	find_top(notice, LISTENER_NEAR);
 	return !generation || notice->worker || is_zygote(notice, generation) ||
 	       find_worker(notice, generation);
 }
 
 /* The task that made the call, as a number. Finding out costs more than most looks take. Those that
  * are not found, since they are too far from their worker, count as one. */
-static uint64_t owner_of(struct notice *notice) {
+static uint64_t owner_of(struct notice *notice, enum job_kind kind) {
 	const struct generation *generation =
 	    generations_find(notice->generations, notice->generation);
 	const struct worker *worker;
 	const struct wf_future *future;
 
-	if (!offload_is_crowded(notice->engine->offload, JOB_LOOK))
+	if (!offload_is_crowded(notice->engine->offload, kind))
 		return 0;
-	find_ancestors(notice, LISTENER_NEAR);
+	find_top(notice, LISTENER_NEAR);
 	worker = generation ? find_worker(notice, generation) : NULL;
 	future = worker ? running_task(worker) : NULL;
 	return future ? future->id : UINT64_MAX;
@@ -402,6 +411,8 @@ static uint64_t owner_of(struct notice *notice) {
 /* What is plain is answered at once: it must not wait behind something that is stuck. */
 static void take(struct notice *notice) {
 	struct engine *engine = notice->engine;
+	bool looks = notice->learns || attempt_needs_look(&notice->attempt);
+	enum job_kind kind = looks ? JOB_LOOK : JOB_CLIMB;
 
 	if (is_plain(notice)) {
 		judge_and_answer(notice);
@@ -410,11 +421,11 @@ static void take(struct notice *notice) {
 	}
 	(void)engine_ref(engine);
 	notice->job = (struct job){
-		.kind = JOB_LOOK,
-		.owner = owner_of(notice),
+		.kind = kind,
+		.owner = owner_of(notice, kind),
 		.run = run_notice,
 		.done = done_notice,
-		.late = on_late_notice,
+		.late = looks ? on_late_notice : NULL,
 	};
 	offload_add(engine->offload, &notice->job);
 }
@@ -437,6 +448,8 @@ static bool receive(int fd, struct generation *generation, uint64_t worker) {
 	notice->generations = generation->generations;
 	notice->generation = generation->number;
 	notice->worker = worker;
+	notice->zygote = generation->pid;
+	notice->keeper = generation->keeper->pid;
 	take(notice);
 	return true;
 }

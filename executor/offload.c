@@ -20,10 +20,8 @@
 /* How many of a kind are done at the same time. Each pipe has one job at a time, and ends with the
  * processes that hold it, so there is no need to bound these. */
 static const unsigned kind_most[N_JOB_KINDS] = {
-	[JOB_HOST] = UINT_MAX,
-	[JOB_READ] = UINT_MAX,
-	[JOB_LOOK] = 32,
-	[JOB_CLOSE] = 32,
+	[JOB_HOST] = UINT_MAX, [JOB_READ] = UINT_MAX, [JOB_LOOK] = 32,
+	[JOB_CLIMB] = 8,       [JOB_CLOSE] = 32,
 };
 
 struct hand {

@@ -28,9 +28,10 @@ enum job_kind {
 	JOB_HOST,  /* the helper, control groups: nothing that a task could multiply */
 	JOB_READ,  /* captured output, one job for each pipe */
 	JOB_LOOK,  /* at what a call names */
+	JOB_CLIMB, /* from the process that made a call up to its worker; never blocks */
 	JOB_CLOSE, /* descriptors that others have had their hands on */
 };
-#define N_JOB_KINDS 4
+#define N_JOB_KINDS 5
 
 struct job {
 	struct list_node link; /* offload::jobs */

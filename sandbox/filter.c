@@ -233,11 +233,16 @@ static void process_rules(struct builder *builder) {
 		PR_GET_THP_DISABLE,
 		PR_SET_THP_DISABLE,
 		PR_GET_SPECULATION_CTRL,
-		PR_SET_CHILD_SUBREAPER,
 	};
 	static const uint32_t personalities[] = { 0xffffffff, 0 };
+	/* a worker stays a subreaper, so that all that it starts is found below it */
+	const struct scmp_arg_cmp subreaper[] = {
+		SCMP_CMP(0, SCMP_CMP_MASKED_EQ, LOW32, PR_SET_CHILD_SUBREAPER),
+		SCMP_CMP(1, SCMP_CMP_NE, 0),
+	};
 
 	ALLOW_VALUES(builder, SYS_prctl, 0, options);
+	rule(builder, builder->allow, SYS_prctl, 2, subreaper);
 	ALLOW_VALUES(builder, SYS_personality, 0, personalities);
 	/* only the caller itself */
 	allow_if(builder, SYS_prlimit64, 0, LOW32, 0);

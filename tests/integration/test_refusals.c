@@ -182,6 +182,62 @@ START_TEST(test_refusal_ends_the_task) {
 }
 END_TEST
 
+/* --- whoever it was, below its worker --- */
+
+static const char *const places_below[] = { "deep 3", "deep 100", "left" };
+#define N_BELOW ((int)N_OF(places_below))
+
+/* What it was refused is its task's; and it goes on. */
+START_TEST(test_descendant_is_refused) {
+	const char *place = places_below[_i % N_BELOW];
+	struct wf_executor *executor;
+	struct wf_future *future;
+	const struct wf_outcome *outcome;
+	char steps[256];
+
+	prepare_files();
+	executor = sandboxed_open(_i / N_BELOW % 2,
+				  policy_of(presets[1 + _i / N_BELOW / 2], "calls", "processes",
+					    "read", scratch_path("in"), NULL));
+	snprintf(steps, sizeof steps, "%s read @/closed/secret|call 161 0|read @/in/a", place);
+	future = pool_call(executor, "try", at_scratch(steps));
+	outcome = pool_wait(future);
+	expect_text(outcome, "ENOENT|EPERM|alpha");
+	ck_assert_ptr_nonnull(refusal_of(outcome, "openat", scratch_path("closed/secret")));
+	ck_assert_ptr_nonnull(refusal_of(outcome, "chroot", NULL));
+	ck_assert_msg(outcome->n_refusals == 2, "%s", refusals_describe(outcome));
+	wf_future_free(future);
+	pool_close(executor);
+}
+END_TEST
+
+/* It never gets an answer, nor does anything after that. */
+START_TEST(test_refusal_of_a_descendant_ends_the_task) {
+	static const char *const wishes_below[] = { "read @/closed/secret", "call 161 0" };
+	const char *place = places_below[_i % N_BELOW];
+	const char *wish = wishes_below[_i / N_BELOW % 2];
+	struct wf_executor *executor;
+	struct wf_future *future;
+	static struct cord cord;
+	char steps[256], byte;
+
+	prepare_files();
+	executor =
+	    sandboxed_open(_i / N_BELOW / 2 % 2, policy_of(presets[1 + _i / N_BELOW / 4], "calls",
+							   "processes", "on_refusal", "end", NULL));
+	snprintf(steps, sizeof steps, "%s %s|report", place, wish);
+	cord_open(&cord);
+	future = cord_call(&cord, executor, "try", at_scratch(steps));
+	expect_kind(pool_wait(future), WF_VIOLATION);
+	wf_future_free(future);
+	/* the last of its processes has gone, and has said nothing */
+	ck_assert_int_eq(read(cord.report, &byte, 1), 0);
+	expect_steps(executor, "privileges", "1");
+	cord_close(&cord);
+	pool_close(executor);
+}
+END_TEST
+
 /* No line allows these. clone3 is not even told: each fork of the C library tries it first. */
 START_TEST(test_what_no_policy_allows) {
 	static const struct {
@@ -193,6 +249,7 @@ START_TEST(test_what_no_policy_allows) {
 		{ "call 323 0", "userfaultfd", "EPERM" },
 		{ "call 435 0 0", NULL, "ENOSYS" },
 		{ "call 1000", "call 1000", "ENOSYS" },
+		{ "call 157 36 0", "prctl", "EPERM" }, /* not to be a subreaper any more */
 	};
 	struct wf_executor *executor = open_with_files(CONTINUING_REGIME(_i), CONTINUING(_i));
 
@@ -567,6 +624,9 @@ static void add_tests(TCase *story) {
 		tcase_add_loop_test(story, test_refusal_is_told_with_its_line, 0, 4 * N_WISHES);
 		tcase_add_loop_test(story, test_refusal_ends_the_task, 0, 6 * N_WISHES);
 		add_for_continuing(story, test_refusals_belong_to_their_task);
+		tcase_add_loop_test(story, test_descendant_is_refused, 0, 4 * N_BELOW);
+		tcase_add_loop_test(story, test_refusal_of_a_descendant_ends_the_task, 0,
+				    8 * N_BELOW);
 	} else {
 		program_skipped("refusals, one by one", "the sanitizer makes calls of its own");
 	}

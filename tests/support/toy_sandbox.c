@@ -320,6 +320,85 @@ static void step_swarm(const struct step *step) {
 		continue;
 }
 
+/* --- steps of descendants --- */
+
+static void run_step(struct step *step, char *text);
+
+static void run_below(const struct step *step, char *steps, int to) {
+	char answer[256], *rest = steps, *one;
+
+	while ((one = strsep(&rest, "|")) != NULL) {
+		struct step below = { step->call, NULL, answer, sizeof answer };
+
+		run_step(&below, one);
+		dprintf(to, "%s%s", answer, rest != NULL ? "|" : "");
+	}
+}
+
+/* Answers what they said; nothing if they were killed. */
+static void say_from_below(const struct step *step, int from) {
+	size_t used = 0;
+	ssize_t n;
+
+	while ((n = read(from, step->text + used, step->size - 1 - used)) > 0)
+		used += (size_t)n;
+	step->text[used] = '\0';
+	close(from);
+}
+
+static void step_deep(const struct step *step) {
+	char number[PATH_SIZE], steps[PATH_SIZE];
+	int ends[2];
+	pid_t pid = 0;
+
+	snprintf(steps, sizeof steps, "%s", word(step->argument, number));
+	if (pipe2(ends, O_CLOEXEC) < 0) {
+		say_error(step, errno);
+		return;
+	}
+	for (int i = atoi(number); i > 0 && pid == 0; i--) {
+		pid = fork();
+		if (pid == 0 && i == 1)
+			run_below(step, steps, ends[1]);
+		else if (pid == 0)
+			continue;
+		close(ends[1]);
+		if (i < atoi(number) || pid <= 0) {
+			waitpid(pid, NULL, 0);
+			_exit(0);
+		}
+	}
+	say_from_below(step, ends[0]);
+	waitpid(pid, NULL, 0);
+}
+
+static void step_left(const struct step *step) {
+	char steps[PATH_SIZE], byte;
+	int ends[2], parent[2];
+	pid_t pid;
+
+	snprintf(steps, sizeof steps, "%s", step->argument);
+	if (pipe2(ends, O_CLOEXEC) < 0 || pipe2(parent, O_CLOEXEC) < 0) {
+		say_error(step, errno);
+		return;
+	}
+	pid = fork();
+	if (pid == 0) {
+		setsid();
+		if (fork() == 0) {
+			close(parent[1]);
+			if (read(parent[0], &byte, 1) == 0)
+				run_below(step, steps, ends[1]);
+		}
+		_exit(0);
+	}
+	close(parent[0]);
+	close(parent[1]);
+	close(ends[1]);
+	waitpid(pid, NULL, 0);
+	say_from_below(step, ends[0]);
+}
+
 /* It is there, and its parent has gone, when this returns. */
 static void step_daemon(const struct step *step) {
 	int there[2];
@@ -658,6 +737,8 @@ static const struct {
 	{ "crowd", step_crowd },
 	{ "swarm", step_swarm },
 	{ "daemon", step_daemon },
+	{ "deep", step_deep },
+	{ "left", step_left },
 	{ "raise", step_raise },
 	{ "signal", step_signal },
 	{ "spin", step_spin },

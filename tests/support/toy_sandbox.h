@@ -19,6 +19,8 @@
  *     crowd N              how many of N children it could have at the same time
  *     swarm N PATH         N children open it
  *     daemon               leaves one, which has lost its parent and its session
+ *     deep N STEPS         such steps, with "|" between, in the N-th descendant
+ *     left STEPS           the same in a daemon
  *     raise N              a signal to itself      signal PID N         kill(2)
  *     spin MS              CPU time                hang                 until it is killed
  *

@@ -44,6 +44,7 @@ static void add_generation(struct fake *fake) {
 
 	ck_assert_int_eq(generation_new(&fake->generations, &fake->engine, &generation, &cells), 0);
 	fd_close(cells);
+	generation->keeper = &fake->keeper;
 	generation->state = GENERATION_READY;
 	generation->image.functions = calloc(1, sizeof generation->image.functions[0]);
 	generation->image.functions[0] = fake->function;

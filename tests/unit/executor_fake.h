@@ -9,6 +9,7 @@
 #include "executor/claim.h"
 #include "executor/deadline.h"
 #include "executor/hand_out.h"
+#include "executor/keeper_link.h"
 #include "executor/offload.h"
 #include "executor/pool.h"
 #include "executor/stop.h"
@@ -25,6 +26,7 @@ struct fake_worker {
 struct fake {
 	struct engine engine;
 	struct offload offload; /* a test runs its jobs */
+	struct keeper keeper; /* none */
 	struct generations generations;
 	struct generation *generation;
 	struct pool pool;

@@ -467,6 +467,8 @@ static const struct rule rules[] = {
 	{ { SYS_mknodat, { ANY, ANY, S_IFREG | S_ISUID } }, NOBODY },
 	{ { SYS_openat, { ANY, ANY, O_CREAT | O_WRONLY, S_ISUID | 0755 } }, NOBODY },
 	/* settings of a process, and filters */
+	{ { SYS_prctl, { PR_SET_CHILD_SUBREAPER, 0 } }, NOBODY },
+	{ { SYS_prctl, { PR_SET_CHILD_SUBREAPER, 1 } }, EVERYBODY },
 	{ { SYS_prctl, { PR_SET_DUMPABLE, 1 } }, NOBODY },
 	{ { SYS_prctl, { PR_SET_MM, 1 } }, NOBODY },
 	{ { SYS_prctl, { PR_SET_SECCOMP, 2 } }, NOBODY },

@@ -46,6 +46,57 @@ static pid_t child_exit(int code) {
 	return pid;
 }
 
+/* A descendant that is `depth` generations away; it lives until the gate is closed. */
+static pid_t descendant_start(int depth, int *ret_gate) {
+	int gate[2], number[2];
+	pid_t pid;
+	char byte;
+
+	ck_assert_int_eq(pipe2(gate, O_CLOEXEC), 0);
+	ck_assert_int_eq(pipe2(number, O_CLOEXEC), 0);
+	for (int i = 0; i < depth; i++) {
+		pid = fork();
+		if (pid == 0)
+			continue;
+		if (i == 0)
+			break;
+		close(gate[1]);
+		close(number[1]);
+		(void)process_reap(pid, NULL);
+		_exit(0);
+	}
+	if (pid == 0) {
+		pid = getpid();
+		close(gate[1]);
+		_exit(write(number[1], &pid, sizeof pid) == sizeof pid &&
+			      read(gate[0], &byte, 1) == 0
+			  ? 0
+			  : 99);
+	}
+	ck_assert_int_eq(read(number[0], &pid, sizeof pid), sizeof pid);
+	close(gate[0]);
+	close(number[0]);
+	close(number[1]);
+	*ret_gate = gate[1];
+	return pid;
+}
+
+START_TEST(test_climbing_to_a_child_of_ours) {
+	const pid_t roots[] = { 1, getpid() };
+	int gate;
+	pid_t far = descendant_start(20, &gate), child;
+
+	ck_assert_int_eq(process_climb(far, roots, 2, 18), 0);
+	child = process_climb(far, roots, 2, 20);
+	ck_assert_int_eq((int)process_status(child, "PPid:"), getpid());
+	ck_assert_int_eq(process_climb(child, roots, 2, 0 + 1), child);
+	close(gate);
+	ck_assert_int_eq(process_reap(child, NULL), 0);
+	/* nobody has that number now */
+	ck_assert_int_eq(process_climb(child, roots, 2, 20), child);
+}
+END_TEST
+
 START_TEST(test_pidfd_sees_the_end) {
 	struct exit_status status;
 	int gate;
@@ -265,6 +316,7 @@ int main(int argc, char **argv) {
 	exec_with_room();
 	main_argc = argc;
 	main_argv = argv;
+	tcase_add_test(test_case, test_climbing_to_a_child_of_ours);
 	tcase_add_test(test_case, test_pidfd_sees_the_end);
 	tcase_add_test(test_case, test_signals_are_told_from_codes);
 	tcase_add_test(test_case, test_reap_takes_no_status_if_none_is_wanted);
