@@ -248,7 +248,8 @@ static bool is_about_path(const struct attempt *attempt) {
 	return false;
 }
 
-static bool asks_for_setid(const struct attempt *attempt) {
+/* A set-id bit, or a device node. */
+static bool asks_for_too_much(const struct attempt *attempt) {
 	const uint64_t *arguments = attempt->arguments;
 	const uint64_t setid = S_ISUID | S_ISGID;
 	const uint64_t makes = O_CREAT | (O_TMPFILE & ~O_DIRECTORY);
@@ -263,6 +264,8 @@ static bool asks_for_setid(const struct attempt *attempt) {
 	case SYS_mkdir:
 	case SYS_mknod:
 		return arguments[1] & setid;
+	case SYS_renameat2:
+		return arguments[4] & RENAME_WHITEOUT;
 	case SYS_fchmodat:
 	case SYS_mkdirat:
 	case SYS_mknodat:
@@ -346,7 +349,7 @@ static void look_at_port(struct attempt *attempt, const struct policy *policy) {
 }
 
 bool attempt_depends_on_path(const struct attempt *attempt, const struct policy *policy) {
-	return is_about_path(attempt) && !asks_for_setid(attempt) &&
+	return is_about_path(attempt) && !asks_for_too_much(attempt) &&
 	       (policy->layers & LAYER_MOUNT || !call_changes_metadata(number_of(attempt)));
 }
 

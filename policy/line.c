@@ -64,13 +64,15 @@ static bool makes_sockets(const struct call *call) {
 	return strcmp(call->name, "socket") == 0 || strcmp(call->name, "socketpair") == 0;
 }
 
-static bool call_allowed(const struct policy *policy, const struct call *call) {
-	if (policy->groups & (UINT64_C(1) << call->group))
-		return true;
+static bool call_is_named(const struct policy *policy, const struct call *call) {
 	for (size_t i = 0; i < policy->n_calls; i++)
 		if (policy->calls[i] == call->number)
 			return true;
 	return false;
+}
+
+static bool call_allowed(const struct policy *policy, const struct call *call) {
+	return policy->groups & (UINT64_C(1) << call->group) || call_is_named(policy, call);
 }
 
 static void line_for_socket(const struct policy *policy, uint64_t argument, char *text,
@@ -92,7 +94,8 @@ static bool line_for_arguments(const struct policy *policy, const struct call *c
 
 	/* without a control group, shared memory would escape the limit */
 	if (strcmp(call->name, "mmap") == 0 && !(arguments[2] & 4 /* PROT_EXEC */)) {
-		if (policy->limits[POLICY_MEMORY] != POLICY_NO_LIMIT)
+		if (policy->limits[POLICY_MEMORY] != POLICY_NO_LIMIT &&
+		    !(arguments[3] & 0x40000 /* MAP_HUGETLB */))
 			(void)snprintf(text, size, "limits: {memory: none}");
 		return true;
 	}
@@ -117,6 +120,9 @@ void line_for_call(const struct policy *policy, const struct call *call,
 		return;
 	if (makes_sockets(call))
 		line_for_socket(policy, arguments[0], text, size);
+	else if (strcmp(call->name, "listen") == 0 && call_allowed(policy, call) &&
+		 !policy_may_listen(policy) && !call_is_named(policy, call))
+		put_line(KEY_CALLS, call->name, text, size);
 	else if (call_allowed(policy, call))
 		return;
 	else if (call->group == CALLS_DEBUG || call->group == CALLS_PRIVILEGED)

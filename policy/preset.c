@@ -70,6 +70,11 @@ static const struct policy_path system_paths[] = {
 static const char *const environment_pure[] = { "LANG", "LC_ALL", "TZ", NULL };
 static const char *const environment_stage[] = { "LANG", "LC_ALL", "PATH", "TERM", "TZ", NULL };
 
+/* What tasks have in flight in sockets counts against the limit of everybody with the same user, and
+ * nobody can send descriptors beyond a limit of his own. With half of what hosts usually have, tasks
+ * cannot keep the host of another pool from sending any (unix(7), ETOOMANYREFS). */
+#define DESCRIPTORS_MOST 512
+
 #define NO_LIMITS                                                                                  \
 	[POLICY_WALL] = POLICY_NO_LIMIT, [POLICY_CPU] = POLICY_NO_LIMIT,                           \
 	[POLICY_MEMORY] = POLICY_NO_LIMIT, [POLICY_PROCESSES] = POLICY_NO_LIMIT,                   \
@@ -93,7 +98,7 @@ static const struct preset presets[] = {
 		.paths = system_paths,
 		.n_paths = N_SYSTEM_PATHS,
 		.environment = environment_stage,
-		.limits = { NO_LIMITS, [POLICY_DESCRIPTORS] = 1024,
+		.limits = { NO_LIMITS, [POLICY_DESCRIPTORS] = DESCRIPTORS_MOST,
 			    [POLICY_SCRATCH] = POLICY_NO_LIMIT },
 		.report = POLICY_REPORT_PATHS,
 		/* programs look for files that they can do without */
@@ -106,7 +111,7 @@ static const struct preset presets[] = {
 		.paths = system_paths,
 		.n_paths = N_SYSTEM_PATHS,
 		.environment = environment_stage,
-		.limits = { NO_LIMITS, [POLICY_DESCRIPTORS] = 1024,
+		.limits = { NO_LIMITS, [POLICY_DESCRIPTORS] = DESCRIPTORS_MOST,
 			    [POLICY_SCRATCH] = UINT64_C(256) << 20 },
 		.report = POLICY_REPORT_PATHS,
 		.on_refusal = POLICY_CONTINUE,

@@ -109,6 +109,10 @@ struct policy {
 /* Returns a static string ("user", "landlock"...); NULL unless `layer` is a single layer. */
 const char *policy_layer_name(uint32_t layer);
 
+/* May its tasks call listen(2)? In the network of the host, the kernel gives a port to a socket that
+ * listens without one, which Landlock does not judge. */
+bool policy_may_listen(const struct policy *policy);
+
 /* What a policy may contain; both sides of the wire use this. */
 bool policy_path_valid(const char *path);         /* as struct policy_path requires */
 bool policy_environment_valid(const char *entry); /* NAME=value */

@@ -68,8 +68,16 @@ static int built_receive(int socket, struct built *ret, int *ret_fds) {
 	return 0;
 }
 
+/* RLIMIT_DATA, which replaces a control group, does not count memory that can be shared. */
+static bool has_private_memory_only(const struct sandbox *sandbox, const struct policy *policy) {
+	return policy->limits[POLICY_MEMORY] != POLICY_NO_LIMIT && policy->strict &&
+	       !sandbox_has(sandbox, LAYER_CGROUP);
+}
+
 static int build_ruleset(const struct sandbox *sandbox, const struct policy *policy,
 			 struct places *places, struct sandbox_trouble *trouble) {
+	const struct place_request request = { policy, false,
+					       has_private_memory_only(sandbox, policy) };
 	int r = 0;
 
 	if (sandbox->landlock_abi == 0)
@@ -77,17 +85,11 @@ static int build_ruleset(const struct sandbox *sandbox, const struct policy *pol
 				    "this kernel has no Landlock, or it was not enabled at boot "
 				    "(lsm= on the kernel command line)");
 	if (!places)
-		r = places_open(policy, false, &places, trouble);
+		r = places_open(&request, &places, trouble);
 	if (r < 0)
 		return error_trace(r);
 	return landlock_build(policy, places, sandbox->landlock_abi,
 			      sandbox_has(sandbox, LAYER_NET), sandbox->scratch, trouble);
-}
-
-/* RLIMIT_DATA, which replaces a control group, does not count memory that can be shared. */
-static bool has_private_memory_only(const struct sandbox *sandbox, const struct policy *policy) {
-	return policy->limits[POLICY_MEMORY] != POLICY_NO_LIMIT && policy->strict &&
-	       !sandbox_has(sandbox, LAYER_CGROUP);
 }
 
 static int build_filter(const struct sandbox *sandbox, const struct policy *policy,
@@ -124,7 +126,9 @@ static int build_view(const struct sandbox *sandbox, const struct policy *policy
 	namespace = view_begin(trouble);
 	if (namespace < 0)
 		return error_trace(namespace);
-	r = places_open(policy, sandbox->scratch, places, trouble);
+	r = places_open(&(struct place_request){ policy, sandbox->scratch,
+						 has_private_memory_only(sandbox, policy) },
+			places, trouble);
 	if (r == 0)
 		r = view_build(*places, &request, trouble);
 	return r < 0 ? error_trace(r) : fd_steal(&namespace);

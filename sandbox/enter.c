@@ -5,6 +5,9 @@
  */
 #include "sandbox/enter.h"
 
+#include <errno.h>
+#include <sched.h>
+
 #include "base/error.h"
 #include "base/fd.h"
 #include "sandbox/capability.h"
@@ -22,6 +25,10 @@ int sandbox_enter_view(const struct sandbox *sandbox, const struct sandbox_cgrou
 	*ret_step = "control group";
 	if (group)
 		r = cgroup_enter(group);
+	if (r == 0 && sandbox->own_ipc) {
+		*ret_step = "ipc namespace";
+		r = unshare(CLONE_NEWIPC) < 0 ? error_origin(-errno) : 0;
+	}
 	if (r == 0 && sandbox->own_user_namespace) {
 		*ret_step = "user namespace";
 		self = namespace_open_self();

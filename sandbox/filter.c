@@ -26,6 +26,7 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -107,24 +108,30 @@ static void allow_values(struct builder *builder, int number, unsigned argument,
  * before 6.3 have no other kind. */
 static void memfd_rules(struct builder *builder) {
 	cleanup_close int probe = memfd_create("probe", MFD_CLOEXEC | MFD_NOEXEC_SEAL_6_3);
+	bool jit = builder->policy->groups & 1u << CALLS_JIT;
 
-	if (builder->private_memory ||
-	    (builder->no_memfd && !(builder->policy->groups & 1u << CALLS_JIT)))
+	if (builder->private_memory || (builder->no_memfd && !jit))
 		return;
-	if (probe < 0 || feature_hidden(FEATURE_MEMFD_NOEXEC) ||
-	    builder->policy->groups & 1u << CALLS_JIT)
-		allow(builder, SYS_memfd_create);
+	if (probe < 0 || feature_hidden(FEATURE_MEMFD_NOEXEC) || jit)
+		allow_if(builder, SYS_memfd_create, 1, MFD_HUGETLB, 0);
 	else
-		allow_if(builder, SYS_memfd_create, 1, MFD_NOEXEC_SEAL_6_3, MFD_NOEXEC_SEAL_6_3);
+		allow_if(builder, SYS_memfd_create, 1, MFD_HUGETLB | MFD_NOEXEC_SEAL_6_3,
+			 MFD_NOEXEC_SEAL_6_3);
 }
 
 /* A mapping is never both written to and executed. If memory has to be private, no other process
- * may map it, and it must not be a stack, which RLIMIT_DATA does not count. */
+ * may map it, and it must not be a stack, which RLIMIT_DATA does not count. Huge pages are taken
+ * from a pool of the whole machine, which a control group of version 1 does not count. */
 static void mmap_rules(struct builder *builder) {
-	const struct scmp_arg_cmp kinds[] = {
-		SCMP_CMP(3, SCMP_CMP_MASKED_EQ, MAP_SHARED | MAP_GROWSDOWN, 0),
-		SCMP_CMP(3, SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS | MAP_GROWSDOWN, 0),
+	const struct scmp_arg_cmp any[] = {
+		SCMP_CMP(3, SCMP_CMP_MASKED_EQ, MAP_HUGETLB, 0),
 	};
+	const struct scmp_arg_cmp private[] = {
+		SCMP_CMP(3, SCMP_CMP_MASKED_EQ, MAP_HUGETLB | MAP_SHARED | MAP_GROWSDOWN, 0),
+		SCMP_CMP(3, SCMP_CMP_MASKED_EQ, MAP_HUGETLB | MAP_ANONYMOUS | MAP_GROWSDOWN, 0),
+	};
+	const struct scmp_arg_cmp *kinds = builder->private_memory ? private : any;
+	const size_t n_kinds = builder->private_memory ? 2 : 1;
 	const struct scmp_arg_cmp protections[] = {
 		SCMP_CMP(2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0),
 		SCMP_CMP(2, SCMP_CMP_MASKED_EQ, PROT_EXEC | PROT_WRITE, PROT_EXEC),
@@ -135,14 +142,10 @@ static void mmap_rules(struct builder *builder) {
 	size_t n = groups & (1u << CALLS_FILES | 1u << CALLS_JIT) ? 2 : 1;
 
 	for (size_t i = 0; i < n; i++)
-		for (size_t k = 0; k < 2; k++) {
-			const struct scmp_arg_cmp both[] = { protections[i], kinds[k] };
+		for (size_t k = 0; k < n_kinds; k++) {
+			const struct scmp_arg_cmp both[] = { kinds[k], protections[i] };
 
-			if (builder->private_memory)
-				rule(builder, builder->allow, SYS_mmap, jit ? 1 : 2,
-				     jit ? &kinds[k] : both);
-			else
-				rule(builder, builder->allow, SYS_mmap, jit ? 0 : 1, both);
+			rule(builder, builder->allow, SYS_mmap, jit ? 1 : 2, both);
 		}
 }
 
@@ -165,7 +168,6 @@ static void descriptor_rules(struct builder *builder) {
 		F_GETFD,
 		F_SETFD,
 		F_GETFL,
-		F_SETFL,
 		F_GETLK,
 		F_SETLK,
 		F_SETLKW,
@@ -182,15 +184,21 @@ static void descriptor_rules(struct builder *builder) {
 		F_CREATED_QUERY_6_12,
 	};
 	/* for a lifeline, where no pid namespace replaces it */
-	static const uint32_t lifeline[] = { F_SETOWN, F_SETSIG };
+	static const uint32_t lifeline[] = { F_SETOWN, F_SETSIG, F_SETFL };
+	/* O_ASYNC on a terminal sends signals to whoever has it by then */
+	const struct scmp_arg_cmp flags[] = {
+		SCMP_CMP(1, SCMP_CMP_MASKED_EQ, LOW32, F_SETFL),
+		SCMP_CMP(2, SCMP_CMP_MASKED_EQ, O_ASYNC, 0),
+	};
 	static const uint32_t requests[] = {
-		TCGETS,    TCSETS,     TCSETSW,     TCSETSF,          TIOCGWINSZ,       TIOCGPGRP,
-		TIOCSPGRP, TIOCGSID,   TIOCOUTQ,    FIONREAD,         FIONBIO,          FIOASYNC,
-		FIOCLEX,   FIONCLEX,   FICLONE_4_5, FICLONERANGE_4_5, PAGEMAP_SCAN_6_7, TCFLSH,
-		TIOCGPTN,  TIOCSPTLCK, TCSBRK,
+		TCGETS,           TCSETS,    TCSETSW,  TCSETSF,     TIOCGWINSZ,
+		TIOCGPGRP,        TIOCSPGRP, TIOCGSID, TIOCOUTQ,    FIONREAD,
+		FIONBIO,          FIOCLEX,   FIONCLEX, FICLONE_4_5, FICLONERANGE_4_5,
+		PAGEMAP_SCAN_6_7, TCFLSH,    TIOCGPTN, TIOCSPTLCK,  TCSBRK,
 	};
 
 	ALLOW_VALUES(builder, SYS_fcntl, 1, commands);
+	rule(builder, builder->allow, SYS_fcntl, 2, flags);
 	if (!(builder->policy->layers & LAYER_PID))
 		ALLOW_VALUES(builder, SYS_fcntl, 1, lifeline);
 	ALLOW_VALUES(builder, SYS_ioctl, 1, requests);
@@ -213,26 +221,16 @@ static void device_rules(struct builder *builder) {
 
 static void process_rules(struct builder *builder) {
 	static const uint32_t options[] = {
-		PR_SET_NAME,
-		PR_GET_NAME,
-		PR_GET_DUMPABLE,
-		PR_SET_PDEATHSIG,
-		PR_GET_PDEATHSIG,
-		PR_SET_NO_NEW_PRIVS,
-		PR_GET_NO_NEW_PRIVS,
-		PR_SET_TIMERSLACK,
-		PR_GET_TIMERSLACK,
-		PR_GET_CHILD_SUBREAPER,
-		PR_CAPBSET_READ,
-		PR_GET_SECCOMP,
-		PR_SET_SUD_5_11,
-		PR_SET_VMA_5_17,
-		PR_GET_TID_ADDRESS,
-		PR_GET_KEEPCAPS,
-		PR_GET_SECUREBITS,
-		PR_GET_THP_DISABLE,
-		PR_SET_THP_DISABLE,
-		PR_GET_SPECULATION_CTRL,
+		PR_SET_NAME,         PR_GET_NAME,
+		PR_GET_DUMPABLE,     PR_SET_PDEATHSIG,
+		PR_GET_PDEATHSIG,    PR_SET_NO_NEW_PRIVS,
+		PR_GET_NO_NEW_PRIVS, PR_SET_TIMERSLACK,
+		PR_GET_TIMERSLACK,   PR_GET_CHILD_SUBREAPER,
+		PR_CAPBSET_READ,     PR_GET_SECCOMP,
+		PR_SET_SUD_5_11,     PR_SET_VMA_5_17,
+		PR_GET_TID_ADDRESS,  PR_GET_KEEPCAPS,
+		PR_GET_SECUREBITS,   PR_GET_THP_DISABLE,
+		PR_SET_THP_DISABLE,  PR_GET_SPECULATION_CTRL,
 	};
 	static const uint32_t personalities[] = { 0xffffffff, 0 };
 	/* a worker stays a subreaper, so that all that it starts is found below it */
@@ -288,6 +286,9 @@ static bool has_rules(int number) {
 		SYS_sendmsg,
 		SYS_sendmmsg,
 		SYS_shmat,
+		SYS_shmget,
+		SYS_listen,
+		SYS_renameat2,
 		SYS_memfd_create,
 		452 /* fchmodat2 */,
 	};
@@ -350,8 +351,11 @@ static void file_rules(struct builder *builder) {
 			allow_if(builder, modes[i].number, modes[i].mode, SETID_BITS, 0);
 	open_rules(builder, SYS_open, 1, 2);
 	open_rules(builder, SYS_openat, 2, 3);
-	if (!tells_paths(builder))
+	if (!tells_paths(builder)) {
 		allow_if(builder, SYS_creat, 1, SETID_BITS, 0);
+		/* a whiteout is a device node */
+		allow_if(builder, SYS_renameat2, 4, RENAME_WHITEOUT, 0);
+	}
 }
 
 /* Calls that Landlock judges by path; a listener that receives one continues it. */
@@ -449,6 +453,8 @@ static void socket_rules(struct builder *builder) {
 		else
 			internet_rules(builder, families[i].domain);
 	}
+	if (policy_may_listen(builder->policy))
+		allow(builder, SYS_listen);
 	/* A pair that is connected for good reaches only its two ends; a pair of datagram sockets
 	 * can send to any address. */
 	rule(builder, builder->allow, SYS_socketpair, 2, stream);
@@ -470,12 +476,19 @@ static void scheduling_rules(struct builder *builder) {
 	rule(builder, builder->allow, SYS_ioprio_set, 2, io);
 }
 
+static void ipc_rules(struct builder *builder) {
+	if (!builder->private_memory)
+		allow_if(builder, SYS_shmget, 2, SHM_HUGETLB, 0);
+	allow_if(builder, SYS_shmat, 2, SHM_EXEC, 0);
+}
+
 /* Allows what a worker calls under a filter that its zygote has installed: the calls in
  * sandbox/enter.c, and setpgid(2). They are allowed only with the arguments that it uses,
  * except for capset(2), setgroups(2) and the descriptor of setns(2), which achieve nothing
  * without capabilities. */
 static void enter_rules(struct builder *builder) {
 	static const int harmless[] = { SYS_capset, SYS_setgroups };
+	static const uint32_t ipc[] = { CLONE_NEWIPC };
 	const struct policy *policy = builder->policy;
 	const struct scmp_arg_cmp namespace[] = { SCMP_CMP(1, SCMP_CMP_MASKED_EQ, LOW32,
 							   CLONE_NEWNS) };
@@ -489,6 +502,8 @@ static void enter_rules(struct builder *builder) {
 	for (size_t i = 0; i < sizeof harmless / sizeof harmless[0]; i++)
 		allow(builder, harmless[i]);
 	rule(builder, builder->allow, SYS_setns, 1, namespace);
+	if (policy->layers & LAYER_IPC && policy->groups & 1u << CALLS_IPC)
+		allow_values(builder, SYS_unshare, 0, ipc, 1);
 	rule(builder, builder->allow, SYS_setresuid, 3, uid);
 	rule(builder, builder->allow, SYS_setresgid, 3, gid);
 	/* only the worker's own group: any other takes a number */
@@ -505,7 +520,6 @@ static void group_rules(struct builder *builder) {
 		int number = calls[i].number;
 
 		if (!(policy->groups & UINT64_C(1) << calls[i].group) || has_rules(number) ||
-		    (number == SYS_shmget && builder->private_memory) ||
 		    (call_changes_metadata(number) && !(policy->layers & LAYER_MOUNT)) ||
 		    (names_path(number) && tells_paths(builder)) ||
 		    (names_port(number) && tells_ports(builder)))
@@ -534,7 +548,7 @@ static void all_rules(struct builder *builder) {
 	if (groups & 1u << CALLS_SCHEDULING)
 		scheduling_rules(builder);
 	if (groups & 1u << CALLS_IPC)
-		allow_if(builder, SYS_shmat, 2, SHM_EXEC, 0);
+		ipc_rules(builder);
 	rule(builder, SCMP_ACT_ERRNO(FILTER_PROBE_ERROR), FILTER_PROBE_CALL, 0, NULL);
 }
 

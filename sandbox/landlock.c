@@ -140,6 +140,42 @@ static int add_places(int ruleset, const struct places *places, uint64_t known,
 	return 0;
 }
 
+/* What an older ABI does not judge, and what closes that instead. */
+static int check_abi(const struct policy *policy, int abi, bool own_network,
+		     struct sandbox_trouble *trouble) {
+	static const struct {
+		int abi;
+		uint32_t instead;
+		const char *what, *linux_version;
+	} gaps[] = {
+		{ 3, LAYER_MOUNT, "truncate(2) of files", "6.2" },
+		{ 6, LAYER_PID, "signals to other processes", "6.12" },
+		{ 6, LAYER_NET, "abstract Unix sockets", "6.12" },
+	};
+
+	if (!policy->strict)
+		return 0;
+	if (abi < 4 && !own_network && policy->n_tcp_connect + policy->n_tcp_bind > 0)
+		return trouble_fail(
+		    trouble, LAYER_LANDLOCK, ENOSYS,
+		    "tcp_connect and tcp_bind need Landlock ABI 4 (Linux 6.7); this kernel has "
+		    "ABI %d, which cannot restrict ports",
+		    abi);
+	for (size_t i = 0; i < sizeof gaps / sizeof gaps[0]; i++) {
+		bool sockets = gaps[i].instead == LAYER_NET;
+
+		if (abi >= gaps[i].abi || policy->layers & gaps[i].instead ||
+		    (sockets && !(policy->families & POLICY_FAMILY_UNIX)))
+			continue;
+		return trouble_fail(trouble, LAYER_LANDLOCK, ENOSYS,
+				    "without the layer %s, %s need Landlock ABI %d (Linux %s); "
+				    "this kernel has ABI %d",
+				    policy_layer_name(gaps[i].instead), gaps[i].what, gaps[i].abi,
+				    gaps[i].linux_version, abi);
+	}
+	return 0;
+}
+
 int landlock_build(const struct policy *policy, const struct places *places, int abi,
 		   bool own_network, bool scratch, struct sandbox_trouble *trouble) {
 	struct ruleset_6_12 attributes = { .handled_access_fs = rights_of_abi(abi) };
@@ -148,13 +184,9 @@ int landlock_build(const struct policy *policy, const struct places *places, int
 	cleanup_close int ruleset = -1;
 	int r;
 
-	if (abi < 4 && !own_network && policy->n_tcp_connect + policy->n_tcp_bind > 0 &&
-	    policy->strict)
-		return trouble_fail(
-		    trouble, LAYER_LANDLOCK, ENOSYS,
-		    "tcp_connect and tcp_bind need Landlock ABI 4 (Linux 6.7); this kernel has "
-		    "ABI %d, which cannot restrict ports",
-		    abi);
+	r = check_abi(policy, abi, own_network, trouble);
+	if (r < 0)
+		return error_trace(r);
 	if (abi >= 4 && !own_network)
 		attributes.handled_access_net = NET_BIND_TCP_6_7 | NET_CONNECT_TCP_67;
 	if (abi >= 6)

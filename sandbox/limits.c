@@ -12,6 +12,9 @@
 
 /* SIGXCPU comes at the limit, SIGKILL this much later. */
 #define CPU_GRACE_S 1
+#define STACK_MOST  (UINT64_C(8) << 20)
+/* How much a byte of page tables maps: 8 bytes for each page of 4 KiB. */
+#define MAPPED_BY_PAGE_TABLES UINT64_C(512)
 
 static int limit_set(int resource, uint64_t soft, uint64_t hard) {
 	struct rlimit limit = { soft, hard }, now;
@@ -25,18 +28,44 @@ static int limit_set(int resource, uint64_t soft, uint64_t hard) {
 	return setrlimit((__rlimit_resource_t)resource, &limit) < 0 ? error_origin(-errno) : 0;
 }
 
+/* With 0, a core still goes to the pipe of a core_pattern, whose reader is started as root of the
+ * host; 1 is less than any core has, and stops that as well (do_coredump() in fs/coredump.c). Where
+ * the limit is 0 already, only root can set 1. */
+static int limit_core(void) {
+	const struct rlimit core = { 1, 1 };
+
+	return setrlimit(RLIMIT_CORE, &core) == 0 ? 0 : error_trace(limit_set(RLIMIT_CORE, 0, 0));
+}
+
 int limits_inherited(void) {
 	static const struct {
 		int resource;
 		uint64_t most;
 	} limits[] = {
-		{ RLIMIT_CORE, 0 },   { RLIMIT_MEMLOCK, 1 << 16 },    { RLIMIT_MSGQUEUE, 0 },
-		{ RLIMIT_RTPRIO, 0 }, { RLIMIT_SIGPENDING, 1 << 10 }, { RLIMIT_NICE, 0 },
+		{ RLIMIT_MEMLOCK, 1 << 16 },    { RLIMIT_MSGQUEUE, 0 }, { RLIMIT_RTPRIO, 0 },
+		{ RLIMIT_SIGPENDING, 1 << 10 }, { RLIMIT_NICE, 0 },
 	};
-	int r = 0;
+	int r = limit_core();
 
 	for (size_t i = 0; i < sizeof limits / sizeof limits[0] && r == 0; i++)
 		r = limit_set(limits[i].resource, limits[i].most, limits[i].most);
+	return error_trace(r);
+}
+
+/* Without a control group. RLIMIT_DATA counts the private memory that a process may write to, but
+ * neither its stack nor its page tables, which a mapping that is only read fills as well. */
+static int limit_memory(const struct sandbox *sandbox) {
+	const uint64_t memory = sandbox->limits[POLICY_MEMORY];
+	const uint64_t data = sandbox->memory_base + memory;
+	int r = limit_set(RLIMIT_DATA, data, data);
+
+	if (r == 0)
+		r = limit_set(RLIMIT_STACK, STACK_MOST, STACK_MOST);
+	/* a sanitizer reserves more addresses than that for its shadow */
+	if (r == 0 && memory < UINT64_MAX / 2 / MAPPED_BY_PAGE_TABLES &&
+	    !sandbox_has(sandbox, LAYER_SANITIZER))
+		r = limit_set(RLIMIT_AS, sandbox->address_base + memory * MAPPED_BY_PAGE_TABLES,
+			      sandbox->address_base + memory * MAPPED_BY_PAGE_TABLES);
 	return error_trace(r);
 }
 
@@ -58,7 +87,6 @@ int limits_own(const struct sandbox *sandbox) {
 		r = limit_set(RLIMIT_NPROC, limits[POLICY_PROCESSES], limits[POLICY_PROCESSES]);
 	if (r == 0 && limits[POLICY_MEMORY] != POLICY_NO_LIMIT &&
 	    !sandbox_has(sandbox, LAYER_CGROUP))
-		r = limit_set(RLIMIT_DATA, sandbox->memory_base + limits[POLICY_MEMORY],
-			      sandbox->memory_base + limits[POLICY_MEMORY]);
+		r = limit_memory(sandbox);
 	return error_trace(r);
 }

@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -31,7 +32,7 @@
 /* Opening the paths of one policy. */
 struct survey {
 	const struct policy *policy;
-	bool scratch;
+	const struct place_request *request;
 	struct places *places;
 	struct fd_file writable[LIMIT_POLICY_PATHS];
 	size_t n_writable;
@@ -129,7 +130,7 @@ static int walk_link(struct survey *survey, struct walk *walk, int link, const c
 
 	if (walk->below_writable || ++walk->n_links > PLACE_LINKS)
 		return error_origin(-ELOOP);
-	if (survey->scratch && is_below_tmp(path))
+	if (survey->request->scratch && is_below_tmp(path))
 		return error_origin(-EXDEV);
 	if (!kernel_follows(walk, name))
 		return error_origin(-EACCES);
@@ -278,13 +279,31 @@ static int add_place(struct survey *survey, struct walk *walk, const struct poli
 	return 0;
 }
 
+/* Shared memory that is mapped from /dev/zero is counted nowhere. /dev/full reads the same, and
+ * cannot be mapped. */
+static int without_zero(const struct survey *survey, struct walk *walk) {
+	struct stat status;
+
+	if (!survey->request->private_memory || !S_ISCHR(walk->mode))
+		return 0;
+	if (fstat(walk->fd, &status) < 0)
+		return error_origin(-errno);
+	if (status.st_rdev != makedev(1, 5))
+		return 0;
+	(void)fd_close(walk->fd);
+	walk->fd = open("/dev/full", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	return walk->fd < 0 ? error_origin(-errno) : 0;
+}
+
 static int add_path(struct survey *survey, const struct policy_path *rule, size_t number) {
 	struct walk walk;
 	int r = walk_path(survey, &walk, rule->path);
 
-	if (r == 0 && survey->scratch && is_below_tmp(walk.path) &&
+	if (r == 0 && survey->request->scratch && is_below_tmp(walk.path) &&
 	    strcmp(walk.path, rule->path) != 0)
 		r = error_origin(-EXDEV);
+	if (r == 0)
+		r = without_zero(survey, &walk);
 	r = r < 0 ? judge_missing(survey, rule, -r) : add_place(survey, &walk, rule, number);
 	(void)fd_close(walk.fd);
 	return error_trace(r);
@@ -338,7 +357,7 @@ static int survey_run(struct survey *survey) {
 	return error_trace(r);
 }
 
-int places_open(const struct policy *policy, bool scratch, struct places **ret,
+int places_open(const struct place_request *request, struct places **ret,
 		struct sandbox_trouble *trouble) {
 	struct survey *survey = calloc(1, sizeof *survey);
 	int r;
@@ -348,8 +367,8 @@ int places_open(const struct policy *policy, bool scratch, struct places **ret,
 		free(survey);
 		return trouble_fail(trouble, 0, ENOMEM, "no memory for the paths of the policy");
 	}
-	survey->policy = policy;
-	survey->scratch = scratch;
+	survey->policy = request->policy;
+	survey->request = request;
 	survey->places = *ret;
 	survey->trouble = trouble;
 	r = survey_run(survey);

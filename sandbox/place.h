@@ -35,10 +35,15 @@ struct places {
 	bool viewed; /* the process has changed its root to a view of them */
 };
 
+struct place_request {
+	const struct policy *policy;
+	bool scratch;        /* no link may lead to /tmp or be below it */
+	bool private_memory; /* /dev/zero, a mapping of which can be shared, becomes /dev/full */
+};
+
 /* Opens what the policy names, in memory that lives as long as the process. "/" is followed by its
- * entries, with the same access. With `scratch` no link may lead to /tmp or be below it. Returns 0;
- * or a negative value and `trouble`. */
-int places_open(const struct policy *policy, bool scratch, struct places **ret,
+ * entries, with the same access. Returns 0; or a negative value and `trouble`. */
+int places_open(const struct place_request *request, struct places **ret,
 		struct sandbox_trouble *trouble);
 
 bool place_is_below_tmp(const struct place *place);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/process.h"
 #include "sandbox/builder.h"
 #include "sandbox/capability.h"
 #include "sandbox/counted.h"
@@ -222,6 +223,7 @@ static void sandbox_init(struct sandbox *sandbox, const struct policy *policy) {
 		.own_children = -1,
 		.null_device = -1,
 		.memory_base = base,
+		.address_base = process_status(0, "VmSize:") * 1024,
 		.command = command,
 		.lifeline = lifeline,
 		.probe_workers = policy->probe_workers,
@@ -260,6 +262,8 @@ int sandbox_prepare(struct sandbox *sandbox, const struct policy *given,
 			r = without(sandbox, &policy, r, trouble);
 	}
 	sandbox->scratch = sandbox->scratch && sandbox_has(sandbox, LAYER_MOUNT);
+	sandbox->own_ipc = sandbox_has(sandbox, LAYER_IPC) && policy.groups & UINT64_C(1)
+										  << CALLS_IPC;
 	sandbox->layers |= wants(&policy, LAYER_DESCRIPTORS) ? LAYER_DESCRIPTORS : 0;
 	if (r == 0)
 		r = probe_run(sandbox, &policy, trouble);

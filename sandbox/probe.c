@@ -67,12 +67,12 @@ static bool has_capabilities(void) {
 	return (data[0].effective | data[0].permitted | data[1].effective | data[1].permitted) != 0;
 }
 
-/* A limit of zero is not set by chance, and cannot be raised without a capability. */
+/* So small a limit is not set by chance, and cannot be raised without a capability. */
 static bool may_dump_core(void) {
-	const struct rlimit raised = { 0, 1 };
+	const struct rlimit raised = { 0, 2 };
 	struct rlimit limit;
 
-	return getrlimit(RLIMIT_CORE, &limit) < 0 || limit.rlim_max != 0 ||
+	return getrlimit(RLIMIT_CORE, &limit) < 0 || limit.rlim_max > 1 ||
 	       setrlimit(RLIMIT_CORE, &raised) == 0;
 }
 

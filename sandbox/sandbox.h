@@ -38,13 +38,15 @@ struct sandbox {
 	int lifeline;    /* of the zygote, polled by the init */
 	int null_device; /* for tasks with a null stream, because the view may have none; or -1 */
 	bool own_user_namespace;        /* of each worker, to count its processes */
+	bool own_ipc;                   /* of each worker, so that nothing in it stays */
 	bool scratch;                   /* each worker mounts its own */
 	const struct view_below *below; /* what the policy names in it */
 	size_t n_below;
 	bool probe_workers;
 	bool command; /* workers become programs and need no shareable memory for results */
 	uint64_t limits[N_POLICY_LIMITS];
-	uint64_t memory_base; /* of the image; RLIMIT_DATA counts it */
+	/* of the image; RLIMIT_DATA and RLIMIT_AS count it */
+	uint64_t memory_base, address_base;
 	struct sandbox_cgroup cgroup;
 	struct sandbox_filter filter; /* for workers; size 0 if inherited, or if there is none */
 	bool filter_listens;

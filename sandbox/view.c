@@ -40,6 +40,9 @@
 /* The most rules below a /tmp that is each worker's own, which mounts them itself. */
 #define VIEW_BELOW_MAX 16
 
+#define SCRATCH_BYTES_PER_FILE 4096
+#define SCRATCH_FILES_LEAST    256
+
 /* Lie in the view's root, and are mounted over what must not be seen. */
 #define VIEW_NO_DIRECTORY ".warmfork-nothing"
 #define VIEW_NO_FILE      ".warmfork-nothing-file"
@@ -466,10 +469,13 @@ static int mount_below(int scratch, const struct view_below *below) {
  * mount keeps the restrictions of its source. */
 static int mount_scratch(uint64_t size, const struct view_below *below, size_t n_below) {
 	cleanup_close int scratch = -1;
-	char options[64];
+	const unsigned long long files = size / SCRATCH_BYTES_PER_FILE + SCRATCH_FILES_LEAST;
+	char options[128];
 	int r = 0;
 
-	(void)snprintf(options, sizeof options, "mode=1777,size=%llu", (unsigned long long)size);
+	/* an empty file takes no page of the scratch, but a kilobyte of the kernel's memory */
+	(void)snprintf(options, sizeof options, "mode=1777,size=%llu,nr_inodes=%llu",
+		       (unsigned long long)size, files);
 	if (unshare(CLONE_NEWNS) < 0)
 		return error_origin(-errno);
 	if (mount("tmpfs", VIEW_SCRATCH, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options) < 0)

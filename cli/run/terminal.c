@@ -28,7 +28,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -222,13 +222,13 @@ void run_terminal_close(struct run_terminal *terminal, bool as_it_was) {
 }
 
 /* Only the program received what was typed at the terminal. A script that waits for us must receive
- * it too, or it would go on. No core is written, because ours would be about this command. */
+ * it too, or it would go on. No core is written, because ours would be about this command; a limit
+ * would not keep it from the pipe of a core_pattern. */
 void run_terminal_end_by(const struct run_terminal *terminal, int number) {
 	const struct sigaction standard = { .sa_handler = SIG_DFL };
-	const struct rlimit no_core = { 0, 0 };
 	sigset_t set;
 
-	(void)setrlimit(RLIMIT_CORE, &no_core);
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	(void)sigaction(number, &standard, NULL);
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, number);

@@ -81,22 +81,38 @@ START_TEST(test_strict_refuses_by_name) {
 }
 END_TEST
 
+/* Takes one away. */
+static void keep_namespaces(struct wf_policy *policy, const char *without) {
+	static const char *const all[] = { "user", "mount", "pid", "net", "ipc", "uts" };
+
+	for (size_t i = 0; i < N_OF(all); i++)
+		if (strcmp(all[i], without) != 0)
+			policy_add(policy, "namespaces", all[i]);
+}
+
 /* Where one layer alone could do something, no substitute for it is pretended. */
 START_TEST(test_what_has_no_substitute) {
-	struct wf_policy *policy = policy_of("stage", "limits.processes", "8", NULL);
-	static const char *const kept[] = { "user", "mount", "pid", "ipc", "uts" };
+	static const struct {
+		const char *without, *family, *said;
+	} cases[] = {
+		{ "net", "inet", "landlock: tcp_connect and tcp_bind need" },
+		{ "net", "unix", "landlock: without the layer net, abstract" },
+		{ "mount", "unix", "landlock: without the layer mount, truncate(2)" },
+		{ "pid", "unix", "landlock: without the layer pid, signals" },
+	};
+	struct wf_policy *policy;
 
 	if (is_absent("cgroup")) {
-		policy_add(policy, "namespaces", "mount");
+		policy = policy_of("stage", "limits.processes", "8", "namespaces", "mount", NULL);
 		expect_refused(policy, "limits.processes");
 	} else if (is_absent("landlock:2") || is_absent("linux-6.1")) {
-		policy_add(policy, "socket", "inet");
-		policy_add(policy, "tcp_connect", "443");
-		for (size_t i = 0; i < N_OF(kept); i++)
-			policy_add(policy, "namespaces", kept[i]);
-		expect_refused(policy, "landlock");
-	} else {
-		wf_policy_free(policy);
+		for (size_t i = 0; i < N_OF(cases); i++) {
+			policy = policy_of("stage", "socket", cases[i].family, NULL);
+			if (strcmp(cases[i].family, "inet") == 0)
+				policy_add(policy, "tcp_connect", "443");
+			keep_namespaces(policy, cases[i].without);
+			expect_refused(policy, cases[i].said);
+		}
 	}
 }
 END_TEST

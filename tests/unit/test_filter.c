@@ -17,11 +17,13 @@
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -434,6 +436,10 @@ static const struct rule rules[] = {
 	{ { SYS_mmap, { 0, 1, PROT_READ | PROT_WRITE } }, EVERYBODY },
 	{ { SYS_mmap, { 0, 1, PROT_READ | PROT_EXEC } }, NOT_PURE },
 	{ { SYS_mmap, { 0, 1, PROT_READ | PROT_WRITE | PROT_EXEC } }, NOBODY },
+	{ { SYS_mmap, { 0, 1, PROT_READ, MAP_PRIVATE | MAP_HUGETLB } }, NOBODY },
+	{ { SYS_memfd_create, { ANY, MFD_NOEXEC_SEAL_6_3 | MFD_HUGETLB } }, NOBODY },
+	{ { SYS_shmget, { ANY, 1, 0 } }, ONLY_TESTS },
+	{ { SYS_shmget, { ANY, 1, SHM_HUGETLB } }, NOBODY },
 	{ { SYS_mprotect, { ANY, 1, PROT_READ | PROT_WRITE } }, EVERYBODY },
 	{ { SYS_mprotect, { ANY, 1, PROT_READ | PROT_EXEC } }, NOBODY },
 	{ { SYS_pkey_mprotect, { ANY, 1, PROT_EXEC } }, NOBODY },
@@ -459,6 +465,8 @@ static const struct rule rules[] = {
 	{ { SYS_fcntl, { 0, F_SETOWN, ANY } }, NOBODY },
 	{ { SYS_fcntl, { 0, F_SETSIG, SIGKILL } }, NOBODY },
 	{ { SYS_fcntl, { 0, F_SETFL, O_NONBLOCK } }, EVERYBODY },
+	{ { SYS_fcntl, { 0, F_SETFL, O_NONBLOCK | O_ASYNC } }, NOBODY },
+	{ { SYS_ioctl, { 0, FIOASYNC } }, NOBODY },
 	{ { SYS_fcntl, { 0, F_NOTIFY, ANY } }, NOBODY },
 	/* set-id bits */
 	{ { SYS_chmod, { ANY, S_ISUID | 0755 } }, NOBODY },
@@ -494,6 +502,7 @@ static const struct rule rules[] = {
 	{ { SYS_socket, { AF_VSOCK, SOCK_STREAM } }, NOBODY },
 	{ { SYS_socket, { AF_ALG, SOCK_SEQPACKET } }, NOBODY },
 	{ { SYS_socketpair, { AF_UNIX, SOCK_STREAM } }, ONLY_TESTS },
+	{ { SYS_listen, { ANY, ANY } }, ONLY_TESTS },
 	{ { SYS_socketpair, { AF_INET, SOCK_STREAM } }, NOBODY },
 };
 
@@ -501,6 +510,40 @@ START_TEST(test_arguments_decide) {
 	compile_preset(_i, true);
 	for (size_t i = 0; i < N_OF(rules); i++)
 		expect(&rules[i].question, rules[i].allowed[_i] ? ALLOW : NOTIFY, presets[_i]);
+	discard();
+}
+END_TEST
+
+/* Under report: calls, nobody looks at paths, but a device node is refused all the same. */
+START_TEST(test_no_device_nodes) {
+	struct wf_policy *policy = policy_new(1);
+
+	ck_assert_int_eq(wf_policy_add(policy, "report", "calls"), 0);
+	compile(policy, true);
+	ck_assert_uint_eq(ASK(SYS_renameat2, { ANY, ANY, ANY, ANY, RENAME_EXCHANGE }), ALLOW);
+	ck_assert_uint_eq(ASK(SYS_renameat2, { ANY, ANY, ANY, ANY, RENAME_WHITEOUT }), NOTIFY);
+	discard();
+}
+END_TEST
+
+/* A socket that listens takes a port, bound or not. */
+START_TEST(test_listening_in_the_network_of_the_host) {
+	static const struct {
+		const char *key, *value;
+		uint32_t expected;
+	} cases[] = { { "tcp_connect", "443", NOTIFY },
+		      { "tcp_bind", "8080", ALLOW },
+		      { "calls", "listen", ALLOW } };
+	struct wf_policy *policy = policy_new(1);
+
+	ck_assert_int_eq(wf_policy_add(policy, "namespaces", "none"), 0);
+	ck_assert_int_eq(wf_policy_add(policy, "namespaces", "user"), 0);
+	ck_assert_int_eq(wf_policy_add(policy, "socket", "unix"), 0);
+	ck_assert_int_eq(wf_policy_add(policy, "socket", _i < 3 ? "inet" : "unix"), 0);
+	if (_i < 3)
+		ck_assert_int_eq(wf_policy_add(policy, cases[_i].key, cases[_i].value), 0);
+	compile(policy, true);
+	ck_assert_uint_eq(ASK(SYS_listen, { ANY, ANY }), _i < 3 ? cases[_i].expected : ALLOW);
 	discard();
 }
 END_TEST
@@ -574,6 +617,8 @@ int main(void) {
 	tcase_add_loop_test(test_case, test_other_abis_are_nobodys, 0, N_PRESETS);
 	tcase_add_loop_test(test_case, test_arguments_decide, 0, N_PRESETS);
 	tcase_add_loop_test(test_case, test_devices_are_no_terminals, 0, N_PRESETS);
+	tcase_add_test(test_case, test_no_device_nodes);
+	tcase_add_loop_test(test_case, test_listening_in_the_network_of_the_host, 0, 4);
 	tcase_add_loop_test(test_case, test_kernel_agrees, 0, N_PRESETS);
 	return fixture_run("filter", test_case);
 }

@@ -53,10 +53,13 @@ static void make_ground(void) {
 	make_link("w", "/other");
 }
 
+static bool private_memory;
+
 static int survey(const struct policy_path *paths, size_t n, bool scratch) {
 	const struct policy policy = { .paths = paths, .n_paths = n };
 
-	return places_open(&policy, scratch, &places, &trouble);
+	return places_open(&(struct place_request){ &policy, scratch, private_memory }, &places,
+			   &trouble);
 }
 #define SURVEY(...)                                                                                \
 	survey((const struct policy_path[]){ __VA_ARGS__ },                                        \
@@ -117,6 +120,25 @@ START_TEST(test_links_are_followed_and_told) {
 	ck_assert_str_eq(places->links[0].target, "a/up");
 	ck_assert_str_eq(places->links[1].path, below("/a/up"));
 	ck_assert_str_eq(places->links[1].target, "../secret");
+	forget();
+}
+END_TEST
+
+/* What it leads to is looked at, not its name. */
+START_TEST(test_no_memory_that_can_be_shared) {
+	struct stat zero, full, found;
+
+	make_ground();
+	make_link("/dev/zero", "/nothing");
+	private_memory = _i == 1;
+	ck_assert_int_eq(SURVEY({ below("/nothing"), POLICY_DEVICE, false }), 0);
+	private_memory = false;
+	ck_assert_uint_eq(places->n, 1);
+	ck_assert_str_eq(places->list[0].path, "/dev/zero");
+	ck_assert_int_eq(stat("/dev/zero", &zero), 0);
+	ck_assert_int_eq(stat("/dev/full", &full), 0);
+	ck_assert_int_eq(fstat(places->list[0].fd, &found), 0);
+	ck_assert_uint_eq(found.st_rdev, _i == 1 ? full.st_rdev : zero.st_rdev);
 	forget();
 }
 END_TEST
@@ -343,6 +365,7 @@ int main(void) {
 	tcase_add_test(places_case, test_a_path_without_links);
 	tcase_add_test(places_case, test_links_are_followed_and_told);
 	tcase_add_test(places_case, test_two_names_of_one_place);
+	tcase_add_loop_test(places_case, test_no_memory_that_can_be_shared, 0, 2);
 	tcase_add_test(places_case, test_a_place_is_the_file_that_was_opened);
 	tcase_add_test(places_case, test_the_root_brings_its_entries);
 	tcase_add_loop_test(places_case, test_a_link_that_a_task_may_have_put_there, 0, 3);

@@ -24,7 +24,7 @@
  *     pure     computes: memory, time and its task channel; no files, no processes. A refused call
  *              ends the task. Environment: LANG, LC_ALL, TZ; 64 descriptors
  *     stage    a step of a pipeline: the declared files, and the system's own programs and
- *              libraries; may start programs. Environment: also PATH and TERM; 1024 descriptors
+ *              libraries; may start programs. Environment: also PATH and TERM; 512 descriptors
  *     tests    stage, with threads, a loopback network of its own (unix, inet, inet6), System V IPC
  *              and a 256M /tmp of its own
  *
