@@ -18,6 +18,7 @@
 
 #include "cli/command.h"
 #include "cli/report.h"
+#include "cli/run/file.h"
 #include "cli/run/options.h"
 #include "cli/run/policy.h"
 #include "cli/run/report.h"
@@ -30,7 +31,7 @@ struct run {
 	struct wf_executor *executor;
 	struct wf_future *future;
 	int signals;
-	FILE *report, *learned; /* NULL if not wanted */
+	struct run_file report, learned;
 	int ended_by;           /* the signal that ended the program, or 0 */
 	struct wf_outcome none; /* if no future has one */
 };
@@ -43,26 +44,6 @@ static bool fill_streams(void) {
 		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR | O_CLOEXEC) < 0)
 			return false;
 	return true;
-}
-
-/* The file is opened before the program runs: afterwards it would be too late for an error. */
-static bool open_file(const char *option, const char *name, FILE **ret) {
-	if (!name)
-		return true;
-	*ret = *name ? fopen(name, "we") : stderr;
-	if (!*ret)
-		run_say("--%s: %s cannot be written: %s", option, name, strerrordesc_np(errno));
-	return *ret != NULL;
-}
-
-static bool close_file(const char *option, const char *name, FILE *file) {
-	bool good = file && !ferror(file);
-
-	if (file && file != stderr)
-		good = fclose(file) == 0 && good;
-	if (file && !good)
-		run_say("--%s: %s cannot be written", option, *name ? name : "standard error");
-	return good || !file;
 }
 
 /* Reports a write error here, and clears it, so that later checks of the stream find none. */
@@ -216,14 +197,14 @@ static bool tell(struct run *run, const struct wf_outcome *outcome) {
 
 	good = show_capture(&outcome->standard_error, stderr, "standard error") && good;
 	run_report_say(outcome, options, &run->request);
-	if (run->report)
-		r = run_report_json(outcome, options, run->report);
+	if (run->report.stream)
+		r = run_report_json(outcome, options, run->report.stream);
 	if (r == -ENOMEM)
 		run_say("--report: there is no memory for the report");
-	if (run->learned)
-		(void)fputs(outcome->learned, run->learned);
-	good = close_file("report", options->report, run->report) && good && r != -ENOMEM;
-	return close_file("learn", options->learn, run->learned) && good;
+	if (run->learned.stream)
+		(void)fputs(outcome->learned, run->learned.stream);
+	good = run_file_close(&run->report) && good && r != -ENOMEM;
+	return run_file_close(&run->learned) && good;
 }
 
 static enum run_status start(struct run *run) {
@@ -231,8 +212,8 @@ static enum run_status start(struct run *run) {
 
 	if (status != RUN_OK)
 		return status;
-	if (!open_file("report", run->options.report, &run->report) ||
-	    !open_file("learn", run->options.learn, &run->learned))
+	if (!run_file_open(&run->report, "report", run->options.report) ||
+	    !run_file_open(&run->learned, "learn", run->options.learn))
 		return RUN_USAGE;
 	return RUN_OK;
 }

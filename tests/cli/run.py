@@ -317,6 +317,39 @@ def keys(value, prefix=""):
             yield from keys(inner, f"{prefix}{key}.")
 
 
+def test_files_of_ours():
+    """What we write follows no link that a program has made, now or in an earlier run."""
+    for option in ("--report", "--learn"):
+        def written(name, status=0, option=option, **more):
+            words = ["--report", f"json={name}"] if option == "--report" else [f"--learn={name}"]
+            return expect(status, *words, "true", **more)
+        out, secret = os.path.join(scratch, "out"), place("secret", "secret\n")
+        shutil.rmtree(out, ignore_errors=True)
+        place("out/kept", "", 0o640)
+        os.makedirs(os.path.join(scratch, "beside"), exist_ok=True)
+        for path in (out, os.path.join(scratch, "beside")):
+            os.chmod(path, 0o777)
+        expect(0, "--write", "out", "sh", "-c", "ln -s ../secret out/file; ln -s ../beside out/sub")
+        written("out/file")
+        check(content(secret) == "secret\n", f"{option} went through a link: {content(secret)!r}")
+        check(not os.path.islink(os.path.join(out, "file")) and content(os.path.join(out, "file")),
+              f"{option}: in place of the link")
+        written("out/sub/file", USAGE, said="out/sub/file cannot be written: a symbolic link")
+        check(os.listdir(os.path.join(scratch, "beside")) == [], f"{option} beside")
+        written("out/kept")
+        check(os.stat(os.path.join(out, "kept")).st_mode & 0o777 == 0o640, f"{option}: the mode")
+        check(sorted(os.listdir(out)) == ["file", "kept", "sub"], f"{os.listdir(out)}")
+        written("out", USAGE, said="out cannot be written: Is a directory")
+        if not user:  # the pipe is ours, and nobody else may open it
+            check(written("/dev/stdout").stdout, f"{option} to /dev/stdout")
+        fifo = os.path.join(out, "fifo")
+        os.mkfifo(fifo, 0o666)
+        os.chmod(fifo, 0o666)
+        with subprocess.Popen(["cat", fifo], stdout=subprocess.PIPE, text=True) as reader:
+            written("out/fifo")
+            check(reader.communicate(timeout=TIMEOUT)[0], f"{option} to a FIFO")
+
+
 def report_of(status, *arguments, **more):
     path = place("report.json")
     expect(status, "--report", f"json={path}", *arguments, **more)
@@ -623,7 +656,7 @@ def test_terminal_pipeline():
 
 EVERYBODY = (test_status, test_own_status, test_memory, test_streams, test_paths, test_program,
              test_directory, test_umask, test_deleted_directory, test_policy, test_explain,
-             test_learn, test_report, test_signals, test_ignored_signal, test_killed,
+             test_learn, test_files_of_ours, test_report, test_signals, test_ignored_signal, test_killed,
              test_terminal_read, test_terminal_interrupt,
              test_terminal_stop, test_terminal_modes, test_terminal_stops_itself,
              test_terminal_script, test_terminal_pipeline)
