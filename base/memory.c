@@ -57,3 +57,14 @@ int memory_make_huge(int fd, void *address, off_t offset) {
 		return error_origin(-errno);
 	return clock_now() - before > MEMORY_SLOW_NS ? -ETIME : 0;
 }
+
+void *memory_new_sparse(size_t size) {
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+void memory_free_sparse(void *memory, size_t size) {
+	if (memory)
+		(void)munmap(memory, size);
+}

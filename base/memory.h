@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Huge pages for memory files.
+ * Memory by the page: sparse structs, and huge pages for memory files.
  */
 #pragma once
 
@@ -8,6 +8,12 @@
 #include <sys/types.h>
 
 #define MEMORY_HUGE ((size_t)2 << 20) /* x86-64 */
+
+/* Zeroed memory of which only those pages exist that are used, for structs that are large and mostly
+ * empty: calloc(3) may write to all of it. NULL: there is none. To be given back by
+ * memory_free_sparse(); NULL is fine. */
+void *memory_new_sparse(size_t size);
+void memory_free_sparse(void *memory, size_t size);
 
 /* Maps `fd` at an address that is congruent with `offset` modulo 2 MiB, so that huge pages of the
  * file can be mapped as such. Fails like mmap(2): MAP_FAILED and errno. */

@@ -20,8 +20,7 @@ while [ "$#" -gt 0 ] && [ "$1" != -- ]; do
 	shift
 done
 shift
-sed 's,/\*.*\*/,,' "$map" | sed -n 's/^[ \t]*\(wf_[a-z0-9_]*\);.*/\1/p' |
-	grep -v '^wf_private_' >"$work/names"
+sed 's,/\*.*\*/,,' "$map" | sed -n 's/^[ \t]*\(wf_[a-z0-9_]*\);.*/\1/p' >"$work/names"
 # shellcheck disable=SC2086 # lists of words
 "$@" -r -nostdlib -o "$work/warmfork.o" -Wl,--whole-archive $whole -Wl,--no-whole-archive \
 	-Wl,-Bstatic $libraries

@@ -249,7 +249,8 @@ int capture_open(struct capture *capture, struct engine *engine, const struct ta
 }
 
 void capture_sent(struct capture *capture) {
-	capture->pipe->fds[1] = fd_close(capture->pipe->fds[1]);
+	if (capture->pipe)
+		capture->pipe->fds[1] = fd_close(capture->pipe->fds[1]);
 }
 
 bool capture_is_read(const struct capture *capture) {

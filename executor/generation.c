@@ -17,6 +17,7 @@
 #include "base/control_group.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/memory.h"
 #include "executor/offload.h"
 
 #define GENERATION_TIMERS 4
@@ -82,7 +83,7 @@ static int map_cells(struct generation *generation, int *ret_memfd) {
 
 int generation_new(struct generations *generations, struct engine *engine, struct generation **ret,
 		   int *ret_cells) {
-	struct generation *generation = calloc(1, sizeof *generation);
+	struct generation *generation = memory_new_sparse(sizeof *generation);
 	int r;
 
 	if (!generation)
@@ -103,7 +104,7 @@ int generation_new(struct generations *generations, struct engine *engine, struc
 			(void)munmap(generation->cells, CELLS_SIZE);
 			*ret_cells = fd_close(*ret_cells);
 		}
-		free(generation);
+		memory_free_sparse(generation, sizeof *generation);
 		return error_trace(r);
 	}
 	generation->number = ++generations->last;
@@ -195,7 +196,7 @@ void generation_free(struct generations *generations, struct generation *generat
 	clear_image(generation);
 	loop_release(generation->engine->loop, GENERATION_TIMERS);
 	list_remove(&generation->link);
-	free(generation);
+	memory_free_sparse(generation, sizeof *generation);
 }
 
 void generation_kill(struct generation *generation) {

@@ -21,6 +21,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "executor/offload.h"
+#include "executor/one_shot.h"
 #include "executor/spawn.h"
 #include "executor/surroundings.h"
 #include "proto/wire.h"
@@ -75,6 +76,7 @@ static void start_free(struct start *start) {
 }
 
 static int spawn_guard(const struct start *start, int *ret_guard) {
+	const struct options *options = &start->engine->options;
 	char program[] = "warmfork-zygote", role[] = "keeper", padding[] = TITLE_PADDING;
 	char *argv[] = { program, role, padding, NULL };
 	const struct spawn spawn = {
@@ -86,6 +88,9 @@ static int spawn_guard(const struct start *start, int *ret_guard) {
 		.session = start->session,
 	};
 
+	if (one_shot_is(options))
+		return error_trace(
+		    one_shot_fork_helper(options, start->control, start->host, ret_guard));
 	return error_trace(spawn_detached(&spawn, ret_guard));
 }
 

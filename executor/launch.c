@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "executor/link.h"
+#include "executor/one_shot.h"
 #include "policy/document.h"
 #include "proto/wire.h"
 
@@ -126,6 +127,7 @@ static int send_load(struct generation *generation, const char *nonce, int cells
 			.touch_ahead = options->public.tuning.touch_ahead &&
 				       options->public.max_tasks_per_worker == 1,
 			.spin_us = (uint32_t)options->public.tuning.spin_us,
+			.one_shot = one_shot_is(options),
 		},
 	};
 	int r = link_send(generation, &hello, NULL, 0);
@@ -152,14 +154,24 @@ static int start_with(struct generation *generation, struct keeper *keeper, int 
 	return r > 0 ? -EPIPE : r;
 }
 
-static int open_link(struct generation *generation, struct keeper *keeper, int cells, int program) {
+/* Nothing is preloaded for programs that could write anything. */
+static int open_output(struct generation *generation, int *ret) {
 	static const struct task_stream stream = { .limit = LIMIT_PRELOAD_OUTPUT,
 						   .overflow = WF_OVERFLOW_TRUNCATE };
+
+	if (generation->engine->options.public.image != WF_IMAGE_COMMAND)
+		return error_trace(
+		    capture_open(&generation->output, generation->engine, &stream, on_output, ret));
+	*ret = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	return *ret < 0 ? error_origin(-errno) : 0;
+}
+
+static int open_link(struct generation *generation, struct keeper *keeper, int cells, int program) {
 	struct engine *engine = generation->engine;
 	int timeout_ms = engine->options.public.preload_timeout_ms;
 	int pair[2], r;
-	cleanup_close int peer = -1;
-	int output;
+	cleanup_close int peer = -1, null = -1;
+	int output = -1;
 
 	r = fd_seqpacket_pair(pair);
 	if (r < 0)
@@ -168,7 +180,9 @@ static int open_link(struct generation *generation, struct keeper *keeper, int c
 	peer = pair[1];
 	r = link_listen(generation);
 	if (r >= 0)
-		r = capture_open(&generation->output, engine, &stream, on_output, &output);
+		r = open_output(generation, &output);
+	if (!generation->output.pipe)
+		null = output;
 	if (r >= 0 && timeout_ms != WF_FOREVER)
 		r = timer_set(engine->loop, &generation->preload_timer,
 			      clock_after_ms(engine_now(engine), timeout_ms), on_preload_overdue);

@@ -14,6 +14,7 @@
 #include "base/report.h"
 #include "executor/custody.h"
 #include "executor/launch.h"
+#include "executor/one_shot.h"
 #include "executor/stop.h"
 #include "executor/thread.h"
 #include "proto/self.h"
@@ -330,7 +331,7 @@ int lifetime_close(struct wf_executor *executor, enum wf_close how) {
 /* From a callback, which must not wait. The thread goes on until everything is closed and then
  * drops the last reference. A caller-driven executor has nothing left to drive it, so everything is
  * killed. */
-static void release_in_callback(struct wf_executor *executor) {
+static void release_without_waiting(struct wf_executor *executor) {
 	bool driven = executor->engine.options.public.caller_driven, detach;
 
 	executor_lock(executor);
@@ -355,6 +356,12 @@ static void release_in_callback(struct wf_executor *executor) {
 		(void)engine_unref(&executor->engine);
 }
 
+/* If nothing is left of its task, the processes of a one-shot pool may end without us. */
+static bool ends_at_once(const struct wf_executor *executor) {
+	return one_shot_is(&executor->engine.options) && executor->state == EXECUTOR_OPEN &&
+	       !executor->engine.wrecked && one_shot_end(&executor->generations);
+}
+
 void lifetime_release(struct wf_executor *executor) {
 	bool last;
 
@@ -363,8 +370,8 @@ void lifetime_release(struct wf_executor *executor) {
 	executor_unlock(executor);
 	if (!last) {
 		(void)engine_unref(&executor->engine);
-	} else if (executor_in_callback()) {
-		release_in_callback(executor);
+	} else if (executor_in_callback() || ends_at_once(executor)) {
+		release_without_waiting(executor);
 	} else {
 		(void)lifetime_close(executor, WF_CLOSE_FINISH);
 		(void)engine_unref(&executor->engine);

@@ -99,3 +99,9 @@ void registry_remove(struct registered *registered) {
 	list_remove(&registered->link);
 	unlock();
 }
+
+void registry_forget(void) {
+	lock();
+	list_init(&registry.list);
+	unlock();
+}

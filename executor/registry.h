@@ -25,3 +25,5 @@ bool registry_is_this_process(uint64_t process);
 
 void registry_add(struct registered *registered);
 void registry_remove(struct registered *registered);
+/* In a forked child that will not use the library as a host: its own children close nothing. */
+void registry_forget(void);

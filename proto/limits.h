@@ -33,6 +33,9 @@
 #define LIMIT_IMAGE_NAME 256 /* an image's name in titles, with its NUL; any file name fits */
 #define LIMIT_NONCE      33  /* 32 hexadecimal digits and a NUL */
 #define LIMIT_PATH       4096
+/* An argument of a keeper that needs no guard (executor/one_shot.h). */
+#define KEEPER_ALONE "alone"
+
 #define LIMIT_TEXT       4096 /* messages of failures, findings */
 #define LIMIT_FINDINGS   32
 

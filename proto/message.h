@@ -134,6 +134,7 @@ struct message_load {
 	enum freeze_wish freeze;
 	bool touch_ahead;
 	uint32_t spin_us;
+	bool one_shot;
 };
 
 struct message_spawn_worker {

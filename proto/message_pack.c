@@ -158,6 +158,7 @@ FILL(load, Load) {
 	out->freeze = (Warmfork__V1__FreezeWish)in->freeze;
 	out->touch_ahead = in->touch_ahead;
 	out->spin_us = in->spin_us;
+	out->one_shot = in->one_shot;
 	return 0;
 }
 

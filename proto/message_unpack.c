@@ -161,6 +161,7 @@ READ(load, Load) {
 	out->freeze = (enum freeze_wish)in->freeze;
 	out->touch_ahead = in->touch_ahead;
 	out->spin_us = in->spin_us;
+	out->one_shot = in->one_shot;
 	return check(
 	    freeze_wish_is_known(in->freeze) && in->spin_us <= LIMIT_SPIN_US &&
 	    kind_read(in->kind, &out->kind) && text_read(in->module, LIMIT_PATH, &out->module) &&

@@ -19,7 +19,9 @@
 #include "base/process.h"
 #include "base/uninitialized.h"
 #include "proto/wire.h"
+#include "sandbox/filter_compile.h"
 #include "sandbox/landlock.h"
+#include "sandbox/namespace.h"
 #include "sandbox/view.h"
 
 /* --- from the builder to the zygote -------------------------------------------------------- */
@@ -49,7 +51,8 @@ static int built_send(int socket, struct built_frame *frame, const int *fds, siz
 /* If our own table has no room for the descriptors, that is an error: a layer must not count as in
  * force without its descriptor. */
 static int built_receive(int socket, struct built *ret, int *ret_fds) {
-	uint8_t buffer[LIMIT_FRAME] uninitialized;
+	/* static: of a frame on the stack, each page would be touched */
+	static uint8_t buffer[LIMIT_FRAME];
 	struct wire_frame frame;
 	int r = wire_receive(socket, buffer, 0, &frame);
 
@@ -94,11 +97,12 @@ static int build_ruleset(const struct sandbox *sandbox, const struct policy *pol
 
 static int build_filter(const struct sandbox *sandbox, const struct policy *policy,
 			struct sandbox_trouble *trouble) {
-	bool notify = policy->report != POLICY_REPORT_NONE || policy->learn;
-	int r = feature_hidden(FEATURE_SECCOMP)
-		    ? error_origin(-ENOSYS)
-		    : filter_compile(policy, notify, has_private_memory_only(sandbox, policy),
-				     sandbox->command);
+	const struct filter_key key =
+	    filter_key_of(policy, has_private_memory_only(sandbox, policy), sandbox->command);
+	const struct filter_rest rest = { policy->uid, policy->gid, policy->calls,
+					  policy->n_calls };
+	int r =
+	    feature_hidden(FEATURE_SECCOMP) ? error_origin(-ENOSYS) : filter_compile(&key, &rest);
 
 	if (r < 0)
 		return trouble_fail(trouble, LAYER_SECCOMP, -r,
@@ -146,34 +150,75 @@ static int built_add(const struct policy *policy, struct built *built, int *fds,
 	return policy->strict || built->trouble.layer == 0 ? fd : 0;
 }
 
-static _Noreturn void builder_run(const struct sandbox *sandbox, const struct policy *policy,
-				  uint32_t layers, int socket) {
-	static struct built_frame frame;
-	struct built *built = &frame.built;
-	struct sandbox with = *sandbox;
+/* What a builder is told. */
+struct order {
+	const struct sandbox *sandbox;
+	const struct policy *policy;
+	uint32_t layers;
+	int socket;
+};
+
+static int build_all(const struct order *order, struct built *built, int *fds, size_t *n) {
+	const struct policy *policy = order->policy;
+	struct sandbox with = *order->sandbox;
 	struct places *places = NULL;
-	int fds[N_BUILT], r = 0;
+	int r = 0;
+
+	if (order->layers & LAYER_MOUNT)
+		r = built_add(policy, built, fds, n, LAYER_MOUNT,
+			      build_view(order->sandbox, policy, &places, &built->trouble));
+	with.scratch = with.scratch && built->present & LAYER_MOUNT;
+	if (r == 0 && order->layers & LAYER_LANDLOCK)
+		r = built_add(policy, built, fds, n, LAYER_LANDLOCK,
+			      build_ruleset(&with, policy, places, &built->trouble));
+	if (r == 0 && order->layers & LAYER_SECCOMP)
+		r = built_add(policy, built, fds, n, LAYER_SECCOMP,
+			      build_filter(order->sandbox, policy, &built->trouble));
+	return r;
+}
+
+/* The umask of the caller is for its own files: the view is for workers. */
+static void build(void *context) {
+	static struct built_frame frame;
+	const struct order *order = context;
+	struct built *built = &frame.built;
+	int fds[N_BUILT], r;
 	size_t n = 0;
 
-	(void)umask(0); /* the caller's is for its own files: the view is for workers */
-	if (layers & LAYER_MOUNT)
-		r = built_add(policy, built, fds, &n, LAYER_MOUNT,
-			      build_view(sandbox, policy, &places, &built->trouble));
-	with.scratch = with.scratch && built->present & LAYER_MOUNT;
-	if (r == 0 && layers & LAYER_LANDLOCK)
-		r = built_add(policy, built, fds, &n, LAYER_LANDLOCK,
-			      build_ruleset(&with, policy, places, &built->trouble));
-	if (r == 0 && layers & LAYER_SECCOMP)
-		r = built_add(policy, built, fds, &n, LAYER_SECCOMP,
-			      build_filter(sandbox, policy, &built->trouble));
+	(void)umask(0);
+	r = build_all(order, built, fds, &n);
 	built->error = -r;
 	if (r < 0)
 		built->present = 0;
-	leave(built_send(socket, &frame, fds, r < 0 ? 0 : n) < 0 ? 1 : 0);
+	/* a socket that ends without a frame tells as well */
+	(void)built_send(order->socket, &frame, fds, r < 0 ? 0 : n);
 }
 
-int builder_start(struct builder_job *job, const struct sandbox *sandbox,
-		  const struct policy *policy, uint32_t layers, struct sandbox_trouble *trouble) {
+bool builder_finds_filter(struct sandbox *sandbox, const struct policy *policy) {
+	const struct filter_key key =
+	    filter_key_of(policy, has_private_memory_only(sandbox, policy), sandbox->command);
+
+	return policy->n_calls == 0 && !feature_hidden(FEATURE_SECCOMP) &&
+	       filter_find(&key, policy->uid, policy->gid, &sandbox->filter);
+}
+
+static int start(struct builder_job *job, struct sandbox *sandbox, struct order *order,
+		 struct sandbox_trouble *trouble) {
+	if (job->in_init)
+		return error_trace(namespace_start_init(sandbox, build, order, trouble));
+	job->pid = fork();
+	if (job->pid == 0) {
+		build(order);
+		leave(0);
+	}
+	return job->pid > 0 ? 0
+			    : trouble_fail(trouble, 0, errno, "the builder cannot be forked: %s",
+					   strerrordesc_np(errno));
+}
+
+int builder_start(struct builder_job *job, struct sandbox *sandbox, const struct policy *policy,
+		  uint32_t layers, struct sandbox_trouble *trouble) {
+	struct order order = { sandbox, policy, layers, -1 };
 	int sockets[2], r = fd_seqpacket_pair(sockets);
 
 	if (r < 0)
@@ -181,15 +226,12 @@ int builder_start(struct builder_job *job, const struct sandbox *sandbox,
 				    strerrordesc_np(-r));
 	job->layers = layers;
 	job->socket = sockets[0];
-	job->pid = fork();
-	if (job->pid == 0)
-		builder_run(sandbox, policy, layers, sockets[1]);
-	r = errno;
+	order.socket = sockets[1];
+	r = start(job, sandbox, &order, trouble);
 	(void)fd_close(sockets[1]);
-	if (job->pid > 0)
-		return 0;
-	(void)fd_close(sockets[0]);
-	return trouble_fail(trouble, 0, r, "the builder cannot be forked: %s", strerrordesc_np(r));
+	if (r < 0)
+		(void)fd_close(sockets[0]);
+	return error_trace(r);
 }
 
 /* --- what comes of it ---------------------------------------------------------------------- */
@@ -230,7 +272,8 @@ int builder_finish(const struct builder_job *job, struct sandbox *sandbox,
 	int fds[N_BUILT] = { -1, -1, -1 }, r = built_receive(job->socket, &built, fds);
 
 	(void)fd_close(job->socket);
-	(void)process_reap(job->pid, NULL);
+	if (!job->in_init)
+		(void)process_reap(job->pid, NULL);
 	if (r < 0)
 		return trouble_fail(trouble, 0, -r, "the sandbox cannot be built: %s",
 				    strerrordesc_np(-r));

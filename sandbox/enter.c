@@ -15,10 +15,11 @@
 #include "sandbox/landlock.h"
 #include "sandbox/limits.h"
 #include "sandbox/namespace.h"
+#include "sandbox/probe.h"
 #include "sandbox/view.h"
 
-int sandbox_enter_view(const struct sandbox *sandbox, const struct sandbox_cgroup_entry *group,
-		       const char **ret_step) {
+static int enter_view(const struct sandbox *sandbox, const struct sandbox_cgroup_entry *group,
+		      const char **ret_step) {
 	cleanup_close int self = -1;
 	int r = 0;
 
@@ -54,10 +55,10 @@ int sandbox_enter_view(const struct sandbox *sandbox, const struct sandbox_cgrou
 	return error_trace(r);
 }
 
-int sandbox_enter_rest(const struct sandbox *sandbox, int *ret_listener, const char **ret_step) {
+/* All but the filter. */
+static int enter_layers(const struct sandbox *sandbox, const char **ret_step) {
 	int r = 0;
 
-	*ret_listener = -1;
 	if (sandbox_has(sandbox, LAYER_LIMITS)) {
 		*ret_step = "resource limits";
 		r = limits_own(sandbox);
@@ -70,12 +71,46 @@ int sandbox_enter_rest(const struct sandbox *sandbox, int *ret_listener, const c
 		*ret_step = "capabilities";
 		r = capability_drop_all();
 	}
-	if (r == 0 && sandbox->filter.n > 0) {
-		*ret_step = "system call filter";
+	return error_trace(r);
+}
+
+static int enter_filter(const struct sandbox *sandbox, struct sandbox_entry *entry) {
+	int r = 0;
+
+	entry->step = "system call filter";
+	if (sandbox->filter.n > 0)
 		r = filter_install(&sandbox->filter, sandbox->filter_listens);
-		if (r >= 0 && sandbox->filter_listens)
-			*ret_listener = r;
-		r = r > 0 ? 0 : r;
-	}
+	if (r >= 0 && sandbox->filter.n > 0 && sandbox->filter_listens)
+		entry->listener = r;
+	return r > 0 ? 0 : error_trace(r);
+}
+
+static int prove(struct sandbox_entry *entry, uint32_t unproven) {
+	entry->unproven = unproven;
+	if (!unproven)
+		return 0;
+	entry->step = policy_layer_name(unproven);
+	return error_origin(-EIO);
+}
+
+int sandbox_enter_view(const struct sandbox *sandbox, const struct sandbox_cgroup_entry *group,
+		       struct sandbox_entry *entry) {
+	int r = enter_view(sandbox, group, &entry->step);
+
+	if (r == 0 && sandbox->probes == SANDBOX_PROBE_ALL)
+		r = prove(entry, probe_view(sandbox, &entry->opened));
+	return error_trace(r);
+}
+
+int sandbox_enter_rest(const struct sandbox *sandbox, struct sandbox_entry *entry) {
+	int r = enter_layers(sandbox, &entry->step);
+
+	entry->listener = -1;
+	if (r == 0 && sandbox->probes == SANDBOX_PROBE_ALL)
+		r = prove(entry, probe_before_filter(sandbox, entry->opened));
+	if (r == 0)
+		r = enter_filter(sandbox, entry);
+	if (r == 0 && sandbox->probes != SANDBOX_PROBE_NONE)
+		r = prove(entry, probe_self(sandbox));
 	return error_trace(r);
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "proto/policy.h"
+#include "sandbox/filter_key.h"
 
 /* A call number that no kernel has. Our filter answers it with FILTER_PROBE_ERROR, which shows that
  * it is in force. */
@@ -25,12 +26,10 @@ struct sandbox_filter {
  * zygote, and workers inherit it at no cost. */
 bool filter_suits_zygote(const struct policy *policy);
 
-/* Compiles the filter into a memfd. It allocates, so the zygote itself must not call it. With
- * `notify`, a call that is not allowed goes to a listener; else it gets its errno at once. With
- * `private_memory`, memory that several processes could map is refused, because it would not be
- * counted. With `no_memfd`, memfds are refused: none is needed, and one could be mapped for
- * execution. Returns a descriptor or -errno. */
-int filter_compile(const struct policy *policy, bool notify, bool private_memory, bool no_memfd);
+/* A filter that was compiled when the library was built, with this identity filled in. Returns false
+ * if there is none with this key. */
+bool filter_find(const struct filter_key *key, uint32_t uid, uint32_t gid,
+		 struct sandbox_filter *ret);
 
 /* Maps what filter_compile() has written. Returns 0 or -errno. */
 int filter_map(int memfd, struct sandbox_filter *ret);

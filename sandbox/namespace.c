@@ -252,11 +252,22 @@ int namespace_enter(struct sandbox *sandbox, uint32_t layers, bool strict,
 	return 0;
 }
 
-bool namespace_is_other(const struct sandbox *sandbox, uint32_t layer) {
+static bool is_other(const struct sandbox *sandbox, uint32_t layer) {
 	for (size_t i = 0; i < N_NAMESPACES; i++)
 		if (namespaces[i].layer == layer)
 			return namespace_inode(namespaces[i].link) != sandbox->namespace_inodes[i];
 	return false;
+}
+
+int namespace_check(const struct sandbox *sandbox, struct sandbox_trouble *trouble) {
+	static const uint32_t layers[] = { LAYER_USER, LAYER_NET, LAYER_IPC, LAYER_UTS };
+
+	for (size_t i = 0; i < sizeof layers / sizeof layers[0]; i++)
+		if (sandbox_has(sandbox, layers[i]) && !is_other(sandbox, layers[i]))
+			return trouble_fail(trouble, layers[i], EIO,
+					    "the %s namespace is still that of the host",
+					    policy_layer_name(layers[i]));
+	return 0;
 }
 
 /* --- init ---------------------------------------------------------------------------------- */
@@ -280,10 +291,13 @@ static _Noreturn void init_run(int lifeline) {
 	leave(0);
 }
 
-int namespace_start_init(struct sandbox *sandbox, struct sandbox_trouble *trouble) {
+int namespace_start_init(struct sandbox *sandbox, void (*work)(void *), void *context,
+			 struct sandbox_trouble *trouble) {
 	char path[64];
 	pid_t pid = fork();
 
+	if (pid == 0 && work)
+		work(context);
 	if (pid == 0)
 		init_run(sandbox->lifeline);
 	if (pid < 0)

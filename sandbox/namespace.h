@@ -20,9 +20,11 @@ int namespace_enter(struct sandbox *sandbox, uint32_t layers, bool strict,
 int namespace_finish_network(const struct sandbox *sandbox, uint32_t families,
 			     struct sandbox_trouble *trouble);
 
-/* Starts the process that is pid 1 of the namespace. It holds no secret, does nothing, and ends
- * when the lifeline does, which ends everything in the namespace. */
-int namespace_start_init(struct sandbox *sandbox, struct sandbox_trouble *trouble);
+/* Starts the process that is pid 1 of the namespace. At first it runs `work` (NULL: nothing); then
+ * it holds no secret, does nothing, and ends when the lifeline does, which ends everything in the
+ * namespace. */
+int namespace_start_init(struct sandbox *sandbox, void (*work)(void *), void *context,
+			 struct sandbox_trouble *trouble);
 
 /* Opens /proc/self, for namespace_own_user(): the /proc of the view cannot be written to. Returns a
  * descriptor or -errno. */
@@ -31,5 +33,5 @@ int namespace_open_self(void);
  * Returns 0 or -errno. */
 int namespace_own_user(int self);
 
-/* Tells whether this process is in another namespace than the host; for probes. */
-bool namespace_is_other(const struct sandbox *sandbox, uint32_t layer);
+/* Probes those that this process itself is in. Returns 0; or a negative value and `trouble`. */
+int namespace_check(const struct sandbox *sandbox, struct sandbox_trouble *trouble);

@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/memory.h"
 #include "base/path.h"
 
 #define PLACE_LINKS 40 /* as many as the kernel follows */
@@ -359,12 +360,12 @@ static int survey_run(struct survey *survey) {
 
 int places_open(const struct place_request *request, struct places **ret,
 		struct sandbox_trouble *trouble) {
-	struct survey *survey = calloc(1, sizeof *survey);
+	struct survey *survey = memory_new_sparse(sizeof *survey);
 	int r;
 
-	*ret = calloc(1, sizeof **ret);
+	*ret = memory_new_sparse(sizeof **ret);
 	if (!*ret || !survey) {
-		free(survey);
+		memory_free_sparse(survey, sizeof *survey);
 		return trouble_fail(trouble, 0, ENOMEM, "no memory for the paths of the policy");
 	}
 	survey->policy = request->policy;
@@ -372,6 +373,6 @@ int places_open(const struct place_request *request, struct places **ret,
 	survey->places = *ret;
 	survey->trouble = trouble;
 	r = survey_run(survey);
-	free(survey);
+	memory_free_sparse(survey, sizeof *survey);
 	return error_trace(r);
 }

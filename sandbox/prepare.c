@@ -25,6 +25,7 @@
 #include "sandbox/limits.h"
 #include "sandbox/namespace.h"
 #include "sandbox/probe.h"
+#include "sandbox/rehearsal.h"
 #include "sandbox/view.h"
 
 /* The additional calls of sanitizer runtimes are allowed in test builds only, and listed among
@@ -135,11 +136,13 @@ static int open_kept(struct sandbox *sandbox, struct sandbox_trouble *trouble) {
 	return 0;
 }
 
-/* If entering takes what no filter may allow, each worker installs its own filter. */
+/* If entering takes what no filter may allow, each worker installs its own filter. So does the only
+ * one, whose probes would otherwise be reported. */
 static bool filter_is_inherited(const struct sandbox *sandbox, const struct policy *policy) {
-	return filter_suits_zygote(policy) && !policy->learn && sandbox_has(sandbox, LAYER_PID) &&
-	       !sandbox->own_user_namespace && !sandbox->scratch &&
-	       !sandbox_has(sandbox, LAYER_CGROUP) && sandbox->own_children >= 0;
+	return !sandbox->one_shot && filter_suits_zygote(policy) && !policy->learn &&
+	       sandbox_has(sandbox, LAYER_PID) && !sandbox->own_user_namespace &&
+	       !sandbox->scratch && !sandbox_has(sandbox, LAYER_CGROUP) &&
+	       sandbox->own_children >= 0;
 }
 
 int sandbox_close(struct sandbox *sandbox, struct sandbox_trouble *trouble) {
@@ -175,24 +178,31 @@ static struct builder_job filter_job;
 
 static int start_filter(struct sandbox *sandbox, const struct policy *policy,
 			struct sandbox_trouble *trouble) {
-	return wants(policy, LAYER_SECCOMP)
-		   ? builder_start(&filter_job, sandbox, policy, LAYER_SECCOMP, trouble)
-		   : 0;
+	if (!wants(policy, LAYER_SECCOMP))
+		return 0;
+	if (builder_finds_filter(sandbox, policy)) {
+		sandbox->layers |= LAYER_SECCOMP;
+		return 0;
+	}
+	return builder_start(&filter_job, sandbox, policy, LAYER_SECCOMP, trouble);
 }
 
 static int finish_filter(struct sandbox *sandbox, const struct policy *policy,
 			 struct sandbox_trouble *trouble) {
-	return wants(policy, LAYER_SECCOMP) ? builder_finish(&filter_job, sandbox, trouble) : 0;
+	if (!wants(policy, LAYER_SECCOMP) || sandbox_has(sandbox, LAYER_SECCOMP))
+		return 0;
+	return builder_finish(&filter_job, sandbox, trouble);
 }
 
 static int build_files(struct sandbox *sandbox, const struct policy *policy,
 		       struct sandbox_trouble *trouble) {
 	const uint32_t layers = policy->layers & (LAYER_MOUNT | LAYER_LANDLOCK);
-	struct builder_job job;
+	struct builder_job job = { .in_init = sandbox_has(sandbox, LAYER_PID) };
 	int r;
 
 	if (layers == 0)
-		return 0;
+		return job.in_init ? error_trace(namespace_start_init(sandbox, NULL, NULL, trouble))
+				   : 0;
 	r = builder_start(&job, sandbox, policy, layers, trouble);
 	return r < 0 ? error_trace(r) : error_trace(builder_finish(&job, sandbox, trouble));
 }
@@ -204,14 +214,12 @@ static int enter_namespaces(struct sandbox *sandbox, const struct policy *policy
 
 	if (r == 0 && (r = namespace_finish_network(sandbox, policy->families, trouble)) < 0)
 		r = without(sandbox, policy, r, trouble);
-	if (r == 0 && sandbox_has(sandbox, LAYER_PID))
-		r = namespace_start_init(sandbox, trouble);
 	return error_trace(r);
 }
 
 static void sandbox_init(struct sandbox *sandbox, const struct policy *policy) {
 	uint64_t base = sandbox->memory_base;
-	bool command = sandbox->command;
+	bool command = sandbox->command, one_shot = sandbox->one_shot;
 	int lifeline = sandbox->lifeline;
 
 	*sandbox = (struct sandbox){
@@ -226,7 +234,10 @@ static void sandbox_init(struct sandbox *sandbox, const struct policy *policy) {
 		.address_base = process_status(0, "VmSize:") * 1024,
 		.command = command,
 		.lifeline = lifeline,
-		.probe_workers = policy->probe_workers,
+		.one_shot = one_shot,
+		.probes = one_shot                ? SANDBOX_PROBE_ALL
+			  : policy->probe_workers ? SANDBOX_PROBE_SELF
+						  : SANDBOX_PROBE_NONE,
 	};
 	memcpy(sandbox->limits, policy->limits, sizeof sandbox->limits);
 	if (wants(policy, LAYER_LANDLOCK))
@@ -265,8 +276,11 @@ int sandbox_prepare(struct sandbox *sandbox, const struct policy *given,
 	sandbox->own_ipc = sandbox_has(sandbox, LAYER_IPC) && policy.groups & UINT64_C(1)
 										  << CALLS_IPC;
 	sandbox->layers |= wants(&policy, LAYER_DESCRIPTORS) ? LAYER_DESCRIPTORS : 0;
+	probe_prepare(sandbox, &policy);
 	if (r == 0)
-		r = probe_run(sandbox, &policy, trouble);
+		r = namespace_check(sandbox, trouble);
+	if (r == 0 && !sandbox->one_shot)
+		r = rehearsal_run(sandbox, trouble);
 	sandbox->filter_listens = policy.report != POLICY_REPORT_NONE || policy.learn;
 	sandbox->filter_inherited =
 	    sandbox_has(sandbox, LAYER_SECCOMP) && filter_is_inherited(sandbox, &policy);

@@ -21,6 +21,8 @@
 #include "sandbox/cgroup.h"
 #include "sandbox/filter.h"
 
+enum sandbox_probes { SANDBOX_PROBE_NONE, SANDBOX_PROBE_SELF, SANDBOX_PROBE_ALL };
+
 struct sandbox {
 	bool on;          /* there is a policy */
 	uint32_t layers;  /* in force */
@@ -42,7 +44,8 @@ struct sandbox {
 	bool scratch;                   /* each worker mounts its own */
 	const struct view_below *below; /* what the policy names in it */
 	size_t n_below;
-	bool probe_workers;
+	enum sandbox_probes probes; /* of each worker, as it enters */
+	bool one_shot;              /* there is one worker, and it runs all probes */
 	bool command; /* workers become programs and need no shareable memory for results */
 	uint64_t limits[N_POLICY_LIMITS];
 	/* of the image; RLIMIT_DATA and RLIMIT_AS count it */
@@ -52,7 +55,10 @@ struct sandbox {
 	bool filter_listens;
 	bool filter_inherited;        /* from the zygote; then `filter` is used only for that */
 	uint64_t namespace_inodes[8]; /* of the host, to show that ours are others */
-	char text[LIMIT_TEXT];        /* the layers in force, and what is missing */
+	dev_t root_device;            /* likewise */
+	ino_t root_inode;
+	bool probe_landlock;   /* what its probe opens is not declared */
+	char text[LIMIT_TEXT]; /* the layers in force, and what is missing */
 };
 
 /* Tells whether this layer is in force. */

@@ -34,6 +34,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/memory.h"
 #include "base/path.h"
 #include "sandbox/point.h"
 
@@ -397,7 +398,7 @@ int view_begin(struct sandbox_trouble *trouble) {
 
 int view_build(struct places *places, const struct view_request *request,
 	       struct sandbox_trouble *trouble) {
-	struct view *view = calloc(1, sizeof *view);
+	struct view *view = memory_new_sparse(sizeof *view);
 	int r;
 
 	if (!view)
@@ -418,7 +419,7 @@ int view_build(struct places *places, const struct view_request *request,
 		r = root_finish(view);
 	places->viewed = r == 0;
 	(void)fd_close(view->root);
-	free(view);
+	memory_free_sparse(view, sizeof *view);
 	return error_trace(r);
 }
 

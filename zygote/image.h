@@ -26,6 +26,7 @@ struct image {
 	char name[LIMIT_IMAGE_NAME];
 	char title_end[LIMIT_IMAGE_NAME + 8]; /* " of NAME" */
 	bool measure_memory;
+	bool one_shot; /* there will be one worker, for one task */
 	uint32_t spin_us;
 	struct touch touch;
 	struct sandbox sandbox;

@@ -29,6 +29,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -539,7 +540,7 @@ _Noreturn void keeper_run(int argc, char **argv) {
 	aside_fill_standard();
 	process_title_init(argc, argv);
 	keeper_start();
-	pid = fork();
+	pid = argc > 2 && strcmp(argv[2], KEEPER_ALONE) == 0 ? 0 : fork();
 	if (pid > 0)
 		guard_run(pid, KEEPER_HOST, &keeper.sweep);
 	/* If fork fails, this process is the keeper, without a guard; it will not be able to fork a

@@ -213,6 +213,7 @@ static bool image_sandbox(struct session *session) {
 		return true;
 	sandbox->memory_base = image_bytes(ready);
 	sandbox->command = session->image.kind == IMAGE_COMMAND;
+	sandbox->one_shot = session->image.one_shot;
 	sandbox->lifeline = ZYGOTE_LIFELINE;
 	r = sandbox_prepare(sandbox, session->policy, &session->load.trouble);
 	(void)munmap(session->policy_memory.memory, session->policy_memory.size);
@@ -248,6 +249,7 @@ static void preload_prepare(struct session *session, const struct message_load *
 	session->image.kind = load->kind;
 	session->image.generation = load->generation;
 	session->image.measure_memory = load->measure_memory;
+	session->image.one_shot = load->one_shot;
 	session->image.spin_us = load->spin_us;
 	(void)snprintf(session->image.name, sizeof session->image.name, "%s", load->name);
 	(void)snprintf(session->image.title_end, sizeof session->image.title_end, " of %s",

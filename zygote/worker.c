@@ -44,7 +44,6 @@
 #include "proto/message.h"
 #include "proto/wire.h"
 #include "sandbox/enter.h"
-#include "sandbox/probe.h"
 #include "zygote/aside.h"
 #include "zygote/call.h"
 #include "zygote/command.h"
@@ -278,27 +277,20 @@ static void enter_open(struct worker_process *worker) {
 
 /* The executor must have the listener before any code of the image runs whose calls it may have to
  * answer; otherwise the listener comes with WorkerReady. */
-static int enter_sandbox(struct worker_process *worker, const char **ret_step) {
+static int enter_sandbox(struct worker_process *worker, struct sandbox_entry *entry) {
 	const struct sandbox *sandbox = &worker->image->sandbox;
 	const struct wf_module *module = &worker->image->module;
 	const struct message listener = { .type = MESSAGE_LISTENER };
-	uint32_t layer = 0;
-	int fd = -1, r;
+	int r;
 
 	if (!sandbox->on)
 		return 0;
-	r = sandbox_enter_rest(sandbox, &fd, ret_step);
+	r = sandbox_enter_rest(sandbox, entry);
 	(void)fd_close(sandbox->ruleset);
-	worker->listener = fd;
-	if (r == 0 && fd >= 0 && (module->after_fork || module->initialize)) {
-		worker_send(worker, &listener, fd);
-		worker->listener = fd_close(fd);
-	}
-	if (r == 0 && sandbox->probe_workers)
-		layer = probe_self(sandbox);
-	if (layer) {
-		*ret_step = policy_layer_name(layer);
-		return error_origin(-EIO);
+	worker->listener = entry->listener;
+	if (r == 0 && entry->listener >= 0 && (module->after_fork || module->initialize)) {
+		worker_send(worker, &listener, entry->listener);
+		worker->listener = fd_close(entry->listener);
 	}
 	return error_trace(r);
 }
@@ -334,35 +326,42 @@ static void enter_entropy(struct worker_process *worker) {
 	};
 }
 
+static _Noreturn void enter_failed(struct worker_process *worker, int r,
+				   const struct sandbox_entry *entry) {
+	char text[128];
+
+	if (entry->unproven)
+		(void)snprintf(text, sizeof text, SANDBOX_UNPROVEN, entry->step);
+	else
+		(void)snprintf(text, sizeof text, "the worker's %s cannot be set up: %s",
+			       entry->step, strerrordesc_np(-r));
+	worker_say_ready(worker, -r, text);
+	worker_exit(0);
+}
+
 /* The signal mask is emptied last: until then no signal sent to this process can act. */
 static void worker_enter(struct worker_process *worker, const struct worker_start *start) {
-	const char *step = "process group";
+	struct sandbox_entry entry = { .step = "process group" };
 	int r = enter_group(worker);
 
 	if (r == 0) {
-		step = "cell";
+		entry.step = "cell";
 		r = enter_cell(worker, start);
 	}
 	if (worker->max_tasks != 1 && worker->image->sandbox.on)
 		restore_open(&worker->restore);
 	if (r == 0 && worker->image->sandbox.on)
-		r = sandbox_enter_view(&worker->image->sandbox, &start->group, &step);
+		r = sandbox_enter_view(&worker->image->sandbox, &start->group, &entry);
 	if (r == 0) {
-		step = "descriptors";
+		entry.step = "descriptors";
 		r = enter_descriptors(worker);
 	}
 	if (r == 0) {
 		enter_open(worker);
-		r = enter_sandbox(worker, &step);
+		r = enter_sandbox(worker, &entry);
 	}
-	if (r < 0) {
-		char text[128];
-
-		(void)snprintf(text, sizeof text, "the worker's %s cannot be set up: %s", step,
-			       strerrordesc_np(-r));
-		worker_say_ready(worker, -r, text);
-		worker_exit(0);
-	}
+	if (r < 0)
+		enter_failed(worker, r, &entry);
 	process_title_numbered("warmfork: worker ", worker->slot, worker->image->title_end);
 	enter_cpu(start->cpu);
 	enter_entropy(worker);

@@ -76,7 +76,12 @@ static const char *name_of(const struct run *run) {
 	return slash && slash[1] ? slash + 1 : run->options.program[0];
 }
 
+/* Exported for the two alone (executor/one_shot.h, zygote/helper.h). */
+int wf_private_helper_main(int argc, char **argv);
+void wf_private_one_shot(int (*helper)(int argc, char **argv));
+
 static int open_executor(struct run *run) {
+	wf_private_one_shot(wf_private_helper_main);
 	return wf_executor_open(
 	    &WF_EXECUTOR_OPTIONS(.image = WF_IMAGE_COMMAND, .name = name_of(run), .workers = 1,
 				 .max_tasks_per_worker = 1, .spares = WF_NO_SPARES,
@@ -248,8 +253,6 @@ enum command_status run_command(int argc, char **argv) {
 	else if (status == RUN_OK)
 		code = finish(&run, run_program(&run));
 	(void)wf_future_free(run.future);
-	if (run.executor)
-		(void)wf_executor_close(run.executor, WF_CLOSE_KILL);
 	(void)wf_executor_free(run.executor);
 	run_request_clear(&run.request);
 	run_options_clear(&run.options);

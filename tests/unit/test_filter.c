@@ -33,6 +33,7 @@
 
 #include "base/fd.h"
 #include "policy/document.h"
+#include "sandbox/filter_compile.h"
 #include "tests/support/fixture.h"
 
 #define N_OF(array)         (sizeof(array) / sizeof(array)[0])
@@ -54,14 +55,22 @@ static struct wf_policy *source;
 static struct sandbox_filter filter;
 static int program_file;
 
+static struct filter_key key;
+static uint32_t gid = IDENTITY;
+static struct filter_rest rest;
+
 static void compile(struct wf_policy *policy, bool notify) {
 	const int seals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 	struct policy view = *document_view(policy);
 
 	/* as sandbox_prepare() settles it */
-	view.uid = view.gid = IDENTITY;
+	view.uid = IDENTITY;
+	view.gid = gid;
 	source = policy;
-	program_file = filter_compile(&view, notify, false, false);
+	view.report = notify ? view.report : POLICY_REPORT_NONE;
+	key = filter_key_of(&view, false, false);
+	rest = (struct filter_rest){ view.uid, view.gid, view.calls, view.n_calls };
+	program_file = filter_compile(&key, &rest);
 	ck_assert_int_ge(program_file, 0);
 	ck_assert_int_eq(filter_map(program_file, &filter), 0);
 	/* no task that finds the descriptor writes the filter of the next worker */
@@ -89,6 +98,35 @@ static void discard(void) {
 	close(program_file);
 	wf_policy_free(source);
 }
+
+/* --- compiled beforehand -------------------------------------------------------------------- */
+
+/* What was compiled with the library is what would be compiled now. */
+START_TEST(test_ready_filters) {
+	struct wf_policy *policy = policy_new(_i % N_PRESETS);
+	struct sandbox_filter ready = { NULL, 0 };
+
+	if (_i / N_PRESETS % 2 == 1)
+		ck_assert_int_eq(wf_policy_add(policy, "report", "calls"), 0);
+	gid = 4711; /* equal blocks of a filter are put together */
+	compile(policy, true);
+	ck_assert(filter_find(&key, IDENTITY, gid, &ready));
+	ck_assert_uint_eq(ready.n, filter.n);
+	ck_assert_mem_eq(ready.program, filter.program, filter.n * sizeof(struct sock_filter));
+	discard();
+}
+END_TEST
+
+START_TEST(test_no_ready_filter_for_others) {
+	struct wf_policy *policy = policy_new(1);
+	struct sandbox_filter ready = { NULL, 0 };
+
+	ck_assert_int_eq(wf_policy_add(policy, "socket", "netlink"), 0);
+	compile(policy, true);
+	ck_assert(!filter_find(&key, IDENTITY, IDENTITY, &ready));
+	discard();
+}
+END_TEST
 
 /* --- interpreting -------------------------------------------------------------------------- */
 
@@ -617,6 +655,8 @@ int main(void) {
 	tcase_add_loop_test(test_case, test_other_abis_are_nobodys, 0, N_PRESETS);
 	tcase_add_loop_test(test_case, test_arguments_decide, 0, N_PRESETS);
 	tcase_add_loop_test(test_case, test_devices_are_no_terminals, 0, N_PRESETS);
+	tcase_add_loop_test(test_case, test_ready_filters, 0, 2 * N_PRESETS);
+	tcase_add_test(test_case, test_no_ready_filter_for_others);
 	tcase_add_test(test_case, test_no_device_nodes);
 	tcase_add_loop_test(test_case, test_listening_in_the_network_of_the_host, 0, 4);
 	tcase_add_loop_test(test_case, test_kernel_agrees, 0, N_PRESETS);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/memory.h"
 #include "sandbox/place.h"
 #include "sandbox/point.h"
 #include "tests/support/fixture.h"
@@ -75,7 +76,7 @@ static void forget(void) {
 		free(places->links[i].path);
 		free(places->links[i].target);
 	}
-	free(places);
+	memory_free_sparse(places, sizeof *places);
 	places = NULL;
 }
 
