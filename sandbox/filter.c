@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "proto/calls.h"
+#include "sandbox/filter_compile.h"
 #include "sandbox/filter_ready.h"
 
 /* <linux/seccomp.h> of 5.19: a process that waits for an answer can still be killed. */

@@ -11,11 +11,6 @@
 #include "proto/policy.h"
 #include "sandbox/filter_key.h"
 
-/* A call number that no kernel has. Our filter answers it with FILTER_PROBE_ERROR, which shows that
- * it is in force. */
-#define FILTER_PROBE_CALL  1023
-#define FILTER_PROBE_ERROR 131 /* ENOTRECOVERABLE; without the filter the kernel answers ENOSYS */
-
 /* A compiled program, mapped; struct sock_filter. */
 struct sandbox_filter {
 	const void *program;

@@ -38,7 +38,6 @@
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "sandbox/filter.h"
 
 /* <linux/seccomp.h> of 5.19: a process that waits for an answer can still be killed. */
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV

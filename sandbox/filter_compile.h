@@ -10,6 +10,11 @@
 
 #include "sandbox/filter_key.h"
 
+/* A call number that no kernel has. Our filter answers it with FILTER_PROBE_ERROR, which shows that
+ * it is in force. */
+#define FILTER_PROBE_CALL  1023
+#define FILTER_PROBE_ERROR 131 /* ENOTRECOVERABLE; without the filter the kernel answers ENOSYS */
+
 /* What may differ between two filters with the same key. */
 struct filter_rest {
 	uint32_t uid, gid;     /* that a worker takes on */

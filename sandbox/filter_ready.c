@@ -11,7 +11,6 @@
 
 #include "base/fd.h"
 #include "policy/preset.h"
-#include "sandbox/filter.h"
 #include "sandbox/filter_compile.h"
 
 #define MOST 32
