@@ -17,7 +17,6 @@
 
 #include <errno.h>
 #include <linux/seccomp.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -36,7 +35,6 @@
 #include "policy/document.h"
 #include "policy/line.h"
 
-#define LISTENER_BATCH 16
 /* How far a caller's worker may be above it. No task can have more processes at the same time than
  * the kernel has numbers. */
 #define LISTENER_DEPTH ((size_t)1 << 22)
@@ -78,6 +76,8 @@ static void notice_init(struct notice *notice, struct engine *engine,
 static void find_top(struct notice *notice, size_t most) {
 	const pid_t roots[] = { notice->zygote, notice->keeper };
 
+	if (notice->top) /* known by its number, which is that of a worker */
+		return;
 	notice->process = (pid_t)process_status((pid_t)notice->attempt.request.pid, "Tgid:");
 	if (!notice->worker)
 		notice->top = process_climb(notice->process, roots, 2, most);
@@ -360,6 +360,8 @@ static void on_late_notice(struct job *job, bool begun) {
 	copy->worker = notice->worker;
 	copy->zygote = notice->zygote;
 	copy->keeper = notice->keeper;
+	copy->process = notice->process;
+	copy->top = notice->top;
 	copy->learns = notice->learns;
 	answer_unlooked(copy);
 	free(copy);
@@ -367,12 +369,6 @@ static void on_late_notice(struct job *job, bool begun) {
 }
 
 /* --- receiving ----------------------------------------------------------------------------- */
-
-static bool is_readable(int fd) {
-	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
-
-	return poll(&poll_fd, 1, 0) == 1 && poll_fd.revents & POLLIN;
-}
 
 static void refuse_at_once(int fd, const struct seccomp_notif *request) {
 	struct seccomp_notif_resp response = { .id = request->id, .error = -EPERM };
@@ -430,19 +426,27 @@ static void take(struct notice *notice) {
 	offload_add(engine->offload, &notice->job);
 }
 
-/* Returns false if there was none. */
-static bool receive(int fd, struct generation *generation, uint64_t worker) {
+/* Without a look at /proc, which takes longer than all else that is done for most calls. */
+static void recognise(struct notice *notice, const struct generation *generation) {
+	pid_t pid = (pid_t)notice->attempt.request.pid;
+	const struct worker *worker = worker_find_process(generation, pid);
+
+	if (worker && worker->state < WORKER_ENDED)
+		notice->process = notice->top = pid;
+}
+
+static void receive(int fd, struct generation *generation, uint64_t worker) {
 	struct engine *engine = generation->engine;
 	struct seccomp_notif request;
 	struct notice *notice;
 
 	memset(&request, 0, sizeof request); /* required by the kernel */
 	if (ioctl(fd, SECCOMP_IOCTL_NOTIF_RECV, &request) < 0)
-		return false; /* the caller was killed before it could be asked */
+		return; /* the caller was killed before it could be asked */
 	notice = malloc(sizeof *notice);
 	if (!notice) {
 		refuse_at_once(fd, &request);
-		return true;
+		return;
 	}
 	notice_init(notice, engine, &request);
 	notice->generations = generation->generations;
@@ -450,25 +454,23 @@ static bool receive(int fd, struct generation *generation, uint64_t worker) {
 	notice->worker = worker;
 	notice->zygote = generation->pid;
 	notice->keeper = generation->keeper->pid;
+	recognise(notice, generation);
 	take(notice);
-	return true;
 }
 
-/* Bounded, so that one busy task cannot keep the others waiting. Returns false if no process is
- * left under this filter. */
-static bool receive_some(int fd, uint32_t events, struct generation *generation, uint64_t worker) {
+/* One at a time, so that one busy task cannot keep the others waiting: the loop tells of the next.
+ * Returns false if no process is left under this filter. */
+static bool receive_one(int fd, uint32_t events, struct generation *generation, uint64_t worker) {
 	if (!(events & EPOLLIN))
 		return false;
-	for (int i = 0; i < LISTENER_BATCH && receive(fd, generation, worker); i++)
-		if (!is_readable(fd))
-			break;
+	receive(fd, generation, worker);
 	return true;
 }
 
 static void on_generation(struct source *source, uint32_t events) {
 	struct generation *generation = container_of(source, struct generation, listener_source);
 
-	if (receive_some(generation->listener_fd, events, generation, 0))
+	if (receive_one(generation->listener_fd, events, generation, 0))
 		return;
 	source_remove(source);
 	generation->listener_fd = fd_close(generation->listener_fd);
@@ -477,7 +479,7 @@ static void on_generation(struct source *source, uint32_t events) {
 static void on_worker(struct source *source, uint32_t events) {
 	struct worker *worker = container_of(source, struct worker, listener_source);
 
-	if (receive_some(worker->listener_fd, events, worker->generation, worker->id))
+	if (receive_one(worker->listener_fd, events, worker->generation, worker->id))
 		return;
 	source_remove(source);
 	worker->listener_fd = fd_close(worker->listener_fd);

@@ -5,6 +5,8 @@
  */
 #include "image.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -102,6 +104,33 @@ static int call_getppid(struct wf_call *call) {
 	return wf_return(call, &ns, sizeof ns);
 }
 
+/* Nanoseconds of opening, reading and closing one of many small files. */
+static int open_files(struct wf_call *call) {
+	struct timespec from, to;
+	const struct image_files *files;
+	char path[300], text[8192];
+	size_t size;
+	double ns;
+
+	files = wf_call_input(call, &size);
+	if (size != sizeof *files)
+		return 1;
+	(void)clock_gettime(CLOCK_MONOTONIC, &from);
+	for (uint64_t i = 0; i < files->n; i++) {
+		int fd;
+
+		(void)snprintf(path, sizeof path, "%s/%u", files->directory, (unsigned)i);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0 || read(fd, text, sizeof text) <= 0)
+			return 2;
+		(void)close(fd);
+	}
+	(void)clock_gettime(CLOCK_MONOTONIC, &to);
+	ns = ((double)(to.tv_sec - from.tv_sec) * 1e9 + (double)(to.tv_nsec - from.tv_nsec)) /
+	     (double)files->n;
+	return wf_return(call, &ns, sizeof ns);
+}
+
 /* Waits until its descriptor ends. */
 static int hold(struct wf_call *call) {
 	char byte;
@@ -113,5 +142,5 @@ static int hold(struct wf_call *call) {
 
 WF_MODULE(.preload = load,
 	  .functions = WF_FUNCTIONS({ "echo", echo }, { "read", read_all }, { "crash", crash },
-				    { "spin", spin }, { "hold", hold },
-				    { "getppid", call_getppid }));
+				    { "spin", spin }, { "hold", hold }, { "getppid", call_getppid },
+				    { "open", open_files }));

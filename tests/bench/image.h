@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the image of the benchmark is asked to preload: options.preload_argument.
+ * What the image of the benchmark is asked to preload (options.preload_argument), and to open.
  */
 #pragma once
 
 #include <stdint.h>
+
+/* The input of "open": the files DIRECTORY/0 up to, but not including, DIRECTORY/n. */
+struct image_files {
+	char directory[256];
+	uint64_t n;
+};
 
 struct image_request {
 	uint64_t bytes;  /* of memory, each page written to */

@@ -28,6 +28,7 @@ static const struct row *const rows[] = {
 	&sandbox_command,
 	&sandbox_run,
 	&sandbox_syscall,
+	&sandbox_open,
 	NULL,
 };
 

@@ -21,7 +21,7 @@ extern const struct row parked_memory, queue_100k, idle_wakeups;
 
 /* sandbox_rows.c */
 extern const struct row sandbox_fork, sandbox_parked, sandbox_vs_bwrap, sandbox_command,
-    sandbox_run, sandbox_syscall;
+    sandbox_run, sandbox_syscall, sandbox_open;
 
 /* inside: freeze_rows.c */
 extern const struct row fork_frozen_4g, fork_unfrozen_1g, fork_dirty16_1g;

@@ -226,22 +226,27 @@ SANDBOX = (
     Group((Player(POOL, "sandbox_vs_bwrap"),), rounds=10, parts=(
         Part("sandbox_vs_bwrap",
              "bwrap running a static `true` / a task forked on demand under `stage`",
-             at_least(25), inverse=True, chart="a sandboxed task, against bwrap"),
+             at_least(15), inverse=True, chart="a sandboxed task, against bwrap"),
     )),
     Group((Player(POOL, "sandbox_command"),), rounds=10, parts=(
         Part("sandbox_command",
              "bwrap running a static `true` / the same as a command task under `stage`",
-             at_least(3.5), inverse=True, chart="a sandboxed program from a pool, against bwrap"),
+             at_least(6), inverse=True, chart="a sandboxed program from a pool, against bwrap"),
     )),
     Group((Player(POOL, "sandbox_run"),), rounds=10, parts=(
         Part("sandbox_run",
              "`warmfork run` of a static `true` / bwrap of the same, whole commands",
-             at_most(1.0), chart="warmfork run / bwrap, whole commands"),
+             at_most(0.9), chart="warmfork run / bwrap, whole commands"),
     )),
     Group((Player(POOL, "sandbox_syscall"),), rounds=15, parts=(
         Part("sandbox_syscall",
              "a cheap system call (getppid) under `stage` / without a policy",
              at_most(1.4), unit="ns", chart="a cheap system call inside / outside"),
+    )),
+    Group((Player(POOL, "sandbox_open"),), rounds=10, parts=(
+        Part("sandbox_open",
+             "open, read and close one of 10,000 declared files: `stage`, report: paths / outside",
+             at_most(1.5), unit="ns", chart="to open and read declared files inside / outside"),
     )),
 )
 

@@ -3,23 +3,28 @@
  * What the sandbox costs. Each pool is driven by the caller and forks on demand, so that nothing is
  * hidden by a worker that was ready; the row about parked ones says so.
  */
+#include <fcntl.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <warmfork/policy.h>
 
+#include "image.h"
 #include "pool.h"
 #include "raw.h"
 #include "rows.h"
 
-#define TRIPS    60
-#define SPARES   4
-#define RULES    10
-#define COMMANDS 10
-#define CALLS    200000
+#define TRIPS      60
+#define SPARES     4
+#define RULES      10
+#define COMMANDS   10
+#define CALLS      200000
+#define FILES      10000
+#define FILE_BYTES 4096
 
 static struct wf_policy *policy_new(const char *preset) {
 	struct wf_policy *policy;
@@ -330,19 +335,23 @@ static void *sandbox_syscall_open(bool quick) {
 	return forks;
 }
 
-static double calls(struct wf_executor *executor) {
-	const uint64_t n = CALLS;
-	const struct wf_task task =
-	    WF_TASK(.function = "getppid", .input = &n, .input_size = sizeof n);
-	struct wf_future *future = pool_submit(executor, &task);
+/* What a task has measured itself. */
+static double ask(struct wf_executor *executor, const struct wf_task *task) {
+	struct wf_future *future = pool_submit(executor, task);
 	const struct wf_outcome *outcome = wf_future_wait(future, WF_FOREVER);
 	double ns;
 
 	if (!outcome || outcome->kind != WF_RETURNED || outcome->returned.size != sizeof ns)
-		measure_die("the calls were not counted");
+		measure_die("a task has not measured what it should");
 	memcpy(&ns, outcome->returned.data, sizeof ns);
 	wf_future_free(future);
 	return ns;
+}
+
+static double calls(struct wf_executor *executor) {
+	const uint64_t n = CALLS;
+
+	return ask(executor, &WF_TASK(.function = "getppid", .input = &n, .input_size = sizeof n));
 }
 
 static void sandbox_syscall_round(void *state) {
@@ -365,4 +374,73 @@ const struct row sandbox_syscall = {
 	sandbox_syscall_open,
 	sandbox_syscall_round,
 	sandbox_syscall_close,
+};
+
+/* --- sandbox_open -------------------------------------------------------------------------- */
+
+struct files {
+	struct wf_executor *plain, *stage;
+	struct image_files request;
+};
+
+static const char *file_of(const struct files *files, unsigned i) {
+	static char path[300];
+
+	(void)snprintf(path, sizeof path, "%s/%u", files->request.directory, i);
+	return path;
+}
+
+static void make_files(struct files *files, unsigned n) {
+	static const char text[FILE_BYTES] = "";
+
+	(void)snprintf(files->request.directory, sizeof files->request.directory,
+		       "/var/tmp/warmfork-bench-XXXXXX");
+	if (!mkdtemp(files->request.directory) || chmod(files->request.directory, 0755) < 0)
+		measure_die("no directory for files");
+	files->request.n = n;
+	for (unsigned i = 0; i < n; i++) {
+		int fd = open(file_of(files, i), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+
+		if (fd < 0 || write(fd, text, sizeof text) != (ssize_t)sizeof text)
+			measure_die("no file");
+		(void)close(fd);
+	}
+}
+
+static void *sandbox_open_open(bool quick) {
+	struct files *files = measure_allocate(sizeof *files);
+	struct wf_policy *policy = stage_of_ten_rules();
+
+	make_files(files, quick ? FILES / 10 : FILES);
+	policy_add(policy, "read", files->request.directory);
+	files->plain = open_on_demand(NULL);
+	files->stage = open_on_demand(policy);
+	return files;
+}
+
+static void sandbox_open_round(void *state) {
+	const struct files *files = state;
+	const struct wf_task task = WF_TASK(.function = "open", .input = &files->request,
+					    .input_size = sizeof files->request);
+
+	measure_emit("ours", ask(files->stage, &task));
+	measure_emit("reference", ask(files->plain, &task));
+}
+
+static void sandbox_open_close(void *state) {
+	struct files *files = state;
+
+	pool_close(files->plain);
+	pool_close(files->stage);
+	for (unsigned i = 0; i < files->request.n; i++)
+		(void)unlink(file_of(files, i));
+	(void)rmdir(files->request.directory);
+	free(files);
+}
+
+const struct row sandbox_open = {
+	"sandbox_open",
+	sandbox_open_open,
+	sandbox_open_round,
+	sandbox_open_close,
 };
