@@ -36,6 +36,8 @@
 
 #include <warmfork/inspect.h>
 
+#include "cli/run/witness.h"
+
 static const int passed_on[] = { SIGINT,  SIGTERM, SIGHUP,   SIGQUIT, SIGUSR1,
 				 SIGUSR2, SIGTSTP, SIGWINCH, SIGCONT };
 #define N_PASSED_ON (sizeof passed_on / sizeof passed_on[0])
@@ -93,6 +95,8 @@ static void give(struct run_terminal *terminal, pid_t group) {
 	if (terminal->has_program_modes)
 		(void)tcsetattr(terminal->fd, TCSANOW, &terminal->program_modes);
 	terminal->given = terminal->is_elsewhere || tcsetpgrp(terminal->fd, group) == 0;
+	if (terminal->given && !terminal->is_elsewhere && !terminal->witness)
+		terminal->witness = run_witness_start(group);
 }
 
 static void take(struct run_terminal *terminal) {
@@ -216,13 +220,16 @@ void run_terminal_follow(struct run_terminal *terminal, int signals, struct wf_f
 
 void run_terminal_close(struct run_terminal *terminal, bool as_it_was) {
 	terminal->was_given = terminal->given;
+	if (terminal->witness)
+		terminal->typed = run_witness_end(terminal->witness);
+	terminal->witness = 0;
 	take(terminal);
 	if (as_it_was && terminal->was_given)
 		restore(terminal);
 }
 
 /* Only the program received what was typed at the terminal. A script that waits for us must receive
- * it too, or it would go on. No core is written, because ours would be about this command; a limit
+ * it too, or it would go on; but not a signal that the program has raised. No core is written, because ours would be about this command; a limit
  * would not keep it from the pipe of a core_pattern. */
 void run_terminal_end_by(const struct run_terminal *terminal, int number) {
 	const struct sigaction standard = { .sa_handler = SIG_DFL };
@@ -232,8 +239,7 @@ void run_terminal_end_by(const struct run_terminal *terminal, int number) {
 	(void)sigaction(number, &standard, NULL);
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, number);
-	if (terminal->was_given && !terminal->is_elsewhere &&
-	    (number == SIGINT || number == SIGQUIT))
+	if (number == terminal->typed)
 		(void)kill(0, number);
 	else
 		(void)raise(number);

@@ -20,6 +20,8 @@ struct run_terminal {
 	bool is_elsewhere; /* it is in another session */
 	bool given;        /* it has the terminal */
 	bool was_given;    /* when the program ended */
+	int typed;         /* SIGINT or SIGQUIT, whichever was typed last by then; or 0 */
+	pid_t witness;     /* of what is typed (witness.h); 0: none */
 	bool stopping;     /* we were told to stop, and have told the program */
 	bool has_modes, has_program_modes;
 	struct termios modes, program_modes;
@@ -34,5 +36,6 @@ int run_terminal_open(struct run_terminal *ret);
 void run_terminal_follow(struct run_terminal *terminal, int signals, struct wf_future *future);
 /* Takes the terminal back; with `as_it_was`, in the modes that it had. */
 void run_terminal_close(struct run_terminal *terminal, bool as_it_was);
-/* Ends this process as the program ended. Returns if the signal does not end us. */
+/* Ends this process as the program ended, and our group with us if the signal was typed. Returns if
+ * the signal does not end us. */
 void run_terminal_end_by(const struct run_terminal *terminal, int number);

@@ -638,6 +638,18 @@ def test_terminal_script():
     shell.close()
 
 
+def test_terminal_raised():
+    """What the program raises itself, or sends to its group, interrupts nobody else."""
+    script = ["/bin/sh", "-c", '"$@"; echo "not interrupted, $?"', "sh"]
+    for command in ("kill -INT $$", "kill -INT 0", "kill -QUIT $$"):
+        shell = Shell(["sh", "-c", "echo ready; read word; " + command], before=script)
+        if shell.sees("ready"):
+            shell.type("on\n")
+            shell.sees(f"not interrupted, {131 if 'QUIT' in command else 130}")
+            shell.answers_with("ended 0")
+        shell.close()
+
+
 def test_terminal_pipeline():
     """The reader of a pipeline keeps the terminal."""
     pipeline = ["/bin/sh", "-c", 'trap "" INT; "$@" | { read word; echo "[$word]"; '
@@ -657,7 +669,7 @@ EVERYBODY = (test_status, test_own_status, test_memory, test_streams, test_paths
              test_learn, test_files_of_ours, test_report, test_signals, test_ignored_signal, test_killed,
              test_terminal_read, test_terminal_interrupt,
              test_terminal_stop, test_terminal_modes, test_terminal_stops_itself,
-             test_terminal_script, test_terminal_pipeline)
+             test_terminal_script, test_terminal_raised, test_terminal_pipeline)
 
 
 def run_tests(tests):
