@@ -110,14 +110,22 @@ static const char *read_field(const char *path, const char *key, char text[STATU
 	return NULL;
 }
 
-uint64_t process_status(pid_t pid, const char *key) {
+static uint64_t read_number(pid_t pid, const char *key, int base) {
 	char path[64] = "/proc/self/status", text[STATUS_TEXT] uninitialized;
 	const char *value;
 
 	if (pid > 0)
 		(void)snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
 	value = read_field(path, key, text);
-	return value ? strtoull(value, NULL, 10) : 0;
+	return value ? strtoull(value, NULL, base) : 0;
+}
+
+uint64_t process_status(pid_t pid, const char *key) {
+	return read_number(pid, key, 10);
+}
+
+uint64_t process_signals(pid_t pid, const char *key) {
+	return read_number(pid, key, 16);
 }
 
 static bool is_one_of(pid_t pid, const pid_t *pids, size_t n) {

@@ -55,6 +55,9 @@ int process_children_from(int fd, pid_t *pids, size_t n);
  * cannot be read. */
 uint64_t process_status(pid_t pid, const char *key);
 
+/* The same for a set of signals ("SigIgn:"), which is hexadecimal. */
+uint64_t process_signals(pid_t pid, const char *key);
+
 /* The process itself, or that of its ancestors, whose parent is one of `roots`, is the first process
  * of all, or cannot be seen; 0: it is further away than `most` generations. While that takes, any of
  * them may end and leave its number to another process, but no process that has nothing to do with

@@ -21,6 +21,7 @@
 #include "policy/cover.h"
 #include "policy/line.h"
 #include "proto/call_text.h"
+#include "proto/calls.h"
 
 #define X32_BIT   0x40000000u
 #define FCHMODAT2 452 /* Linux 6.6 */
@@ -307,6 +308,17 @@ bool attempt_is_about_port(const struct attempt *attempt) {
 	return number_of(attempt) == SYS_connect || number_of(attempt) == SYS_bind;
 }
 
+bool attempt_is_about_terminal(const struct attempt *attempt) {
+	static const uint32_t requests[] = { TERMINAL_REQUESTS };
+
+	if (number_of(attempt) != SYS_ioctl)
+		return false;
+	for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++)
+		if ((uint32_t)attempt->arguments[1] == requests[i])
+			return true;
+	return false;
+}
+
 static bool lists_port(const uint16_t *ports, size_t n, uint16_t port) {
 	for (size_t i = 0; i < n; i++)
 		if (ports[i] == port)
@@ -361,7 +373,7 @@ bool attempt_needs_look(const struct attempt *attempt) {
 	for (size_t i = 0; i < CALL_ARGUMENTS; i++)
 		if (call->arguments[i] == ARGUMENT_PATH)
 			return true;
-	return attempt_is_about_port(attempt);
+	return attempt_is_about_port(attempt) || attempt_is_about_terminal(attempt);
 }
 
 void attempt_look(struct attempt *attempt, const struct policy *policy, bool all) {

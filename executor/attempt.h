@@ -45,6 +45,8 @@ bool attempt_is_foreign(const struct attempt *attempt);
 /* Would a rule for its path, with the calls that go with it, be enough to allow it? */
 bool attempt_depends_on_path(const struct attempt *attempt, const struct policy *policy);
 bool attempt_is_about_port(const struct attempt *attempt);
+/* Does it change a terminal, as far as the policy allows that at all? */
+bool attempt_is_about_terminal(const struct attempt *attempt);
 
 /* Print the call ("openat", "x32 call 3"), its arguments, and the policy line that would allow it
  * ("" if none does). */

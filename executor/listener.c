@@ -32,6 +32,7 @@
 #include "executor/learn.h"
 #include "executor/offload.h"
 #include "executor/stop.h"
+#include "executor/terminal.h"
 #include "policy/document.h"
 #include "policy/line.h"
 
@@ -49,9 +50,11 @@ struct notice {
 	struct job job;
 	struct engine *engine; /* a reference */
 	const struct generations *generations;
-	uint64_t generation, worker; /* worker 0: the listener belongs to the generation */
-	pid_t zygote, keeper;        /* the parents of workers */
-	pid_t process, top;          /* the caller, and above it what is to be its worker */
+	uint64_t generation, worker;  /* worker 0: the listener belongs to the generation */
+	pid_t zygote, keeper;         /* the parents of workers */
+	pid_t process, top;           /* the caller, and above it what is to be its worker */
+	enum terminal_right terminal; /* if it is about one */
+	pid_t group;                  /* of the caller, likewise */
 	struct attempt attempt;
 	bool learns;
 	_Atomic bool answered; /* it was late */
@@ -63,6 +66,8 @@ static void notice_init(struct notice *notice, struct engine *engine,
 	notice->job = (struct job){ .run = NULL };
 	notice->engine = engine;
 	notice->process = notice->top = 0;
+	notice->terminal = TERMINAL_REFUSED;
+	notice->group = 0;
 	notice->answered = false;
 	attempt_init(&notice->attempt, request);
 	notice->learns = engine->options.public.learn && !attempt_is_foreign(&notice->attempt);
@@ -253,6 +258,17 @@ static void answer(const struct notice *notice, int fd, int error) {
 	(void)ioctl(fd, SECCOMP_IOCTL_NOTIF_SEND, &response);
 }
 
+/* A change of its terminal. As the kernel does, those that heed SIGTTOU are stopped by it until they
+ * have the terminal. Of all answers, EINTR makes most programs try again then. */
+static int judge_terminal(const struct notice *notice) {
+	if (notice->terminal == TERMINAL_FREE)
+		return 0;
+	if (notice->terminal == TERMINAL_REFUSED || notice->group <= 1)
+		return EIO;
+	(void)kill(-notice->group, SIGTTOU);
+	return EINTR;
+}
+
 static int decide(struct notice *notice, struct generation *generation) {
 	struct culprit culprit = {
 		.process = notice->process,
@@ -261,6 +277,8 @@ static int decide(struct notice *notice, struct generation *generation) {
 
 	if (is_zygote(notice, generation))
 		return 0;
+	if (attempt_is_about_terminal(&notice->attempt))
+		return judge_terminal(notice);
 	if (culprit.worker)
 		culprit.future = running_task(culprit.worker);
 	return judge(&notice->attempt, &culprit, document_view(notice->engine->options.policy));
@@ -309,6 +327,14 @@ static void judge_and_answer(struct notice *notice) {
 		       notice->learns ? never(&notice->attempt) : decide(notice, generation));
 }
 
+static void look_at_terminal(struct notice *notice) {
+	const pid_t roots[] = { notice->zygote, notice->keeper };
+
+	if (attempt_is_about_terminal(&notice->attempt))
+		notice->terminal =
+		    terminal_right((pid_t)notice->attempt.request.pid, roots, &notice->group);
+}
+
 /* Without the lock: the caller's memory and the files that it names may make us wait. */
 static void run_notice(struct job *job) {
 	struct notice *notice = container_of(job, struct notice, job);
@@ -318,6 +344,7 @@ static void run_notice(struct job *job) {
 		attempt_look(&notice->attempt, document_view(engine->options.policy),
 			     notice->learns);
 		find_top(notice, LISTENER_DEPTH);
+		look_at_terminal(notice);
 	}
 	if (notice->learns && !notice->answered && never(&notice->attempt) == 0)
 		learn(notice);

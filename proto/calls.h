@@ -5,6 +5,12 @@
  */
 #pragma once
 
+/* Requests of ioctl(2), of <asm/ioctls.h>, that change a terminal. From the background they are
+ * refused (executor/terminal.h). */
+#define TERMINAL_REQUESTS                                                                          \
+	0x5402 /* TCSETS */, 0x5403 /* TCSETSW */, 0x5404 /* TCSETSF */, 0x5409 /* TCSBRK */,      \
+	    0x540b /* TCFLSH */, 0x5410 /* TIOCSPGRP */
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -189,10 +189,9 @@ static void descriptor_rules(struct builder *builder) {
 		SCMP_CMP(2, SCMP_CMP_MASKED_EQ, O_ASYNC, 0),
 	};
 	static const uint32_t requests[] = {
-		TCGETS,           TCSETS,    TCSETSW,  TCSETSF,     TIOCGWINSZ,
-		TIOCGPGRP,        TIOCSPGRP, TIOCGSID, TIOCOUTQ,    FIONREAD,
-		FIONBIO,          FIOCLEX,   FIONCLEX, FICLONE_4_5, FICLONERANGE_4_5,
-		PAGEMAP_SCAN_6_7, TCFLSH,    TIOCGPTN, TIOCSPTLCK,  TCSBRK,
+		TCGETS,     TIOCGWINSZ,  TIOCGPGRP,        TIOCGSID,         TIOCOUTQ,
+		FIONREAD,   FIONBIO,     FIOCLEX,          FIONCLEX,         TIOCGPTN,
+		TIOCSPTLCK, FICLONE_4_5, FICLONERANGE_4_5, PAGEMAP_SCAN_6_7,
 	};
 
 	ALLOW_VALUES(builder, SYS_fcntl, 1, commands);

@@ -650,6 +650,49 @@ def test_terminal_raised():
         shell.close()
 
 
+STEALS = """
+import os, signal, termios
+signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+def tried(what):
+    try:
+        what()
+        return "done"
+    except (OSError, termios.error) as error:
+        return os.strerror(error.args[0])
+modes = termios.tcgetattr(1)
+modes[3] &= ~termios.ECHO
+print("group:", tried(lambda: os.tcsetpgrp(1, os.getpgrp())))
+print("modes:", tried(lambda: termios.tcsetattr(1, termios.TCSANOW, modes)))
+print("child:", tried(lambda: os.fork() or os._exit(tried(lambda: os.tcsetpgrp(1, os.getpgrp()))
+                                                       == "done")), os.wait()[1])
+"""
+
+
+def test_terminal_stolen():
+    """Who is in the background does not get it by ignoring SIGTTOU."""
+    for in_background in (True, False):
+        shell = Shell(["/usr/bin/python3", "-c", STEALS], in_background=in_background)
+        got = "Input/output error" if in_background else "done"
+        for words in (f"group: {got}", f"modes: {got}", f"child: done {0 if in_background else 256}"):
+            shell.sees(words)
+        shell.answers_with("ended 0")
+        shell.close()
+
+
+def test_terminal_jobs():
+    """A shell with jobs of its own gives them the terminal and takes it back."""
+    shell = Shell(["bash", "--norc", "--noprofile", "-i"])
+    for command, words in (("PS1='$ '; sleep 0 | cat; echo one$((1+1))", "one2"),
+                           ("sh -c 'echo cat$((1+1)); cat'", "cat2"), ("\x1a", "Stopped"), ("echo two$((1+1))", "two2"),
+                           ("fg", "cat"), ("typed", "typed"), ("\x04", None),
+                           ("echo three$((1+1)); exit 5", "three2")):
+        shell.type(command + ("" if len(command) == 1 else "\n"))
+        if words and not shell.sees(words):
+            break
+    shell.answers_with("ended 5")
+    shell.close()
+
+
 def test_terminal_pipeline():
     """The reader of a pipeline keeps the terminal."""
     pipeline = ["/bin/sh", "-c", 'trap "" INT; "$@" | { read word; echo "[$word]"; '
@@ -669,7 +712,8 @@ EVERYBODY = (test_status, test_own_status, test_memory, test_streams, test_paths
              test_learn, test_files_of_ours, test_report, test_signals, test_ignored_signal, test_killed,
              test_terminal_read, test_terminal_interrupt,
              test_terminal_stop, test_terminal_modes, test_terminal_stops_itself,
-             test_terminal_script, test_terminal_raised, test_terminal_pipeline)
+             test_terminal_script, test_terminal_raised,
+             test_terminal_stolen, test_terminal_jobs, test_terminal_pipeline)
 
 
 def run_tests(tests):

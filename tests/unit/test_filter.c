@@ -500,6 +500,9 @@ static const struct rule rules[] = {
 	{ { SYS_ioctl, { 0, TIOCLINUX } }, NOBODY },
 	{ { SYS_ioctl, { 0, TIOCSCTTY } }, NOBODY },
 	{ { SYS_ioctl, { 0, TIOCSETD } }, NOBODY },
+	{ { SYS_ioctl, { 0, TCGETS } }, EVERYBODY },
+	{ { SYS_ioctl, { 0, TCSETS } }, NOBODY }, /* told: it depends on whose the terminal is */
+	{ { SYS_ioctl, { 0, TIOCSPGRP } }, NOBODY },
 	{ { SYS_fcntl, { 0, F_SETOWN, ANY } }, NOBODY },
 	{ { SYS_fcntl, { 0, F_SETSIG, SIGKILL } }, NOBODY },
 	{ { SYS_fcntl, { 0, F_SETFL, O_NONBLOCK } }, EVERYBODY },
