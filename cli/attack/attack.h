@@ -84,9 +84,17 @@ void attack_wait(const struct wf_call *call);
 /* The size of a socket's name. An abstract one starts with a zero byte and is not terminated. */
 socklen_t attack_address_size(const struct sockaddr_un *address, bool abstract);
 
+struct sockaddr_in attack_loopback(uint16_t port);
+/* Connects over TCP. Returns -1 if it cannot. */
+int attack_connect(uint16_t port);
+
+#define ATTACK_RIGHTS 250 /* the kernel takes 253 in one message */
+/* Sends a descriptor, `n` times in one message. */
+bool attack_send_rights(int socket, int fd, unsigned n);
+
 /* Ends every attacker: answers whether it believes that it got through, and what it found. */
 int attack_answer(struct wf_call *call, bool believes, const void *loot, size_t size);
-/* Reads up to `size` bytes. Returns their number, or -1. */
+/* Reads up to `size` bytes of a file. Returns their number, or -1. */
 ssize_t attack_read(const char *path, void *data, size_t size);
 /* Overwrites the start of a file. Returns whether that worked. */
 bool attack_overwrite(int fd, const char *text);
@@ -225,5 +233,6 @@ struct attack_rows {
 	const struct attack *rows;
 	size_t n;
 };
-extern const struct attack_rows attack_files, attack_descriptors, attack_processes, attack_limits,
-    attack_network, attack_kernel, attack_privileges, attack_endings;
+extern const struct attack_rows attack_files, attack_descriptors, attack_channel, attack_processes,
+    attack_limits, attack_memory, attack_network, attack_kernel, attack_privileges, attack_endings,
+    attack_secrets;

@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Attacks through descriptors: those left open by mistake (the image's preload leaves three), those
- * of the worker's own channel, and too many of them.
- *
- * The format of the channel is no secret, because the library's source is public, and a task can
- * always write to the channel. So these rows test the library: the pool has to live on, and lose no
- * more than this task.
+ * Attacks through descriptors: those left open by mistake (the image's preload leaves three), and
+ * too many of them.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,12 +13,9 @@
 #include "cli/attack/bout.h"
 #include "cli/attack/host.h"
 
-#define SEARCHED  1024 /* descriptors */
-#define FAR_AWAY  777
-#define CHANGED   "changed by an attacker\n"
-#define OVERSIZED ((size_t)1 << 20)
-#define RIGHTS    250 /* the kernel takes 253 in one message */
-#define A_LEAK    (RIGHTS / 2)
+#define SEARCHED 1024 /* descriptors */
+#define FAR_AWAY 777
+#define CHANGED  "changed by an attacker\n"
 
 /* Finds the next inherited regular file or directory after `fd`; -1 if there are no more. */
 static int next_of_kind(int fd, mode_t kind) {
@@ -119,114 +110,6 @@ static enum attack_verdict judge_lock(struct attack_ground *ground,
 	return attack_verdict(locked);
 }
 
-/* --- 13, 14, 15: the channel ---------------------------------------------------------------- */
-
-/* Finds the next socket that is not the line to the host. */
-static int next_socket(const struct wf_call *call, int fd) {
-	socklen_t size = sizeof(int);
-	int type;
-
-	for (fd++; fd < SEARCHED; fd++)
-		if (fd != attack_line(call) &&
-		    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0)
-			return fd;
-	return -1;
-}
-
-static int send_all(struct wf_call *call, const void *data, size_t size) {
-	uint64_t n = 0;
-
-	for (int fd = next_socket(call, -1); fd >= 0; fd = next_socket(call, fd))
-		n += write(fd, data, size) > 0;
-	attack_say(call, 't', &n, sizeof n);
-	return attack_answer(call, n > 0, NULL, 0);
-}
-
-/* Writes garbage of the size of a message, and also nothing at all, which reads like an end. */
-static int write_garbage(struct wf_call *call) {
-	unsigned char garbage[4096];
-
-	for (size_t i = 0; i < sizeof garbage; i++)
-		garbage[i] = (unsigned char)(i * 197 + 13);
-	return send_all(call, garbage, sizeof garbage);
-}
-
-/* Writes messages of each small type and length, and one that is as large as the socket takes. */
-static int forge_messages(struct wf_call *call) {
-	unsigned char message[64] = { 0 };
-	size_t size = OVERSIZED;
-	char *oversized =
-	    mmap(NULL, OVERSIZED, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	uint64_t n = 0;
-
-	for (int fd = next_socket(call, -1); fd >= 0; fd = next_socket(call, fd)) {
-		if (oversized == MAP_FAILED)
-			break;
-		while (size > 0 && send(fd, oversized, size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-			size /= 2;
-		n += size > 0;
-		for (unsigned i = 0; i < 64; i++) {
-			message[0] = (unsigned char)i;
-			n += send(fd, message, 1 + i, MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
-		}
-	}
-	attack_say(call, 't', &n, sizeof n);
-	return attack_answer(call, n > 0, NULL, 0);
-}
-
-static bool send_rights(int socket, int fd) {
-	union {
-		struct cmsghdr head;
-		char space[CMSG_SPACE(RIGHTS * sizeof(int))];
-	} control = { 0 };
-	char byte = 0;
-	struct iovec vector = { &byte, 1 };
-	struct msghdr message = { .msg_iov = &vector,
-				  .msg_iovlen = 1,
-				  .msg_control = &control,
-				  .msg_controllen = sizeof control.space };
-	int rights[RIGHTS];
-
-	for (size_t i = 0; i < RIGHTS; i++)
-		rights[i] = fd;
-	control.head.cmsg_level = SOL_SOCKET;
-	control.head.cmsg_type = SCM_RIGHTS;
-	control.head.cmsg_len = CMSG_LEN(sizeof rights);
-	memcpy(CMSG_DATA(&control.head), rights, sizeof rights);
-	return sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
-}
-
-static int send_descriptors(struct wf_call *call) {
-	uint64_t n = 0;
-
-	for (int fd = next_socket(call, -1); fd >= 0; fd = next_socket(call, fd))
-		for (unsigned i = 0; i < 4; i++)
-			n += send_rights(fd, STDERR_FILENO);
-	attack_say(call, 't', &n, sizeof n);
-	return attack_answer(call, n > 0, NULL, 0);
-}
-
-static bool count_own(struct attack_ground *ground) {
-	int n = attack_count_descriptors(getpid(), "");
-
-	ground->number = (uint64_t)n;
-	return n > 0;
-}
-
-static enum attack_verdict judge_channel(struct attack_ground *ground,
-					 const struct attack_bout *bout) {
-	bool lives = bout->outcome.kind != 0 && bout->outcome.kind != WF_ZYGOTE_LOST &&
-		     attack_pool_works(ground) && attack_pool_is_whole(ground);
-	/* an attacker that is ended for what it sent has no time to report it */
-	bool sent = bout->told > 0 ||
-		    (bout->outcome.kind == WF_KILLED && bout->outcome.killed.by == WF_BY_PROTOCOL);
-	bool leaks = attack_count_descriptors(getpid(), "") > (int)ground->number + A_LEAK;
-
-	if (!sent && lives)
-		return ATTACK_NOTHING;
-	return attack_verdict(!lives || leaks);
-}
-
 /* --- 23: too many --------------------------------------------------------------------------- */
 
 /* Counts those that are in flight and in no table, too. */
@@ -235,7 +118,7 @@ static int exhaust_descriptors(struct wf_call *call) {
 	int ends[2];
 
 	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends) == 0)
-		while (flying < 8 && send_rights(ends[0], ends[1]))
+		while (flying < 8 && attack_send_rights(ends[0], ends[1], ATTACK_RIGHTS))
 			flying++;
 	while (own < ATTACK_DESCRIPTORS_TRIED && fcntl(attack_line(call), F_DUPFD_CLOEXEC, 0) >= 0)
 		own++;
@@ -263,12 +146,6 @@ static const struct attack rows[] = {
 	  .run = run_offset },
 	{ 12, "hold a lock of an inherited file for ever", "hold_lock", hold_lock,
 	  .stops = DESCRIPTORS, .judge = judge_lock },
-	{ 13, "garbage into every socket", "write_garbage", write_garbage, ATTACK_LIBRARY,
-	  .prepare = count_own, .judge = judge_channel },
-	{ 14, "forged and oversized messages", "forge_messages", forge_messages, ATTACK_LIBRARY,
-	  .prepare = count_own, .judge = judge_channel },
-	{ 15, "a thousand descriptors for the executor", "send_descriptors", send_descriptors,
-	  ATTACK_LIBRARY, .prepare = count_own, .judge = judge_channel },
 	{ 23, "exhaust descriptors, also in flight", "exhaust_descriptors", exhaust_descriptors,
 	  .look = count_theirs, .judge = attack_judge_seen },
 };

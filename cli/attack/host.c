@@ -81,6 +81,15 @@ const char *attack_no_sealed_memfd(void) {
 	return "a memfd that cannot be executed takes MFD_NOEXEC_SEAL (Linux 6.3)";
 }
 
+const char *attack_no_trace(void) {
+	char scope[16];
+
+	attack_proc(getpid(), "../sys/kernel/yama/ptrace_scope", scope, sizeof scope);
+	if (scope[0] == '3' || (scope[0] > '0' && geteuid() != 0))
+		return "kernel.yama.ptrace_scope forbids it to everybody";
+	return NULL;
+}
+
 bool attack_has(const struct attack_bout *bout, const char *token) {
 	return memmem(bout->loot, bout->loot_size, token, strlen(token)) != NULL;
 }

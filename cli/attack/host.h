@@ -30,6 +30,9 @@ const char *attack_sanitized(void);
 const char *attack_no_signal_scope(void);
 /* Before Linux 6.3, every memfd can be executed. NULL otherwise. */
 const char *attack_no_sealed_memfd(void);
+/* With Yama, a process may trace only its own descendants, so it cannot be shown that the sandbox
+ * stops the rest, nor looked into a worker. NULL otherwise. */
+const char *attack_no_trace(void);
 
 bool attack_has(const struct attack_bout *bout, const char *token);
 

@@ -6,6 +6,7 @@
  * living process, and none depends on time. The host lets go by end-of-file, because a message
  * would wake only one of several processes.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -86,6 +87,43 @@ socklen_t attack_address_size(const struct sockaddr_un *address, bool abstract) 
 		return sizeof *address;
 	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
 			   strlen(address->sun_path + 1));
+}
+
+struct sockaddr_in attack_loopback(uint16_t port) {
+	return (struct sockaddr_in){ .sin_family = AF_INET,
+				     .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+				     .sin_port = htons(port) };
+}
+
+int attack_connect(uint16_t port) {
+	struct sockaddr_in address = attack_loopback(port);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
+		(void)close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+bool attack_send_rights(int socket, int fd, unsigned n) {
+	union {
+		struct cmsghdr head;
+		char space[CMSG_SPACE(ATTACK_RIGHTS * sizeof(int))];
+	} control = { 0 };
+	char byte = 0;
+	struct iovec vector = { &byte, 1 };
+	struct msghdr message = { .msg_iov = &vector,
+				  .msg_iovlen = 1,
+				  .msg_control = &control,
+				  .msg_controllen = CMSG_SPACE(n * sizeof fd) };
+
+	control.head.cmsg_level = SOL_SOCKET;
+	control.head.cmsg_type = SCM_RIGHTS;
+	control.head.cmsg_len = CMSG_LEN(n * sizeof fd);
+	for (size_t i = 0; i < n; i++)
+		memcpy(CMSG_DATA(&control.head) + i * sizeof fd, &fd, sizeof fd);
+	return socket >= 0 && fd >= 0 && sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
 }
 
 /* --- the sibling --------------------------------------------------------------------------- */

@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/ipc.h>
-#include <sys/mman.h>
 #include <sys/msg.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -23,7 +22,6 @@
 #include "cli/attack/bout.h"
 #include "cli/attack/host.h"
 
-#define CHUNK     ((size_t)1 << 20)
 #define SPARSE    ((off_t)1 << 30)
 #define QUEUES    16
 #define INSTANCES 32 /* of inotify, of 128 that a user may have */
@@ -57,68 +55,6 @@ static enum attack_verdict judge_processes(struct attack_ground *ground,
 					   const struct attack_bout *bout) {
 	(void)ground;
 	return attack_verdict(bout->n_alive >= ATTACK_PROCESSES);
-}
-
-/* --- 19, 20: memory ------------------------------------------------------------------------ */
-
-/* Takes memory in pieces, as a program would: one mapping that is refused as a whole would
- * prove little. */
-static size_t take_memory(int flags) {
-	size_t taken = 0;
-	char *piece;
-
-	for (; taken < ATTACK_MEMORY_TRIED; taken += CHUNK) {
-		piece = mmap(NULL, CHUNK, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS, -1, 0);
-		if (piece == MAP_FAILED)
-			break;
-		for (size_t i = 0; i < CHUNK; i += 4096)
-			*(volatile char *)(piece + i) = 1;
-	}
-	return taken;
-}
-
-static int memory_bomb(struct wf_call *call) {
-	size_t taken = take_memory(MAP_PRIVATE);
-
-	attack_hold(call);
-	return attack_answer(call, taken == ATTACK_MEMORY_TRIED, NULL, 0);
-}
-
-/* Memory files that are mapped and closed count as no descriptor, no file size and no
- * private memory. */
-static size_t take_files(void) {
-	size_t taken = 0;
-	char *piece;
-	int fd;
-
-	for (; taken < ATTACK_MEMORY_TRIED; taken += CHUNK) {
-		fd = memfd_create("taken", MFD_CLOEXEC);
-		if (fd < 0 || ftruncate(fd, CHUNK) < 0)
-			break;
-		piece = mmap(NULL, CHUNK, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-		(void)close(fd);
-		if (piece == MAP_FAILED)
-			break;
-		for (size_t i = 0; i < CHUNK; i += 4096)
-			*(volatile char *)(piece + i) = 1;
-	}
-	return taken;
-}
-
-static int shared_bomb(struct wf_call *call) {
-	size_t taken = take_files();
-
-	if (taken < ATTACK_MEMORY_TRIED)
-		taken = take_memory(MAP_SHARED);
-	attack_hold(call);
-	return attack_answer(call, taken == ATTACK_MEMORY_TRIED, NULL, 0);
-}
-
-static void weigh(struct attack_ground *ground, struct attack_bout *bout) {
-	(void)ground;
-	bout->seen =
-	    attack_status_bytes(bout->pid, "VmRSS:") + attack_status_bytes(bout->pid, "VmSwap:") >=
-	    ATTACK_MEMORY_TRIED;
 }
 
 /* --- 21, 22: files and streams -------------------------------------------------------------- */
@@ -351,10 +287,6 @@ static enum attack_verdict judge_starved(struct attack_ground *ground,
 
 static const struct attack rows[] = {
 	{ 18, "fork bomb", "fork_bomb", fork_bomb, .stops = CGROUP, .judge = judge_processes },
-	{ 19, "memory bomb", "memory_bomb", memory_bomb, .stops = CGROUP, .look = weigh,
-	  .judge = attack_judge_seen },
-	{ 20, "memory by another name: shared, memfd", "shared_bomb", shared_bomb, .stops = CGROUP,
-	  .look = weigh, .judge = attack_judge_seen },
 	{ 21, "fill the disk", "fill_disk", fill_disk, .judge = judge_disk },
 	{ 22, "sparse files and endless output", "endless_output", endless_output, ATTACK_CAPTURE,
 	  .stops = LIMITS, .judge = judge_output },

@@ -90,25 +90,6 @@ static enum attack_verdict judge_pathname(struct attack_ground *ground,
 
 /* --- 38: a descriptor for an accomplice ------------------------------------------------------ */
 
-static bool send_right(int socket, int fd) {
-	union {
-		struct cmsghdr head;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	char byte = 'x';
-	struct iovec vector = { &byte, 1 };
-	struct msghdr message = { .msg_iov = &vector,
-				  .msg_iovlen = 1,
-				  .msg_control = &control,
-				  .msg_controllen = sizeof control.space };
-
-	control.head.cmsg_level = SOL_SOCKET;
-	control.head.cmsg_type = SCM_RIGHTS;
-	control.head.cmsg_len = CMSG_LEN(sizeof fd);
-	memcpy(CMSG_DATA(&control.head), &fd, sizeof fd);
-	return socket >= 0 && fd >= 0 && sendmsg(socket, &message, MSG_NOSIGNAL) > 0;
-}
-
 static int receive_right(int socket) {
 	union {
 		struct cmsghdr head;
@@ -140,8 +121,8 @@ static int pass_descriptor(struct wf_call *call) {
 
 	(void)snprintf(path, sizeof path, "%s/late", brief->out);
 	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-	done = send_right(connect_unix(brief->abstract, true), fd);
-	done |= send_right(connect_unix(brief->socket, false), fd);
+	done = attack_send_rights(connect_unix(brief->abstract, true), fd, 1);
+	done |= attack_send_rights(connect_unix(brief->socket, false), fd, 1);
 	return attack_answer(call, done, NULL, 0);
 }
 
@@ -165,29 +146,12 @@ static enum attack_verdict judge_passed(struct attack_ground *ground,
 
 /* --- 39: TCP ------------------------------------------------------------------------------- */
 
-static struct sockaddr_in loopback(uint16_t port) {
-	return (struct sockaddr_in){ .sin_family = AF_INET,
-				     .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-				     .sin_port = htons(port) };
-}
-
-static int connect_tcp(uint16_t port) {
-	struct sockaddr_in address = loopback(port);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
-		(void)close(fd);
-		return -1;
-	}
-	return fd;
-}
-
 static int use_tcp(struct wf_call *call) {
 	const struct attack_brief *brief = attack_brief(call);
-	struct sockaddr_in address = loopback(brief->free_port);
+	struct sockaddr_in address = attack_loopback(brief->free_port);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	(void)send_nonce(call, connect_tcp(brief->tcp_port));
+	(void)send_nonce(call, attack_connect(brief->tcp_port));
 	if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0)
 		(void)listen(fd, 1);
 	attack_hold(call);
@@ -196,7 +160,7 @@ static int use_tcp(struct wf_call *call) {
 
 /* Chooses a port that was free a moment ago; nothing else has a reason to take it at once. */
 static bool choose_port(struct attack_ground *ground) {
-	struct sockaddr_in address = loopback(0);
+	struct sockaddr_in address = attack_loopback(0);
 	socklen_t size = sizeof address;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	bool chosen = fd >= 0 && bind(fd, (struct sockaddr *)&address, size) == 0 &&
@@ -209,7 +173,7 @@ static bool choose_port(struct attack_ground *ground) {
 }
 
 static void visit_port(struct attack_ground *ground, struct attack_bout *bout) {
-	int fd = connect_tcp(ground->brief.free_port);
+	int fd = attack_connect(ground->brief.free_port);
 
 	bout->seen = fd >= 0;
 	if (fd >= 0)
@@ -252,7 +216,7 @@ static int use_families(struct wf_call *call) {
 					   { AF_INET, SOCK_RAW },
 					   { AF_VSOCK, SOCK_STREAM } };
 	const struct attack_brief *brief = attack_brief(call);
-	struct sockaddr_in address = loopback(brief->udp_port);
+	struct sockaddr_in address = attack_loopback(brief->udp_port);
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	bool done = use_algorithm();
 	char loot[1024];

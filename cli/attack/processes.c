@@ -366,17 +366,6 @@ static enum attack_verdict judge_memory(struct attack_ground *ground,
 	return attack_verdict(attack_has(bout, ground->sibling.token) || !sibling_is_well(ground));
 }
 
-/* With Yama, a process may trace only its own descendants, so it cannot be shown that the sandbox
- * stops the rest. */
-static const char *no_trace(void) {
-	char scope[16];
-
-	attack_proc(getpid(), "../sys/kernel/yama/ptrace_scope", scope, sizeof scope);
-	if (scope[0] == '3' || (scope[0] > '0' && geteuid() != 0))
-		return "kernel.yama.ptrace_scope forbids it to everybody";
-	return NULL;
-}
-
 /* --- 33: descriptors of others -------------------------------------------------------------- */
 
 static size_t steal(pid_t pid, char *loot, size_t size) {
@@ -497,12 +486,12 @@ static const struct attack rows[] = {
 	{ 30, "a signal to everybody", "signal_everybody", signal_everybody, ATTACK_SIBLING,
 	  .landlock = 6, .stops = LANDLOCK, .run = run_everybody, .inapplicable = no_everybody },
 	{ 31, "trace a sibling", "trace_sibling", trace_sibling, ATTACK_SIBLING,
-	  .stops = LANDLOCK | SECCOMP, .judge = judge_memory, .inapplicable = no_trace },
+	  .stops = LANDLOCK | SECCOMP, .judge = judge_memory, .inapplicable = attack_no_trace },
 	{ 32, "read and write a sibling's memory", "read_sibling", read_sibling, ATTACK_SIBLING,
-	  .stops = LANDLOCK, .judge = judge_memory, .inapplicable = no_trace },
+	  .stops = LANDLOCK, .judge = judge_memory, .inapplicable = attack_no_trace },
 	{ 33, "steal descriptors of a sibling", "steal_descriptors", steal_descriptors,
 	  ATTACK_SIBLING, .stops = LANDLOCK | SECCOMP, .judge = judge_stolen,
-	  .inapplicable = no_trace },
+	  .inapplicable = attack_no_trace },
 	{ 34, "compare descriptors with a sibling's", "compare_descriptors", compare_descriptors,
 	  ATTACK_SIBLING, .stops = LANDLOCK | SECCOMP, .prepare = lend_shared, .judge = judge_bits,
 	  .inapplicable = no_kcmp },
