@@ -31,8 +31,8 @@
  * has no limits, does no harm either. */
 #define ATTACK_PROCESSES         16
 #define ATTACK_PROCESSES_TRIED   64
-#define ATTACK_MEMORY            ((size_t)64 << 20)
-#define ATTACK_MEMORY_TRIED      ((size_t)128 << 20)
+#define ATTACK_MEMORY            ((size_t)32 << 20)
+#define ATTACK_MEMORY_TRIED      ((size_t)64 << 20)
 #define ATTACK_FILE_SIZE         ((size_t)1 << 20)
 #define ATTACK_FILE_SIZE_TRIED   ((size_t)8 << 20)
 #define ATTACK_SCRATCH           ((size_t)4 << 20)
@@ -94,6 +94,8 @@ bool attack_send_rights(int socket, int fd, unsigned n);
 
 /* Ends every attacker: answers whether it believes that it got through, and what it found. */
 int attack_answer(struct wf_call *call, bool believes, const void *loot, size_t size);
+/* Can the first bytes there be read? */
+bool attack_is_readable(const void *at);
 /* Reads up to `size` bytes of a file. Returns their number, or -1. */
 ssize_t attack_read(const char *path, void *data, size_t size);
 /* Overwrites the start of a file. Returns whether that worked. */
@@ -109,6 +111,9 @@ extern struct attack_held attack_held;
 #define ATTACK_WORD UINT64_C(0x5afe5afe5afe5afe)
 /* Pages at a fixed address, some of which the sibling has written to, one for each bit. */
 #define ATTACK_PAGES ((void *)0x123400000000)
+
+/* A variable of the host's environment, which has a token. */
+#define ATTACK_VARIABLE "WARMFORK_ATTACK"
 
 /* --- the host -------------------------------------------------------------------------------- */
 
@@ -178,6 +183,7 @@ struct attack_ground {
 	struct attack_stand_in stand_in;
 	struct wf_statistics before;
 	char segment_token[ATTACK_TOKEN], key_token[ATTACK_TOKEN];
+	char environment[ATTACK_TOKEN];    /* in a variable of the host */
 	int extra[ATTACK_DESCRIPTORS - 1]; /* descriptors that this row passes to the task, or -1 */
 	uint64_t number;                   /* for the row's own use */
 	int fd;                            /* likewise, or -1 */

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,9 +14,10 @@
 #include "cli/attack/bout.h"
 #include "cli/attack/host.h"
 
-#define SEARCHED 1024 /* descriptors */
-#define FAR_AWAY 777
-#define CHANGED  "changed by an attacker\n"
+#define SEARCHED    1024 /* descriptors */
+#define FAR_AWAY    777
+#define CHANGED     "changed by an attacker\n"
+#define USUAL_LIMIT 1024 /* of open files */
 
 /* Finds the next inherited regular file or directory after `fd`; -1 if there are no more. */
 static int next_of_kind(int fd, mode_t kind) {
@@ -133,8 +135,48 @@ static void count_theirs(struct attack_ground *ground, struct attack_bout *bout)
 	bout->seen = attack_count_descriptors(bout->pid, "") > 2 * ATTACK_DESCRIPTORS_MOST;
 }
 
+/* --- 75: too many in flight ----------------------------------------------------------------- */
+
+/* What is sent and not received counts for the user, and who has more than his own limit of open
+ * files may send no more. So one task that keeps many stops all programs of its user. */
+static int keep_in_flight(struct wf_call *call) {
+	unsigned flying = 0;
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0)
+		while (flying <= USUAL_LIMIT &&
+		       attack_send_rights(ends[0], STDERR_FILENO, ATTACK_RIGHTS))
+			flying += ATTACK_RIGHTS;
+	attack_hold(call);
+	return attack_answer(call, flying > USUAL_LIMIT, NULL, 0);
+}
+
+/* For a moment, the host is a program with the usual limit. */
+static void send_one(struct attack_ground *ground, struct attack_bout *bout) {
+	struct rlimit limit, usual;
+	int ends[2];
+
+	(void)ground;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 ||
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		return;
+	usual = limit;
+	if (usual.rlim_cur > USUAL_LIMIT)
+		usual.rlim_cur = USUAL_LIMIT;
+	(void)setrlimit(RLIMIT_NOFILE, &usual);
+	bout->seen = !attack_send_rights(ends[0], STDERR_FILENO, 1) && errno == ETOOMANYREFS;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	(void)close(ends[0]);
+	(void)close(ends[1]);
+}
+
+static const char *no_limit_in_flight(void) {
+	return geteuid() == 0 ? "root may have as many in flight as it likes" : NULL;
+}
+
 /* ------------------------------------------------------------------------------------------- */
 
+#define LIMITS      (1U << ATTACK_LIMITS)
 #define DESCRIPTORS (1U << ATTACK_DESCRIPTOR_LAYER)
 
 static const struct attack rows[] = {
@@ -148,6 +190,9 @@ static const struct attack rows[] = {
 	  .stops = DESCRIPTORS, .judge = judge_lock },
 	{ 23, "exhaust descriptors, also in flight", "exhaust_descriptors", exhaust_descriptors,
 	  .look = count_theirs, .judge = attack_judge_seen },
+	{ 75, "descriptors in flight that stop another pool", "keep_in_flight", keep_in_flight,
+	  .stops = LIMITS, .look = send_one, .judge = attack_judge_seen,
+	  .inapplicable = no_limit_in_flight },
 };
 
 const struct attack_rows attack_descriptors = { rows, sizeof rows / sizeof rows[0] };

@@ -17,6 +17,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "cli/attack/ground.h"
 #include "cli/attack/host.h"
 #include "cli/attack/program.h"
 
@@ -247,6 +248,52 @@ static enum attack_verdict judge_existence(struct attack_ground *ground,
 	return attack_verdict(attack_has(bout, ground->linked) || attack_has(bout, inode));
 }
 
+/* --- 76: a device by renaming -------------------------------------------------------------- */
+
+/* A whiteout, which is what is left at the old name, is a device node. */
+static int leave_whiteout(struct wf_call *call) {
+	char from[ATTACK_PATH + 32];
+	int fd;
+	bool done;
+
+	(void)snprintf(from, sizeof from, "%s", in_out(call, "white"));
+	fd = open(from, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	done = fd >= 0 &&
+	       renameat2(AT_FDCWD, from, AT_FDCWD, in_out(call, "moved"), RENAME_WHITEOUT) == 0;
+	return attack_answer(call, done, NULL, 0);
+}
+
+static enum attack_verdict judge_whiteout(struct attack_ground *ground,
+					  const struct attack_bout *bout) {
+	struct stat info;
+
+	(void)bout;
+	return attack_verdict(fstatat(ground->root_fd, "out/white", &info, AT_SYMLINK_NOFOLLOW) ==
+				  0 &&
+			      S_ISCHR(info.st_mode));
+}
+
+/* Makes one, where the attacker will. */
+static const char *no_whiteout(void) {
+	char path[ATTACK_PATH];
+	int directory, fd;
+	bool made;
+
+	if (attack_make_directory(path) < 0)
+		return NULL; /* which is reported when the attacks begin */
+	directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = openat(directory, "white", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	made = renameat2(directory, "white", directory, "moved", RENAME_WHITEOUT) == 0;
+	(void)unlinkat(directory, "white", 0);
+	(void)unlinkat(directory, "moved", 0);
+	(void)rmdir(path);
+	if (fd >= 0)
+		(void)close(fd);
+	if (directory >= 0)
+		(void)close(directory);
+	return made ? NULL : "the file system of TMPDIR has no whiteouts (RENAME_WHITEOUT)";
+}
+
 /* --- 63: the program of the host ------------------------------------------------------------ */
 
 /* CVE-2019-5736: a running program cannot be written to, so a descriptor is kept until it
@@ -318,6 +365,7 @@ static void clean_program(struct attack_ground *ground) {
 /* ------------------------------------------------------------------------------------------- */
 
 #define LANDLOCK   (1U << ATTACK_LANDLOCK)
+#define SECCOMP    (1U << ATTACK_SECCOMP)
 #define NAMESPACES (1U << ATTACK_NAMESPACES)
 
 static const struct attack rows[] = {
@@ -340,6 +388,8 @@ static const struct attack rows[] = {
 	{ 63, "overwrite a program of the host", "overwrite_program", overwrite_program,
 	  .stops = LANDLOCK | NAMESPACES, .prepare = start_program, .look = end_program,
 	  .judge = judge_program, .clean = clean_program },
+	{ 76, "a device node by renaming (whiteout)", "leave_whiteout", leave_whiteout,
+	  .stops = SECCOMP, .judge = judge_whiteout, .inapplicable = no_whiteout },
 };
 
 const struct attack_rows attack_files = { rows, sizeof rows / sizeof rows[0] };

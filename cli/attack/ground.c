@@ -152,18 +152,26 @@ static bool name_all(struct attack_ground *ground) {
 	       strlen(brief->socket) < sizeof((struct sockaddr_un){ 0 }).sun_path;
 }
 
-static int make_root(struct attack_ground *ground) {
+int attack_make_directory(char ret[ATTACK_PATH]) {
 	const char *parent = getenv("TMPDIR");
+	int r = 0;
 
 	if (!parent || parent[0] != '/')
 		parent = "/tmp";
-	if (snprintf(ground->root, sizeof ground->root, "%s/warmfork-attack.XXXXXX", parent) >=
-	    (int)sizeof ground->root)
-		return -ENAMETOOLONG;
-	if (!mkdtemp(ground->root)) {
-		ground->root[0] = '\0';
-		return -errno;
-	}
+	if (snprintf(ret, ATTACK_PATH, "%s/warmfork-attack.XXXXXX", parent) >= ATTACK_PATH)
+		r = -ENAMETOOLONG;
+	else if (!mkdtemp(ret))
+		r = -errno;
+	if (r < 0)
+		ret[0] = '\0';
+	return r;
+}
+
+static int make_root(struct attack_ground *ground) {
+	int r = attack_make_directory(ground->root);
+
+	if (r < 0)
+		return r;
 	if (chmod(ground->root, 0755) < 0)
 		return -errno;
 	ground->root_fd = open(ground->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -214,6 +222,9 @@ int attack_ground_make(struct attack_ground *ground, const struct attack_setting
 	errno = 0;
 	if (r == 0 && (!make_files(ground) || !open_sockets(ground) || !make_lent(ground)))
 		r = errno > 0 ? -errno : -EIO;
+	attack_make_token(ground->environment);
+	if (r == 0 && setenv(ATTACK_VARIABLE, ground->environment, 1) < 0)
+		r = -errno;
 	/* With a session keyring of our own, which the pool inherits, no attacker finds
 	 * the user's. */
 	(void)syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);

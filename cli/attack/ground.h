@@ -6,6 +6,8 @@
 
 #include "cli/attack/attack.h"
 
+/* Makes a directory of its own in TMPDIR or /tmp. Returns 0, or -errno with *ret empty. */
+int attack_make_directory(char ret[ATTACK_PATH]);
 /* Returns 0; or -errno, with a sentence on stderr. */
 int attack_ground_make(struct attack_ground *ground, const struct attack_setting *setting);
 /* Uses the paths of a ground that another process has made, and leaves it there. Prints nothing. */

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "cli/attack/attack.h"
@@ -76,6 +77,11 @@ ssize_t attack_read(const char *path, void *data, size_t size) {
 	n = read(fd, data, size);
 	(void)close(fd);
 	return n;
+}
+
+/* The kernel reads the mask before it finds that there is no such operation. */
+bool attack_is_readable(const void *at) {
+	return syscall(SYS_rt_sigprocmask, -1, at, NULL, sizeof(uint64_t)) < 0 && errno == EINVAL;
 }
 
 bool attack_overwrite(int fd, const char *text) {

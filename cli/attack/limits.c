@@ -191,6 +191,35 @@ static enum attack_verdict judge_raised(struct attack_ground *ground,
 	return attack_verdict(bout->seen);
 }
 
+/* --- 77: a core ------------------------------------------------------------------------------ */
+
+static int dump_core(struct wf_call *call) {
+	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
+	bool done = setrlimit(RLIMIT_CORE, &limit) == 0;
+
+	if (!done && getrlimit(RLIMIT_CORE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_CORE, &limit);
+	}
+	attack_hold(call);
+	return attack_answer(call, done, NULL, 0);
+}
+
+/* Whatever the limit, even 0, the kernel starts the reader of a core_pattern, as root of the host,
+ * and writes the memory of the task to it. Only 1 stops that. */
+static void read_core_limit(struct attack_ground *ground, struct attack_bout *bout) {
+	(void)ground;
+	bout->seen = attack_soft_limit(bout->pid, "Max core file size") != 1;
+}
+
+static const char *no_core(void) {
+	struct rlimit limit;
+
+	if (geteuid() == 0 || getrlimit(RLIMIT_CORE, &limit) < 0 || limit.rlim_max > 0)
+		return NULL;
+	return "our hard limit of cores (RLIMIT_CORE) is 0, which only root can make 1";
+}
+
 /* --- 61: processor time of children -------------------------------------------------------- */
 
 static uint64_t own_cpu_ns(void) {
@@ -295,6 +324,8 @@ static const struct attack rows[] = {
 	  .clean = remove_queues },
 	{ 25, "raise its own limits", "raise_limits", raise_limits, .look = read_limits,
 	  .judge = judge_raised },
+	{ 77, "a core for the reader of core_pattern", "dump_core", dump_core, .stops = LIMITS,
+	  .look = read_core_limit, .judge = judge_raised, .inapplicable = no_core },
 	{ 61, "burn processor time in short children", "burn_in_children", burn_in_children,
 	  ATTACK_LIBRARY, .judge = judge_burnt },
 	{ 62, "starve the host by signals and noise", "starve_host", starve_host,

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/ipc.h>
+#include <sys/msg.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -24,10 +25,12 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "cli/attack/bout.h"
 #include "cli/attack/host.h"
 
 #define CHANGED "changed by an attacker\n"
 #define MESSAGE 64
+#define LEFT    ((size_t)1 << 20)
 
 /* --- 36, 37: Unix sockets ------------------------------------------------------------------ */
 
@@ -312,6 +315,23 @@ static const char *no_terminal(void) {
 	return NULL;
 }
 
+/* --- 83: a signal for the user of the terminal --------------------------------------------- */
+
+/* With O_ASYNC, whoever the terminal belongs to by then gets SIGIO, which ends most programs. The
+ * flag is one of the open file, which the user's shell has too. */
+static int make_asynchronous(struct wf_call *call) {
+	int terminal = wf_call_descriptor(call, 1), on = 1;
+	bool done = fcntl(terminal, F_SETFL, O_RDWR | O_ASYNC) == 0;
+
+	done |= ioctl(terminal, FIOASYNC, &on) == 0;
+	attack_hold(call);
+	return attack_answer(call, done, NULL, 0);
+}
+
+static void look_at_flags(struct attack_ground *ground, struct attack_bout *bout) {
+	bout->seen = (fcntl(ground->extra[0], F_GETFL) & O_ASYNC) != 0;
+}
+
 /* --- 65: shared by number or name ---------------------------------------------------------- */
 
 static int use_segments(struct wf_call *call) {
@@ -361,6 +381,114 @@ static void remove_segment(struct attack_ground *ground) {
 	(void)shmctl(ground->brief.segment, IPC_RMID, NULL);
 }
 
+/* --- 74: left behind for the next task ------------------------------------------------------ */
+
+struct left {
+	long type;
+	char text[ATTACK_TOKEN];
+};
+
+static bool leave(const struct attack_brief *brief) {
+	int segment = shmget(brief->queue_key, LEFT, IPC_CREAT | 0666);
+	int queue = msgget(brief->queue_key, IPC_CREAT | 0666);
+	char *at = segment < 0 ? NULL : shmat(segment, NULL, 0);
+	struct left left = { .type = 1 };
+
+	memcpy(left.text, brief->nonce, sizeof left.text);
+	if (at && (intptr_t)at != -1) {
+		memset(at, 1, LEFT);
+		memcpy(at, brief->nonce, ATTACK_TOKEN);
+	}
+	return msgsnd(queue, &left, sizeof left.text, IPC_NOWAIT) == 0 ||
+	       (at && (intptr_t)at != -1);
+}
+
+static bool find_left(const struct attack_brief *brief, char loot[ATTACK_TOKEN]) {
+	int segment = shmget(brief->queue_key, 0, 0);
+	const char *at = segment < 0 ? NULL : shmat(segment, NULL, SHM_RDONLY);
+	struct left left;
+	ssize_t n;
+
+	if (at && (intptr_t)at != -1) {
+		memcpy(loot, at, ATTACK_TOKEN);
+		return true;
+	}
+	n = msgrcv(msgget(brief->queue_key, 0), &left, sizeof left.text, 0, IPC_NOWAIT);
+	if (n == ATTACK_TOKEN)
+		memcpy(loot, left.text, ATTACK_TOKEN);
+	return n == ATTACK_TOKEN;
+}
+
+/* The first task leaves something, and the second one looks for it. */
+static int leave_segment(struct wf_call *call) {
+	const struct attack_brief *brief = attack_brief(call);
+	char loot[ATTACK_TOKEN] = "";
+	bool done = brief->detail == 0 ? leave(brief) : find_left(brief, loot);
+
+	return attack_answer(call, done, loot, sizeof loot);
+}
+
+/* The token of the first task is its nonce, and the second one has another. */
+static enum attack_verdict run_left(struct attack_ground *ground, const struct attack *attack) {
+	struct attack_bout bout;
+	uint32_t key = 0;
+
+	memcpy(ground->segment_token, ground->brief.nonce, ATTACK_TOKEN);
+	memcpy(&key, ground->brief.nonce, sizeof key);
+	ground->brief.queue_key = (int32_t)((key & 0x0fffffff) | 0x30000000);
+	for (uint64_t i = 0; i < 2; i++) {
+		ground->brief.detail = i;
+		if (!attack_run(ground, attack, &bout) || bout.outcome.kind == WF_NOT_STARTED)
+			return ATTACK_ERROR;
+		attack_make_token(ground->brief.nonce);
+	}
+	return attack_verdict(attack_has(&bout, ground->segment_token));
+}
+
+static void remove_left(struct attack_ground *ground) {
+	int segment = shmget(ground->brief.queue_key, 0, 0);
+	int queue = msgget(ground->brief.queue_key, 0);
+
+	if (segment >= 0)
+		(void)shmctl(segment, IPC_RMID, NULL);
+	if (queue >= 0)
+		(void)msgctl(queue, IPC_RMID, NULL);
+}
+
+/* --- 78: a port without bind(2) ------------------------------------------------------------- */
+
+/* listen(2) gives a socket without an address a port by itself. */
+static int listen_unbound(struct wf_call *call) {
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), fd;
+	struct sockaddr_in address = { .sin_port = 0 };
+	socklen_t size = sizeof address;
+	uint64_t port = 0;
+
+	if (listen(listener, 1) == 0 &&
+	    getsockname(listener, (struct sockaddr *)&address, &size) == 0)
+		port = ntohs(address.sin_port);
+	attack_say(call, 't', &port, sizeof port);
+	attack_hold(call);
+	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	return attack_answer(call, send_nonce(call, fd), NULL, 0);
+}
+
+static void visit_unbound(struct attack_ground *ground, struct attack_bout *bout) {
+	if (bout->told > 0 && bout->told <= UINT16_MAX)
+		ground->fd = attack_connect((uint16_t)bout->told);
+}
+
+/* Something else may have that port in our network, but it does not know the nonce. */
+static enum attack_verdict judge_unbound(struct attack_ground *ground,
+					 const struct attack_bout *bout) {
+	char message[MESSAGE] = "";
+
+	(void)bout;
+	if (ground->fd >= 0)
+		(void)recv(ground->fd, message, sizeof message - 1, MSG_DONTWAIT);
+	return attack_verdict(strcmp(message, ground->brief.nonce) == 0);
+}
+
 /* ------------------------------------------------------------------------------------------- */
 
 #define LANDLOCK   (1U << ATTACK_LANDLOCK)
@@ -385,6 +513,12 @@ static const struct attack rows[] = {
 	{ 65, "shared segments and message queues", "use_segments", use_segments,
 	  .stops = NAMESPACES, .prepare = make_segment, .judge = judge_segment,
 	  .clean = remove_segment },
+	{ 74, "shared memory left for the next task", "leave_segment", leave_segment,
+	  .run = run_left, .clean = remove_left },
+	{ 78, "a port by listen() alone", "listen_unbound", listen_unbound,
+	  .stops = SECCOMP | NAMESPACES, .look = visit_unbound, .judge = judge_unbound },
+	{ 83, "signals by O_ASYNC on the user's terminal", "make_asynchronous", make_asynchronous,
+	  .prepare = open_terminal, .look = look_at_flags, .judge = attack_judge_seen },
 };
 
 const struct attack_rows attack_network = { rows, sizeof rows / sizeof rows[0] };
