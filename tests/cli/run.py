@@ -682,9 +682,11 @@ def test_terminal_stolen():
 def test_terminal_jobs():
     """A shell with jobs of its own gives them the terminal and takes it back."""
     shell = Shell(["bash", "--norc", "--noprofile", "-i"])
+    # a builtin reads, as above
+    reads = "sh -c 'echo reads$((1+1)); read word; echo got $word'"
     for command, words in (("PS1='$ '; sleep 0 | cat; echo one$((1+1))", "one2"),
-                           ("sh -c 'echo cat$((1+1)); cat'", "cat2"), ("\x1a", "Stopped"), ("echo two$((1+1))", "two2"),
-                           ("fg", "cat"), ("typed", "typed"), ("\x04", None),
+                           (reads, "reads2"), ("\x1a", "Stopped"), ("echo two$((1+1))", "two2"),
+                           ("fg", "sh"), ("typed", "got typed"),
                            ("echo three$((1+1)); exit 5", "three2")):
         shell.type(command + ("" if len(command) == 1 else "\n"))
         if words and not shell.sees(words):
