@@ -181,8 +181,6 @@ static void descriptor_rules(struct builder *builder) {
 		F_DUPFD_QUERY_6_10,
 		F_CREATED_QUERY_6_12,
 	};
-	/* for a lifeline, where no pid namespace replaces it */
-	static const uint32_t lifeline[] = { F_SETOWN, F_SETSIG, F_SETFL };
 	/* O_ASYNC on a terminal sends signals to whoever has it by then */
 	const struct scmp_arg_cmp flags[] = {
 		SCMP_CMP(1, SCMP_CMP_MASKED_EQ, LOW32, F_SETFL),
@@ -196,8 +194,6 @@ static void descriptor_rules(struct builder *builder) {
 
 	ALLOW_VALUES(builder, SYS_fcntl, 1, commands);
 	rule(builder, builder->allow, SYS_fcntl, 2, flags);
-	if (!(builder->key->layers & LAYER_PID))
-		ALLOW_VALUES(builder, SYS_fcntl, 1, lifeline);
 	ALLOW_VALUES(builder, SYS_ioctl, 1, requests);
 }
 

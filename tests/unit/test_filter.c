@@ -555,6 +555,19 @@ START_TEST(test_arguments_decide) {
 }
 END_TEST
 
+/* Without a pid namespace too: it would reach any process of the user. */
+START_TEST(test_no_signals_by_descriptors) {
+	struct wf_policy *policy = policy_new(_i);
+
+	ck_assert_int_eq(wf_policy_add(policy, "namespaces", "none"), 0);
+	compile(policy, true);
+	ck_assert_uint_eq(ASK(SYS_fcntl, { 3, F_SETOWN, 1 }), NOTIFY);
+	ck_assert_uint_eq(ASK(SYS_fcntl, { 3, F_SETSIG, SIGKILL }), NOTIFY);
+	ck_assert_uint_eq(ASK(SYS_fcntl, { 3, F_SETFL, O_ASYNC }), NOTIFY);
+	discard();
+}
+END_TEST
+
 /* Under report: calls, nobody looks at paths, but a device node is refused all the same. */
 START_TEST(test_no_device_nodes) {
 	struct wf_policy *policy = policy_new(1);
@@ -661,6 +674,7 @@ int main(void) {
 	tcase_add_loop_test(test_case, test_ready_filters, 0, 2 * N_PRESETS);
 	tcase_add_test(test_case, test_no_ready_filter_for_others);
 	tcase_add_test(test_case, test_no_device_nodes);
+	tcase_add_loop_test(test_case, test_no_signals_by_descriptors, 0, N_PRESETS);
 	tcase_add_loop_test(test_case, test_listening_in_the_network_of_the_host, 0, 4);
 	tcase_add_loop_test(test_case, test_kernel_agrees, 0, N_PRESETS);
 	return fixture_run("filter", test_case);
