@@ -241,4 +241,4 @@ struct attack_rows {
 };
 extern const struct attack_rows attack_files, attack_descriptors, attack_channel, attack_processes,
     attack_limits, attack_memory, attack_network, attack_kernel, attack_privileges, attack_endings,
-    attack_secrets;
+    attack_secrets, attack_links;

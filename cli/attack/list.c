@@ -12,7 +12,7 @@
 static const struct attack_rows *const files[] = {
 	&attack_files,      &attack_descriptors, &attack_channel, &attack_processes,
 	&attack_limits,     &attack_memory,      &attack_network, &attack_kernel,
-	&attack_privileges, &attack_endings,     &attack_secrets,
+	&attack_privileges, &attack_endings,     &attack_secrets, &attack_links,
 };
 #define N_FILES (sizeof files / sizeof files[0])
 
