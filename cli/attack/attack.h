@@ -185,6 +185,7 @@ struct attack_ground {
 	char segment_token[ATTACK_TOKEN], key_token[ATTACK_TOKEN];
 	char environment[ATTACK_TOKEN];    /* in a variable of the host */
 	int extra[ATTACK_DESCRIPTORS - 1]; /* descriptors that this row passes to the task, or -1 */
+	const char *directory;             /* the working directory of the task, or NULL */
 	uint64_t number;                   /* for the row's own use */
 	int fd;                            /* likewise, or -1 */
 	pid_t pid;
@@ -241,4 +242,4 @@ struct attack_rows {
 };
 extern const struct attack_rows attack_files, attack_descriptors, attack_channel, attack_processes,
     attack_limits, attack_memory, attack_network, attack_kernel, attack_privileges, attack_endings,
-    attack_secrets, attack_links;
+    attack_secrets, attack_links, attack_reports;

@@ -105,7 +105,8 @@ bool attack_submit(struct attack_ground *ground, const struct attack *attack, in
 	int descriptors[ATTACK_DESCRIPTORS] = { line };
 	struct wf_context context =
 	    WF_CONTEXT(.standard_output.mode = WF_STDIO_NULL, .standard_error.mode = WF_STDIO_NULL,
-		       .descriptors = descriptors, .n_descriptors = 1);
+		       .descriptors = descriptors, .n_descriptors = 1,
+		       .directory = ground->directory);
 	struct wf_task task =
 	    WF_TASK(.function = attack->name, .input = &ground->brief,
 		    .input_size = sizeof ground->brief, .flags = WF_TASK_WAIT_EXIT,

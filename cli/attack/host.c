@@ -158,7 +158,7 @@ bool attack_put(const struct attack_ground *ground, const char *path, const char
 /* --- processes ----------------------------------------------------------------------------- */
 
 void attack_proc(pid_t pid, const char *file, char *ret, size_t size) {
-	char path[64];
+	char path[128];
 
 	(void)snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, file);
 	(void)read_whole(open(path, O_RDONLY | O_CLOEXEC), ret, size);
@@ -183,6 +183,14 @@ void attack_status(pid_t pid, const char *key, char *ret, size_t size) {
 	char text[8192];
 
 	attack_proc(pid, "status", text, sizeof text);
+	copy_line(text, key, ret, size);
+}
+
+void attack_thread_status(pid_t pid, const char *thread, const char *key, char *ret, size_t size) {
+	char text[8192], file[64];
+
+	(void)snprintf(file, sizeof file, "task/%.32s/status", thread);
+	attack_proc(pid, file, text, sizeof text);
 	copy_line(text, key, ret, size);
 }
 

@@ -52,12 +52,23 @@ void attack_proc(pid_t pid, const char *file, char *ret, size_t size);
 /* Reads the line of /proc/PID/status that starts with `key`, without the key; "" if there
  * is none. */
 void attack_status(pid_t pid, const char *key, char *ret, size_t size);
+/* The same of a thread. */
+void attack_thread_status(pid_t pid, const char *thread, const char *key, char *ret, size_t size);
 /* Bytes of "VmRSS:" and the like; 0 if unknown. */
 uint64_t attack_status_bytes(pid_t pid, const char *key);
 /* The soft limit, by its name in /proc/PID/limits; UINT64_MAX if there is none or it is unknown. */
 uint64_t attack_soft_limit(pid_t pid, const char *name);
 /* The number of descriptors that refer to something of that name; -1 if we may not look. */
 int attack_count_descriptors(pid_t pid, const char *name);
+
+/* --- a terminal ---------------------------------------------------------------------------- */
+
+/* For rows that type for the user: the task gets one as its second descriptor. Seen if the nonce
+ * can be read from it. */
+bool attack_terminal_open(struct attack_ground *ground);
+void attack_terminal_read(struct attack_ground *ground, struct attack_bout *bout);
+/* NULL if a process may type into a terminal on this machine. */
+const char *attack_no_terminal(void);
 
 /* --- the stand-in -------------------------------------------------------------------------- */
 

@@ -10,9 +10,9 @@
 #include "cli/attack/options.h"
 
 static const struct attack_rows *const files[] = {
-	&attack_files,      &attack_descriptors, &attack_channel, &attack_processes,
-	&attack_limits,     &attack_memory,      &attack_network, &attack_kernel,
-	&attack_privileges, &attack_endings,     &attack_secrets, &attack_links,
+	&attack_files,   &attack_descriptors, &attack_channel, &attack_processes,  &attack_limits,
+	&attack_memory,  &attack_network,     &attack_kernel,  &attack_privileges, &attack_endings,
+	&attack_secrets, &attack_links,       &attack_reports,
 };
 #define N_FILES (sizeof files / sizeof files[0])
 

@@ -286,7 +286,7 @@ static int type_for_user(struct wf_call *call) {
 }
 
 /* ground->fd is the master, without which the slave hangs up. */
-static bool open_terminal(struct attack_ground *ground) {
+bool attack_terminal_open(struct attack_ground *ground) {
 	struct termios raw = { 0 };
 
 	cfmakeraw(&raw);
@@ -297,7 +297,7 @@ static bool open_terminal(struct attack_ground *ground) {
 	       fchmod(ground->extra[0], 0666) == 0;
 }
 
-static void read_terminal(struct attack_ground *ground, struct attack_bout *bout) {
+void attack_terminal_read(struct attack_ground *ground, struct attack_bout *bout) {
 	struct pollfd poll_fd = { .fd = ground->extra[0], .events = POLLIN };
 	char typed[MESSAGE] = "";
 
@@ -306,7 +306,7 @@ static void read_terminal(struct attack_ground *ground, struct attack_bout *bout
 	bout->seen = strcmp(typed, ground->brief.nonce) == 0;
 }
 
-static const char *no_terminal(void) {
+const char *attack_no_terminal(void) {
 	char allowed[16];
 
 	attack_proc(getpid(), "../sys/dev/tty/legacy_tiocsti", allowed, sizeof allowed);
@@ -508,8 +508,8 @@ static const struct attack rows[] = {
 	{ 40, "UDP, raw, packet, netlink, vsock, AF_ALG", "use_families", use_families,
 	  .judge = judge_families },
 	{ 56, "type into the user's terminal", "type_for_user", type_for_user, .stops = SECCOMP,
-	  .prepare = open_terminal, .look = read_terminal, .judge = attack_judge_seen,
-	  .inapplicable = no_terminal },
+	  .prepare = attack_terminal_open, .look = attack_terminal_read, .judge = attack_judge_seen,
+	  .inapplicable = attack_no_terminal },
 	{ 65, "shared segments and message queues", "use_segments", use_segments,
 	  .stops = NAMESPACES, .prepare = make_segment, .judge = judge_segment,
 	  .clean = remove_segment },
@@ -518,7 +518,7 @@ static const struct attack rows[] = {
 	{ 78, "a port by listen() alone", "listen_unbound", listen_unbound,
 	  .stops = SECCOMP | NAMESPACES, .look = visit_unbound, .judge = judge_unbound },
 	{ 83, "signals by O_ASYNC on the user's terminal", "make_asynchronous", make_asynchronous,
-	  .prepare = open_terminal, .look = look_at_flags, .judge = attack_judge_seen },
+	  .prepare = attack_terminal_open, .look = look_at_flags, .judge = attack_judge_seen },
 };
 
 const struct attack_rows attack_network = { rows, sizeof rows / sizeof rows[0] };

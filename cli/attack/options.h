@@ -7,7 +7,7 @@
 #include "cli/attack/attack.h"
 #include "cli/command.h"
 
-#define ATTACK_ROWS 87
+#define ATTACK_ROWS 97
 
 /* Internal: passed by the command when it starts itself again. */
 #define ATTACK_STAND_IN "stand-in" /* do nothing until stdin ends */
