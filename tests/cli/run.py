@@ -115,6 +115,11 @@ def test_options_end():
     """What follows the program is its own, whatever it looks like."""
     expect(0, "echo", "--read", "-x", "--", out="--read -x --\n", said="")
     expect(0, "--", "printf", "%s\n", "--help", out="--help\n", said="")
+    # nor does the name of a program become an option, and allow what nobody has allowed
+    secret = place("hidden", "hidden\n")
+    for words in (["--", f"--read={secret}", "cat", secret], ["--", "--help"]):
+        expect(NOT_STARTED, *words, out="", said=f"{words[1]} cannot be executed")
+    check("hidden" not in run("cat", f"--read={secret}", secret).stdout, "read by an argument")
 
 
 # --- ends --------------------------------------------------------------------------------------
