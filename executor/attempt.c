@@ -249,6 +249,10 @@ static bool is_about_path(const struct attempt *attempt) {
 	return false;
 }
 
+static bool is_device(uint64_t mode) {
+	return S_ISCHR((mode_t)mode) || S_ISBLK((mode_t)mode);
+}
+
 /* A set-id bit, or a device node. */
 static bool asks_for_too_much(const struct attempt *attempt) {
 	const uint64_t *arguments = attempt->arguments;
@@ -256,6 +260,10 @@ static bool asks_for_too_much(const struct attempt *attempt) {
 	const uint64_t makes = O_CREAT | (O_TMPFILE & ~O_DIRECTORY);
 
 	switch (number_of(attempt)) {
+	case SYS_mknod:
+		return arguments[1] & setid || is_device(arguments[1]);
+	case SYS_mknodat:
+		return arguments[2] & setid || is_device(arguments[2]);
 	case SYS_open:
 		return arguments[1] & makes && arguments[2] & setid;
 	case SYS_openat:
@@ -263,13 +271,11 @@ static bool asks_for_too_much(const struct attempt *attempt) {
 	case SYS_creat:
 	case SYS_chmod:
 	case SYS_mkdir:
-	case SYS_mknod:
 		return arguments[1] & setid;
 	case SYS_renameat2:
 		return arguments[4] & RENAME_WHITEOUT;
 	case SYS_fchmodat:
 	case SYS_mkdirat:
-	case SYS_mknodat:
 	case FCHMODAT2:
 		return arguments[2] & setid;
 	default:

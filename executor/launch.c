@@ -154,15 +154,16 @@ static int start_with(struct generation *generation, struct keeper *keeper, int 
 	return r > 0 ? -EPIPE : r;
 }
 
-/* Nothing is preloaded for programs that could write anything. */
-static int open_output(struct generation *generation, int *ret) {
+/* Nothing is preloaded for programs that could write anything: *ret_null is for the caller to close,
+ * and the other descriptor belongs to the capture. */
+static int open_output(struct generation *generation, int *ret, int *ret_null) {
 	static const struct task_stream stream = { .limit = LIMIT_PRELOAD_OUTPUT,
 						   .overflow = WF_OVERFLOW_TRUNCATE };
 
 	if (generation->engine->options.public.image != WF_IMAGE_COMMAND)
 		return error_trace(
 		    capture_open(&generation->output, generation->engine, &stream, on_output, ret));
-	*ret = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	*ret = *ret_null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	return *ret < 0 ? error_origin(-errno) : 0;
 }
 
@@ -180,9 +181,7 @@ static int open_link(struct generation *generation, struct keeper *keeper, int c
 	peer = pair[1];
 	r = link_listen(generation);
 	if (r >= 0)
-		r = open_output(generation, &output);
-	if (!generation->output.pipe)
-		null = output;
+		r = open_output(generation, &output, &null);
 	if (r >= 0 && timeout_ms != WF_FOREVER)
 		r = timer_set(engine->loop, &generation->preload_timer,
 			      clock_after_ms(engine_now(engine), timeout_ms), on_preload_overdue);

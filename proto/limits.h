@@ -36,8 +36,8 @@
 /* An argument of a keeper that needs no guard (executor/one_shot.h). */
 #define KEEPER_ALONE "alone"
 
-#define LIMIT_TEXT       4096 /* messages of failures, findings */
-#define LIMIT_FINDINGS   32
+#define LIMIT_TEXT     4096 /* messages of failures, findings */
+#define LIMIT_FINDINGS 32
 
 #define LIMIT_ENVIRONMENT_STRINGS 1024
 #define LIMIT_CONTEXT             ((size_t)49152) /* packed: a task's environment and so on */

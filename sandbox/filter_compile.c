@@ -312,13 +312,21 @@ static void open_rules(struct builder *builder, int number, unsigned flags, unsi
 	/* else the default applies: the listener judges */
 }
 
+/* No devices: the kernel lets anybody make a whiteout, which is one. */
+static void node_rules(struct builder *builder, int number, unsigned mode) {
+	static const uint32_t kinds[] = { 0, S_IFREG, S_IFIFO, S_IFSOCK };
+
+	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0] && !tells_paths(builder); i++)
+		allow_if(builder, number, mode, S_IFMT | SETID_BITS, kinds[i]);
+}
+
 static void file_rules(struct builder *builder) {
 	static const struct {
 		int number;
 		unsigned mode; /* the argument */
 	} modes[] = {
-		{ SYS_chmod, 1 }, { SYS_fchmod, 1 },  { SYS_fchmodat, 2 }, { 452, 2 },
-		{ SYS_mkdir, 1 }, { SYS_mkdirat, 2 }, { SYS_mknod, 1 },    { SYS_mknodat, 2 },
+		{ SYS_chmod, 1 }, { SYS_fchmod, 1 }, { SYS_fchmodat, 2 },
+		{ 452, 2 },       { SYS_mkdir, 1 },  { SYS_mkdirat, 2 },
 	};
 
 	if (builder->key->layers & LAYER_MOUNT)
@@ -327,6 +335,8 @@ static void file_rules(struct builder *builder) {
 	for (size_t i = 0; i < sizeof modes / sizeof modes[0] && !tells_paths(builder); i++)
 		if (builder->key->layers & LAYER_MOUNT || !call_changes_metadata(modes[i].number))
 			allow_if(builder, modes[i].number, modes[i].mode, SETID_BITS, 0);
+	node_rules(builder, SYS_mknod, 1);
+	node_rules(builder, SYS_mknodat, 2);
 	open_rules(builder, SYS_open, 1, 2);
 	open_rules(builder, SYS_openat, 2, 3);
 	if (!tells_paths(builder)) {

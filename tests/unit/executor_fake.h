@@ -26,7 +26,7 @@ struct fake_worker {
 struct fake {
 	struct engine engine;
 	struct offload offload; /* a test runs its jobs */
-	struct keeper keeper; /* none */
+	struct keeper keeper;   /* none */
 	struct generations generations;
 	struct generation *generation;
 	struct pool pool;

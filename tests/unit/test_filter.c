@@ -576,6 +576,10 @@ START_TEST(test_no_device_nodes) {
 	compile(policy, true);
 	ck_assert_uint_eq(ASK(SYS_renameat2, { ANY, ANY, ANY, ANY, RENAME_EXCHANGE }), ALLOW);
 	ck_assert_uint_eq(ASK(SYS_renameat2, { ANY, ANY, ANY, ANY, RENAME_WHITEOUT }), NOTIFY);
+	ck_assert_uint_eq(ASK(SYS_mknod, { ANY, S_IFIFO | 0600, 0 }), ALLOW);
+	ck_assert_uint_eq(ASK(SYS_mknodat, { ANY, ANY, 0600, 0 }), ALLOW);
+	ck_assert_uint_eq(ASK(SYS_mknod, { ANY, S_IFCHR | 0600, 0 }), NOTIFY);
+	ck_assert_uint_eq(ASK(SYS_mknodat, { ANY, ANY, S_IFBLK | 0600, 0 }), NOTIFY);
 	discard();
 }
 END_TEST
