@@ -314,7 +314,7 @@ static const struct attack rows[] = {
 	{ 85, "a link that comes and goes", "flip_link", flip_link, .timeout_ms = FLIPS_MS,
 	  .stops = LANDLOCK | NAMESPACES, .run = run_flipped, .clean = clean_flipped },
 	{ 86, "a device node by mknod (whiteout)", "make_whiteout", make_whiteout,
-	  .stops = LANDLOCK, .judge = judge_whiteout, .inapplicable = no_whiteout },
+	  .stops = LANDLOCK | SECCOMP, .judge = judge_whiteout, .inapplicable = no_whiteout },
 	{ 87, "set-uid files by openat2 and other calls", "make_setid", make_setid,
 	  .stops = SECCOMP, .judge = judge_setid },
 };
