@@ -20,11 +20,6 @@
 	(POLICY_FAMILY_UNIX | POLICY_FAMILY_INET | POLICY_FAMILY_INET6 | POLICY_FAMILY_NETLINK)
 #define POLICY_NO_ID UINT32_MAX /* (uid_t)-1 leaves an identity as it is */
 
-bool policy_may_listen(const struct policy *policy) {
-	return policy->layers & LAYER_NET || policy->n_tcp_bind > 0 ||
-	       !(policy->families & (POLICY_FAMILY_INET | POLICY_FAMILY_INET6));
-}
-
 const char *policy_layer_name(uint32_t layer) {
 	static const char *const names[N_LAYERS] = {
 		"user",         "mount",        "pid",      "net",     "ipc",

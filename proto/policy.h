@@ -111,7 +111,10 @@ const char *policy_layer_name(uint32_t layer);
 
 /* May its tasks call listen(2)? In the network of the host, the kernel gives a port to a socket that
  * listens without one, which Landlock does not judge. */
-bool policy_may_listen(const struct policy *policy);
+static inline bool policy_may_listen(const struct policy *policy) {
+	return policy->layers & LAYER_NET || policy->n_tcp_bind > 0 ||
+	       !(policy->families & (POLICY_FAMILY_INET | POLICY_FAMILY_INET6));
+}
 
 /* What a policy may contain; both sides of the wire use this. */
 bool policy_path_valid(const char *path);         /* as struct policy_path requires */
