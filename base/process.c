@@ -135,22 +135,23 @@ static bool is_one_of(pid_t pid, const pid_t *pids, size_t n) {
 	return false;
 }
 
-pid_t process_climb(pid_t pid, const pid_t *roots, size_t n_roots, size_t most) {
-	pid_t parent = (pid_t)process_status(pid, "PPid:");
+pid_t process_climb(pid_t start, const pid_t *roots, size_t n_roots, size_t most) {
+	pid_t pid = start, parent = (pid_t)process_status(start, "PPid:");
 
-	for (size_t i = 0; i < most; i++) {
-		pid_t next, still;
+	for (size_t i = 0; i < most && parent > 0; i++) {
+		pid_t next;
 
-		if (parent <= 1 || is_one_of(parent, roots, n_roots))
+		if (parent == 1 || is_one_of(parent, roots, n_roots))
 			return pid;
 		next = (pid_t)process_status(parent, "PPid:");
-		/* whoever is still its parent has been so all the time, so `next` is of the same */
-		still = (pid_t)process_status(pid, "PPid:");
-		if (still == parent) {
+		/* Whoever is still its parent has been so all the time, so `next` is of the same.
+		 * Otherwise one of them has ended, and nothing found so far counts. */
+		if ((pid_t)process_status(pid, "PPid:") == parent) {
 			pid = parent;
 			parent = next;
 		} else {
-			parent = still;
+			pid = start;
+			parent = (pid_t)process_status(start, "PPid:");
 		}
 	}
 	return 0;

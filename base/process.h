@@ -58,11 +58,10 @@ uint64_t process_status(pid_t pid, const char *key);
 /* The same for a set of signals ("SigIgn:"), which is hexadecimal. */
 uint64_t process_signals(pid_t pid, const char *key);
 
-/* The process itself, or that of its ancestors, whose parent is one of `roots`, is the first process
- * of all, or cannot be seen; 0: it is further away than `most` generations. While that takes, any of
- * them may end and leave its number to another process, but no process that has nothing to do with
- * the first is ever followed. */
-pid_t process_climb(pid_t pid, const pid_t *roots, size_t n_roots, size_t most);
+/* The process itself, or that of its ancestors, whose parent is one of `roots` or the first process
+ * of all; 0: there is none within `most` generations, or it has ended. An ancestor that ends while
+ * that takes leaves its number to another process, so the search begins anew. */
+pid_t process_climb(pid_t start, const pid_t *roots, size_t n_roots, size_t most);
 
 /* Set what ps shows: the thread name (15 bytes) and, if process_title_init() saw argv, the command
  * line. */

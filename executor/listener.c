@@ -52,6 +52,7 @@ struct notice {
 	const struct generations *generations;
 	uint64_t generation, worker;  /* worker 0: the listener belongs to the generation */
 	pid_t zygote, keeper;         /* the parents of workers */
+	bool recognised;              /* the caller is a worker itself */
 	pid_t process, top;           /* the caller, and above it what is to be its worker */
 	enum terminal_right terminal; /* if it is about one */
 	pid_t group;                  /* of the caller, likewise */
@@ -65,6 +66,7 @@ static void notice_init(struct notice *notice, struct engine *engine,
 			const struct seccomp_notif *request) {
 	notice->job = (struct job){ .run = NULL };
 	notice->engine = engine;
+	notice->recognised = false;
 	notice->process = notice->top = 0;
 	notice->terminal = TERMINAL_REFUSED;
 	notice->group = 0;
@@ -81,7 +83,7 @@ static void notice_init(struct notice *notice, struct engine *engine,
 static void find_top(struct notice *notice, size_t most) {
 	const pid_t roots[] = { notice->zygote, notice->keeper };
 
-	if (notice->top) /* known by its number, which is that of a worker */
+	if (notice->recognised)
 		return;
 	notice->process = (pid_t)process_status((pid_t)notice->attempt.request.pid, "Tgid:");
 	if (!notice->worker)
@@ -126,6 +128,8 @@ static bool is_zygote(const struct notice *notice, const struct generation *gene
 /* Whose attempt it was. Without a future, the worker has no task now. Without a worker, it has ended
  * and left the caller behind, or has just been forked, and the zygote's Spawned is on its way. */
 struct culprit {
+	uint64_t id; /* of the notification */
+	int listener;
 	pid_t process;
 	struct worker *worker;
 	struct wf_future *future;
@@ -155,12 +159,19 @@ static void note(const struct attempt *attempt, const struct culprit *culprit,
 		refusals_end(&culprit->future->refusals, &refusal);
 }
 
+/* Does the caller wait for an answer? Otherwise it has been killed, and what has been found out about
+ * its number since may be about another process. */
+static bool is_asking(uint64_t id, int fd) {
+	return fd >= 0 && ioctl(fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
+}
+
 /* Killed before the call is answered, so that it never goes on; whatever else its worker has started
- * is ended with the worker. The caller has not ended, so its number is still its own. */
+ * is ended with the worker. If it still waits for its answer when its number has been opened, then it
+ * is this process that was opened. */
 static void end_caller(const struct culprit *culprit) {
 	cleanup_close int caller = process_open(culprit->process);
 
-	if (caller >= 0)
+	if (caller >= 0 && is_asking(culprit->id, culprit->listener))
 		(void)process_signal(caller, SIGKILL);
 }
 
@@ -240,14 +251,6 @@ static int listener_of(const struct notice *notice, const struct generation *gen
 	return worker ? worker->listener_fd : -1;
 }
 
-/* Does the caller wait for an answer? Otherwise it has been killed, and what has been found out about
- * its number since may be about another process. */
-static bool is_asking(const struct notice *notice, int fd) {
-	uint64_t id = notice->attempt.request.id;
-
-	return fd >= 0 && ioctl(fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
-}
-
 static void answer(const struct notice *notice, int fd, int error) {
 	struct seccomp_notif_resp response = {
 		.id = notice->attempt.request.id,
@@ -269,8 +272,10 @@ static int judge_terminal(const struct notice *notice) {
 	return EINTR;
 }
 
-static int decide(struct notice *notice, struct generation *generation) {
+static int decide(struct notice *notice, struct generation *generation, int fd) {
 	struct culprit culprit = {
+		.id = notice->attempt.request.id,
+		.listener = fd,
 		.process = notice->process,
 		.worker = find_worker(notice, generation),
 	};
@@ -322,9 +327,9 @@ static void judge_and_answer(struct notice *notice) {
 	struct generation *generation = generations_find(notice->generations, notice->generation);
 	int fd = generation ? listener_of(notice, generation) : -1;
 
-	if (!notice->answered && is_asking(notice, fd))
+	if (!notice->answered && is_asking(notice->attempt.request.id, fd))
 		answer(notice, fd,
-		       notice->learns ? never(&notice->attempt) : decide(notice, generation));
+		       notice->learns ? never(&notice->attempt) : decide(notice, generation, fd));
 }
 
 static void look_at_terminal(struct notice *notice) {
@@ -387,8 +392,6 @@ static void on_late_notice(struct job *job, bool begun) {
 	copy->worker = notice->worker;
 	copy->zygote = notice->zygote;
 	copy->keeper = notice->keeper;
-	copy->process = notice->process;
-	copy->top = notice->top;
 	copy->learns = notice->learns;
 	answer_unlooked(copy);
 	free(copy);
@@ -458,8 +461,10 @@ static void recognise(struct notice *notice, const struct generation *generation
 	pid_t pid = (pid_t)notice->attempt.request.pid;
 	const struct worker *worker = worker_find_process(generation, pid);
 
-	if (worker && worker->state < WORKER_ENDED)
-		notice->process = notice->top = pid;
+	if (!worker || worker->state >= WORKER_ENDED)
+		return;
+	notice->recognised = true;
+	notice->process = notice->top = pid;
 }
 
 static void receive(int fd, struct generation *generation, uint64_t worker) {

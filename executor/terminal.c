@@ -72,6 +72,12 @@ static bool is_of(pid_t group, pid_t top, const pid_t roots[2]) {
 	return search.found;
 }
 
+static bool has_no_terminal(pid_t pid) {
+	struct job_control job;
+
+	return pid > 0 && read_job_control(pid, &job) && job.terminal == 0;
+}
+
 static bool is_stopped_by_ttou(pid_t thread) {
 	const uint64_t ttou = UINT64_C(1) << (SIGTTOU - 1);
 
@@ -86,9 +92,13 @@ enum terminal_right terminal_right(pid_t thread, const pid_t roots[2], pid_t *re
 	if (!read_job_control(thread, &job))
 		return TERMINAL_REFUSED;
 	*ret_group = job.group;
-	if (job.terminal == 0 || job.foreground == job.group)
+	if (job.terminal != 0 && job.foreground == job.group)
 		return TERMINAL_FREE;
 	top = process_climb((pid_t)process_status(thread, "Tgid:"), roots, 2, DEPTH);
+	/* The leader of a new session has no terminal that the kernel would ask about, but still the
+	 * descriptors of that which its worker has. */
+	if (job.terminal == 0)
+		return has_no_terminal(top) ? TERMINAL_FREE : TERMINAL_REFUSED;
 	if (job.foreground > 0 && top > 0 && is_of(job.foreground, top, roots))
 		return TERMINAL_FREE;
 	return is_stopped_by_ttou(thread) ? TERMINAL_WAITS : TERMINAL_REFUSED;

@@ -30,6 +30,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -207,6 +208,33 @@ static void device_rules(struct builder *builder) {
 	}
 }
 
+/* Only the caller itself. A limit of cores of 0 would send them to the program of a core_pattern,
+ * which our 1 prevents (limits.c); so whoever sets it is told that this is done, and nothing is. The
+ * numbers of resources have four bits, of which RLIMIT_CORE differs from any other in one at least. */
+static void core_rules(struct builder *builder) {
+	const uint32_t done = SCMP_ACT_ERRNO(0);
+	const struct scmp_arg_cmp self = SCMP_CMP(0, SCMP_CMP_MASKED_EQ, LOW32, 0);
+	const struct scmp_arg_cmp asks[] = { self, SCMP_CMP(2, SCMP_CMP_EQ, 0) };
+	const struct scmp_arg_cmp sets[] = { self,
+					     SCMP_CMP(1, SCMP_CMP_MASKED_EQ, 0xf, RLIMIT_CORE),
+					     SCMP_CMP(2, SCMP_CMP_NE, 0) };
+	const struct scmp_arg_cmp sets_own = SCMP_CMP(0, SCMP_CMP_MASKED_EQ, 0xf, RLIMIT_CORE);
+
+	rule(builder, builder->allow, SYS_prlimit64, 2, asks);
+	rule(builder, done, SYS_prlimit64, 3, sets);
+	rule(builder, done, SYS_setrlimit, 1, &sets_own);
+	for (uint64_t bit = 1; bit < 16; bit <<= 1) {
+		const uint64_t differs = ~(uint64_t)RLIMIT_CORE & bit;
+		const struct scmp_arg_cmp others[] = {
+			self, SCMP_CMP(1, SCMP_CMP_MASKED_EQ, bit, differs),
+			SCMP_CMP(2, SCMP_CMP_NE, 0)
+		};
+
+		rule(builder, builder->allow, SYS_prlimit64, 3, others);
+		allow_if(builder, SYS_setrlimit, 0, bit, differs);
+	}
+}
+
 static void process_rules(struct builder *builder) {
 	static const uint32_t options[] = {
 		PR_SET_NAME,         PR_GET_NAME,
@@ -231,7 +259,7 @@ static void process_rules(struct builder *builder) {
 	rule(builder, builder->allow, SYS_prctl, 2, subreaper);
 	ALLOW_VALUES(builder, SYS_personality, 0, personalities);
 	/* only the caller itself */
-	allow_if(builder, SYS_prlimit64, 0, LOW32, 0);
+	core_rules(builder);
 	allow_if(builder, SYS_sched_setaffinity, 0, LOW32, 0);
 	allow_if(builder, SYS_sched_getaffinity, 0, LOW32, 0);
 	/* the task's own filter only restricts it further, but with a listener it would hide calls
@@ -249,6 +277,7 @@ static bool has_rules(int number) {
 		SYS_prctl,
 		SYS_personality,
 		SYS_prlimit64,
+		SYS_setrlimit,
 		SYS_seccomp,
 		SYS_sched_setaffinity,
 		SYS_sched_getaffinity,

@@ -176,22 +176,37 @@ static int settle_scratch(struct sandbox *sandbox, const struct policy *policy,
 /* Runs while namespaces are entered, on another CPU if there is one. */
 static struct builder_job filter_job;
 
-static int start_filter(struct sandbox *sandbox, const struct policy *policy,
-			struct sandbox_trouble *trouble) {
-	if (!wants(policy, LAYER_SECCOMP))
-		return 0;
+/* Starts to, if it is not there yet. */
+static int make_filter(struct sandbox *sandbox, const struct policy *policy,
+		       struct sandbox_trouble *trouble) {
 	if (builder_finds_filter(sandbox, policy)) {
 		sandbox->layers |= LAYER_SECCOMP;
 		return 0;
 	}
-	return builder_start(&filter_job, sandbox, policy, LAYER_SECCOMP, trouble);
+	return error_trace(builder_start(&filter_job, sandbox, policy, LAYER_SECCOMP, trouble));
+}
+
+static int start_filter(struct sandbox *sandbox, const struct policy *policy,
+			struct sandbox_trouble *trouble) {
+	/* under best effort, what is missing has to be known first */
+	if (!wants(policy, LAYER_SECCOMP) || !policy->strict)
+		return 0;
+	return error_trace(make_filter(sandbox, policy, trouble));
 }
 
 static int finish_filter(struct sandbox *sandbox, const struct policy *policy,
 			 struct sandbox_trouble *trouble) {
-	if (!wants(policy, LAYER_SECCOMP) || sandbox_has(sandbox, LAYER_SECCOMP))
+	struct policy in_force = *policy;
+	int r = 0;
+
+	if (!wants(policy, LAYER_SECCOMP))
 		return 0;
-	return builder_finish(&filter_job, sandbox, trouble);
+	in_force.layers &= ~(LAYER_NAMESPACES & ~sandbox->layers);
+	if (!policy->strict)
+		r = make_filter(sandbox, &in_force, trouble);
+	if (r < 0 || sandbox_has(sandbox, LAYER_SECCOMP))
+		return error_trace(r);
+	return error_trace(builder_finish(&filter_job, sandbox, trouble));
 }
 
 static int build_files(struct sandbox *sandbox, const struct policy *policy,

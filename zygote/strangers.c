@@ -79,6 +79,8 @@ void strangers_reap(struct session *session, pid_t pid) {
 		return;
 	session->n_ended += !status.exited && status.signal == SIGKILL;
 	image_remove_child(&session->image, pid);
+	if (pid == session->image.sandbox.init)
+		session->image.sandbox.init = 0;
 	unkillable_forget(session, pid);
 	session->suspicious = true;
 }

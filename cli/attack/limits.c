@@ -193,16 +193,15 @@ static enum attack_verdict judge_raised(struct attack_ground *ground,
 
 /* --- 77: a core ------------------------------------------------------------------------------ */
 
+/* The other values are all bad: 0 too. */
 static int dump_core(struct wf_call *call) {
-	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
-	bool done = setrlimit(RLIMIT_CORE, &limit) == 0;
+	const struct rlimit more = { RLIM_INFINITY, RLIM_INFINITY }, none = { 0, 0 };
 
-	if (!done && getrlimit(RLIMIT_CORE, &limit) == 0) {
-		limit.rlim_cur = limit.rlim_max;
-		(void)setrlimit(RLIMIT_CORE, &limit);
-	}
+	(void)setrlimit(RLIMIT_CORE, &more);
+	(void)setrlimit(RLIMIT_CORE, &none);
+	(void)prlimit(0, RLIMIT_CORE, &none, NULL);
 	attack_hold(call);
-	return attack_answer(call, done, NULL, 0);
+	return attack_answer(call, false, NULL, 0);
 }
 
 /* Whatever the limit, even 0, the kernel starts the reader of a core_pattern, as root of the host,
@@ -324,7 +323,7 @@ static const struct attack rows[] = {
 	  .clean = remove_queues },
 	{ 25, "raise its own limits", "raise_limits", raise_limits, .look = read_limits,
 	  .judge = judge_raised },
-	{ 77, "a core for the reader of core_pattern", "dump_core", dump_core, .stops = LIMITS,
+	{ 77, "a core for the reader of core_pattern", "dump_core", dump_core,
 	  .look = read_core_limit, .judge = judge_raised, .inapplicable = no_core },
 	{ 61, "burn processor time in short children", "burn_in_children", burn_in_children,
 	  ATTACK_LIBRARY, .judge = judge_burnt },

@@ -15,9 +15,19 @@
 
 #include "cli/run/options.h"
 
-/* Cannot be links of a program; /dev/fd and /dev/stdout are links themselves. */
-static bool is_of_the_kernel(const char *name) {
-	return strncmp(name, "/dev/", 5) == 0 || strncmp(name, "/proc/", 6) == 0;
+/* No program can have made these, some of which are links themselves: what is in /dev itself, and
+ * descriptors. */
+static bool is_of_the_system(const char *name) {
+	static const char *const descriptors[] = { "/dev/fd/", "/proc/self/fd/" };
+
+	for (size_t i = 0; i < sizeof descriptors / sizeof descriptors[0]; i++) {
+		size_t size = strlen(descriptors[i]);
+
+		if (strncmp(name, descriptors[i], size) == 0)
+			return name[size] &&
+			       strspn(name + size, "0123456789") == strlen(name + size);
+	}
+	return strncmp(name, "/dev/", 5) == 0 && !strchr(name + 5, '/');
 }
 
 static const char *last_name(const char *path) {
@@ -30,8 +40,9 @@ static const char *last_name(const char *path) {
 
 static bool complain(const struct run_file *file, int error) {
 	run_say("--%s: %s cannot be written: %s", file->option, file->name,
-		error == ELOOP ? "a symbolic link is on the way to it; name where that leads"
-			       : strerrordesc_np(error));
+		error == ELOOP   ? "a symbolic link is on the way to it; name where that leads"
+		: error == ENXIO ? "nobody reads this FIFO"
+				 : strerrordesc_np(error));
 	return false;
 }
 
@@ -54,7 +65,7 @@ static int open_directory(const char *path) {
 static int open_place(struct run_file *file) {
 	struct stat status;
 
-	if (is_of_the_kernel(file->name)) {
+	if (is_of_the_system(file->name)) {
 		file->fd = open(file->name, O_WRONLY | O_CLOEXEC);
 		return file->fd < 0 ? -errno : 0;
 	}
@@ -69,9 +80,12 @@ static int open_place(struct run_file *file) {
 		return -EISDIR;
 	if (S_ISREG(status.st_mode) || S_ISLNK(status.st_mode))
 		return 0;
+	/* a program may have left a FIFO that nobody reads */
 	file->fd = openat(file->directory, last_name(file->name),
-			  O_WRONLY | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
-	return file->fd < 0 ? -errno : 0;
+			  O_WRONLY | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+	if (file->fd < 0 || fcntl(file->fd, F_SETFL, O_WRONLY) < 0)
+		return -errno;
+	return 0;
 }
 
 bool run_file_open(struct run_file *ret, const char *option, const char *name) {

@@ -20,7 +20,7 @@ struct run_file {
 };
 
 /* Before the program runs, as afterwards it would be too late for an error, which is reported
- * here. `name` is borrowed. Blocks if it is a FIFO that nobody reads. */
+ * here, also if it is a FIFO that nobody reads. `name` is borrowed. */
 bool run_file_open(struct run_file *ret, const char *option, const char *name);
 /* Returns whether everything was written; an error is reported. */
 bool run_file_close(struct run_file *file);

@@ -25,14 +25,15 @@ static _Noreturn void listen_to(pid_t group, pid_t parent) {
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGINT);
 	(void)sigaddset(&set, SIGQUIT);
-	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGRTMAX);
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	/* it holds nothing of the caller's */
 	(void)syscall(SYS_close_range, 0, UINT_MAX, 0);
 	if (getppid() != parent || setpgid(0, group) < 0)
 		_exit(0);
-	/* the lower number comes first, so all that was typed before the SIGTERM has been heard */
-	while (info.si_signo != SIGTERM || info.si_pid != parent) {
+	/* The lower number comes first, so all that was typed before that has been heard. Signals of
+	 * this kind are queued, and none is passed on to the program's group. */
+	while (info.si_signo != SIGRTMAX || info.si_pid != parent) {
 		if (sigwaitinfo(&set, &info) < 0)
 			info.si_signo = 0;
 		else if (info.si_code == SI_KERNEL)
@@ -55,7 +56,7 @@ int run_witness_end(pid_t witness) {
 	siginfo_t info = { .si_status = 0 };
 
 	/* our child, which nobody else reaps */
-	(void)kill(witness, SIGTERM);
+	(void)kill(witness, SIGRTMAX);
 	(void)kill(witness, SIGCONT);
 	if (poll_fd.fd >= 0)
 		(void)poll(&poll_fd, 1, PATIENCE_MS);

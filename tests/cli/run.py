@@ -350,9 +350,14 @@ def test_files_of_ours():
         fifo = os.path.join(out, "fifo")
         os.mkfifo(fifo, 0o666)
         os.chmod(fifo, 0o666)
-        with subprocess.Popen(["cat", fifo], stdout=subprocess.PIPE, text=True) as reader:
-            written("out/fifo")
-            check(reader.communicate(timeout=TIMEOUT)[0], f"{option} to a FIFO")
+        written("out/fifo", USAGE, said="nobody reads this FIFO")
+        reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+        written("out/fifo")
+        check(os.read(reader, 100), f"{option} to a FIFO")
+        os.close(reader)
+        expect(0, "--write", "out", "ln", "-sf", "../secret", "out/file")
+        written("/proc/self/cwd/file", USAGE, said="a symbolic link is on the way", cwd=out)
+        check(content(secret) == "secret\n", f"{option} by /proc went through a link")
 
 
 def report_of(status, *arguments, **more):
@@ -668,6 +673,13 @@ modes = termios.tcgetattr(1)
 modes[3] &= ~termios.ECHO
 print("group:", tried(lambda: os.tcsetpgrp(1, os.getpgrp())))
 print("modes:", tried(lambda: termios.tcsetattr(1, termios.TCSANOW, modes)))
+def leave_and_change():
+    if os.fork() == 0:
+        os.setsid()
+        print("session:", tried(lambda: termios.tcsetattr(1, termios.TCSANOW, modes)), flush=True)
+        os._exit(0)
+    os.wait()
+leave_and_change()
 print("child:", tried(lambda: os.fork() or os._exit(tried(lambda: os.tcsetpgrp(1, os.getpgrp()))
                                                        == "done")), os.wait()[1])
 """
@@ -678,7 +690,7 @@ def test_terminal_stolen():
     for in_background in (True, False):
         shell = Shell(["/usr/bin/python3", "-c", STEALS], in_background=in_background)
         got = "Input/output error" if in_background else "done"
-        for words in (f"group: {got}", f"modes: {got}", f"child: done {0 if in_background else 256}"):
+        for words in (f"group: {got}", f"modes: {got}", "session: Input/output error", f"child: done {0 if in_background else 256}"):
             shell.sees(words)
         shell.answers_with("ended 0")
         shell.close()

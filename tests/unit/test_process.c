@@ -93,7 +93,7 @@ START_TEST(test_climbing_to_a_child_of_ours) {
 	close(gate);
 	ck_assert_int_eq(process_reap(child, NULL), 0);
 	/* nobody has that number now */
-	ck_assert_int_eq(process_climb(child, roots, 2, 20), child);
+	ck_assert_int_eq(process_climb(child, roots, 2, 20), 0);
 }
 END_TEST
 
