@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * A builder is a child of the zygote that makes parts of the sandbox and sends them back as
- * descriptors. It may allocate freely, call libseccomp and change its root, because it exits once
- * it has sent what it made.
+ * descriptors. It may allocate freely, call libseccomp and change its root, because it runs nothing
+ * of the image: it exits once it has sent what it made, or idles as the init of the pid namespace.
  */
 #include "sandbox/builder.h"
 

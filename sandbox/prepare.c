@@ -219,7 +219,12 @@ static int build_files(struct sandbox *sandbox, const struct policy *policy,
 		return job.in_init ? error_trace(namespace_start_init(sandbox, NULL, NULL, trouble))
 				   : 0;
 	r = builder_start(&job, sandbox, policy, layers, trouble);
-	return r < 0 ? error_trace(r) : error_trace(builder_finish(&job, sandbox, trouble));
+	/* under best effort a missing init is not the end, but takes these with it */
+	if (r < 0) {
+		sandbox->missing |= layers;
+		return error_trace(r);
+	}
+	return error_trace(builder_finish(&job, sandbox, trouble));
 }
 
 static int enter_namespaces(struct sandbox *sandbox, const struct policy *policy,
